@@ -1,0 +1,1 @@
+"""The trained artifact: write, open, verify, import."""

@@ -1,0 +1,133 @@
+"""The command line: one file a verb. This one knows the verbs' help lines, so that `--help` imports none of them."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import sys
+import tempfile
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from fashionbatch import __version__
+from fashionbatch.errors import FashionBatchError
+
+# Verb -> module and the help line, kept equal to the command's own by a test.
+VERBS: dict[str, tuple[str, str]] = {
+    "bundle": ("fashionbatch.cli.bundle", "Look into a trained bundle and check that it is whole."),
+    "classify": ("fashionbatch.cli.classify", "Label every image in a folder: one row a file."),
+    "demo": ("fashionbatch.cli.demo", "Train on the embedded sample and label a folder, in minutes."),
+    "evaluate": ("fashionbatch.cli.evaluate", "Measure a bundle on labeled data."),
+    "plugins": ("fashionbatch.cli.plugins", "List the components that recipes can name."),
+    "recipe": ("fashionbatch.cli.recipe", "Check, show, list and copy recipes."),
+    "train": ("fashionbatch.cli.train", "Train a recipe's classifier into a run directory."),
+}
+BUG_EXIT_CODE = 3
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called, not to be listed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command = getattr(importlib.import_module(VERBS[cmd_name][0]), "command")
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            from fashionbatch.registry import closest
+
+            close = closest(args[0], VERBS)
+            hint = f"; did you mean {close!r}?" if close else f"; there are: {', '.join(sorted(VERBS))}"
+            raise click.UsageError(f"no command {args[0]!r}{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(verb, help_line) for verb, (_, help_line) in sorted(VERBS.items())])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="fashionbatch")
+def cli() -> None:
+    """Train an image classifier from one YAML recipe, then label folders of photos into a table.
+
+    Begin with `fashionbatch demo`; it needs no data of yours.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line and exit: 0 done, 1 the user's error, 2 usage, 3 a bug of ours, 130/143 interrupted."""
+    _quiet_tensorflow()
+    warnings.showwarning = _show_warning
+    sys.exit(_run(arguments))
+
+
+def _run(arguments: Sequence[str] | None) -> int:
+    try:
+        result = cli.main(args=arguments, prog_name="fashionbatch", standalone_mode=False)
+        _flush()
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.Abort:
+        click.echo("interrupted", err=True)
+        return 128 + signal.SIGINT
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except FashionBatchError as error:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # The reader (`| head`) has left; what follows must not complain about it at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except Exception:  # noqa: BLE001 - the last resort that turns a bug into a report
+        return _report_bug()
+    return result if isinstance(result, int) else 0
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+
+
+def _report_bug() -> int:
+    text = f"fashionbatch {__version__}, Python {sys.version}\n{sys.argv}\n\n{traceback.format_exc()}"
+    last_line = text.strip().splitlines()[-1]
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", prefix="fashionbatch-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="surrogateescape"
+        ) as file:
+            file.write(text)
+        where = f"the traceback is in {file.name}"
+    except OSError as error:
+        where = f"the traceback could not be kept ({error})"
+    click.echo(f"{click.style('a bug in fashionbatch:', fg='red', bold=True)} {last_line}\n  {where}", err=True)
+    return BUG_EXIT_CODE
+
+
+def _quiet_tensorflow() -> None:
+    # Read when TensorFlow is first imported; a user who wants its log sets them before.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
+    # Ours are sentences for the user; a library's are for its developers.
+    if category.__module__.startswith("fashionbatch"):
+        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)

@@ -1,0 +1,56 @@
+"""Images that are decoded, split and ready to be fed: what training and evaluation work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.specs import Decoding, Split
+
+
+@dataclass(frozen=True)
+class SplitData:
+    """One split.
+
+    Attributes:
+        images: uint8 `(n, height, width, channels)`, in memory or memory-mapped.
+        targets: float32 `(n, outputs)`: one-hot, one column of 0 and 1, or multi-hot, by the head's decoding.
+        labels: for each image the names of its classes.
+        names: for each image a name that a person recognises: its path within the source, or split and index.
+    """
+
+    name: Split
+    images: NDArray[np.uint8]
+    targets: NDArray[np.float32]
+    labels: Sequence[tuple[str, ...]]
+    names: Sequence[str]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True)
+class PreparedData:
+    """Every split, and what a person should know about how it came to be.
+
+    Attributes:
+        class_names: in the order of the network's outputs.
+        display_names: how classes are shown, in the same order.
+        splits: the splits that are not empty.
+        skipped: files that were left out, with the reason.
+        duplicates: groups of names whose files are the same, byte for byte, in different splits.
+        notes: sentences about the data that the user should read.
+        fingerprint: SHA-256 over images, labels, splits and image spec: the same data again has the same one.
+    """
+
+    class_names: tuple[str, ...]
+    display_names: tuple[str, ...]
+    decoding: Decoding
+    splits: Mapping[Split, SplitData]
+    skipped: Sequence[tuple[str, str]]
+    duplicates: Sequence[tuple[str, ...]]
+    notes: Sequence[str]
+    fingerprint: str

@@ -1,0 +1,136 @@
+"""The errors that a user can cause, each with its exit code and, where one is known, a hint.
+
+    FashionBatchError                  exit code 1
+    ├── RecipeError                    one or more problems with file, line and column
+    ├── UnknownNameError               no component of that kind and name
+    ├── PluginError                    a plugin that is needed could not be loaded, or two claim one name
+    ├── DataError                      a dataset that is missing, empty or not what the recipe says
+    ├── ImageError                     one image file that cannot be decoded
+    ├── WeightsError                   pretrained weights that are missing or do not fit
+    ├── BundleError                    a bundle that is missing, damaged, foreign or of another version
+    ├── RuntimeUnavailableError        a runtime, device or precision that this machine does not offer
+    ├── OutputError                    an output that exists, cannot be written, or is held by another run
+    ├── RowErrors                      exit code 4: `--strict` and some rows are not ok
+    └── InterruptedRunError            exit code 130 or 143: stopped by a signal, resumable
+
+Everything else that escapes is a bug of ours: exit code 3, with a traceback in a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class FashionBatchError(Exception):
+    """What a user did or what happened to the machine, said in one or two lines.
+
+    Args:
+        message: what is wrong, naming the offending value.
+        hint: what to do about it, as a whole sentence without a capital; None where nothing useful is known.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, *, hint: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # Exceptions with keyword-only arguments do not survive pickling by themselves; worker processes need it.
+        return (_rebuild, (type(self), self.args, self.__dict__))
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+
+
+def _rebuild(kind: type[FashionBatchError], args: tuple[object, ...], state: dict[str, object]) -> FashionBatchError:
+    error = kind.__new__(kind)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake in a recipe and where it stands.
+
+    Attributes:
+        file: the recipe's path as the user gave it, or a name such as `--set training.epochs=x`.
+        line: 1-based line; 0 where there is no position.
+        column: 1-based column; 0 where there is no position.
+        where: the dotted path inside the recipe, such as `architecture.name`; empty for the whole file.
+        message: what is wrong, with what was received and what would be accepted.
+        source: the text of that line, empty where there is none.
+    """
+
+    file: str
+    line: int
+    column: int
+    where: str
+    message: str
+    source: str = ""
+
+    def __str__(self) -> str:
+        position = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        text = f"{position}: {self.where}: {self.message}" if self.where else f"{position}: {self.message}"
+        if not self.source:
+            return text
+        return f"{text}\n    {self.source}\n    {' ' * (self.column - 1)}^"
+
+
+class RecipeError(FashionBatchError):
+    """A recipe that cannot be used, with every problem found in it."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = tuple(problems)
+
+
+class UnknownNameError(FashionBatchError):
+    """A component that nobody registered."""
+
+
+class PluginError(FashionBatchError):
+    """A plugin that is needed failed to load, or a name that two plugins claim."""
+
+
+class DataError(FashionBatchError):
+    """A dataset that is missing, empty, or not what the recipe says."""
+
+
+class ImageError(FashionBatchError):
+    """One image that cannot be decoded; `message` is a single line that begins with the error's class."""
+
+
+class WeightsError(FashionBatchError):
+    """Pretrained weights that are missing or do not fit the network."""
+
+
+class BundleError(FashionBatchError):
+    """A bundle that is missing, damaged, foreign or of another version."""
+
+
+class RuntimeUnavailableError(FashionBatchError):
+    """A runtime, device or precision that this machine does not offer."""
+
+
+class OutputError(FashionBatchError):
+    """An output that exists already, cannot be written, or is held by another run."""
+
+
+class RowErrors(FashionBatchError):
+    """The table is written, but `--strict` was given and some rows are not ok."""
+
+    exit_code: ClassVar[int] = 4
+
+
+class InterruptedRunError(FashionBatchError):
+    """A run that a signal stopped; what it had committed stays, and the same command resumes it."""
+
+    def __init__(self, message: str, *, signal_number: int, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number  # type: ignore[misc]  # one value an instance: it depends on the signal

@@ -1,0 +1,1 @@
+"""Metrics, thresholds, precision parity, the verdict on overfitting."""

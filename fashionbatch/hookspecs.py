@@ -1,0 +1,225 @@
+"""The hooks that a plugin may implement, each with a whole example.
+
+A plugin is a module, or an object in one, that an installed distribution names in the entry point group `fashionbatch`:
+
+    [project.entry-points.fashionbatch]
+    shoes = "shoes_for_fashionbatch"
+
+Import `hookimpl` from here and mark the functions. A marked function that is no hook is an error, not a silent no-op.
+Keep TensorFlow and other heavy imports inside the functions that need them: plugins are also loaded to be listed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from fashionbatch.specs import (
+    ArchitectureSpec,
+    AugmentationSpec,
+    DatasetSpec,
+    EngineSpec,
+    HeadSpec,
+    LabelingReport,
+    LossSpec,
+    RuntimeSpec,
+    TrainingReport,
+    WriterSpec,
+)
+
+PROJECT = "fashionbatch"
+"""The pluggy project name and the entry point group."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def register_datasets() -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
+    """Sources of labeled images.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import DatasetSpec, Parameters, Samples
+        >>> class TwoFiles(Parameters):
+        ...     cat: str
+        ...     dog: str
+        >>> def load_two_files(parameters, context):
+        ...     paths = [context.locate(parameters.cat), context.locate(parameters.dog)]
+        ...     return Samples(images=paths, labels=[("cat",), ("dog",)], class_names=("cat", "dog"))
+        >>> @hookimpl
+        ... def register_datasets():
+        ...     yield DatasetSpec(
+        ...         name="two_files", summary="One cat and one dog.", parameters=TwoFiles, load=load_two_files
+        ...     )
+    """
+
+
+@hookspec
+def register_architectures() -> Iterable[ArchitectureSpec]:  # type: ignore[empty-body]
+    """Backbones, from pixels to features.
+
+    Example:
+        >>> from pydantic import Field
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import ArchitectureSpec, Parameters
+        >>> class Wide(Parameters):
+        ...     units: int = Field(256, gt=0, description="Outputs of the one dense layer.")
+        >>> def build_wide(pixels, parameters):
+        ...     from keras import layers
+        ...     x = layers.Flatten()(layers.Rescaling(1 / 255)(pixels))
+        ...     return layers.Dense(parameters.units, activation="relu")(x)
+        >>> @hookimpl
+        ... def register_architectures():
+        ...     yield ArchitectureSpec(
+        ...         name="wide", summary="One wide dense layer.", parameters=Wide, build=build_wide
+        ...     )
+    """
+
+
+@hookspec
+def register_heads() -> Iterable[HeadSpec]:  # type: ignore[empty-body]
+    """Last layers, and how their output is read.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import HeadSpec
+        >>> def build_two_layers(features, classes, parameters):
+        ...     from keras import layers
+        ...     return layers.Dense(classes, activation="softmax")(layers.Dense(64, activation="relu")(features))
+        >>> @hookimpl
+        ... def register_heads():
+        ...     yield HeadSpec(
+        ...         name="two_layers",
+        ...         summary="One of many, after a hidden layer.",
+        ...         decoding="one_of_many",
+        ...         default_loss="categorical_crossentropy",
+        ...         build=build_two_layers,
+        ...     )
+    """
+
+
+@hookspec
+def register_losses() -> Iterable[LossSpec]:  # type: ignore[empty-body]
+    """Losses on probabilities.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import LossSpec
+        >>> def build_squared(parameters, label_weights):
+        ...     import keras
+        ...     return keras.losses.MeanSquaredError()
+        >>> @hookimpl
+        ... def register_losses():
+        ...     yield LossSpec(
+        ...         name="squared", summary="Brier's score.", decodings=("one_of_many",), build=build_squared
+        ...     )
+    """
+
+
+@hookspec
+def register_augmentations() -> Iterable[AugmentationSpec]:  # type: ignore[empty-body]
+    """Random changes of training images, as Keras layers.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import AugmentationSpec
+        >>> def build_grey(parameters, seed):
+        ...     import keras
+        ...     return keras.layers.RandomGrayscale(factor=0.2, seed=seed)
+        >>> @hookimpl
+        ... def register_augmentations():
+        ...     yield AugmentationSpec(name="random_grey", summary="One in five turns grey.", build=build_grey)
+    """
+
+
+@hookspec
+def register_runtimes() -> Iterable[RuntimeSpec]:  # type: ignore[empty-body]
+    """Ways to compute a bundle's network.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import RuntimeSpec
+        >>> class KerasOnCpu:
+        ...     slots, version = 1, "keras"
+        ...     def __init__(self, request):
+        ...         self.model, self.done = request.keras_model(), []
+        ...     def submit(self, key, batch):
+        ...         self.done.append((key, self.model.predict_on_batch(batch)))
+        ...     def collect(self, *, wait):
+        ...         done, self.done = self.done, []
+        ...         return done
+        ...     def close(self):
+        ...         del self.model
+        >>> @hookimpl
+        ... def register_runtimes():
+        ...     yield RuntimeSpec(
+        ...         name="plain_keras",
+        ...         summary="Keras, one batch at a time.",
+        ...         precisions=lambda device: ("float32",) if device == "cpu" else (),
+        ...         open=KerasOnCpu,
+        ...     )
+    """
+
+
+@hookspec
+def register_writers() -> Iterable[WriterSpec]:  # type: ignore[empty-body]
+    r"""Formats of the label table.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import WriterSpec
+        >>> def encode_tabs(columns, rows):
+        ...     lines = ("\t".join("" if cell is None else str(cell) for cell in row) for row in rows)
+        ...     return "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
+        >>> def assemble_tabs(columns, shards, file):
+        ...     file.write(("\t".join(columns) + "\n").encode())
+        ...     for shard in shards:
+        ...         file.write(shard.read_bytes())
+        >>> @hookimpl
+        ... def register_writers():
+        ...     yield WriterSpec(
+        ...         name="tabs", summary="Tab separated.", suffix=".tsv", encode=encode_tabs, assemble=assemble_tabs
+        ...     )
+    """
+
+
+@hookspec
+def register_engines() -> Iterable[EngineSpec]:  # type: ignore[empty-body]
+    """Ways to run the shards of a labeling job.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import EngineSpec
+        >>> def run_backwards(shards, run_shard):
+        ...     for shard in reversed(shards):
+        ...         run_shard(shard)
+        >>> @hookimpl
+        ... def register_engines():
+        ...     yield EngineSpec(name="backwards", summary="The last shard first.", run=run_backwards)
+    """
+
+
+@hookspec
+def training_finished(report: TrainingReport) -> None:
+    """Called when a run directory is complete. An error here is a warning; the run stays.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> @hookimpl
+        ... def training_finished(report):
+        ...     print(report.run_directory, report.summary["name"])
+    """
+
+
+@hookspec
+def labeling_finished(report: LabelingReport) -> None:
+    """Called after a table's last commit. An error here is a warning; the table stays.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> @hookimpl
+        ... def labeling_finished(report):
+        ...     print(report.table, report.meta["rows"])
+    """

@@ -1,0 +1,1 @@
+"""Drives a runtime over batches of images."""

@@ -1,0 +1,1 @@
+"""Scan, manifest, shards, decode workers, rows, commit, merge."""

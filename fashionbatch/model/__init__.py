@@ -1,0 +1,1 @@
+"""Backbone + head + loss -> a Keras model; freezing; optimizers."""

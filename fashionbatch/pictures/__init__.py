@@ -1,0 +1,1 @@
+"""Curves, matrices, grids and annotated photos."""

@@ -1,0 +1,1 @@
+"""Fit, resume, and write a run directory."""
