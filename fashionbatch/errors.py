@@ -10,7 +10,7 @@
     ├── BundleError                    a bundle that is missing, damaged, foreign or of another version
     ├── RuntimeUnavailableError        a runtime, device or precision that this machine does not offer
     ├── OutputError                    an output that exists, cannot be written, or is held by another run
-    ├── RowErrors                      exit code 4: `--strict` and some rows are not ok
+    ├── RowError                       exit code 4: `--strict` and some rows are not ok
     └── InterruptedRunError            exit code 130 or 143: stopped by a signal, resumable
 
 Everything else that escapes is a bug of ours: exit code 3, with a traceback in a file.
@@ -121,7 +121,7 @@ class OutputError(FashionBatchError):
     """An output that exists already, cannot be written, or is held by another run."""
 
 
-class RowErrors(FashionBatchError):
+class RowError(FashionBatchError):
     """The table is written, but `--strict` was given and some rows are not ok."""
 
     exit_code: ClassVar[int] = 4

@@ -1,6 +1,7 @@
 """Finds plugins by entry points, loads them one by one, and remembers the ones that failed.
 
-This is the only module that talks to a pluggy manager. There is no global one: `load_plugins` makes a new `Plugins` each time.
+This is the only module that talks to a pluggy manager. There is no global one: `load_plugins` makes a new one
+each time.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import pluggy
 from fashionbatch import hookspecs
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.hookspecs import PROJECT
-from fashionbatch.registry import FailedPlugin, Provider, Registry
+from fashionbatch.registry import FailedPlugin, Provider, Registry, normalised
 from fashionbatch.specs import API_VERSION, SPEC_TYPES, Parameters, Spec
 
 BUILT_IN = "fashionbatch"
@@ -84,7 +85,7 @@ def find_plugins() -> list[FoundPlugin]:
         entry_points = distribution.entry_points.select(group=PROJECT)
         if not entry_points:
             continue
-        name = _normalised(distribution.metadata["Name"] or "unknown")
+        name = normalised(distribution.metadata["Name"] or "unknown")
         if allowed is not None and name not in allowed:
             continue
         provider = Provider(name, distribution.version)
@@ -146,7 +147,8 @@ def _specs_of(plugin_name: str, manager: pluggy.PluginManager) -> Iterator[Spec]
         for implementation in caller.get_hookimpls():
             if implementation.plugin_name != plugin_name:
                 continue
-            for spec in implementation.function() or ():
+            specs: Any = implementation.function() or ()
+            for spec in specs:
                 _check_spec(spec, kind, hook)
                 if (kind, spec.name) in seen:
                     raise ValueError(f"{hook} yields two specs named {spec.name!r}")
@@ -185,11 +187,7 @@ def _allowed_distributions() -> set[str] | None:
     listed = os.environ.get("FASHIONBATCH_PLUGINS")
     if listed is None:
         return None
-    return {BUILT_IN, *(_normalised(name.strip()) for name in listed.split(",") if name.strip())}
-
-
-def _normalised(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+    return {BUILT_IN, *(normalised(name.strip()) for name in listed.split(",") if name.strip())}
 
 
 def _may_implement(found: FoundPlugin, hooks: Collection[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -15,7 +16,7 @@ SpecT = TypeVar("SpecT", bound=Spec)
 
 @dataclass(frozen=True)
 class Provider:
-    """The distribution that a component comes from."""
+    """The distribution that a component comes from, by its normalised name."""
 
     distribution: str
     version: str
@@ -74,7 +75,7 @@ class Registry:
         provider, _, plain = name.rpartition("/")
         claims = self._entries.get((kind, plain), [])
         if provider:
-            claims = [entry for entry in claims if _same_distribution(entry.provider.distribution, provider)]
+            claims = [entry for entry in claims if entry.provider.distribution == normalised(provider)]
         if not claims:
             raise UnknownNameError(f"unknown {kind} {name!r}{self._suggestion(kind, plain)}")
         if len(claims) > 1:
@@ -106,6 +107,6 @@ def closest(word: str, choices: Iterable[str]) -> str | None:
     return found[0] if found else None
 
 
-def _same_distribution(one: str, other: str) -> bool:
-    # Distribution names are equal up to case and the choice of separator (PEP 503).
-    return one.lower().replace("_", "-").replace(".", "-") == other.lower().replace("_", "-").replace(".", "-")
+def normalised(distribution: str) -> str:
+    """A distribution's name in the form in which equal names are equal (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()

@@ -74,7 +74,7 @@ class Resize(Parameters):
 
     mode: Literal["stretch", "crop", "pad"] = Field(
         "stretch",
-        description="stretch: both sides to the size; crop: the centre, as much as fits; pad: all of it, on background.",
+        description="stretch: both sides to the size; crop: the centre, as much as fits; pad: all, on background.",
     )
     interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
     crop_fraction: float = Field(
@@ -89,7 +89,8 @@ class ImageSpec(Parameters):
     channels: Literal[1, 3] = Field(3, description="1 is grey, 3 is red, green, blue.")
     resize: Resize = Resize()
     background: tuple[int, int, int] = Field(
-        (255, 255, 255), description="Red, green, blue under transparent pixels and beside padded photos, 0..255."
+        (255, 255, 255),
+        description="Red, green, blue under transparent pixels and beside padded photos, 0..255.",
     )
 
     @field_validator("size")
@@ -345,14 +346,7 @@ class EngineSpec(Spec):
 
 
 AnySpec: TypeAlias = (
-    DatasetSpec
-    | ArchitectureSpec
-    | HeadSpec
-    | LossSpec
-    | AugmentationSpec
-    | RuntimeSpec
-    | WriterSpec
-    | EngineSpec
+    DatasetSpec | ArchitectureSpec | HeadSpec | LossSpec | AugmentationSpec | RuntimeSpec | WriterSpec | EngineSpec
 )
 
 SPEC_TYPES: tuple[type[Spec], ...] = (

@@ -33,19 +33,22 @@ BUG_EXIT_CODE = 3
 class LazyGroup(click.Group):
     """A group whose commands are imported when they are called, not to be listed."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        """The verbs, by name."""
         return sorted(VERBS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - the same
+        """Import one verb."""
         if cmd_name not in VERBS:
             return None
-        command = getattr(importlib.import_module(VERBS[cmd_name][0]), "command")
+        command = importlib.import_module(VERBS[cmd_name][0]).command
         assert isinstance(command, click.Command)
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; a misspelt one gets a suggestion."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
             from fashionbatch.registry import closest
 
@@ -54,7 +57,8 @@ class LazyGroup(click.Group):
             raise click.UsageError(f"no command {args[0]!r}{hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same
+        """Write the verbs' help lines without importing the verbs."""
         with formatter.section("Commands"):
             formatter.write_dl([(verb, help_line) for verb, (_, help_line) in sorted(VERBS.items())])
 
@@ -75,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     sys.exit(_run(arguments))
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911 - one return for each way to end
     try:
         result = cli.main(args=arguments, prog_name="fashionbatch", standalone_mode=False)
         _flush()
@@ -111,7 +115,12 @@ def _report_bug() -> int:
     last_line = text.strip().splitlines()[-1]
     try:
         with tempfile.NamedTemporaryFile(
-            "w", prefix="fashionbatch-bug-", suffix=".txt", delete=False, encoding="utf-8", errors="surrogateescape"
+            "w",
+            prefix="fashionbatch-bug-",
+            suffix=".txt",
+            delete=False,
+            encoding="utf-8",
+            errors="surrogateescape",
         ) as file:
             file.write(text)
         where = f"the traceback is in {file.name}"

@@ -1,0 +1,42 @@
+"""Fixtures that several parts of the suite share."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+AddDistribution = Callable[..., Path]
+
+
+@pytest.fixture
+def add_distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddDistribution]:
+    """Put a distribution on the path as an installer would: modules, metadata and entry points.
+
+    `add_distribution("shoes-for-fb", {"shoes_fb": source}, {"shoes": "shoes_fb"})`
+    """
+    made: list[str] = []
+
+    def add(name: str, modules: dict[str, str], entry_points: dict[str, str], version: str = "1.2") -> Path:
+        site = tmp_path / f"site-{name}"
+        site.mkdir()
+        for module, source in modules.items():
+            target = site / f"{module.replace('.', '/')}.py"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(source, encoding="utf-8")
+            made.append(module)
+        info = site / f"{name.replace('-', '_')}-{version}.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
+        lines = "".join(f"{key} = {value}\n" for key, value in entry_points.items())
+        (info / "entry_points.txt").write_text(f"[fashionbatch]\n{lines}", encoding="utf-8")
+        monkeypatch.syspath_prepend(str(site))
+        importlib.invalidate_caches()
+        return site
+
+    yield add
+    for module in made:
+        sys.modules.pop(module, None)
