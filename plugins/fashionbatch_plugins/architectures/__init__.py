@@ -1,0 +1,42 @@
+"""Backbones: `mlp`, `cnn`, `mini_vgg`, `smaller_vgg`, each from uint8-ranged pixels to one row of features an image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import ArchitectureSpec
+from fashionbatch_plugins.architectures import small
+
+
+@hookimpl
+def register_architectures() -> Iterator[ArchitectureSpec]:
+    """The backbones that come with FashionBatch."""
+    yield ArchitectureSpec(
+        name="mlp",
+        summary="Dense layers on the flattened image.",
+        parameters=small.Mlp,
+        build=small.build_mlp,
+        example_shape=(4, 4, 1),
+    )
+    yield ArchitectureSpec(
+        name="cnn",
+        summary="Blocks of convolutions and pooling, then dense layers; every size is yours.",
+        parameters=small.Cnn,
+        build=small.build_cnn,
+        example_shape=(8, 8, 1),
+    )
+    yield ArchitectureSpec(
+        name="mini_vgg",
+        summary="MiniVGGNet: two blocks of two convolutions with batch normalisation, then one dense layer.",
+        parameters=small.MiniVgg,
+        build=small.build_mini_vgg,
+        example_shape=(8, 8, 1),
+    )
+    yield ArchitectureSpec(
+        name="smaller_vgg",
+        summary="SmallerVGGNet: a VGG of five convolutions for photos of about 96 by 96 pixels.",
+        parameters=small.SmallerVgg,
+        build=small.build_smaller_vgg,
+        example_shape=(16, 16, 3),
+    )
