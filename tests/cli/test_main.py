@@ -1,0 +1,121 @@
+"""What every verb shares: exit codes, one clear error, no traceback for a user's mistake."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import click
+import pytest
+
+from fashionbatch import cli as command_line
+from fashionbatch.errors import BundleError, InterruptedRunError, OutputError, RowError
+
+
+def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # type: ignore[call-overload,no-any-return]
+        [sys.executable, "-m", "fashionbatch", *arguments], capture_output=True, text=True, check=False, **options
+    )
+
+
+@pytest.fixture
+def verb_that_raises(monkeypatch):
+    """Make `fashionbatch boom` raise what the test wants, and run it in this process."""
+
+    def install(error: BaseException) -> None:
+        @click.command()
+        def command() -> None:
+            raise error
+
+        module = type(sys)("fashionbatch_boom")
+        module.command = command  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "fashionbatch_boom", module)
+        monkeypatch.setitem(command_line.VERBS, "boom", ("fashionbatch_boom", "Raise."))
+
+    return install
+
+
+def exit_code_of(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as caught:
+        command_line.main(arguments)
+    return int(caught.value.code or 0)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (BundleError("no bundle at 'x'", hint="train one"), 1),
+        (OutputError("the disk is full"), 1),
+        (RowError("3 rows are not ok"), 4),
+        (InterruptedRunError("stopped", signal_number=2), 130),
+        (InterruptedRunError("stopped", signal_number=15), 143),
+        (KeyboardInterrupt(), 130),
+        (click.UsageError("no"), 2),
+    ],
+)
+def test_each_kind_of_end_has_its_exit_code_and_no_traceback(verb_that_raises, capsys, error, code):
+    verb_that_raises(error)
+
+    assert exit_code_of("boom") == code
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_error_shows_its_message_and_hint_once(verb_that_raises, capsys):
+    verb_that_raises(BundleError("no bundle at 'x'", hint="train one first"))
+
+    exit_code_of("boom")
+
+    assert capsys.readouterr().err == "error: no bundle at 'x'\n  hint: train one first\n"
+
+
+def test_a_bug_ends_with_3_and_keeps_its_traceback_in_a_file(verb_that_raises, capsys, monkeypatch, tmp_path):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    verb_that_raises(ZeroDivisionError("division by zero"))
+
+    assert exit_code_of("boom") == 3
+
+    error = capsys.readouterr().err
+    assert "Traceback" not in error
+    [kept] = tmp_path.iterdir()
+    assert str(kept) in error
+    assert "ZeroDivisionError: division by zero" in kept.read_text()
+
+
+def test_a_misspelt_verb_gets_a_suggestion():
+    result = run("clasify", "photos")
+    assert result.returncode == 2
+    assert "no command 'clasify'; did you mean 'classify'?" in result.stderr
+
+
+@pytest.mark.parametrize("verb", sorted(command_line.VERBS))
+def test_the_help_line_of_a_verb_is_what_help_lists(verb):
+    module, help_line = command_line.VERBS[verb]
+    command = importlib.import_module(module).command
+    assert (command.help or "").strip().splitlines()[0] == help_line
+
+
+def test_help_lists_every_verb_and_imports_none_of_them():
+    code = (
+        "import sys\nfrom fashionbatch.cli import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"
+        "print([m for m in sys.modules if m.startswith('fashionbatch.cli.')])\n"
+        "print([m for m in ('tensorflow', 'pandas', 'numpy', 'pydantic', 'yaml') if m in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = result.stdout.splitlines()
+    assert lines[-2:] == ["[]", "[]"]
+    for verb in command_line.VERBS:
+        assert any(line.strip().startswith(f"{verb} ") for line in lines), verb
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path):
+    process = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", f"{sys.executable} -m fashionbatch plugins list | true"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in process.stderr
+    assert "bug" not in process.stderr
