@@ -1,0 +1,316 @@
+"""Metrics of a split by the kind of head. `evaluation.report` prints them, `pictures` draws them.
+
+scikit-learn computes them; what it would warn about is decided here instead:
+
+- a class that has images but was never given has precision 0 and F1 0;
+- a class without images has no precision, recall, F1 or average precision (None), is left out of macro means, and a
+  note names it;
+- with images of one kind only there is no ROC curve, and a note says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.errors import DataError
+from fashionbatch.evaluation.decisions import UNDECIDED, decide, right_images, truth
+from fashionbatch.evaluation.figures import ClassFigures, Curves, Means, Metrics
+from fashionbatch.specs import Decoding
+
+Decisions: TypeAlias = NDArray[np.int64] | NDArray[np.bool_]
+
+TOP_K = (3, 5)
+"""Reported where there are more than five classes."""
+
+CURVE_POINTS = 200
+"""Points of a curve that are kept; areas are computed from all of them."""
+
+_EPSILON = 1e-7  # Keras's: the loss is then the one that training reports
+_NAMED = 8  # classes that a note spells out
+
+
+def evaluate_split(
+    targets: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    class_names: Sequence[str],
+    decoding: Decoding,
+    thresholds: Sequence[float] = (),
+) -> Metrics:
+    """Every figure that the decoding allows.
+
+    Args:
+        targets: float32 `(n, outputs)`: one-hot rows, one column of 0 and 1, or multi-hot rows, by the decoding.
+        probabilities: float32 `(n, outputs)`, as the network gives them.
+        class_names: in the order of the network's outputs; two for `yes_or_no`, which has one output.
+        decoding: how probabilities become labels.
+        thresholds: one for each output of `yes_or_no` and `several_of_many`; empty means 0.5.
+
+    Returns:
+        The figures; see `Metrics` for their definitions.
+
+    Raises:
+        DataError: there are no images, or a probability is not a number.
+        ValueError: the shapes do not fit together.
+
+    Example:
+        >>> import numpy as np
+        >>> targets = np.array([[1, 0], [0, 1], [0, 1]], np.float32)
+        >>> probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], np.float32)
+        >>> round(evaluate_split(targets, probabilities, ["cat", "dog"], "one_of_many").accuracy, 3)
+        0.667
+    """
+    targets, probabilities = np.asarray(targets), np.asarray(probabilities)
+    outputs = 1 if decoding == "yes_or_no" else len(class_names)
+    if decoding == "yes_or_no" and len(class_names) != 2:
+        raise ValueError(f"yes_or_no has two classes, got {len(class_names)}")
+    if targets.shape != probabilities.shape or targets.ndim != 2 or targets.shape[1] != outputs:
+        raise ValueError(
+            f"targets and probabilities must both be (n, {outputs}), got {targets.shape} and {probabilities.shape}"
+        )
+    _require_images(len(targets))
+    limits: tuple[float, ...] = ()
+    if decoding != "one_of_many":
+        limits = tuple(float(limit) for limit in thresholds) or (0.5,) * outputs
+    decided = decide(probabilities, decoding, limits)
+    positive, columns = _curve_columns(targets, probabilities, class_names, decoding)
+    return _collect(
+        truth(targets, decoding),
+        decided,
+        class_names,
+        decoding,
+        thresholds=limits,
+        loss=_cross_entropy(targets, probabilities, decoding),
+        top_k=_top_k(targets, probabilities) if decoding == "one_of_many" and len(class_names) > 5 else {},
+        curves=tuple(_curves(name, *pair) for name, pair in zip(columns, positive, strict=True) if _both(pair[0])),
+        average_precisions=dict(zip(columns, map(_average_precision, positive), strict=True)),
+    )
+
+
+def evaluate_decisions(right: Decisions, decided: Decisions, class_names: Sequence[str], decoding: Decoding) -> Metrics:
+    """The figures that decisions alone allow: no loss, no top-k, no curves.
+
+    Args:
+        right: class numbers int64 `(n,)`, or bool `(n, classes)` for `several_of_many`.
+        decided: the same for what was given; `UNDECIDED` (-1) where nothing was.
+        class_names: in the order of the numbers.
+        decoding: the kind of head.
+
+    Raises:
+        DataError: there are no images.
+    """
+    if right.shape != decided.shape:
+        raise ValueError(f"shapes differ: {right.shape} and {decided.shape}")
+    _require_images(len(right))
+    return _collect(right, decided, class_names, decoding)
+
+
+def _collect(
+    right: Decisions,
+    decided: Decisions,
+    class_names: Sequence[str],
+    decoding: Decoding,
+    *,
+    thresholds: Sequence[float] = (),
+    loss: float | None = None,
+    top_k: Mapping[int, float] | None = None,
+    curves: tuple[Curves, ...] = (),
+    average_precisions: Mapping[str, float | None] | None = None,
+) -> Metrics:
+    classes = _class_figures(
+        right, decided, class_names, _limit_of_each(thresholds, len(class_names), decoding), average_precisions or {}
+    )
+    several = decoding == "several_of_many"
+    known = [figures.average_precision for figures in classes if figures.average_precision is not None]
+    curve = curves[0] if decoding == "yes_or_no" and curves else None
+    return Metrics(
+        decoding=decoding,
+        images=len(right),
+        loss=loss,
+        accuracy=float(right_images(right, decided).mean()),
+        label_accuracy=float((right == decided).mean()) if several else None,
+        top_k=dict(top_k or {}),
+        mean_average_precision=float(np.mean(known)) if several and known else None,
+        roc_auc=curve.roc_auc if curve else None,
+        average_precision=curve.average_precision if curve else None,
+        classes=classes,
+        means=_means(right, decided, classes),
+        confusion=() if several else _confusion(right, decided, len(class_names)),
+        undecided=0 if several else int((decided == UNDECIDED).sum()),
+        curves=curves,
+        notes=_notes(classes, has_curves=decoding == "yes_or_no" and loss is not None and curve is None),
+    )
+
+
+def _class_figures(
+    right: Decisions,
+    decided: Decisions,
+    class_names: Sequence[str],
+    limits: Sequence[float | None],
+    average_precisions: Mapping[str, float | None],
+) -> tuple[ClassFigures, ...]:
+    hits, given, support = _counts(right, decided, len(class_names))
+    precision, recall, f1 = _scores(right, decided, None, list(range(len(class_names))))
+    return tuple(
+        ClassFigures(
+            name=name,
+            support=int(support[number]),
+            predicted=int(given[number]),
+            right=int(hits[number]),
+            precision=float(precision[number]) if support[number] else None,
+            recall=float(recall[number]) if support[number] else None,
+            f1=float(f1[number]) if support[number] else None,
+            average_precision=average_precisions.get(name) if support[number] else None,
+            threshold=limits[number],
+        )
+        for number, name in enumerate(class_names)
+    )
+
+
+def _means(right: Decisions, decided: Decisions, classes: Sequence[ClassFigures]) -> dict[str, Means]:
+    # Micro counts every decision, so that a wrong label without images of its own still costs precision.
+    everything = list(range(len(classes)))
+    present = [number for number, figures in enumerate(classes) if figures.support]
+    means = {}
+    for average, labels in (("micro", everything), ("macro", present), ("weighted", present)):
+        precision, recall, f1 = _scores(right, decided, average, labels) if labels else (0.0, 0.0, 0.0)
+        means[average] = Means(precision=float(precision), recall=float(recall), f1=float(f1))
+    return means
+
+
+def _scores(right: Decisions, decided: Decisions, average: str | None, labels: list[int]) -> tuple[Any, Any, Any]:
+    """Precision, recall and F1: arrays, one value a class, or numbers where they are averaged."""
+    from sklearn.metrics import precision_recall_fscore_support
+
+    if right.ndim == 2 and right.shape[1] == 1:
+        # A single column looks to scikit-learn like two classes; the one that is meant is "yes".
+        right, decided, labels = right[:, 0], decided[:, 0], [1]
+    scores = precision_recall_fscore_support(right, decided, labels=labels, average=average, zero_division=0.0)
+    return scores[0], scores[1], scores[2]
+
+
+def _counts(
+    right: Decisions, decided: Decisions, classes: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """For each class: images right, images given it, images that have it."""
+    if right.ndim == 2:
+        return (right & decided).sum(axis=0), decided.sum(axis=0), right.sum(axis=0)
+    hits = np.bincount(right[right == decided], minlength=classes)
+    given = np.bincount(decided[decided != UNDECIDED], minlength=classes)
+    return hits, given, np.bincount(right, minlength=classes)
+
+
+def _limit_of_each(thresholds: Sequence[float], classes: int, decoding: Decoding) -> list[float | None]:
+    if not thresholds:
+        return [None] * classes
+    if decoding == "yes_or_no":
+        # The one output speaks for the second class; the first wins below the same threshold.
+        return [None, float(thresholds[0])]
+    return [float(limit) for limit in thresholds]
+
+
+def _confusion(right: Decisions, decided: Decisions, classes: int) -> tuple[tuple[int, ...], ...]:
+    from sklearn.metrics import confusion_matrix
+
+    # Undecided images are in no column; a matrix of nothing but those is one that scikit-learn refuses to make.
+    known = decided != UNDECIDED
+    if not known.any():
+        return ((0,) * classes,) * classes
+    matrix = confusion_matrix(right[known], decided[known], labels=list(range(classes)))
+    return tuple(tuple(int(count) for count in row) for row in matrix)
+
+
+def _cross_entropy(targets: NDArray[np.float32], probabilities: NDArray[np.float32], decoding: Decoding) -> float:
+    given = probabilities.astype(np.float64)
+    if decoding == "one_of_many":
+        given = given / np.maximum(given.sum(axis=1, keepdims=True), _EPSILON)
+    given = np.clip(given, _EPSILON, 1 - _EPSILON)
+    losses = -targets * np.log(given)
+    if decoding == "one_of_many":
+        return float(losses.sum(axis=1).mean())
+    return float((losses - (1 - targets) * np.log1p(-given)).mean())
+
+
+def _top_k(targets: NDArray[np.float32], probabilities: NDArray[np.float32]) -> dict[int, float]:
+    # Stable, so that ties go to the earlier class, as in the label table.
+    order = np.argsort(-probabilities, axis=1, kind="stable")
+    right = targets.argmax(axis=1)[:, None]
+    return {k: float((order[:, :k] == right).any(axis=1).mean()) for k in TOP_K}
+
+
+def _curve_columns(
+    targets: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    class_names: Sequence[str],
+    decoding: Decoding,
+) -> tuple[list[tuple[NDArray[np.bool_], NDArray[np.float32]]], list[str]]:
+    """The yes-or-no questions of a decoding, as (truth, score) columns with the names of their positive classes."""
+    if decoding == "one_of_many":
+        return [], []
+    names = [class_names[1]] if decoding == "yes_or_no" else list(class_names)
+    return [(targets[:, number] > 0.5, probabilities[:, number]) for number in range(len(names))], names
+
+
+def _both(positive: NDArray[np.bool_]) -> bool:
+    return bool(positive.any() and not positive.all())
+
+
+def _average_precision(pair: tuple[NDArray[np.bool_], NDArray[np.float32]]) -> float | None:
+    from sklearn.metrics import average_precision_score
+
+    positive, scores = pair
+    return float(average_precision_score(positive, scores)) if positive.any() else None
+
+
+def _curves(name: str, positive: NDArray[np.bool_], scores: NDArray[np.float32]) -> Curves:
+    from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
+
+    false_rate, true_rate, _ = roc_curve(positive, scores)
+    precision, recall, _ = precision_recall_curve(positive, scores, drop_intermediate=True)
+    average_precision = _average_precision((positive, scores))
+    assert average_precision is not None
+    return Curves(
+        name=name,
+        false_positive_rate=_thinned(false_rate, by=false_rate + true_rate),
+        true_positive_rate=_thinned(true_rate, by=false_rate + true_rate),
+        roc_auc=float(roc_auc_score(positive, scores)),
+        recall=_thinned(recall, by=-recall),
+        precision=_thinned(precision, by=-recall),
+        average_precision=average_precision,
+        positive_share=float(positive.mean()),
+    )
+
+
+def _thinned(values: NDArray[np.float64], *, by: NDArray[np.float64]) -> tuple[float, ...]:
+    """At most CURVE_POINTS values, evenly spread along the rising `by`, ends included, at six digits."""
+    if len(values) > CURVE_POINTS:
+        steps = np.linspace(by[0], by[-1], CURVE_POINTS)
+        kept = np.unique(np.concatenate([[0], np.searchsorted(by, steps).clip(max=len(by) - 1), [len(by) - 1]]))
+        values = values[kept]
+    return tuple(round(float(value), 6) for value in values)
+
+
+def _notes(classes: Sequence[ClassFigures], *, has_curves: bool) -> tuple[str, ...]:
+    notes = []
+    empty = [figures.name for figures in classes if not figures.support]
+    never = [figures.name for figures in classes if figures.support and not figures.predicted]
+    if empty:
+        notes.append(f"without images in this data, so left out of macro means: {_listed(empty)}")
+    if never:
+        notes.append(f"never given, so precision counts as 0: {_listed(never)}")
+    if has_curves:
+        notes.append("all images are of one class, so there is no ROC and no precision-recall curve")
+    return tuple(notes)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:_NAMED])
+    return shown if len(names) <= _NAMED else f"{shown} and {len(names) - _NAMED} more"
+
+
+def _require_images(count: int) -> None:
+    if not count:
+        raise DataError("there are no images to evaluate")
