@@ -1,0 +1,208 @@
+"""Open, check, load, turn, resize: one image file to uint8 pixels, or one ImageError."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import stat
+import threading
+import warnings
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from fashionbatch.errors import ImageError
+from fashionbatch.images import geometry
+from fashionbatch.images.formats import FORMATS, HEAD_BYTES, foreign_kind, sniff
+from fashionbatch.images.pixels import to_eight_bits
+from fashionbatch.specs import ImageSpec
+
+ImageFileLike: TypeAlias = Path | bytes | BinaryIO
+
+_TILE_WIDTH, _TILE_LENGTH = 322, 323
+_ADDRESS: Final = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]+>|0x[0-9a-fA-F]{6,}")
+_LONGEST_MESSAGE: Final = 200
+
+
+@dataclass(frozen=True)
+class DecodeLimits:
+    """What an image may cost. It is judged by the header, before memory is taken.
+
+    Attributes:
+        pixels: width times height. The default is the size that Pillow itself refuses to go beyond (0.7 GB as RGB), so
+            a larger one has no effect.
+    """
+
+    pixels: int = 178_956_970
+
+
+DEFAULT_LIMITS: Final = DecodeLimits()
+
+
+def decode_image(file: ImageFileLike, spec: ImageSpec, *, limits: DecodeLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
+    """Decode one image as every network of FashionBatch sees it.
+
+    Args:
+        file: a path, a file's bytes, or an open binary file that can seek; the latter is left open.
+        spec: size, channels, resizing and background.
+        limits: what the image may cost.
+
+    Returns:
+        uint8 `(height, width, channels)`, writable and contiguous.
+
+    Raises:
+        ImageError: the file is no image in one of `FORMATS`, is damaged or cut short, or passes the limits. The message
+            is one line, `Class: what is wrong`, and the same in every run; the cause is what was raised.
+
+    Example:
+        >>> from fashionbatch.specs import ImageSpec
+        >>> decode_image(Path("dress.jpg"), ImageSpec(size=(224, 224)))  # doctest: +SKIP
+    """
+    out = np.empty(spec.shape, np.uint8)
+    decode_into(file, spec, out, limits=limits)
+    return out
+
+
+def decode_into(
+    file: ImageFileLike, spec: ImageSpec, out: NDArray[np.uint8], *, limits: DecodeLimits = DEFAULT_LIMITS
+) -> None:
+    """Decode one image into a piece of memory, such as one row of a batch.
+
+    Args:
+        file: as `decode_image`.
+        spec: as `decode_image`.
+        out: uint8 `(height, width, channels)`; it is written only when the whole image was decoded.
+        limits: as `decode_image`.
+
+    Raises:
+        ImageError: as `decode_image`.
+        ValueError: `out` has another shape or type; that is the caller's mistake.
+    """
+    if out.shape != spec.shape or out.dtype != np.uint8:
+        raise ValueError(f"out is {out.dtype} {out.shape}, the image is uint8 {spec.shape}")
+    try:
+        with _quiet, ExitStack() as stack:
+            opened = stack.enter_context(_open(file)) if isinstance(file, Path) else file
+            image = _decode(io.BytesIO(opened) if isinstance(opened, bytes) else opened, spec, limits)
+            pixels = np.asarray(image)
+    except ImageError:
+        raise
+    except Exception as error:
+        # Everything: Pillow raises OSError, ValueError, SyntaxError, MemoryError and more on broken files.
+        raise ImageError(_one_line(error)) from error
+    out[...] = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+
+
+def _open(path: Path) -> BinaryIO:
+    # Without O_NONBLOCK a named pipe would wait for a writer for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ImageError("NotAFileError: not a regular file")
+    return open(descriptor, "rb")
+
+
+def _decode(file: BinaryIO, spec: ImageSpec, limits: DecodeLimits) -> Image.Image:
+    with _identify(file) as image:
+        _check_cost(image, limits)
+        orientation = geometry.UPRIGHT
+        shown: geometry.Box = (0, 0, *image.size)
+        if image.format in {"JPEG", "MPO"}:
+            orientation = geometry.read_orientation(image)
+            shown = geometry.draft_jpeg(image, spec, orientation)
+            image.load()
+        else:
+            # EXIF may follow the pixels of a PNG, and Pillow turns a TIFF while it loads it.
+            image.load()
+            shown = (0, 0, *image.size)
+            orientation = geometry.read_orientation(image)
+        picture = to_eight_bits(image, spec.channels, spec.background)
+    picture, shown = geometry.turn_upright(picture, shown, orientation)
+    picture = geometry.resize(picture, shown, spec)
+    return picture.convert("RGB") if spec.channels == 3 and picture.mode == "L" else picture
+
+
+def _identify(file: BinaryIO) -> Image.Image:
+    file.seek(0)
+    head = file.read(HEAD_BYTES)
+    format_ = sniff(head)
+    if format_ is None:
+        raise ImageError(f"UnidentifiedImageError: {foreign_kind(head)}, not an image in one of {' '.join(FORMATS)}")
+    try:
+        return Image.open(file, formats=(format_,))
+    except UnidentifiedImageError as error:
+        reason = _why_not(file, format_)
+        raise ImageError(f"UnidentifiedImageError: damaged or unusual {format_}{reason}") from error
+
+
+def _why_not(file: BinaryIO, format_: str) -> str:
+    # Image.open keeps to itself why the format's own reader gave up.
+    try:
+        file.seek(0)
+        Image.OPEN[format_][0](file, "")
+    except Exception as error:  # noqa: BLE001 - only its message is wanted
+        return f" ({text})" if (text := _folded(str(error))) else ""
+    return ""
+
+
+def _check_cost(image: Image.Image, limits: DecodeLimits) -> None:
+    tags: Any = getattr(image, "tag_v2", {})
+    tile = tags.get(_TILE_WIDTH, 0), tags.get(_TILE_LENGTH, 0)
+    for what, (width, height) in {"image": image.size, "tile": tile}.items():
+        if width * height > limits.pixels:
+            raise ImageError(
+                f"DecompressionBombError: {what} of {width} x {height} pixels, more than the limit of {limits.pixels}"
+            )
+
+
+class _QuietPillow:
+    """Keeps Pillow's warnings (large images, odd EXIF, malformed MPO) from the user while any thread decodes.
+
+    `warnings.catch_warnings` alone is not safe in threads: the second to enter would restore the first one's filters.
+    So the first to enter sets the filter and the last to leave takes it away.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._inside = 0
+        self._catcher = warnings.catch_warnings()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if self._inside == 0:
+                self._catcher = warnings.catch_warnings()
+                self._catcher.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\.")
+            self._inside += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0:
+                self._catcher.__exit__(kind, error, trace)
+
+
+_quiet = _QuietPillow()
+
+
+def _one_line(error: Exception) -> str:
+    # strerror leaves out the path, which the caller has anyway and which differs between runs.
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = _folded(text)
+    name = type(error).__name__
+    return f"{name}: {text}" if text else f"{name}: no message"
+
+
+def _folded(text: str) -> str:
+    text = _ADDRESS.sub("...", text).encode("utf-8", "backslashreplace").decode()
+    text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    return text if len(text) <= _LONGEST_MESSAGE else text[: _LONGEST_MESSAGE - 3] + "..."

@@ -1,0 +1,105 @@
+"""From any of Pillow's pixel modes to 8-bit grey or RGB, without clipping and without transparency."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Colour = tuple[int, int, int]
+
+_TRANSPARENT_MODES: Final = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
+_BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
+_WHITE_IS_ZERO, _UNSIGNED = 0, 1
+
+
+def to_eight_bits(image: Image.Image, channels: int, background: Colour) -> Image.Image:
+    """The loaded image in mode `L` or `RGB`; `L` stays where RGB was asked for, to be widened after resizing.
+
+    Args:
+        image: of any mode that the allowed formats give.
+        channels: 1 gives `L`; 3 gives `RGB`, or `L` for a picture that is grey anyway.
+        background: red, green, blue under transparent pixels.
+    """
+    if image.mode.startswith("I") or image.mode == "F":
+        return _scaled_grey(image)
+    if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
+        image = _composited(image, background)
+    elif image.mode == "1":
+        return image.convert("L")
+    elif image.mode not in {"L", "RGB"}:
+        image = image.convert("RGB")
+    return image.convert("L") if channels == 1 and image.mode != "L" else image
+
+
+def _composited(image: Image.Image, background: Colour) -> Image.Image:
+    coloured = image if image.mode == "RGBA" else image.convert("RGBA")
+    alpha = coloured.getchannel("A")
+    if alpha.getextrema() == (255, 255):
+        return coloured.convert("RGB")
+    below = Image.new("RGB", coloured.size, background)
+    below.paste(coloured, mask=alpha)
+    return below
+
+
+def _scaled_grey(image: Image.Image) -> Image.Image:
+    values = np.asarray(image)
+    tags: Any = getattr(image, "tag_v2", {})
+    bits = _first(tags.get(_BITS_PER_SAMPLE))
+    if image.mode == "F":
+        grey = _scale_floats(values)
+    elif image.mode.startswith("I;16"):
+        # A TIFF may keep fewer bits than its 16, such as a microscope's 12.
+        grey = _scale_integers(values, (1 << bits) - 1 if bits and 8 < bits < 16 else 0xFFFF)
+    else:
+        # Pillow has no unsigned 32-bit mode: large values come as negative ones.
+        if bits == 32 and _first(tags.get(_SAMPLE_FORMAT), _UNSIGNED) == _UNSIGNED:
+            values = values.view(np.uint32)
+        grey = _scale_wide_integers(values)
+    if tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        grey = 255 - grey
+    return Image.fromarray(grey)
+
+
+def _first(value: Any, default: int | None = None) -> int | None:
+    if isinstance(value, tuple):
+        value = value[0] if value else None
+    return value if isinstance(value, int) else default
+
+
+def _scale_integers(values: NDArray[Any], largest: int) -> NDArray[np.uint8]:
+    scaled = (values.astype(np.uint32) * 255 + largest // 2) // largest
+    return np.minimum(scaled, 255).astype(np.uint8)
+
+
+def _scale_wide_integers(values: NDArray[Any]) -> NDArray[np.uint8]:
+    low, high = int(values.min()), int(values.max())
+    if low >= 0 and high <= 0xFF:
+        return values.astype(np.uint8)
+    if low >= 0 and high <= 0xFFFF:
+        return _scale_integers(values, 0xFFFF)
+    return _scale_range(values.astype(np.float64), low, high)
+
+
+def _scale_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
+    # float64: the difference of two large float32 values may be more than float32 holds.
+    wide = values.astype(np.float64)
+    finite = np.isfinite(wide)
+    if not finite.any():
+        raise ValueError("a picture without a single finite value")
+    low, high = float(wide[finite].min()), float(wide[finite].max())
+    if not finite.all():
+        wide = np.nan_to_num(wide, nan=low, posinf=high, neginf=low)
+    if low >= 0 and high <= 1:
+        low, high = 0.0, 1.0
+    elif low >= 0 and high <= 255:
+        low, high = 0.0, 255.0
+    return _scale_range(wide, low, high)
+
+
+def _scale_range(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+    if low == high:
+        return np.zeros(values.shape, np.uint8)
+    return np.rint((values - low) * (255.0 / (high - low))).astype(np.uint8)
