@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import click
@@ -69,6 +70,22 @@ def show_plugin(kind: str, name: str) -> None:
         click.echo("It takes no parameters.")
         return
     _print_table(("parameter", "type", "default", "meaning"), rows)
+
+
+@command.command("new")
+@click.argument("name")
+@click.argument("directory", type=click.Path(path_type=Path), required=False)
+def new_plugin(name: str, directory: Path | None) -> None:
+    """Start a plugin package of your own: a working architecture and dataset, with tests.
+
+    NAME is the distribution's name, such as shoes-for-fashion; DIRECTORY is the same unless given.
+    """
+    from fashionbatch.cli.new_plugin import create_plugin
+
+    target = directory or Path(name)
+    for file in create_plugin(name, target):
+        click.echo(f"  {target / file}")
+    click.echo(f"Now: cd {target} && pip install -e '.[dev]' && pytest")
 
 
 def _load() -> Registry:

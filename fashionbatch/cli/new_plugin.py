@@ -1,0 +1,68 @@
+"""Copies the plugin template under a new name: `fashionbatch plugins new`."""
+
+from __future__ import annotations
+
+import re
+from importlib import resources
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+from fashionbatch.errors import DataError, OutputError
+
+TEMPLATE_NAME = "fashionbatch-example"
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_SUFFIXES = (".py", ".toml", ".md", ".yaml")
+
+
+def create_plugin(name: str, directory: Path) -> list[Path]:
+    """Write a plugin package that works as it stands.
+
+    Args:
+        name: the distribution's name: lower case words joined by `-`; the module has `_` in their place.
+        directory: where to; it must not exist.
+
+    Returns:
+        The files, relative to `directory`.
+
+    Raises:
+        DataError: the name is not one.
+        OutputError: the directory exists or cannot be written.
+    """
+    if not _NAME.fullmatch(name):
+        raise DataError(
+            f"{name!r} cannot be a plugin's name", hint="use lower case words joined by '-', such as shoes-for-fashion"
+        )
+    if directory.exists():
+        raise OutputError(f"{str(directory)!r} exists already", hint="choose another directory")
+    written = []
+    try:
+        for relative, text in _template_files(_template(), Path()):
+            target = Path(_renamed(str(relative), name))
+            (directory / target.parent).mkdir(parents=True, exist_ok=True)
+            (directory / target).write_text(_renamed(text, name), encoding="utf-8")
+            written.append(target)
+    except OSError as error:
+        raise OutputError(f"{str(directory)!r} cannot be written: {error.strerror}") from error
+    return sorted(written)
+
+
+def _template() -> Traversable:
+    packaged = resources.files("fashionbatch") / "templates" / "plugin"
+    if packaged.is_dir():
+        return packaged
+    # An editable install has the template where it is kept.
+    return Path(__file__).resolve().parents[2] / "plugins" / "example"
+
+
+def _template_files(folder: Traversable, below: Path) -> list[tuple[Path, str]]:
+    found = []
+    for child in sorted(folder.iterdir(), key=lambda entry: entry.name):
+        if child.is_dir() and not child.name.startswith((".", "_")):
+            found += _template_files(child, below / child.name)
+        elif child.is_file() and child.name.endswith(_SUFFIXES):
+            found.append((below / child.name, child.read_text(encoding="utf-8")))
+    return found
+
+
+def _renamed(text: str, name: str) -> str:
+    return text.replace(TEMPLATE_NAME, name).replace(TEMPLATE_NAME.replace("-", "_"), name.replace("-", "_"))
