@@ -1,0 +1,63 @@
+# FashionBatch's habits: `make` lists them. Each makes .venv and installs what it needs, once.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# The interpreters that are tried, in this order; `make test PYTHON=/path/to/python3.12` names one.
+PYTHON ?= python3 python3.13 python3.12 python3.11
+# More arguments for what is run: `make test ARGS='-k classify'`.
+ARGS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format docs bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: $(VENV)/.installed ## train the embedded sample, label a folder, show the table
+	$(BIN)/fashionbatch demo $(ARGS)
+
+test: $(VENV)/.installed-dev ## run the whole suite
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(VENV)/.installed-dev ## check style, types and the layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+format: $(VENV)/.installed-dev ## bring the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs: $(VENV)/.installed-dev ## make the generated documents again
+	$(BIN)/python scripts/make_docs.py
+
+bench: $(VENV)/.installed-dev ## measure how fast a folder is labeled
+	$(BIN)/python benchmarks/classify.py $(ARGS)
+
+clean: ## remove what was built, cached or written by the demo; .venv and runs/ stay
+	rm -rf build dist demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+# A stamp is newer than pyproject.toml once its dependencies are installed.
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+$(BIN)/python:
+	@for python in $(PYTHON); do \
+	    "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null || continue; \
+	    if ! "$$python" -c 'import ensurepip, venv' 2>/dev/null; then \
+	        echo "$$python cannot make virtual environments; on Debian and Ubuntu: apt-get install python3-venv" >&2; \
+	        exit 1; \
+	    fi; \
+	    echo "Making $(VENV) with $$("$$python" --version) and installing; TensorFlow alone is a download of some 300 MB."; \
+	    exec "$$python" -m venv $(VENV); \
+	done; \
+	echo "None of $(PYTHON) is a Python from 3.11 to 3.13 (TensorFlow has no builds for others);" >&2; \
+	echo "install one, or name it: make $(MAKECMDGOALS) PYTHON=/path/to/python3.12" >&2; \
+	exit 1
