@@ -1,0 +1,208 @@
+"""Random changes of training images, as Keras layers on whole batches; each image of a batch gets its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from pydantic import Field
+
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import AugmentationSpec, Parameters
+
+if TYPE_CHECKING:
+    import keras
+
+FillMode: TypeAlias = Literal["nearest", "constant", "reflect", "wrap"]
+
+
+class Filled(Parameters):
+    """What moves an image has to fill the pixels that become free."""
+
+    fill: FillMode = Field(
+        "nearest",
+        description="nearest repeats the edge, constant is fill_value, reflect mirrors, wrap starts over.",
+    )
+    fill_value: float = Field(0.0, ge=0, le=255, description="The grey of `fill: constant`, 0..255.")
+    interpolation: Literal["nearest", "bilinear"] = "bilinear"
+
+
+class Flip(Parameters):
+    """Mirrors an image with probability one half, in each direction for itself."""
+
+    direction: Literal["horizontal", "vertical", "both"] = Field(
+        "horizontal", description="horizontal swaps left and right."
+    )
+
+
+class Rotation(Filled):
+    """Turns an image about its centre."""
+
+    degrees: float = Field(20.0, gt=0, le=180, description="The largest angle, to either side.")
+
+
+class Shift(Filled):
+    """Moves an image."""
+
+    height: float = Field(0.1, ge=0, le=1, description="The largest move up or down, as a fraction of the height.")
+    width: float = Field(0.1, ge=0, le=1, description="The largest move left or right, as a fraction of the width.")
+
+
+class Zoom(Filled):
+    """Scales an image about its centre."""
+
+    amount: float = Field(0.2, gt=0, lt=1, description="Sides become between 1 - amount and 1 + amount times as long.")
+    keep_aspect: bool = Field(True, description="Height and width by the same factor.")
+
+
+class Shear(Filled):
+    """Slants an image about its centre."""
+
+    horizontal: float = Field(0.2, ge=0, le=1, description="The largest move of columns for each pixel of height.")
+    vertical: float = Field(0.0, ge=0, le=1, description="The largest move of rows for each pixel of width.")
+
+
+class Amount(Parameters):
+    """How much a value may change."""
+
+    amount: float = Field(0.2, gt=0, le=1)
+
+
+class Brightness(Amount):
+    """Adds one number to every pixel of an image."""
+
+    amount: float = Field(0.2, gt=0, le=1, description="The largest change, as a fraction of the range 0..255.")
+
+
+class Contrast(Amount):
+    """Moves every pixel of an image away from the mean of its channel, or towards it."""
+
+    amount: float = Field(
+        0.2, gt=0, le=1, description="Distances become between 1 - amount and 1 + amount times as long."
+    )
+
+
+def build_flip(parameters: Flip, seed: int) -> keras.layers.Layer:
+    """A layer that mirrors images."""
+    import keras
+
+    if parameters.direction != "both":
+        return keras.layers.RandomFlip(parameters.direction, seed=seed)
+    # Keras's own "horizontal_and_vertical" draws once for both directions: it only ever turns an image by 180 degrees.
+    return keras.Sequential(
+        [keras.layers.RandomFlip("horizontal", seed=seed), keras.layers.RandomFlip("vertical", seed=seed + 1)]
+    )
+
+
+def build_rotation(parameters: Rotation, seed: int) -> keras.layers.Layer:
+    """A layer that turns images."""
+    from keras import layers
+
+    return layers.RandomRotation(parameters.degrees / 360, seed=seed, **_filled(parameters))
+
+
+def build_shift(parameters: Shift, seed: int) -> keras.layers.Layer:
+    """A layer that moves images."""
+    from keras import layers
+
+    return layers.RandomTranslation(parameters.height, parameters.width, seed=seed, **_filled(parameters))
+
+
+def build_zoom(parameters: Zoom, seed: int) -> keras.layers.Layer:
+    """A layer that scales images."""
+    from keras import layers
+
+    width = None if parameters.keep_aspect else parameters.amount
+    return layers.RandomZoom(parameters.amount, width, seed=seed, **_filled(parameters))
+
+
+def build_shear(parameters: Shear, seed: int) -> keras.layers.Layer:
+    """A layer that slants images.
+
+    Keras's own RandomShear slants about the upper left corner, which moves most of a small image out of sight.
+    """
+    import keras
+    from keras import ops
+
+    class RandomCentredShear(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
+        def __init__(self) -> None:
+            super().__init__()
+            self.seed_generator = keras.random.SeedGenerator(seed)
+
+        def call(self, images: Any, training: bool = False) -> Any:
+            if not training:
+                return images
+            batch, height, width = ops.shape(images)[0], images.shape[1], images.shape[2]
+            factors = keras.random.uniform((batch, 2), -1.0, 1.0, seed=self.seed_generator)
+            by_row, by_column = factors[:, 0] * parameters.horizontal, factors[:, 1] * parameters.vertical
+            one, zero = ops.ones_like(by_row), ops.zeros_like(by_row)
+            rows = [one, by_row, -by_row * (height - 1) / 2, by_column, one, -by_column * (width - 1) / 2, zero, zero]
+            return ops.image.affine_transform(
+                images,
+                ops.stack(rows, axis=1),
+                interpolation=parameters.interpolation,
+                fill_mode=parameters.fill,
+                fill_value=parameters.fill_value,
+                data_format="channels_last",
+            )
+
+        def compute_output_shape(self, input_shape: Any) -> Any:
+            return input_shape
+
+    return RandomCentredShear()
+
+
+def build_brightness(parameters: Brightness, seed: int) -> keras.layers.Layer:
+    """A layer that makes images lighter or darker; the result is clipped to 0..255."""
+    from keras import layers
+
+    return layers.RandomBrightness(parameters.amount, value_range=(0, 255), seed=seed)
+
+
+def build_contrast(parameters: Contrast, seed: int) -> keras.layers.Layer:
+    """A layer that changes the contrast of images; the result is clipped to 0..255."""
+    from keras import layers
+
+    return layers.RandomContrast(parameters.amount, value_range=(0, 255), seed=seed)
+
+
+def _filled(parameters: Filled) -> dict[str, Any]:
+    return {
+        "fill_mode": parameters.fill,
+        "fill_value": parameters.fill_value,
+        "interpolation": parameters.interpolation,
+        "data_format": "channels_last",
+    }
+
+
+@hookimpl
+def register_augmentations() -> Iterator[AugmentationSpec]:
+    """The augmentations that come with FashionBatch."""
+    yield AugmentationSpec(name="random_flip", summary="Mirrors one image in two.", parameters=Flip, build=build_flip)
+    yield AugmentationSpec(
+        name="random_rotation", summary="Turns images about their centre.", parameters=Rotation, build=build_rotation
+    )
+    yield AugmentationSpec(
+        name="random_shift",
+        summary="Moves images up, down, left or right.",
+        parameters=Shift,
+        build=build_shift,
+    )
+    yield AugmentationSpec(
+        name="random_zoom", summary="Makes images larger or smaller.", parameters=Zoom, build=build_zoom
+    )
+    yield AugmentationSpec(
+        name="random_shear", summary="Slants images about their centre.", parameters=Shear, build=build_shear
+    )
+    yield AugmentationSpec(
+        name="random_brightness",
+        summary="Makes images lighter or darker.",
+        parameters=Brightness,
+        build=build_brightness,
+    )
+    yield AugmentationSpec(
+        name="random_contrast",
+        summary="Gives images more or less contrast.",
+        parameters=Contrast,
+        build=build_contrast,
+    )

@@ -1,0 +1,166 @@
+"""The built-in architectures, heads, losses and augmentations, by what a recipe writer relies on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from fashionbatch_plugins import architectures, augmentations, heads, losses
+from fashionbatch_plugins.architectures import small
+
+ARCHITECTURES = {spec.name: spec for spec in architectures.register_architectures()}
+HEADS = {spec.name: spec for spec in heads.register_heads()}
+LOSSES = {spec.name: spec for spec in losses.register_losses()}
+AUGMENTATIONS = {spec.name: spec for spec in augmentations.register_augmentations()}
+
+
+def network(architecture, shape, classes, parameters=None, *, head="multiclass", top=None):
+    import keras
+
+    spec, head_spec = ARCHITECTURES[architecture], HEADS[head]
+    pixels = keras.Input(shape)
+    features = spec.build(pixels, spec.parameters.model_validate(parameters or {}))
+    return keras.Model(pixels, head_spec.build(features, classes, head_spec.parameters.model_validate(top or {})))
+
+
+def parameter_count(*args, **kwargs):
+    return network(*args, **kwargs).count_params()
+
+
+def test_the_tutorials_network_has_333526_parameters():
+    written_out = {"blocks": [{"filters": 32}, {"filters": 64}], "dense": [100], "dropout": 0.4}
+    assert parameter_count("cnn", (28, 28, 1), 10, written_out) == 333_526
+    assert parameter_count("cnn", (28, 28, 1), 10) == 333_526
+
+
+def test_the_other_named_networks_are_their_books():
+    assert parameter_count("mini_vgg", (28, 28, 1), 10) == 1_679_082
+    assert parameter_count("smaller_vgg", (96, 96, 3), 6, head="multilabel") == 8_679_302
+    assert parameter_count("mlp", (28, 28, 1), 10) == 335_114
+
+
+def test_layer_names_do_not_depend_on_what_was_built_before():
+    first = [layer.name for layer in network("mini_vgg", (28, 28, 1), 10).layers[1:]]
+    second = [layer.name for layer in network("mini_vgg", (28, 28, 1), 10).layers[1:]]
+    assert first == second
+    assert first[1:3] == ["conv1", "conv1_norm"]
+    assert first[-1] == "head_output"
+
+
+def test_a_network_scales_pixels_itself():
+    model = network("mlp", (2, 2, 1), 3)
+    scale = model.get_layer("scale")
+    assert float(np.max(scale(np.full((1, 2, 2, 1), 255.0, np.float32)))) == pytest.approx(1.0)
+
+
+def test_more_pooling_than_pixels_is_said_in_pixels():
+    with pytest.raises(ValueError, match="block 3: pooling by 2 does not fit the 1x1 pixels that are left"):
+        network("cnn", (4, 4, 1), 2, {"blocks": [{"filters": 1}] * 3})
+
+
+def test_sizes_must_be_positive():
+    with pytest.raises(ValidationError):
+        small.Cnn.model_validate({"dense": [0]})
+
+
+@pytest.mark.parametrize(("head", "classes", "outputs"), [("multiclass", 3, 3), ("binary", 2, 1), ("multilabel", 3, 3)])
+def test_a_heads_output_has_its_decodings_shape(head, classes, outputs):
+    top = {"dense": [4], "dropout": 0.5}
+    model = network("mlp", (2, 2, 1), classes, head=head, top=top)
+    assert model.output_shape == (None, outputs)
+    assert [layer.name for layer in model.layers if layer.name.startswith("head_")] == [
+        "head_dense1",
+        "head_dropout1",
+        "head_output",
+    ]
+
+
+def test_a_binary_head_refuses_three_classes():
+    with pytest.raises(ValueError, match="exactly 2 classes, the data has 3"):
+        network("mlp", (2, 2, 1), 3, head="binary")
+
+
+def test_a_label_stands_in_one_group_only():
+    with pytest.raises(ValidationError, match="label 'red' stands in 'colour' and in 'type'"):
+        HEADS["multilabel"].parameters.model_validate({"groups": {"colour": ["red"], "type": ["red"]}})
+
+
+def loss_of(name, truth, predicted, weights=None, **parameters):
+    spec = LOSSES[name]
+    loss = spec.build(spec.parameters.model_validate(parameters), weights)
+    return float(loss(np.array(truth, np.float32), np.array(predicted, np.float32)))
+
+
+def test_every_heads_default_loss_fits_it():
+    for head in HEADS.values():
+        assert head.decoding in LOSSES[head.default_loss].decodings
+
+
+def test_cross_entropy_is_the_books():
+    assert loss_of("categorical_crossentropy", [[0, 1]], [[0.2, 0.8]]) == pytest.approx(-np.log(0.8), rel=1e-5)
+    expected = -(np.log(0.8) + np.log(0.7)) / 2
+    assert loss_of("binary_crossentropy", [[1, 0]], [[0.8, 0.3]]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_positive_weights_count_the_positive_labels_only():
+    weights = np.array([3.0, 5.0], np.float32)
+    expected = -(3 * np.log(0.8) + np.log(0.7)) / 2
+    assert loss_of("binary_crossentropy", [[1, 0]], [[0.8, 0.3]], weights) == pytest.approx(expected, rel=1e-5)
+
+
+def test_focal_losses_play_down_what_is_easy():
+    assert loss_of("focal", [[0, 1]], [[0.2, 0.8]], gamma=2) == pytest.approx(-0.04 * np.log(0.8), rel=1e-4)
+    expected = -(0.04 * np.log(0.8) + 0.09 * np.log(0.7)) / 2
+    assert loss_of("binary_focal", [[1, 0]], [[0.8, 0.3]], gamma=2) == pytest.approx(expected, rel=1e-4)
+    plain = loss_of("binary_crossentropy", [[1, 0]], [[0.8, 0.3]], label_smoothing=0.1)
+    assert loss_of("binary_focal", [[1, 0]], [[0.8, 0.3]], gamma=0, label_smoothing=0.1) == pytest.approx(plain)
+
+
+def test_a_focal_loss_of_a_sure_answer_is_a_number():
+    assert np.isfinite(loss_of("binary_focal", [[1, 0]], [[1.0, 0.0]], gamma=0.5))
+
+
+MOVING = ["random_rotation", "random_shift", "random_zoom", "random_shear"]
+CASES = [(name, {"fill": fill}) for name in MOVING for fill in ("nearest", "constant", "reflect", "wrap")]
+CASES += [("random_flip", {"direction": direction}) for direction in ("horizontal", "vertical", "both")]
+CASES += [("random_brightness", {"amount": 1.0}), ("random_contrast", {"amount": 1.0})]
+
+
+def test_every_augmentation_is_tried():
+    assert {name for name, _ in CASES} == set(AUGMENTATIONS)
+
+
+@pytest.mark.parametrize(("name", "parameters"), CASES)
+def test_an_augmentation_changes_training_images_within_their_range(name, parameters):
+    import keras
+
+    spec = AUGMENTATIONS[name]
+    images = np.random.default_rng(0).integers(0, 256, (8, 12, 10, 3)).astype(np.float32)
+    layer = spec.build(spec.parameters.model_validate(parameters), 7)
+    assert layer(keras.Input((12, 10, 3))).shape == (None, 12, 10, 3)
+    again = spec.build(spec.parameters.model_validate(parameters), 7)
+
+    changed = np.asarray(layer(images, training=True))
+    assert changed.dtype == np.float32
+    assert changed.min() >= 0
+    assert changed.max() <= 255
+    assert not np.array_equal(changed, images)
+    assert np.array_equal(changed, np.asarray(again(images, training=True))), "the seed does not fix it"
+    assert np.array_equal(np.asarray(layer(images, training=False)), images)
+
+
+def test_flipping_both_ways_draws_each_by_itself():
+    image = np.arange(4, dtype=np.float32).reshape(1, 2, 2, 1)
+    spec = AUGMENTATIONS["random_flip"]
+    layer = spec.build(spec.parameters.model_validate({"direction": "both"}), 1)
+    seen = {tuple(row.ravel()) for row in np.asarray(layer(np.repeat(image, 200, axis=0), training=True))}
+    assert seen == {(0, 1, 2, 3), (1, 0, 3, 2), (2, 3, 0, 1), (3, 2, 1, 0)}
+
+
+def test_a_sheared_image_stays_about_its_centre():
+    image = np.zeros((50, 9, 9, 1), np.float32)
+    image[:, 4, 4] = 255
+    spec = AUGMENTATIONS["random_shear"]
+    layer = spec.build(spec.parameters.model_validate({"horizontal": 0.5, "vertical": 0.5}), 1)
+    assert np.asarray(layer(image, training=True))[:, 4, 4].min() == pytest.approx(255)
