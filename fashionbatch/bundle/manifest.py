@@ -14,6 +14,15 @@ GRAPH_NAME = "model.xml"
 GRAPH_WEIGHTS_NAME = "model.bin"
 KERAS_WEIGHTS_NAME = "model.weights.h5"
 RECIPE_NAME = "recipe.yaml"
+REQUIRED_FILES = (GRAPH_NAME, GRAPH_WEIGHTS_NAME)
+OPTIONAL_FILES = (RECIPE_NAME, KERAS_WEIGHTS_NAME)
+
+
+def _check_label_name(name: str) -> None:
+    if not name or "|" in name or any(ord(c) < 32 or 127 <= ord(c) < 160 for c in name):
+        raise ValueError(f"label name {name!r} is empty or holds '|' or a control character")
+    if any(0xD800 <= ord(c) < 0xE000 for c in name):
+        raise ValueError(f"label name {name!r} is not Unicode text")
 
 
 class _Part(BaseModel):
@@ -34,8 +43,7 @@ class Labels(_Part):
             if len(set(names)) != len(names):
                 raise ValueError("label names must be distinct")
             for name in names:
-                if not name or "|" in name or any(ord(c) < 32 or ord(c) == 127 for c in name):
-                    raise ValueError(f"label name {name!r} is empty or holds '|' or a control character")
+                _check_label_name(name)
         return self
 
 
@@ -51,6 +59,22 @@ class Head(_Part):
     decoding: Decoding
     thresholds: tuple[float, ...] = ()
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _fits_the_decoding(self) -> Head:
+        if not all(0 <= threshold <= 1 for threshold in self.thresholds):
+            raise ValueError("thresholds must be between 0 and 1")
+        if self.decoding == "one_of_many" and self.thresholds:
+            raise ValueError("one_of_many takes no thresholds")
+        if self.decoding == "yes_or_no" and len(self.thresholds) > 1:
+            raise ValueError("yes_or_no takes one threshold")
+        if self.groups and self.decoding != "several_of_many":
+            raise ValueError("only several_of_many has groups")
+        for group, members in self.groups.items():
+            _check_label_name(group)
+            if not members or len(set(members)) != len(members):
+                raise ValueError(f"group {group!r} is empty or names a class twice")
+        return self
 
 
 class PluginRecord(_Part):
@@ -102,6 +126,27 @@ class BundleManifest(_Part):
     precision_parity: dict[Precision, PrecisionRecord] = Field(default_factory=dict)
     created_with: dict[str, str] = Field(default_factory=dict)
     files: dict[str, FileRecord]
+
+    @model_validator(mode="after")
+    def _parts_fit_together(self) -> BundleManifest:
+        classes = self.labels.class_names
+        if self.head.decoding == "yes_or_no" and len(classes) != 2:
+            raise ValueError(f"yes_or_no needs two classes, got {len(classes)}")
+        if self.head.decoding == "several_of_many" and len(self.head.thresholds) not in (0, len(classes)):
+            raise ValueError(f"{len(self.head.thresholds)} thresholds for {len(classes)} classes")
+        for group, members in self.head.groups.items():
+            if unknown := set(members) - set(classes):
+                raise ValueError(f"group {group!r} names {min(unknown)!r}, which is no class")
+        return self
+
+    @model_validator(mode="after")
+    def _files_are_known(self) -> BundleManifest:
+        # Names are compared with a fixed list, so no path in a stranger's bundle ever leads anywhere.
+        if unknown := set(self.files) - {*REQUIRED_FILES, *OPTIONAL_FILES}:
+            raise ValueError(f"files names {min(unknown)!r}, which is no file of a bundle")
+        if missing := set(REQUIRED_FILES) - set(self.files):
+            raise ValueError(f"files does not name {min(missing)!r}")
+        return self
 
     @property
     def outputs(self) -> int:

@@ -1,0 +1,110 @@
+"""Keras model -> OpenVINO graph: what labeling computes, without TensorFlow and without code."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from fashionbatch.errors import BundleError
+
+if TYPE_CHECKING:
+    import keras
+    import openvino as ov
+
+INPUT_NAME = "pixels"
+OUTPUT_NAME = "probabilities"
+_UNSUPPORTED = re.compile(r"No conversion rule found for operations: (?P<operations>[^\n]+)")
+
+
+def to_graph(model: keras.Model) -> ov.Model:
+    """Convert a Keras model to the graph that a bundle holds.
+
+    The graph is a copy: training the model further does not change it.
+
+    Args:
+        model: one input, uint8 `(batch, height, width, channels)`; one output, float32 `(batch, outputs)`. What is
+            active in training only, such as augmentation, must not be part of it.
+
+    Returns:
+        The graph with input `pixels` and output `probabilities`; the batch size is open, every other size fixed.
+
+    Raises:
+        BundleError: the model has other inputs or outputs, or an operation that OpenVINO does not have.
+    """
+    import openvino as ov
+    import tensorflow as tf
+
+    _require_one_image_in_one_vector_out(model)
+    shape = tuple(model.inputs[0].shape)
+
+    # Traced with an open batch size; an example input would fix it, and Flatten layers with it. The dictionary names
+    # the output, and so leaves out what is computed for nothing. Not under AutoGraph: layers are traced already, and
+    # it warns about sources that it cannot read.
+    @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name=INPUT_NAME)], autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
+    def network(pixels: Any) -> Any:
+        return {OUTPUT_NAME: model(pixels, training=False)}
+
+    try:
+        graph = ov.convert_model(network, share_weights=False)
+    except Exception as error:  # OpenVINO and TensorFlow raise classes of many modules
+        raise _cannot_convert(model, error) from error
+    return finish_graph(graph)
+
+
+def finish_graph(graph: ov.Model) -> ov.Model:
+    """Give a graph's input and output the names that bundles use, and check what goes in and comes out.
+
+    Raises:
+        BundleError: it is not uint8 `(?, height, width, channels)` -> float32 `(?, outputs)`.
+    """
+    import openvino as ov
+
+    if len(graph.inputs) != 1 or len(graph.outputs) != 1:
+        raise BundleError(
+            f"the network has {len(graph.inputs)} inputs and {len(graph.outputs)} outputs; a bundle's has one of each"
+        )
+    pixels, probabilities = graph.input(0), graph.output(0)
+    if pixels.element_type != ov.Type.u8 or pixels.partial_shape.rank != ov.Dimension(4):
+        raise BundleError(
+            f"the network takes {_describe(pixels)}; a bundle's takes uint8 (batch, height, width, channels)"
+        )
+    if probabilities.element_type != ov.Type.f32 or probabilities.partial_shape.rank != ov.Dimension(2):
+        raise BundleError(f"the network gives {_describe(probabilities)}; a bundle's gives float32 (batch, outputs)")
+    pixels.tensor.set_names({INPUT_NAME})
+    pixels.node.set_friendly_name(INPUT_NAME)
+    probabilities.tensor.set_names({OUTPUT_NAME})
+    return graph
+
+
+def _require_one_image_in_one_vector_out(model: keras.Model) -> None:
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise BundleError(
+            f"model {model.name!r} has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
+            "labeling needs one of each"
+        )
+    pixels, probabilities = model.inputs[0], model.outputs[0]
+    if len(pixels.shape) != 4 or None in pixels.shape[1:] or pixels.dtype != "uint8":
+        raise BundleError(
+            f"model {model.name!r} takes {pixels.dtype} {tuple(pixels.shape)}; labeling needs uint8 "
+            "(None, height, width, channels)"
+        )
+    if len(probabilities.shape) != 2 or probabilities.dtype != "float32":
+        raise BundleError(
+            f"model {model.name!r} gives {probabilities.dtype} {tuple(probabilities.shape)}; labeling needs float32 "
+            "(None, outputs)"
+        )
+
+
+def _cannot_convert(model: keras.Model, error: Exception) -> BundleError:
+    found = _UNSUPPORTED.search(str(error))
+    if found is None:
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        return BundleError(f"model {model.name!r} cannot be converted for labeling: {reason}")
+    return BundleError(
+        f"model {model.name!r} cannot be converted for labeling: OpenVINO has no {found['operations'].strip()}",
+        hint="build the architecture from layers without these operations",
+    )
+
+
+def _describe(port: Any) -> str:
+    return f"{port.element_type.get_type_name()} {port.partial_shape}"

@@ -1,0 +1,111 @@
+"""The text of `bundle.json` -> BundleManifest. The text may be anybody's."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any, NoReturn
+
+from pydantic import ValidationError
+
+from fashionbatch.bundle.manifest import FORMAT_VERSION, BundleManifest
+from fashionbatch.errors import BundleError
+
+_DEPTH_LIMIT = 32
+# The closing quote is optional, so that a string without end is walked once, not once for each quote in it.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
+_SHOWN_PROBLEMS = 5
+
+
+def parse_manifest(data: bytes, *, name: str) -> BundleManifest:
+    """Parse and check the bytes of a `bundle.json`.
+
+    JSON itself leaves open what several texts mean, so those are refused: duplicate keys, NaN and infinities, lone
+    surrogates, encodings other than UTF-8, and nesting deeper than 32.
+
+    Args:
+        data: the file's bytes; their number is the caller's to limit.
+        name: what messages call the file.
+
+    Raises:
+        BundleError: not JSON, not a bundle's, of another version, or with fields that make no sense.
+    """
+    if _depth(data) > _DEPTH_LIMIT:
+        raise BundleError(f"{name}: nested deeper than {_DEPTH_LIMIT}, so FashionBatch did not write it")
+    try:
+        text = data.decode("utf-8")
+        document = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise BundleError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+    except json.JSONDecodeError as error:
+        raise BundleError(f"{name}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{name}: {error}") from None
+    _require_version(document, name)
+    try:
+        return BundleManifest.model_validate_json(text, strict=True)
+    except ValidationError as error:
+        raise BundleError(f"{name}: {_describe(error)}") from None
+
+
+def _depth(data: bytes) -> int:
+    # Counted before parsing: both JSON parsers recurse.
+    deepest = depth = 0
+    for match in _STRING_OR_BRACKET.finditer(data):
+        if match[0] in {b"[", b"{"}:
+            depth += 1
+            deepest = max(deepest, depth)
+        elif match[0] in {b"]", b"}"}:
+            depth -= 1
+    return deepest
+
+
+def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"key {_brief(key)} occurs twice in one object")
+        found[key] = value
+    return found
+
+
+def _refuse_constant(text: str) -> NoReturn:
+    raise ValueError(f"{text} is no number in JSON")
+
+
+def _require_version(document: Any, name: str) -> None:
+    if not isinstance(document, dict) or "format_version" not in document:
+        raise BundleError(
+            f"{name}: not FashionBatch's: it has no format_version",
+            hint="`fashionbatch bundle import` makes a bundle from a model of another program",
+        )
+    version = document["format_version"]
+    if type(version) is int and version == FORMAT_VERSION:
+        return
+    newer = type(version) is int and version > FORMAT_VERSION
+    raise BundleError(
+        f"{name}: bundle version {_brief(version)}; this FashionBatch reads {FORMAT_VERSION}",
+        hint="update FashionBatch" if newer else None,
+    )
+
+
+def _describe(error: ValidationError) -> str:
+    problems = error.errors(include_url=False, include_input=False)
+    lines = []
+    for problem in problems[:_SHOWN_PROBLEMS]:
+        where = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        lines.append(_printable(f"{where}: {message}" if where else message))
+    if len(problems) > _SHOWN_PROBLEMS:
+        lines.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
+    return "; ".join(lines)
+
+
+def _printable(text: str) -> str:
+    # Keys come from a stranger's file: no escape sequence of theirs reaches a terminal.
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def _brief(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
