@@ -42,7 +42,8 @@ def check_wheel(wheel: Path) -> list[str]:
         for path in folder.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
-    expected |= {f"fashionbatch/recipes/{path.name}" for path in (ROOT / "recipes").glob("*.yaml")}
+    recipes = ROOT / "recipes"
+    expected |= {f"fashionbatch/recipes/{path.relative_to(recipes).as_posix()}" for path in recipes.rglob("*.yaml")}
     problems = [f"{wheel.name} lacks {name}" for name in sorted(expected - names)]
     packaged = {name for name in names if ".dist-info/" not in name}
     problems += [f"{wheel.name} holds {name}, which it should not" for name in sorted(packaged - expected)]

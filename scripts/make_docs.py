@@ -8,15 +8,11 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import click
-
-# Before anything loads plugins: the documents speak of the built-in ones, whatever else is installed here.
-os.environ["FASHIONBATCH_PLUGINS"] = ""
 
 from fashionbatch.cli import VERBS, cli
 

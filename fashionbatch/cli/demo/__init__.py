@@ -1,0 +1,209 @@
+"""`fashionbatch demo`: the whole way of the data, with the commands that a user would type."""
+
+from __future__ import annotations
+
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from fashionbatch import __version__
+from fashionbatch.errors import OutputError
+
+RECIPE = "quickstart"
+MARKER = ".fashionbatch-demo"
+_PATIENCE = 10.0  # seconds that an interrupted step may take to end by itself
+
+
+@dataclass(frozen=True)
+class DemoFiles:
+    """Where everything of a demo lies."""
+
+    directory: Path
+
+    @property
+    def run(self) -> Path:
+        """The run directory of the training."""
+        return self.directory / "run"
+
+    @property
+    def bundle(self) -> Path:
+        """The trained bundle."""
+        return self.run / "bundle"
+
+    @property
+    def photos(self) -> Path:
+        """The folder that is labeled."""
+        return self.directory / "photos"
+
+    @property
+    def known_labels(self) -> Path:
+        """The labels that the photos are known to have."""
+        return self.directory / "known_labels.csv"
+
+    @property
+    def table(self) -> Path:
+        """The table that `classify` writes."""
+        return self.directory / "labels.csv"
+
+
+@click.command()
+@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"))
+@click.option("--overwrite", is_flag=True, help="Begin anew where DIRECTORY holds an earlier demo.")
+def command(directory: Path, overwrite: bool) -> None:
+    """Train on the embedded sample and label a folder, in minutes.
+
+    Everything is written into DIRECTORY (default: demo). A demo that was stopped goes on where it was; a finished one
+    is labeled again with the network that it has.
+    """
+    run_demo(directory, overwrite=overwrite)
+
+
+def run_demo(directory: Path, *, overwrite: bool = False, train_options: Sequence[str] = ()) -> None:
+    """Train, write photos, label them, and say what came out.
+
+    Args:
+        directory: everything is written there; made where it is missing.
+        overwrite: remove what an earlier demo left there.
+        train_options: further options of `fashionbatch train`.
+
+    Raises:
+        OutputError: the directory holds something else than a demo, or cannot be written.
+    """
+    files = DemoFiles(directory)
+    _make_directory(files, overwrite=overwrite)
+    click.echo("From a recipe to a labeled folder; each step is a command that you can type yourself.")
+    _train(files, train_options)
+    _write_photos(files)
+    _label(files)
+    _show(files)
+
+
+def _make_directory(files: DemoFiles, *, overwrite: bool) -> None:
+    directory = files.directory
+    try:
+        marker = directory / MARKER
+        if directory.exists() and any(directory.iterdir()) and not marker.is_file():
+            raise OutputError(
+                f"{directory} is not empty, and no demo made what is in it",
+                hint="name a directory of its own: `fashionbatch demo my-demo`",
+            )
+        if overwrite and marker.is_file():
+            _remove(files)
+        directory.mkdir(parents=True, exist_ok=True)
+        marker.write_text(f"made by fashionbatch demo, version {__version__}\n", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"cannot write the demo into {directory}: {error.strerror or error}") from error
+
+
+def _remove(files: DemoFiles) -> None:
+    # Only what a demo makes: somebody may have put a file of their own beside it.
+    for folder in (files.run, files.photos, files.table.with_name(f"{files.table.name}.job")):
+        if folder.is_dir():
+            shutil.rmtree(folder)
+    for file in (files.table, files.table.with_name(f"{files.table.name}.meta.json"), files.known_labels):
+        file.unlink(missing_ok=True)
+
+
+def _train(files: DemoFiles, options: Sequence[str]) -> None:
+    _heading(1, "Train the recipe `quickstart` on the embedded sample of Fashion-MNIST")
+    if (files.run / "summary.json").is_file():
+        click.echo(f"{files.run} is trained already; `fashionbatch demo {files.directory} --overwrite` begins anew.")
+        return
+    resume = ["--resume"] if files.run.is_dir() else []
+    _run(["train", RECIPE, "-o", str(files.run), *options, *resume])
+
+
+def _write_photos(files: DemoFiles) -> None:
+    from fashionbatch.cli.demo.photos import write_known_labels, write_photos
+    from fashionbatch.data.prepare import prepare_data
+    from fashionbatch.plan import make_plan
+    from fashionbatch.plugins import load_plugins
+    from fashionbatch.recipe.find import find_recipe
+    from fashionbatch.recipe.load import load_recipe
+
+    _heading(2, "Write the sample's test images as photos, with a few bad files among them")
+    # Written last, so the photos are complete; writing them again would change files under a run that can be resumed.
+    if files.known_labels.is_file():
+        click.echo(f"{files.photos} is there already.")
+        return
+    plan = make_plan(load_recipe(find_recipe(RECIPE)), load_plugins().registry)
+    data = prepare_data(plan, splits=("test",))
+    display_names = dict(zip(data.class_names, data.display_names, strict=True))
+    try:
+        photos = write_photos(data.splits["test"], files.photos, display_names)
+        write_known_labels(photos.labels, files.known_labels)
+    except OSError as error:
+        raise OutputError(f"cannot write the photos: {error}") from error
+    click.echo(f"{files.photos}: {len(photos.labels):,} photos and {len(photos.broken)} files that cannot be read:")
+    for name, what in photos.broken.items():
+        click.echo(f"  {name}: {what}")
+
+
+def _label(files: DemoFiles) -> None:
+    _heading(3, "Label every file in the folder")
+    # A finished table is labeled anew; one that a stopped demo left unfinished is resumed.
+    again = ["--overwrite"] if files.table.exists() else []
+    _run(["classify", str(files.photos), "-b", str(files.bundle), "-o", str(files.table), *again])
+
+
+def _show(files: DemoFiles) -> None:
+    from fashionbatch.cli.demo.photos import read_known_labels
+    from fashionbatch.cli.demo.summary import HEAD_COLUMNS, summarise
+    from fashionbatch.cli.tables import format_table
+
+    summary = summarise(files.table, read_known_labels(files.known_labels))
+    _heading(4, f"The table: {files.table}, the first {len(summary.head)} of {summary.rows:,} rows")
+    head, *rows = format_table(HEAD_COLUMNS, summary.head)
+    click.secho(head, bold=True)
+    for row in rows:
+        click.echo(row)
+    counts = ", ".join(f"{count:,} {status}" for status, count in summary.statuses.items())
+    pictures = sorted(path.name for path in files.run.glob("*.png"))
+    click.echo()
+    click.echo(f"{click.style('status', bold=True)}    {counts}")
+    click.echo(
+        f"{click.style('accuracy', bold=True)}  {summary.accuracy:.1%}: {summary.right:,} of {summary.known:,} photos "
+        f"have the label in {files.known_labels}"
+    )
+    click.echo(f"{click.style('pictures', bold=True)}  {files.run}: {', '.join(pictures)}")
+    click.echo()
+    click.echo("Next, a classifier of your own:")
+    _show_command(["recipe", "copy", RECIPE, "my.yaml"])
+
+
+def _heading(number: int, text: str) -> None:
+    click.echo()
+    click.secho(f"{number}. {text}", bold=True)
+
+
+def _show_command(arguments: Sequence[str]) -> None:
+    click.secho(f"$ {shlex.join(['fashionbatch', *arguments])}", fg="cyan")
+
+
+def _run(arguments: Sequence[str]) -> None:
+    """Run a verb as a user would, in a process of its own, and leave with its exit code where it fails."""
+    _show_command(arguments)
+    sys.stdout.flush()
+    started = time.monotonic()
+    # -P: a file named like a module of ours in the user's folder must not be imported instead.
+    command_line = [sys.executable, "-P", "-m", "fashionbatch", *arguments]
+    with subprocess.Popen(command_line) as process:  # noqa: S603 - our own verbs
+        try:
+            code = process.wait()
+        except KeyboardInterrupt:
+            # The terminal has sent the signal to the step too, which ends by itself and can be resumed.
+            try:
+                process.wait(_PATIENCE)
+            except subprocess.TimeoutExpired:
+                process.terminate()
+            raise
+    if code:
+        raise click.exceptions.Exit(code if code > 0 else 128 - code)
+    click.secho(f"({time.monotonic() - started:.0f} s)", dim=True)
