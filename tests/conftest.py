@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -40,3 +42,15 @@ def add_distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     yield add
     for module in made:
         sys.modules.pop(module, None)
+
+
+@pytest.fixture(scope="session")
+def images_factory() -> ModuleType:
+    """The module `images_factory` beside this file: odd and broken image files, made in memory."""
+    # By its path: pytest's importlib mode puts the folder of tests on no import path.
+    spec = importlib.util.spec_from_file_location("images_factory", Path(__file__).with_name("images_factory.py"))
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

@@ -16,10 +16,10 @@ from typing import Any, BinaryIO, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from fashionbatch.errors import ImageError
-from fashionbatch.images import geometry
+from fashionbatch.images import geometry, jpeg
 from fashionbatch.images.formats import FORMATS, HEAD_BYTES, foreign_kind, sniff
 from fashionbatch.images.pixels import to_eight_bits
 from fashionbatch.specs import ImageSpec
@@ -88,7 +88,7 @@ def decode_into(
     if out.shape != spec.shape or out.dtype != np.uint8:
         raise ValueError(f"out is {out.dtype} {out.shape}, the image is uint8 {spec.shape}")
     try:
-        with _quiet, ExitStack() as stack:
+        with _own_pillow, ExitStack() as stack:
             opened = stack.enter_context(_open(file)) if isinstance(file, Path) else file
             image = _decode(io.BytesIO(opened) if isinstance(opened, bytes) else opened, spec, limits)
             pixels = np.asarray(image)
@@ -112,12 +112,13 @@ def _open(path: Path) -> BinaryIO:
 def _decode(file: BinaryIO, spec: ImageSpec, limits: DecodeLimits) -> Image.Image:
     with _identify(file) as image:
         _check_cost(image, limits)
-        orientation = geometry.UPRIGHT
-        shown: geometry.Box = (0, 0, *image.size)
         if image.format in {"JPEG", "MPO"}:
+            start = file.tell()
             orientation = geometry.read_orientation(image)
-            shown = geometry.draft_jpeg(image, spec, orientation)
+            scale = geometry.enough_scale(image.size, spec, orientation)
+            shown = jpeg.draft(image, scale, spec.channels)
             image.load()
+            jpeg.check_whole(file, image, start, scale)
         else:
             # EXIF may follow the pixels of a PNG, and Pillow turns a TIFF while it loads it.
             image.load()
@@ -162,17 +163,18 @@ def _check_cost(image: Image.Image, limits: DecodeLimits) -> None:
             )
 
 
-class _QuietPillow:
-    """Keeps Pillow's warnings (large images, odd EXIF, malformed MPO) from the user while any thread decodes.
+class _OwnPillow:
+    """While any thread decodes: Pillow's warnings stay inside, and cut-off files are errors whatever the program set.
 
-    `warnings.catch_warnings` alone is not safe in threads: the second to enter would restore the first one's filters.
-    So the first to enter sets the filter and the last to leave takes it away.
+    Warnings are about large images, odd EXIF and the like. `warnings.catch_warnings` alone is not safe in threads: the
+    second to enter would restore the first one's filters. So the first to enter sets up and the last to leave restores.
     """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._inside = 0
         self._catcher = warnings.catch_warnings()
+        self._tolerated = False
 
     def __enter__(self) -> None:
         with self._lock:
@@ -180,6 +182,7 @@ class _QuietPillow:
                 self._catcher = warnings.catch_warnings()
                 self._catcher.__enter__()
                 warnings.filterwarnings("ignore", module=r"PIL\.")
+                self._tolerated, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
             self._inside += 1
 
     def __exit__(
@@ -188,10 +191,11 @@ class _QuietPillow:
         with self._lock:
             self._inside -= 1
             if self._inside == 0:
+                ImageFile.LOAD_TRUNCATED_IMAGES = self._tolerated
                 self._catcher.__exit__(kind, error, trace)
 
 
-_quiet = _QuietPillow()
+_own_pillow = _OwnPillow()
 
 
 def _one_line(error: Exception) -> str:

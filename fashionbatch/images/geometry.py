@@ -1,4 +1,4 @@
-"""Where the pixels of a photo go: EXIF orientation, the part that is used, and the JPEG scale that is enough."""
+"""Where the pixels of a photo go: EXIF orientation, the part that is used, the size that is enough."""
 
 from __future__ import annotations
 
@@ -42,26 +42,22 @@ def read_orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and value in _TRANSPOSE else UPRIGHT
 
 
-def draft_jpeg(image: Image.Image, spec: ImageSpec, orientation: int) -> Box:
-    """Have a JPEG that is not loaded yet decoded at a fraction of its size, where that is enough.
+def enough_scale(size: tuple[int, int], spec: ImageSpec, orientation: int) -> int:
+    """The largest of 8, 4, 2 and 1 by which a JPEG may be decoded smaller and still has pixels to spare.
 
-    Returns:
-        The part of the decoded image that shows the photo, still unturned: sides need not be multiples of the scale.
+    Args:
+        size: width and height of the photo as it is stored.
+        spec: what it is decoded for.
+        orientation: its EXIF orientation.
     """
-    width, height = image.size
-    if orientation in _SWAPS_SIDES:
-        width, height = height, width
+    width, height = reversed(size) if orientation in _SWAPS_SIDES else size
     left, top, right, bottom = used_box((0, 0, width, height), spec)
     target_width, target_height = _fitted_size((right - left, bottom - top), spec)
     enough = min(
         (right - left) / (DRAFT_FACTOR * target_width),
         (bottom - top) / (DRAFT_FACTOR * target_height),
     )
-    scale = next((scale for scale in (8, 4, 2) if scale <= enough), 1)
-    # Pillow takes a size and picks a scale; this size makes it pick ours.
-    wanted = (max(1, image.width // scale), max(1, image.height // scale))
-    drafted = image.draft("L" if spec.channels == 1 else "RGB", wanted)
-    return drafted[1] if drafted else (0, 0, *image.size)
+    return next((scale for scale in (8, 4, 2) if scale <= enough), 1)
 
 
 def turn_upright(image: Image.Image, shown: Box, orientation: int) -> tuple[Image.Image, Box]:
