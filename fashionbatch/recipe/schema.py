@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
 from fashionbatch.specs import ImageSpec, Parameters, Precision
+
+Monitor: TypeAlias = Literal["val_loss", "val_accuracy", "loss", "accuracy"]
+"""The figures of an epoch that something can wait for."""
 
 
 class Component(BaseModel):
@@ -14,7 +17,7 @@ class Component(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True)
 
-    name: str
+    name: str = Field(description="A registered name, or provider/name where two plugins claim it.")
 
     @property
     def own_parameters(self) -> dict[str, Any]:
@@ -22,43 +25,69 @@ class Component(BaseModel):
         return dict(self.model_extra or {})
 
 
-class SplitFraction(Parameters):
-    """A share of the images, drawn at random."""
-
-    fraction: float = Field(ge=0, lt=1)
-
-
 class SplitLast(Parameters):
     """The last images of the source's training split, in its order."""
 
-    last: int = Field(gt=0)
+    last: int = Field(gt=0, description="How many images.")
 
 
 class SplitFrom(Parameters):
     """A split that the source names."""
 
-    from_: Literal["train", "validation", "test"] = Field(alias="from")
+    from_: Literal["train", "validation", "test"] = Field(alias="from", description="The source's own split.")
 
 
-SplitPart: TypeAlias = SplitLast | SplitFrom | Annotated[float, Field(ge=0, lt=1)]
+def _form_of_part(value: object) -> str | None:
+    keys = value if isinstance(value, dict) else ()
+    if "last" in keys or isinstance(value, SplitLast):
+        return "<last>"
+    if "from" in keys or "from_" in keys or isinstance(value, SplitFrom):
+        return "<from>"
+    return None if isinstance(value, dict) else "<fraction>"
+
+
+# The tags cannot be keys of a file, so they never stand for one in an error's path.
+SplitPart: TypeAlias = Annotated[
+    Annotated[float, Field(ge=0, lt=1), Tag("<fraction>")]
+    | Annotated[SplitLast, Tag("<last>")]
+    | Annotated[SplitFrom, Tag("<from>")],
+    Discriminator(_form_of_part),
+]
+"""A fraction of the images drawn at random, the last N, or a split that the source names."""
 
 
 class Split(Parameters):
     """Which images train, which choose, which judge.
 
-    A part is a fraction, `{last: N}`, or `{from: NAME}` for a split that the source names. A part that is omitted is the
-    source's split of that name, else 0.2 for validation and none for test.
+    A part is a fraction, `{last: N}`, or `{from: NAME}` for a split that the source names. A part that is omitted is
+    the source's split of that name, else 0.2 for validation and none for test.
     """
 
-    validation: SplitPart | None = None
-    test: SplitPart | None = None
-    seed: int = Field(42, ge=0, lt=2**32)
+    validation: SplitPart | None = Field(None, description="Chooses the best epoch and the thresholds.")
+    test: SplitPart | None = Field(None, description="Judges the finished network; nothing is chosen by it.")
+    seed: int = Field(42, ge=0, lt=2**32, description="Which images a fraction draws.")
     stratify: bool = Field(True, description="Keep each class's share the same in every part.")
     group_by: str | None = Field(
         None,
+        min_length=1,
         description="A column of the source, or a regular expression on file names whose first group is the key: "
         "images with one key stay on one side.",
     )
+
+    @model_validator(mode="after")
+    def _something_is_left_to_train_on(self) -> Split:
+        fractions = [part for part in (self.validation, self.test) if isinstance(part, float)]
+        if sum(fractions) >= 1:
+            raise ValueError(f"validation and test take {sum(fractions):g} of the images; nothing is left to train on")
+        return self
+
+    @model_validator(mode="after")
+    def _parts_differ(self) -> Split:
+        if isinstance(self.validation, SplitFrom) and self.validation == self.test:
+            raise ValueError(f"validation and test are both the source's split {self.validation.from_!r}")
+        if isinstance(self.validation, SplitLast) and isinstance(self.test, SplitLast):
+            raise ValueError("validation and test are both the last images; they would be the same ones")
+        return self
 
 
 class Labels(Parameters):
@@ -66,73 +95,104 @@ class Labels(Parameters):
 
     names: dict[str, str] = Field(default_factory=dict, description="Class name in the source -> name shown.")
 
+    @field_validator("names")
+    @classmethod
+    def _names_can_be_shown(cls, names: dict[str, str]) -> dict[str, str]:
+        owner: dict[str, str] = {}
+        for class_name, shown in names.items():
+            if not shown or "|" in shown or not shown.isprintable():
+                raise ValueError(f"name {shown!r} is empty or holds '|' or a control character")
+            if shown in owner:
+                raise ValueError(f"classes {owner[shown]!r} and {class_name!r} would both be shown as {shown!r}")
+            owner[shown] = class_name
+        return names
+
 
 class Data(Parameters):
     """Where the images come from and what becomes of them before training."""
 
-    source: Component
+    source: Component = Field(description="A dataset and its parameters.")
     labels: Labels = Labels()
-    image: ImageSpec
+    image: ImageSpec = Field(description="The image that the network takes.")
     split: Split = Split()
 
 
 class EarlyStopping(Parameters):
     """Stop when a figure no longer gets better."""
 
-    monitor: Literal["val_loss", "val_accuracy", "loss", "accuracy"] = "val_loss"
+    monitor: Monitor = Field("val_loss", description="The figure: a loss should fall, an accuracy rise.")
     patience: int = Field(5, ge=0, description="Epochs without improvement that are waited for.")
-    min_delta: float = Field(0.0, ge=0)
-    restore_best_weights: bool = True
+    min_delta: float = Field(0.0, ge=0, description="A smaller change is no improvement.")
+    restore_best_weights: bool = Field(True, description="Keep the best epoch's weights, not the last one's.")
+
+
+class TrainFrom(Parameters):
+    """The head, and the backbone from one of its layers on."""
+
+    from_: str = Field(alias="from", min_length=1, description="A layer's name; `train --dry-run` lists them.")
 
 
 class Phase(Parameters):
     """One stretch of training: which layers learn, how, for how long. What is omitted is as in `training`."""
 
-    train: Literal["head", "all"] | dict[Literal["from"], str] = Field(
-        description="head: the head alone; {from: LAYER}: the head and the backbone from that layer on; all: everything."
+    train: Literal["head", "all"] | TrainFrom = Field(
+        description="head: the head alone; {from: LAYER}: it and the backbone from that layer on; all: everything."
     )
-    name: str | None = None
-    epochs: int | None = Field(None, ge=1)
-    batch_size: int | None = Field(None, ge=1)
-    optimizer: Component | None = None
-    schedule: Component | float | None = None
-    augmentation: tuple[Component, ...] | None = None
-    early_stopping: EarlyStopping | None = None
+    name: str | None = Field(
+        None, min_length=1, description="What pictures and tables call it; phase1, phase2 otherwise."
+    )
+    epochs: int | None = Field(None, ge=1, le=100_000, description="Rounds over the training images.")
+    batch_size: int | None = Field(None, ge=1, le=65_536, description="Images in each step.")
+    optimizer: Component | None = Field(None, description="The optimizer and its parameters.")
+    schedule: Component | None = Field(
+        None, description="A schedule of the learning rate, or a number for a constant one; null for none."
+    )
+    augmentation: tuple[Component, ...] | None = Field(None, description="Random changes; [] for none.")
+    early_stopping: EarlyStopping | None = Field(None, description="When to stop early; null for never.")
 
 
 class Training(Parameters):
     """How the network is fitted."""
 
-    epochs: int = Field(10, ge=1, le=100_000)
-    batch_size: int = Field(32, ge=1, le=65_536)
-    optimizer: Component = Component(name="adam")
-    schedule: Component | float | None = Field(
-        None, description="A schedule of the learning rate; a number is a constant rate."
+    epochs: int = Field(10, ge=1, le=100_000, description="Rounds over the training images.")
+    batch_size: int = Field(32, ge=1, le=65_536, description="Images in each step.")
+    optimizer: Component = Field(Component(name="adam"), description="The optimizer and its parameters.")
+    schedule: Component | None = Field(
+        None, description="A schedule of the learning rate, or a number for a constant one."
     )
-    early_stopping: EarlyStopping | None = None
-    class_weight: Literal["balanced"] | dict[str, float] | None = None
-    precision: Precision | Literal["auto"] = "auto"
-    seed: int = Field(42, ge=0, lt=2**32)
-    phases: tuple[Phase, ...] = ()
+    early_stopping: EarlyStopping | None = Field(None, description="When to stop early; never where it is omitted.")
+    class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
+        None,
+        description="balanced: a rare class counts as much as a common one; or class name -> weight, 1 where omitted.",
+    )
+    precision: Precision | Literal["auto"] = Field(
+        "auto", description="The arithmetic of training; auto: bfloat16 where the CPU computes it, else float32."
+    )
+    seed: int = Field(42, ge=0, lt=2**32, description="First weights, order of images, augmentation and dropout.")
+    phases: tuple[Phase, ...] = Field(
+        (), description="Transfer learning: what is trained in which order; all layers at once where it is empty."
+    )
 
 
 class Recipe(Parameters):
     """A classifier: data, network, training."""
 
-    version: Literal[1]
-    name: str = Field(min_length=1, max_length=100)
-    description: str = ""
-    data: Data
-    augmentation: tuple[Component, ...] = ()
-    architecture: Component
-    head: Component = Component(name="multiclass")
-    loss: Component | None = None
+    version: Literal[1] = Field(description="The version of this format.")
+    name: str = Field(min_length=1, max_length=100, description="What the classifier is called.")
+    description: str = Field("", description="What it is for.")
+    data: Data = Field(description="Where the images come from and what becomes of them before training.")
+    augmentation: tuple[Component, ...] = Field((), description="Random changes of training images, in this order.")
+    architecture: Component = Field(description="The backbone, from pixels to features.")
+    head: Component = Field(Component(name="multiclass"), description="The last layers, and how they are read.")
+    loss: Component | None = Field(None, description="What training makes small; the head's own where it is omitted.")
     training: Training = Training()
-    initialize_from: str | None = Field(None, description="A run or bundle whose weights training starts from.")
+    initialize_from: str | None = Field(
+        None, min_length=1, description="A run or bundle whose weights training starts from."
+    )
 
-    @model_validator(mode="after")
-    def _label_weights_are_positive(self) -> Recipe:
-        weights = self.training.class_weight
-        if isinstance(weights, dict) and not all(weight > 0 for weight in weights.values()):
-            raise ValueError("training.class_weight: every weight must be larger than 0")
-        return self
+    @field_validator("name")
+    @classmethod
+    def _name_fits_one_line(cls, name: str) -> str:
+        if not name.isprintable() or "/" in name or not name.strip():
+            raise ValueError(f"name {name!r} may not be blank or hold '/', line ends or other control characters")
+        return name

@@ -1,0 +1,77 @@
+"""The recipes that come with fashionbatch, and the one that a user means by a name or a path."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import fashionbatch
+from fashionbatch.errors import Problem, RecipeError
+from fashionbatch.recipe.nodes import read_yaml
+from fashionbatch.registry import closest
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class ShippedRecipe:
+    """A recipe that comes with fashionbatch."""
+
+    name: str
+    path: Path
+    description: str
+
+
+def recipes_directory() -> Path:
+    """Where the shipped recipes lie: inside the installed package, beside it in an editable installation."""
+    package = Path(fashionbatch.__file__).parent
+    inside = package / "recipes"
+    return inside if inside.is_dir() else package.parent / "recipes"
+
+
+def list_recipes() -> list[ShippedRecipe]:
+    """Every shipped recipe, by name."""
+    return [ShippedRecipe(name, path, _description(path)) for name, path in sorted(_shipped().items())]
+
+
+def shipped_recipe(name: str) -> Path | None:
+    """The shipped recipe of that name; None where there is none."""
+    return _shipped().get(name)
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """The recipe that a user means: a file, or else a shipped recipe's bare name.
+
+    Raises:
+        RecipeError: there is neither.
+    """
+    path = Path(name_or_path)
+    if os.path.isfile(path):  # Path.is_file raises where a name is too long
+        return path
+    if (shipped := shipped_recipe(name_or_path)) is not None:
+        return shipped
+    if os.path.isdir(path):
+        message = "is a folder; a recipe is a YAML file"
+    elif os.path.exists(path):
+        return path  # a pipe, say
+    else:
+        close = closest(path.stem, _shipped())
+        hint = f"; did you mean {close!r}?" if close else "; `fashionbatch recipe list` shows the shipped ones"
+        message = f"there is no such file, and no recipe of that name comes with fashionbatch{hint}"
+    raise RecipeError([Problem(name_or_path, 0, 0, "", message)])
+
+
+def _shipped() -> dict[str, Path]:
+    directory = recipes_directory()
+    return {path.stem: path for path in sorted(directory.rglob("*")) if path.suffix in _SUFFIXES}
+
+
+def _description(path: Path) -> str:
+    """The recipe's own description; empty where it cannot be read."""
+    try:
+        tree, _ = read_yaml(path.read_text(encoding="utf-8"), name=str(path))
+    except (RecipeError, OSError, UnicodeDecodeError):
+        return ""
+    node = tree.child("description")
+    return node.value.strip() if node and isinstance(node.value, str) else ""

@@ -1,0 +1,172 @@
+"""A recipe file -> a document: all that it says in long form, where each value stands, and what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fashionbatch.errors import Problem, RecipeError
+from fashionbatch.recipe.find import shipped_recipe
+from fashionbatch.recipe.forms import long_form, without_empty_sections
+from fashionbatch.recipe.layering import merged, overridden
+from fashionbatch.recipe.nodes import MAX_BYTES, Mark, Node, dotted, read_yaml
+from fashionbatch.recipe.nodes import Path as NodePath
+from fashionbatch.recipe.schema import Recipe
+from fashionbatch.recipe.validate import validate
+
+MAX_EXTENDS = 10
+
+
+@dataclass(frozen=True)
+class RecipeDocument:
+    """A recipe that has been read. Whether its components exist is not known yet: `plan.make_plan` says.
+
+    Attributes:
+        name: the file as the user gave it.
+        base: the absolute folder that relative paths in the recipe are relative to.
+        tree: what it says, in long form, with what it inherits and the overrides; every value with its position.
+        recipe: the same, validated; None where there are problems of shape.
+        problems: what is wrong with it so far.
+    """
+
+    name: str
+    base: Path
+    tree: Node
+    recipe: Recipe | None
+    problems: tuple[Problem, ...]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The recipe as plain data, in long form."""
+        plain = self.tree.plain()
+        return plain if isinstance(plain, dict) else {}
+
+    def problem(self, path: NodePath, message: str, *, at_key: bool = False) -> Problem:
+        """A problem at the value (or key) at this path, or at the nearest place above it that the recipe has."""
+        for length in range(len(path), 0, -1):
+            parent, part = self.tree.at(path[: length - 1]), path[length - 1]
+            if (node := parent.child(part) if parent else None) is None:
+                continue
+            entry = parent.entries.get(str(part)) if parent and at_key else None
+            return (entry.key_mark if entry else node.mark).problem(message, dotted(path))
+        return self.tree.mark.problem(message, dotted(path))
+
+
+def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> RecipeDocument:
+    """Read a recipe file with everything that it inherits.
+
+    Args:
+        path: the file.
+        overrides: `training.epochs=5` and the like, as `--set` takes them.
+
+    Raises:
+        RecipeError: a file that cannot be read or is not YAML. Every other problem is in the document.
+    """
+    tree, problems = _with_ancestors(str(path), path, ())
+    return _document(tree, problems, name=str(path), base=path.absolute().parent, overrides=overrides)
+
+
+def parse_recipe(
+    text: str, *, name: str, base: Path, overrides: Sequence[str] = (), may_extend: bool = False
+) -> RecipeDocument:
+    """Read a recipe from its text.
+
+    Args:
+        text: the YAML.
+        name: what to call it in problems.
+        base: the folder that relative paths are relative to.
+        overrides: as in `load_recipe`.
+        may_extend: whether `extends` may make this read other files; not for a stranger's text.
+
+    Raises:
+        RecipeError: as `load_recipe`.
+    """
+    tree, problems = _inherited(text, name, base / "recipe.yaml", (), may_extend=may_extend)
+    return _document(tree, problems, name=name, base=base.absolute(), overrides=overrides)
+
+
+def _document(
+    tree: Node, problems: list[Problem], *, name: str, base: Path, overrides: Sequence[str]
+) -> RecipeDocument:
+    tree, found = overridden(tree, overrides)
+    tree = without_empty_sections(tree, Recipe)
+    recipe, wrong = validate(Recipe, tree)
+    every = (*problems, *found, *wrong)
+    return RecipeDocument(name, base, tree, None if every else recipe, every)
+
+
+def _with_ancestors(name: str, path: Path, seen: tuple[str, ...]) -> tuple[Node, list[Problem]]:
+    return _inherited(_text_of(path, name), name, path, seen, may_extend=True)
+
+
+def _inherited(
+    text: str, name: str, path: Path, seen: tuple[str, ...], *, may_extend: bool
+) -> tuple[Node, list[Problem]]:
+    tree, problems = read_yaml(text, name=name)
+    if tree.value is None:
+        raise RecipeError([Mark(name).problem("is empty; a recipe begins with 'version: 1'")])
+    if not tree.is_mapping:
+        raise RecipeError([tree.mark.problem("must be a mapping of keys and values, such as 'version: 1'")])
+    tree = long_form(tree)
+    extends = tree.child("extends")
+    if extends is None:
+        return tree, problems
+    tree = tree.without_entry("extends")
+    here = (*seen, os.path.realpath(path))
+    if problem := _cannot_extend(extends, path, here, may_extend=may_extend):
+        return tree, [*problems, problem]
+    base_path = _base_path(str(extends.value), path)
+    # As near to what the user typed as can be: the given folder and the file's own words.
+    beside = os.path.normpath(os.path.join(os.path.dirname(name), str(extends.value)))
+    base_name = beside if base_path == path.parent / str(extends.value) else str(base_path)
+    base, base_problems = _with_ancestors(base_name, base_path, here)
+    return merged(base, tree), [*problems, *base_problems]
+
+
+def _cannot_extend(extends: Node, path: Path, seen: tuple[str, ...], *, may_extend: bool) -> Problem | None:
+    def problem(message: str) -> Problem:
+        return extends.mark.problem(message, "extends")
+
+    if not may_extend:
+        return problem("a recipe from a bundle cannot inherit another")
+    if not isinstance(extends.value, str) or not extends.value:
+        return problem("must be the path of one recipe file")
+    base = _base_path(extends.value, path)
+    if os.path.realpath(base) in seen:
+        return problem(f"{extends.value!r} inherits this recipe; that is a circle")
+    if len(seen) > MAX_EXTENDS:
+        return problem(f"more than {MAX_EXTENDS} recipes inherit each other")
+    if not os.path.isfile(base):
+        return problem(f"there is no file {str(base)!r}, and no recipe of that name comes with fashionbatch")
+    return None
+
+
+def _base_path(extends: str, path: Path) -> Path:
+    beside = path.parent / extends
+    if os.path.isfile(beside):  # Path.is_file raises where a name is too long
+        return beside
+    return shipped_recipe(extends) or beside
+
+
+def _text_of(path: Path, name: str) -> str:
+    def error(message: str) -> RecipeError:
+        return RecipeError([Mark(name).problem(message)])
+
+    try:
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except IsADirectoryError:
+        raise error("is a folder; a recipe is a YAML file") from None
+    except (OSError, ValueError) as reason:
+        text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
+        raise error(f"cannot be read: {text}") from None
+    if len(content) > MAX_BYTES:
+        raise error(f"is longer than {MAX_BYTES:,} bytes; is it a recipe?")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as reason:
+        line = content.count(b"\n", 0, reason.start) + 1
+        raise error(f"is not UTF-8 text: byte 0x{content[reason.start]:02x} in line {line}") from None

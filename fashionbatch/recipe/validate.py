@@ -1,0 +1,229 @@
+"""A tree against a pydantic model: the instance, or every problem at its own line in plain words.
+
+Validation is strict and goes through JSON, so that what is accepted is what the JSON schema for editors says: a quoted
+number is text, `true` is no number, a list is a list.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+from pydantic.errors import PydanticInvalidForJsonSchema
+
+from fashionbatch.errors import Problem
+from fashionbatch.recipe.nodes import Mark, Node, Path, dotted
+from fashionbatch.recipe.words import Schema, accepted, property_names, received, schemas_at, suggestion
+from fashionbatch.registry import closest
+
+ModelT = TypeVar("ModelT", bound=BaseModel)
+
+
+def validate(
+    model: type[ModelT], node: Node, *, path: Path = (), key_mark: Mark | None = None
+) -> tuple[ModelT | None, list[Problem]]:
+    """Check a tree.
+
+    Args:
+        model: what the tree should be.
+        node: the tree.
+        path: where the tree stands in its recipe; problems name the whole path.
+        key_mark: where the key stands whose value the tree is.
+
+    Returns:
+        The instance, None where there are problems; and the problems.
+    """
+    checker = _Checker(model, node, path, key_mark or node.mark)
+    try:
+        instance = model.model_validate_json(json.dumps(node.plain()), strict=True)
+    except ValidationError as error:
+        return None, checker.problems(error)
+    problems = list(checker.booleans())
+    return (None if problems else instance), problems
+
+
+@dataclass(frozen=True)
+class _Located:
+    """One error of pydantic's, and where in the tree it belongs.
+
+    Attributes:
+        path: the path in the tree.
+        rest: the segments of pydantic's path that the tree does not have: branches of unions, a missing key.
+        union: the length of `path` where the first branch was named; None outside unions.
+    """
+
+    error: Any
+    path: Path
+    rest: tuple[str | int, ...]
+    union: int | None
+
+    @property
+    def kind(self) -> str:
+        return str(self.error["type"])
+
+    @property
+    def branch(self) -> str | int:
+        return self.error["loc"][self.union] if self.union is not None else ""
+
+
+class _Checker:
+    def __init__(self, model: type[BaseModel], node: Node, path: Path, key_mark: Mark) -> None:
+        self.node = node
+        self.prefix = path
+        self.key_mark = key_mark
+        self.schema = _json_schema(model)
+
+    def problems(self, error: ValidationError) -> list[Problem]:
+        located = [self._locate(one) for one in error.errors(include_url=False)]
+        problems = [self._problem(one) for one in self._without_branches(located) if not self._misspelt(one)]
+        return list(dict.fromkeys(problems))
+
+    def booleans(self) -> list[Problem]:
+        """True and false where a literal 1 or 0 is wanted: equal for Python, and so for pydantic."""
+        found = []
+        for path, node in self.node.walk():
+            schemas = schemas_at(self.schema, path) if isinstance(node.value, bool) else []
+            values = [value for schema in schemas for value in schema.get("enum", [schema.get("const")])]
+            wanted = any(value is node.value for value in values) or "boolean" in {s.get("type") for s in schemas}
+            if not wanted and any(value is not None for value in values):
+                found.append(self._wrong_value(path))
+        return found
+
+    def _locate(self, error: Any) -> _Located:
+        node, path, rest, union = self.node, [], [], None
+        segments = error["loc"]
+        for index, part in enumerate(segments):
+            child = node.child(part)
+            absent = index == len(segments) - 1 and error["type"] in {"missing", "extra_forbidden"}
+            if child is not None and not (absent and error["type"] == "missing"):
+                node = child
+                path.append(part)
+                continue
+            rest.append(part)
+            if not absent and union is None:
+                union = len(path)
+        return _Located(error, tuple(path), tuple(rest), union)
+
+    def _without_branches(self, located: Sequence[_Located]) -> list[_Located]:
+        """One error, or those of the one branch that was meant, for each union."""
+        kept = [one for one in located if one.union is None]
+        unions = dict.fromkeys(one.path[: one.union] for one in located if one.union is not None)
+        for place in unions:
+            group = [one for one in located if one.union == len(place) and one.path[: one.union] == place]
+            branches = {branch: [one for one in group if one.branch == branch] for branch in {o.branch for o in group}}
+            meant = [errors for errors in branches.values() if not any(_wrong_type(one, place) for one in errors)]
+            if len(meant) > 1:
+                meant = [errors for errors in meant if not any(_wrong_keys(one, place) for one in errors)]
+            if len(meant) == 1:
+                kept += meant[0]
+            else:
+                kept.append(_Located({"type": "no_branch", "loc": place, "msg": ""}, place, (), len(place)))
+        return kept
+
+    def _problem(self, one: _Located) -> Problem:
+        if one.kind == "missing" and one.rest and isinstance(one.rest[-1], str):
+            return self._missing(one.path, one.rest[-1])
+        if one.kind == "extra_forbidden":
+            return self._unknown_key(one.path)
+        if "[key]" in one.rest:
+            mark = self._key_mark(one.path)
+            return mark.problem(f"key {one.path[-1]!r}: {one.error['msg']}", self._where(one.path))
+        if one.kind in {"value_error", "assertion_error"}:
+            message = str(one.error.get("ctx", {}).get("error", one.error["msg"]))
+            return self._mark(one.path).problem(message, self._where(one.path))
+        return self._wrong_value(one.path, one.error)
+
+    def _wrong_value(self, path: Path, error: Any = None) -> Problem:
+        node = self.node.at(path) or self.node
+        schemas = schemas_at(self.schema, path)
+        words = accepted(schemas)
+        if words and not (error and error["type"] == "finite_number"):
+            message = f"must be {words}; got {received(node)}{suggestion(node, schemas)}"
+        else:
+            message = f"{_uncapitalised(error['msg'])}; got {received(node)}" if error else "is not accepted"
+        return self._mark(path).problem(message, self._where(path))
+
+    def _missing(self, path: Path, key: str) -> Problem:
+        node = self.node.at(path) or self.node
+        words = accepted(schemas_at(self.schema, (*path, key)))
+        message = f"is missing; it must be {words}" if words else "is missing"
+        if close := self._misspelling_of(path, key):
+            message += f"; is {close!r} a misspelling?"
+        # A block mapping begins at its first entry; the key above it is what a person calls by that name.
+        mark = self._key_mark(path)
+        mark = node.mark if mark.line == node.mark.line else mark
+        return mark.problem(message, self._where((*path, key)))
+
+    def _unknown_key(self, path: Path) -> Problem:
+        key = str(path[-1])
+        allowed = property_names(schemas_at(self.schema, path[:-1]))
+        if close := closest(key, allowed):
+            hint = f"; did you mean {close!r}?"
+        elif elsewhere := _places_of(key, self.schema):
+            hint = f"; did you mean {dotted((*self.prefix, *elsewhere))!r}?"
+        else:
+            hint = f"; there are: {', '.join(allowed)}" if allowed else "; there are no parameters"
+        return self._key_mark(path).problem(f"unknown key {key!r}{hint}", self._where(path))
+
+    def _misspelt(self, one: _Located) -> bool:
+        """Whether a key is missing because of a misspelling that is reported as an unknown key already."""
+        if one.kind != "missing" or not isinstance(one.rest[-1], str):
+            return False
+        mappings = [schema for schema in schemas_at(self.schema, one.path) if schema.get("type") == "object"]
+        closed = all(schema.get("additionalProperties") is False for schema in mappings)
+        return closed and self._misspelling_of(one.path, one.rest[-1]) is not None
+
+    def _misspelling_of(self, path: Path, key: str) -> str | None:
+        node = self.node.at(path) or self.node
+        known = property_names(schemas_at(self.schema, path))
+        return closest(key, [name for name in node.entries if name not in known])
+
+    def _where(self, path: Path) -> str:
+        return dotted((*self.prefix, *path))
+
+    def _mark(self, path: Path) -> Mark:
+        return (self.node.at(path) or self.node).mark
+
+    def _key_mark(self, path: Path) -> Mark:
+        if not path:
+            return self.key_mark
+        parent = self.node.at(path[:-1])
+        entry = parent.entries.get(str(path[-1])) if parent else None
+        return entry.key_mark if entry else self._mark(path)
+
+
+def _wrong_type(one: _Located, place: Path) -> bool:
+    """Whether a branch was tried for a value of quite another shape, so that its complaint is noise."""
+    return one.path == place and (one.kind.endswith("_type") or one.kind in {"literal_error", "enum"})
+
+
+def _wrong_keys(one: _Located, place: Path) -> bool:
+    """Whether a branch was tried for a mapping that has other keys."""
+    return (one.kind == "missing" and one.path == place) or (one.kind == "extra_forbidden" and one.path[:-1] == place)
+
+
+def _places_of(key: str, schema: Schema, path: Path = (), depth: int = 2) -> Path:
+    """Where else in the recipe a key is known: users put `epochs` at the top."""
+    for found in schemas_at(schema, path):
+        for name in found.get("properties", {}):
+            if name == key and path:
+                return (*path, name)
+    if depth:
+        for name in property_names(schemas_at(schema, path)):
+            if place := _places_of(key, schema, (*path, name), depth - 1):
+                return place
+    return ()
+
+
+def _json_schema(model: type[BaseModel]) -> Schema:
+    try:
+        return model.model_json_schema()
+    except PydanticInvalidForJsonSchema:
+        return {}  # a plugin's own type; pydantic's words have to do
+
+
+def _uncapitalised(text: str) -> str:
+    return text[:1].lower() + text[1:]
