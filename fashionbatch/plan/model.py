@@ -1,0 +1,126 @@
+"""What a plan is: a recipe in its normal form, and everything that its names stand for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Literal, TypeAlias, TypeVar
+
+from fashionbatch.recipe.dump import to_yaml
+from fashionbatch.recipe.schema import EarlyStopping, Recipe, TrainFrom
+from fashionbatch.registry import Provider
+from fashionbatch.specs import (
+    ArchitectureSpec,
+    AugmentationSpec,
+    DatasetSpec,
+    HeadSpec,
+    LossSpec,
+    Parameters,
+    Spec,
+)
+
+SpecT = TypeVar("SpecT", bound=Spec)
+Trained: TypeAlias = Literal["head", "all"] | TrainFrom
+"""The layers that learn."""
+
+
+@dataclass(frozen=True)
+class Resolved(Generic[SpecT]):
+    """A component of the recipe: what its name stands for, and its checked parameters."""
+
+    spec: SpecT
+    parameters: Parameters
+    provider: Provider
+
+    @property
+    def qualified_name(self) -> str:
+        """`provider/name`."""
+        return f"{self.provider.distribution}/{self.spec.name}"
+
+    def resolved(self) -> dict[str, Any]:
+        """The component as a recipe would write it, with every default."""
+        return {"name": self.qualified_name, **_written(self.parameters)}
+
+
+@dataclass(frozen=True)
+class Choice:
+    """An optimizer or a schedule, and its checked parameters."""
+
+    name: str
+    parameters: Parameters
+
+    def resolved(self) -> dict[str, Any]:
+        """The choice as a recipe would write it, with every default."""
+        return {"name": self.name, **_written(self.parameters)}
+
+
+@dataclass(frozen=True)
+class PlannedPhase:
+    """One stretch of training, with what it takes over from `training`."""
+
+    name: str
+    train: Trained
+    epochs: int
+    batch_size: int
+    optimizer: Choice
+    schedule: Choice | None
+    augmentation: tuple[Resolved[AugmentationSpec], ...]
+    early_stopping: EarlyStopping | None
+
+    @property
+    def learning_rate(self) -> float:
+        """The rate that the phase begins with, before any warm-up."""
+        chosen = self.schedule if self.schedule and self.schedule.name == "constant" else self.optimizer
+        return float(chosen.parameters.learning_rate)  # type: ignore[attr-defined]  # every optimizer has one
+
+    def resolved(self) -> dict[str, Any]:
+        """The phase as a recipe would write it, taking nothing over."""
+        return {
+            "train": self.train if isinstance(self.train, str) else _written(self.train),
+            "name": self.name,
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+            "optimizer": self.optimizer.resolved(),
+            "schedule": self.schedule.resolved() if self.schedule else None,
+            "augmentation": [component.resolved() for component in self.augmentation],
+            "early_stopping": _written(self.early_stopping) if self.early_stopping else None,
+        }
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A recipe that is ready to run.
+
+    Attributes:
+        recipe: the recipe in its normal form: every default written out, nothing inherited, and `provider/name` for the
+            name of each component that a plugin provides.
+        base: the folder that relative paths in it are relative to.
+        phases: what is trained, in order; never empty. A recipe without phases has one: `training`, of all layers.
+    """
+
+    recipe: Recipe
+    base: Path
+    source: Resolved[DatasetSpec]
+    architecture: Resolved[ArchitectureSpec]
+    head: Resolved[HeadSpec]
+    loss: Resolved[LossSpec]
+    augmentation: tuple[Resolved[AugmentationSpec], ...]
+    optimizer: Choice
+    schedule: Choice | None
+    phases: tuple[PlannedPhase, ...]
+
+    def resolved(self) -> dict[str, Any]:
+        """The recipe as plain data, with every default written out and `provider/name` as each component's name.
+
+        Planning it again gives an equal plan.
+        """
+        return _written(self.recipe)
+
+
+def resolved_yaml(plan: Plan) -> str:
+    """`Plan.resolved()` as YAML text."""
+    return to_yaml(plan.resolved())
+
+
+def _written(parameters: Parameters) -> dict[str, Any]:
+    return parameters.model_dump(mode="json", by_alias=True)
