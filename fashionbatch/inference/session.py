@@ -1,0 +1,215 @@
+"""A bundle's network, ready to be asked: the one way in which evaluation, training and labeling compute."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.bundle.graph_check import check_graph
+from fashionbatch.bundle.manifest import BundleManifest
+from fashionbatch.bundle.open import Bundle
+from fashionbatch.errors import BundleError, RuntimeUnavailableError
+from fashionbatch.images import POLICY
+from fashionbatch.inference.precision import choose_precision
+from fashionbatch.inference.rebuild import keras_model_of
+from fashionbatch.registry import Registry
+from fashionbatch.specs import Precision, Runtime, RuntimeRequest, RuntimeSpec
+
+DEFAULT_RUNTIME = "openvino"
+DEFAULT_BATCH_SIZE = 8
+"""Small batches are faster on a CPU: their activations stay in its caches."""
+
+
+@dataclass
+class _Pending:
+    """The results of one call so far, by key, without the rows that only fill up a batch."""
+
+    done: dict[int, NDArray[np.float32]]
+    lengths: list[int]
+    progress: Callable[[int], object] | None
+    finished: int = 0
+
+    def keep(self, results: Sequence[tuple[int, NDArray[np.float32]]]) -> None:
+        for key, probabilities in results:
+            self.done[key] = probabilities[: self.lengths[key]]
+            self.finished += self.lengths[key]
+        if results and self.progress is not None:
+            self.progress(self.finished)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A network that is ready to run, with what was chosen for it.
+
+    Attributes:
+        manifest: of the bundle.
+        runtime: what computes; labeling drives it by `submit` and `collect`.
+        runtime_name: how it is registered.
+        precision: the arithmetic, fixed for the session.
+        precision_reason: why that one, in words for the user.
+        batch_size: images in each batch that goes in.
+        device: `cpu` or `gpu`.
+        streams: batches computed side by side.
+    """
+
+    manifest: BundleManifest
+    runtime: Runtime
+    runtime_name: str
+    precision: Precision
+    precision_reason: str
+    batch_size: int
+    device: str
+    streams: int
+
+    def predict(
+        self,
+        images: NDArray[np.uint8] | Iterable[NDArray[np.uint8]],
+        *,
+        progress: Callable[[int], object] | None = None,
+    ) -> NDArray[np.float32]:
+        """Probabilities of many images, in their order.
+
+        Whole batches of an array are views of it; only the last one, filled up with black, is a copy. An iterable
+        may read its arrays from disk as they are asked for: no more of them than the runtime has slots are held.
+
+        Args:
+            images: uint8 `(n, height, width, channels)`, which may be memory-mapped, or arrays of such, of any length.
+            progress: called with the number of images that are done, after each batch.
+
+        Returns:
+            float32 `(n, outputs)`.
+
+        Raises:
+            ValueError: an array of another shape or dtype.
+        """
+        source = [images] if isinstance(images, np.ndarray) else images
+        pending = _Pending({}, [], progress)
+        try:
+            for key, (batch, length) in enumerate(self._batches(source)):
+                pending.lengths.append(length)
+                self.runtime.submit(key, batch)
+                pending.keep(self.runtime.collect(wait=False))
+            while len(pending.done) < len(pending.lengths):
+                pending.keep(self.runtime.collect(wait=True))
+        except BaseException:
+            self._drain()
+            raise
+        if not pending.lengths:
+            return np.empty((0, self.manifest.outputs), np.float32)
+        return np.concatenate([pending.done[key] for key in range(len(pending.lengths))])
+
+    def _drain(self) -> None:
+        # What is still under way would otherwise come out as the results of the next call.
+        with suppress(Exception):
+            while self.runtime.collect(wait=True):
+                pass
+
+    def close(self) -> None:
+        """Give back memory and threads. Closing again does nothing."""
+        self.runtime.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _batches(self, arrays: Iterable[NDArray[np.uint8]]) -> Iterator[tuple[NDArray[np.uint8], int]]:
+        """Batches of the full size, each with the number of its images that count."""
+        shape = self.manifest.image.shape
+        for array in arrays:
+            if array.dtype != np.uint8 or array.shape[1:] != shape:
+                raise ValueError(
+                    f"expected uint8 images (n, {', '.join(map(str, shape))}), got {array.dtype} {array.shape}"
+                )
+            for start in range(0, len(array), self.batch_size):
+                batch = array[start : start + self.batch_size]
+                length = len(batch)
+                if length < self.batch_size:
+                    batch = np.concatenate([batch, np.zeros((self.batch_size - length, *shape), np.uint8)])
+                yield batch, length
+
+
+def open_session(
+    bundle: Bundle,
+    *,
+    registry: Registry,
+    runtime: str = DEFAULT_RUNTIME,
+    precision: Precision | Literal["auto"] = "auto",
+    batch_size: int = DEFAULT_BATCH_SIZE,
+    device: str = "cpu",
+    streams: int | None = None,
+) -> Session:
+    """Load a bundle's network into a runtime.
+
+    Args:
+        bundle: as `open_bundle` gave it.
+        registry: where the runtime is registered. Architectures are needed for the `tensorflow` runtime alone, and
+            looked for when it asks for them.
+        runtime: the name of a runtime.
+        precision: `auto` takes the fastest that the bundle's measurements allow.
+        batch_size: images in each batch. Numbers differ in their last digits from one batch size to another.
+        device: `cpu` or `gpu`.
+        streams: batches computed side by side, each on one thread; by default as many as cores may be used.
+
+    Returns:
+        The session, which is a context manager: leaving it closes the runtime.
+
+    Raises:
+        BundleError: the graph is not what the bundle says, or images were decoded by other rules in training.
+        UnknownNameError: no such runtime.
+        RuntimeUnavailableError: this machine does not offer the runtime, the device or the precision.
+    """
+    manifest = bundle.manifest
+    _require_same_decoding(bundle)
+    spec = registry.get(RuntimeSpec, runtime)
+    available = spec.precisions(device)
+    if not available:
+        raise RuntimeUnavailableError(
+            f"runtime {runtime!r} finds no {device} that it can use on this machine",
+            hint="`--device gpu` needs the runtime `tensorflow` and a GPU that TensorFlow sees"
+            if device != "cpu"
+            else None,
+        )
+    chosen, reason = choose_precision(manifest, available, precision)
+    streams = usable_cores() if streams is None else streams
+    check_graph(bundle.path, manifest)
+    opened = spec.open(
+        RuntimeRequest(
+            graph=bundle.graph,
+            batch_size=batch_size,
+            input_shape=manifest.image.shape,
+            outputs=manifest.outputs,
+            precision=chosen,
+            device=device,
+            streams=streams,
+            keras_model=lambda: keras_model_of(bundle, registry),
+        )
+    )
+    return Session(manifest, opened, runtime, chosen, reason, batch_size, device, streams)
+
+
+def usable_cores() -> int:
+    """How many cores this process may use: fewer than the machine has in a container or under `taskset`."""
+    if hasattr(os, "sched_getaffinity"):
+        return max(1, len(os.sched_getaffinity(0)))
+    return os.cpu_count() or 1
+
+
+def _require_same_decoding(bundle: Bundle) -> None:
+    trained = bundle.manifest.decoding_policy.get("version")
+    if trained != POLICY["version"]:
+        raise BundleError(
+            f"{bundle.path}: its network was trained on images decoded by rules of version {trained}; "
+            f"this FashionBatch decodes by version {POLICY['version']}",
+            hint="train again, or use the FashionBatch that the bundle names in `created_with`",
+        )
