@@ -21,6 +21,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
+from unicodedata import combining, east_asian_width
+
+_EXCERPT = 110
+"""The longest part of a source line that a problem quotes, in characters."""
 
 
 class FashionBatchError(Exception):
@@ -78,7 +82,20 @@ class Problem:
         text = f"{position}: {self.where}: {self.message}" if self.where else f"{position}: {self.message}"
         if not self.source:
             return text
-        return f"{text}\n    {self.source}\n    {' ' * (self.column - 1)}^"
+        line, caret = _excerpt(self.source, self.column)
+        return f"{text}\n    {line}\n    {caret}"
+
+
+def _excerpt(source: str, column: int) -> tuple[str, str]:
+    """The part of a line around a column, and a caret that stands under that column in a terminal."""
+    start = max(0, column - 1 - _EXCERPT // 2) if len(source) > _EXCERPT else 0
+    end = start + _EXCERPT
+    prefix, suffix = "..." if start else "", "..." if end < len(source) else ""
+    # A tab or an escape sequence would move the caret, or worse.
+    shown = "".join(char if char.isprintable() else " " for char in source[start:end])
+    before = prefix + shown[: column - 1 - start]
+    width = sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in before)
+    return f"{prefix}{shown}{suffix}", f"{' ' * width}^"
 
 
 class RecipeError(FashionBatchError):

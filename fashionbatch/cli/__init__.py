@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from fashionbatch import __version__
-from fashionbatch.errors import FashionBatchError
+from fashionbatch.errors import FashionBatchError, RecipeError
 
 # Verb -> module and the help line, kept equal to the command's own by a test.
 VERBS: dict[str, tuple[str, str]] = {
@@ -92,7 +92,7 @@ def _run(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911 - one return 
         error.show()
         return error.exit_code
     except FashionBatchError as error:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {error}", err=True)
+        _show_error(error)
         return error.exit_code
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
@@ -104,6 +104,16 @@ def _run(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911 - one return 
     except Exception:  # noqa: BLE001 - the last resort that turns a bug into a report
         return _report_bug()
     return result if isinstance(result, int) else 0
+
+
+def _show_error(error: FashionBatchError) -> None:
+    label = click.style("error:", fg="red", bold=True)
+    if not isinstance(error, RecipeError):
+        click.echo(f"{label} {error}", err=True)
+        return
+    # Each problem begins its line with the position, where editors and terminals look for it.
+    count = len(error.problems)
+    click.echo(f"{error}\n{label} {count} {'problem' if count == 1 else 'problems'} in the recipe", err=True)
 
 
 def _flush() -> None:

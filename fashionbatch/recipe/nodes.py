@@ -144,7 +144,7 @@ class Entry:
 
 def dotted(path: Sequence[PathPart]) -> str:
     """A path as a user writes it: `training.phases.0.epochs`."""
-    return ".".join(str(part) for part in path)
+    return ".".join(str(part) if str(part).isprintable() else repr(part) for part in path)
 
 
 def scalar_value(text: str) -> Scalar:
