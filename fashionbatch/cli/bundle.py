@@ -1,0 +1,145 @@
+"""`fashionbatch bundle`: look into a bundle, check it, make one from a model of another program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fashionbatch.cli.tables import format_table, printable
+
+if TYPE_CHECKING:
+    from fashionbatch.bundle.manifest import BundleManifest
+    from fashionbatch.bundle.open import Bundle
+
+_SHOWN_LABELS = 20
+_DECODINGS = {
+    "one_of_many": "one of many",
+    "yes_or_no": "yes or no",
+    "several_of_many": "several of many",
+}
+
+
+@click.group()
+def command() -> None:
+    """Look into a trained bundle and check that it is whole."""
+
+
+@command.command("inspect")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for scripts.")
+@click.option("--all-labels", is_flag=True, help=f"Print all labels, not the first {_SHOWN_LABELS} alone.")
+def inspect_bundle(bundle: Path, *, as_json: bool, all_labels: bool) -> None:
+    """Show what a bundle labels, on which images, and what it was made with.
+
+    Reads bundle.json alone; `bundle verify` checks the other files against it.
+    """
+    from fashionbatch.bundle.open import read_manifest
+
+    read = read_manifest(bundle)
+    if as_json:
+        document = {"path": str(read.path), "digest": read.digest, **read.manifest.model_dump(mode="json")}
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        return
+    for line in _report(read, all_labels=all_labels):
+        click.echo(line)
+
+
+@command.command("verify")
+@click.argument("bundle", type=click.Path(path_type=Path))
+def verify_bundle(bundle: Path) -> None:
+    """Check every file of a bundle, then load the network and let it answer once.
+
+    That a bundle is whole says nothing about who made it.
+    """
+    from fashionbatch.bundle.open import check_file, read_manifest
+    from fashionbatch.errors import BundleError
+
+    read = read_manifest(bundle)
+    checks = [check_file(read.path, name, record) for name, record in sorted(read.manifest.files.items())]
+    rows = [(check.name, f"{check.record.size:,} bytes", check.problem or "ok") for check in checks]
+    for line in format_table(("file", "size", "state"), rows):
+        click.echo(line)
+    damaged = [check for check in checks if check.problem is not None]
+    if damaged:
+        raise BundleError(
+            f"{bundle}: {len(damaged)} of {len(checks)} files are not as bundle.json says",
+            hint="the copy is damaged or somebody changed it; copy the bundle again, or train again",
+        )
+    click.echo(_try_network(read))
+    click.echo(f"{printable(str(bundle))}: whole, SHA-256 {read.digest}")
+
+
+def _try_network(bundle: Bundle) -> str:
+    import numpy as np
+
+    from fashionbatch.errors import BundleError
+    from fashionbatch.inference.decode import decode
+    from fashionbatch.inference.session import open_session
+    from fashionbatch.plugins import load_plugins
+
+    registry = load_plugins({"register_runtimes"}).registry
+    shades = np.linspace(0, 255, 3, dtype=np.uint8).reshape(-1, 1, 1, 1)
+    with open_session(bundle, registry=registry, batch_size=len(shades), precision="float32", streams=1) as session:
+        images = np.ascontiguousarray(np.broadcast_to(shades, (len(shades), *bundle.manifest.image.shape)))
+        if not decode(session.predict(images), bundle.manifest).valid.all():
+            raise BundleError(f"{bundle.path}: the network's answers to plain images are not probabilities")
+        return f"the network runs on {session.runtime.version} and gives probabilities"
+
+
+def _report(bundle: Bundle, *, all_labels: bool) -> Iterator[str]:
+    manifest = bundle.manifest
+    image = manifest.image
+    yield f"{click.style(printable(manifest.name), bold=True)}  bundle version {manifest.format_version}"
+    yield f"SHA-256  {bundle.digest}"
+    yield (
+        f"image    {image.size[0]} x {image.size[1]} {'grey' if image.channels == 1 else 'RGB'}, "
+        f"{image.resize.mode}, {image.resize.interpolation}, decoded by rules of version "
+        f"{manifest.decoding_policy.get('version', 'unknown')}"
+    )
+    yield f"head     {printable(manifest.head.name)}: {_DECODINGS[manifest.head.decoding]}"
+    for group, members in manifest.head.groups.items():
+        yield f"group    {printable(group)}: {', '.join(printable(member) for member in members)}"
+    made_with = ", ".join(f"{name} {version}" for name, version in manifest.created_with.items())
+    yield f"made by  {printable(made_with) or 'unknown'}"
+    yield ""
+    yield from _labels(manifest, all_labels=all_labels)
+    if manifest.plugins:
+        yield ""
+        rows = [(record.kind, record.name, record.provider, record.version) for record in manifest.plugins]
+        yield from format_table(("made with", "name", "provider", "version"), rows)
+    if manifest.precision_parity:
+        yield ""
+        yield from format_table(
+            ("precision", "accuracy", "labels as in float32", "validation images"),
+            [
+                (precision, f"{record.accuracy:.4f}", f"{record.same_labels:.2%}", f"{record.images:,}")
+                for precision, record in manifest.precision_parity.items()
+            ],
+        )
+    yield ""
+    yield from format_table(
+        ("file", "size", "SHA-256"),
+        [(name, f"{record.size:,} bytes", record.sha256) for name, record in sorted(manifest.files.items())],
+    )
+
+
+def _labels(manifest: BundleManifest, *, all_labels: bool) -> Iterator[str]:
+    labels, thresholds = manifest.labels, manifest.head.thresholds
+    shown = len(labels.class_names) if all_labels else _SHOWN_LABELS
+    head = ["number", "label"]
+    rows = [[str(number), name] for number, name in enumerate(labels.display_names)]
+    if labels.class_names != labels.display_names:
+        head.append("class name")
+        rows = [[*row, name] for row, name in zip(rows, labels.class_names, strict=True)]
+    if len(thresholds) == len(rows):
+        head.append("threshold")
+        rows = [[*row, f"{threshold:g}"] for row, threshold in zip(rows, thresholds, strict=True)]
+    yield from format_table(head, rows[:shown])
+    if len(rows) > shown:
+        yield f"and {len(rows) - shown:,} more; --all-labels prints them"
+    if manifest.head.decoding == "yes_or_no" and thresholds:
+        yield f"{printable(labels.display_names[1])} from a probability of {thresholds[0]:g} on"
