@@ -34,6 +34,11 @@ Precision: TypeAlias = Literal["float32", "bfloat16"]
 Split: TypeAlias = Literal["train", "validation", "test"]
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
+IMAGE_EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+)
+"""Lower-case file name endings that say "image" where a folder is searched; what a file is, its content says."""
+
 
 class Parameters(BaseModel):
     """The base of every component's parameters: unknown keys are errors, values do not change, defaults are checked.

@@ -1,0 +1,83 @@
+"""Unpacks an archive once into the cache: safely, and whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import lzma
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+import zlib
+from pathlib import Path
+from typing import Final
+
+from fashionbatch.errors import DataError
+
+ARCHIVE_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.xz")
+_PARTIAL: Final = ".partial-"
+_ABANDONED_AFTER_SECONDS: Final = 24 * 3600
+
+
+def unpack_once(archive: Path, cache: Path) -> Path:
+    """The folder with an archive's content, unpacked now unless this very archive was unpacked before.
+
+    It is unpacked beside its final place and renamed, so that a run that is killed leaves nothing that looks finished,
+    and of two runs at the same time one wins and both go on.
+
+    Args:
+        archive: a tar archive, compressed or not.
+        cache: the folder in which unpacked archives lie.
+
+    Returns:
+        The folder; where the archive holds one folder and nothing else, that one.
+
+    Raises:
+        DataError: it is no archive, is damaged, would write outside its folder, or the cache cannot be written.
+    """
+    try:
+        status = archive.stat()
+        identity = f"{archive.absolute()}\0{status.st_size}\0{status.st_mtime_ns}"
+        digest = hashlib.sha256(os.fsencode(identity)).hexdigest()[:16]
+        target = cache / f"{archive.name.split('.tar')[0]}-{digest}"
+        if not target.is_dir():
+            cache.mkdir(parents=True, exist_ok=True)
+            _remove_abandoned(cache)
+            _unpack(archive, target)
+        return _descend(target)
+    except OSError as error:
+        raise DataError(f"{archive} cannot be unpacked into {cache}: {error.strerror or error}") from error
+
+
+def _unpack(archive: Path, target: Path) -> None:
+    partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=target.parent))
+    try:
+        with tarfile.open(archive) as tar:
+            # The filter refuses absolute names, names that climb out, devices, and links that lead outside.
+            tar.extractall(partial, filter="data")
+        try:
+            partial.rename(target)
+        except OSError:
+            # Another run finished first: the same archive, so the same content.
+            if not target.is_dir():
+                raise
+    except tarfile.FilterError as error:
+        raise DataError(f"{archive} is not unpacked: it would write outside its folder ({error})") from error
+    except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        raise DataError(f"{archive} is no tar archive or is damaged: {error}") from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _remove_abandoned(cache: Path) -> None:
+    for path in cache.glob(f"{_PARTIAL}*"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+
+
+def _descend(folder: Path) -> Path:
+    entries = [entry for entry in folder.iterdir() if not entry.name.startswith(".")]
+    return entries[0] if len(entries) == 1 and entries[0].is_dir() else folder

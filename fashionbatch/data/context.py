@@ -1,0 +1,118 @@
+"""Where data lie: the folder of the recipe, FASHIONBATCH_DATA_DIR, and the cache."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+
+from fashionbatch.data.archives import ARCHIVE_SUFFIXES, unpack_once
+from fashionbatch.errors import DataError
+
+DATA_VARIABLE: Final = "FASHIONBATCH_DATA_DIR"
+CACHE_VARIABLE: Final = "FASHIONBATCH_CACHE_DIR"
+DATA_SCHEME: Final = "data:"
+"""How a path in a recipe begins that is looked for in FASHIONBATCH_DATA_DIR."""
+
+
+def data_directory() -> Path | None:
+    """The folder that FASHIONBATCH_DATA_DIR names, None where it is unset or empty; it need not exist."""
+    value = os.environ.get(DATA_VARIABLE)
+    return Path(value).expanduser().absolute() if value else None
+
+
+def cache_directory() -> Path:
+    """The folder for what can be made again: FASHIONBATCH_CACHE_DIR, else the platform's. It exists on return.
+
+    Raises:
+        DataError: it cannot be made.
+    """
+    value = os.environ.get(CACHE_VARIABLE)
+    path = Path(value).expanduser().absolute() if value else platformdirs.user_cache_path("fashionbatch")
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DataError(
+            f"the cache folder {path} cannot be made: {error.strerror}",
+            hint=f"set {CACHE_VARIABLE} to a folder that can be written",
+        ) from error
+    return path
+
+
+class LocalContext:
+    """What a dataset may ask of this machine; the `DatasetContext` that FashionBatch hands to plugins.
+
+    Args:
+        base: the folder that relative paths are relative to: the recipe's.
+    """
+
+    def __init__(self, base: Path) -> None:
+        self._base = base
+
+    @property
+    def cache_directory(self) -> Path:
+        """Where downloads and unpacked archives may be kept; it exists."""
+        return cache_directory()
+
+    def find_data_file(self, name: str) -> Path | None:
+        """The file of that name in FASHIONBATCH_DATA_DIR, None where the variable is unset or the file absent."""
+        directory = data_directory()
+        if directory is None:
+            return None
+        path = directory / name
+        return path if path.is_file() else None
+
+    def locate(self, path: str) -> Path:
+        """The file or folder behind a recipe's path.
+
+        Args:
+            path: absolute, relative to the recipe, beginning with `~`, or `data:NAME[/INSIDE]`.
+
+        Raises:
+            DataError: nothing is there; the message says where it was looked for.
+        """
+        if path.startswith(DATA_SCHEME):
+            return _locate_data(path)
+        found = self._base / Path(path).expanduser()
+        try:
+            exists = found.exists()
+        except (OSError, ValueError) as error:
+            # Too long a name, a NUL byte: no path on any machine.
+            raise DataError(f"{path!r} is no path: {error}") from error
+        if not exists:
+            raise DataError(f"{path!r} does not exist; looked for {found.absolute()}", hint=_hint_for(found))
+        return found
+
+
+def _locate_data(path: str) -> Path:
+    name, _, inside = path.removeprefix(DATA_SCHEME).partition("/")
+    if not name or ".." in (name, *inside.split("/")):
+        raise DataError(f"{path!r} must be data:NAME, a name in {DATA_VARIABLE}, or data:NAME/FOLDER")
+    directory = data_directory()
+    if directory is None:
+        raise DataError(
+            f"{path!r} is looked for in {DATA_VARIABLE}, which is not set",
+            hint=f"set {DATA_VARIABLE} to the folder that holds {name}, or give the path with --data",
+        )
+    tried = [directory / name, *(directory / f"{name}{suffix}" for suffix in ARCHIVE_SUFFIXES)]
+    found = next((candidate for candidate in tried if candidate.exists()), None)
+    if found is None:
+        raise DataError(
+            f"{path!r} is not in {DATA_VARIABLE}: neither {' nor '.join(map(str, tried[:2]))} exists",
+            hint=None if directory.is_dir() else f"{directory} itself does not exist; set {DATA_VARIABLE} right",
+        )
+    root = found if found == tried[0] else unpack_once(found, cache_directory() / "unpacked")
+    if not (root / inside).exists():
+        raise DataError(f"{path!r} does not exist: {found} holds no {inside!r}")
+    return root / inside
+
+
+def _hint_for(path: Path) -> str:
+    parent = path.parent
+    while not parent.is_dir() and parent != parent.parent:
+        parent = parent.parent
+    if parent == path.parent:
+        return f"{parent.absolute()} exists, but holds no {path.name!r}; paths are relative to the recipe"
+    return f"of that path only {parent.absolute()} exists; paths are relative to the recipe"

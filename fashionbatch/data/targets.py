@@ -1,0 +1,165 @@
+"""Classes and labels as numbers: targets by decoding, names for display, weights of classes."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.errors import DataError
+from fashionbatch.registry import closest
+from fashionbatch.specs import Decoding, Samples
+
+
+def check_labels(samples: Samples, decoding: Decoding) -> None:
+    """Refuse labels that the head cannot learn, and class names that a table cannot show.
+
+    Raises:
+        DataError: the number of classes or of labels an image does not fit the decoding; a class name is empty, repeated,
+            or holds `|`, a control character or bytes that are no text.
+    """
+    for name in samples.class_names:
+        _check_class_name(name)
+    if len(set(samples.class_names)) != len(samples.class_names):
+        raise DataError(f"class names repeat: {', '.join(samples.class_names)}")
+    known = set(samples.class_names)
+    for index, labels in enumerate(samples.labels):
+        unknown = [label for label in labels if label not in known]
+        if unknown:
+            raise DataError(f"image {index} has the label {unknown[0]!r}, which is none of the source's classes")
+    if decoding == "several_of_many":
+        if not samples.class_names:
+            raise DataError("the source has no classes")
+        return
+    several = sum(len(labels) != 1 for labels in samples.labels)
+    if several:
+        raise DataError(
+            f"{several} of {len(samples)} images have several labels or none, and this head gives exactly one",
+            hint="write `head: multilabel` for images with several labels",
+        )
+    count = len(samples.class_names)
+    if decoding == "yes_or_no" and count != 2:
+        raise DataError(
+            f"a yes-or-no head needs exactly 2 classes; the source has {count}: {_listed(samples.class_names)}",
+            hint="write `head: multiclass`",
+        )
+    if count < 2:
+        raise DataError(f"there is nothing to tell apart: the source has {count} class: {_listed(samples.class_names)}")
+
+
+def _check_class_name(name: str) -> None:
+    # U+2028 and the like are no control characters by name, but they end lines in many programs.
+    unfit = [character for character in name if character == "|" or not (character.isprintable() or character == " ")]
+    if not name.strip() or unfit:
+        what = "is empty" if not name.strip() else "holds '|', a control character, or bytes that are no text"
+        raise DataError(f"class name {name!r} {what}", hint="rename the class in the source")
+
+
+def display_names(class_names: Sequence[str], shown: Mapping[str, str]) -> tuple[str, ...]:
+    """How each class is shown, in the classes' order.
+
+    Args:
+        class_names: as the source calls them.
+        shown: class name -> display name, for those that are shown under another one. Accents may be written as one
+            character or two.
+
+    Raises:
+        DataError: a class that is not there is named, or two classes would be shown alike.
+    """
+    own = {unicodedata.normalize("NFC", name): name for name in class_names}
+    names = {name: name for name in class_names}
+    for name, display in shown.items():
+        found = name if name in names else own.get(unicodedata.normalize("NFC", name))
+        if found is None:
+            raise DataError(
+                f"data.labels.names: the source has no class {name!r}{_suggestion(name, class_names)}",
+                hint=f"its classes are: {_listed(class_names)}",
+            )
+        names[found] = display
+    taken: dict[str, str] = {}
+    for name, display in names.items():
+        if display in taken:
+            raise DataError(f"data.labels.names: {taken[display]!r} and {name!r} would both be shown as {display!r}")
+        taken[display] = name
+    return tuple(names.values())
+
+
+def make_targets(
+    labels: Sequence[tuple[str, ...]], class_names: Sequence[str], decoding: Decoding
+) -> NDArray[np.float32]:
+    """Labels as training targets.
+
+    Returns:
+        float32 `(images, outputs)`: one-hot rows for `one_of_many`, one column that is 1 for the second class for
+        `yes_or_no`, multi-hot rows for `several_of_many`.
+    """
+    position = {name: index for index, name in enumerate(class_names)}
+    targets = np.zeros((len(labels), len(class_names)), np.float32)
+    for row, names in enumerate(labels):
+        for name in names:
+            targets[row, position[name]] = 1
+    return np.ascontiguousarray(targets[:, 1:]) if decoding == "yes_or_no" else targets
+
+
+def class_weights(
+    wish: Literal["balanced"] | Mapping[str, float] | None,
+    labels: Sequence[tuple[str, ...]],
+    class_names: Sequence[str],
+    decoding: Decoding,
+) -> NDArray[np.float32] | None:
+    """The recipe's `training.class_weight` as one number a class.
+
+    Args:
+        wish: what the recipe says; a class that it does not name weighs 1.
+        labels: of the training images.
+        class_names: in the order of the network's outputs.
+        decoding: `balanced` is `images / (classes * images of the class)` where an image has one label, so that every
+            class weighs the same altogether; `images without / images with` where it has several: the weight of a
+            label's positive images.
+
+    Returns:
+        float32 `(classes,)`; None where nothing is weighed.
+
+    Raises:
+        DataError: a class that is not there is named.
+    """
+    if wish is None:
+        return None
+    if wish == "balanced":
+        counts = make_targets(labels, class_names, "several_of_many").sum(axis=0, dtype=np.float64)
+        present = np.maximum(counts, 1)
+        if decoding == "several_of_many":
+            # A label that every image has would get no weight at all, and the network no reason to say yes.
+            balanced = np.maximum(len(labels) - counts, 1) / present
+        else:
+            balanced = len(labels) / (len(class_names) * present)
+        return np.asarray(balanced, np.float32)
+    weights = np.ones(len(class_names), np.float32)
+    for name, weight in wish.items():
+        if name not in class_names:
+            raise DataError(
+                f"training.class_weight: the source has no class {name!r}{_suggestion(name, class_names)}",
+                hint=f"its classes are: {_listed(class_names)}",
+            )
+        weights[list(class_names).index(name)] = weight
+    return weights
+
+
+def sample_weights(
+    weights: NDArray[np.float32], labels: Sequence[tuple[str, ...]], class_names: Sequence[str]
+) -> NDArray[np.float32]:
+    """The weight of each image by its one class, float32 `(images,)`; for images with several labels, see LossSpec."""
+    position = {name: index for index, name in enumerate(class_names)}
+    return weights[[position[names[0]] for names in labels]]
+
+
+def _suggestion(name: str, class_names: Sequence[str]) -> str:
+    found = closest(name, class_names)
+    return f"; did you mean {found!r}?" if found else ""
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
