@@ -8,6 +8,8 @@ import yaml
 
 from fashionbatch.recipe.nodes import scalar_value
 
+_ODD_LINE_ENDS = "\r\x85\u2028\u2029"
+
 
 class _Dumper(yaml.SafeDumper):
     """Quotes what either version of YAML would take for something else than text."""
@@ -20,7 +22,10 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="'" if _looks_like_another_type(text) else None)
+    style = "'" if _looks_like_another_type(text) else None
+    if any(char in text for char in _ODD_LINE_ENDS):
+        style = '"'  # the one style that writes them as escapes; in the others they are read back as spaces
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=style)
 
 
 def _list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.SequenceNode:

@@ -345,7 +345,7 @@ def _syntax_message(error: yaml.MarkedYAMLError, place: Mark) -> str:  # noqa: P
         if ": " in place.source[: place.column - 1]:
             return "a second ': ' in one line; put the value in quotes, or the key on a line of its own"
         return "this line is indented deeper than the one above allows, or the line above lacks its ':'"
-    if "expected <block end>" in problem:
+    if "expected <block end>" in problem or "but found '<block mapping start>'" in problem:
         return "this line does not fit the indentation of the lines above"
     if character := re.search(r"found character '(.)' that cannot start", problem):
         return f"text that begins with {character[1]!r} needs quotes"
