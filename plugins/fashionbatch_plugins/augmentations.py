@@ -24,7 +24,9 @@ class Filled(Parameters):
         description="nearest repeats the edge, constant is fill_value, reflect mirrors, wrap starts over.",
     )
     fill_value: float = Field(0.0, ge=0, le=255, description="The grey of `fill: constant`, 0..255.")
-    interpolation: Literal["nearest", "bilinear"] = "bilinear"
+    interpolation: Literal["nearest", "bilinear"] = Field(
+        "bilinear", description="How pixels between pixels are made: the nearest one, or a mix of four."
+    )
 
 
 class Flip(Parameters):
@@ -62,19 +64,13 @@ class Shear(Filled):
     vertical: float = Field(0.0, ge=0, le=1, description="The largest move of rows for each pixel of width.")
 
 
-class Amount(Parameters):
-    """How much a value may change."""
-
-    amount: float = Field(0.2, gt=0, le=1)
-
-
-class Brightness(Amount):
+class Brightness(Parameters):
     """Adds one number to every pixel of an image."""
 
     amount: float = Field(0.2, gt=0, le=1, description="The largest change, as a fraction of the range 0..255.")
 
 
-class Contrast(Amount):
+class Contrast(Parameters):
     """Moves every pixel of an image away from the mean of its channel, or towards it."""
 
     amount: float = Field(

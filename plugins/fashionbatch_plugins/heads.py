@@ -18,7 +18,9 @@ class Top(Parameters):
     """Layers between the backbone's features and the output: what is trained on top of a frozen backbone."""
 
     dense: tuple[PositiveInt, ...] = Field((), description="Outputs of each hidden dense layer; none by default.")
-    activation: Literal["relu", "elu", "gelu", "leaky_relu", "selu", "silu", "tanh", "sigmoid"] = "relu"
+    activation: Literal["relu", "elu", "gelu", "leaky_relu", "selu", "silu", "tanh", "sigmoid"] = Field(
+        "relu", description="What follows each hidden layer."
+    )
     dropout: float = Field(
         0.0, ge=0, lt=1, description="Share of outputs dropped after each hidden layer, or of the features without one."
     )

@@ -21,10 +21,10 @@ class Mlp(Parameters):
     """Dense layers on the flattened image, of scaled pixels 0..1."""
 
     dense: tuple[PositiveInt, ...] = Field((256, 256, 256), min_length=1, description="Outputs of each dense layer.")
-    activation: Activation = "relu"
+    activation: Activation = Field("relu", description="What follows each layer with weights.")
     batch_norm: bool = Field(False, description="Batch normalisation after each dense layer.")
     dropout: float = Field(0.0, ge=0, lt=1, description="Share of outputs dropped after each dense layer.")
-    initializer: Initializer = "glorot_uniform"
+    initializer: Initializer = Field("glorot_uniform", description="How first weights are drawn.")
 
 
 class Block(Parameters):
@@ -55,8 +55,8 @@ class Cnn(Parameters):
     dropout: float = Field(
         0.4, ge=0, lt=1, description="Share of outputs dropped after each dense layer, or of the features without one."
     )
-    activation: Activation = "relu"
-    initializer: Initializer = "glorot_uniform"
+    activation: Activation = Field("relu", description="What follows each layer with weights.")
+    initializer: Initializer = Field("glorot_uniform", description="How first weights are drawn.")
 
 
 class MiniVgg(Parameters):
@@ -69,8 +69,8 @@ class MiniVgg(Parameters):
     dense: int = Field(512, gt=0, description="Outputs of the dense layer.")
     block_dropout: float = Field(0.25, ge=0, lt=1, description="Share of values dropped after each block.")
     dropout: float = Field(0.5, ge=0, lt=1, description="Share of outputs dropped after the dense layer.")
-    activation: Activation = "relu"
-    initializer: Initializer = "glorot_uniform"
+    activation: Activation = Field("relu", description="What follows each layer with weights.")
+    initializer: Initializer = Field("glorot_uniform", description="How first weights are drawn.")
 
 
 class SmallerVgg(Parameters):
@@ -82,8 +82,8 @@ class SmallerVgg(Parameters):
     dense: int = Field(1024, gt=0, description="Outputs of the dense layer.")
     block_dropout: float = Field(0.25, ge=0, lt=1, description="Share of values dropped after each block.")
     dropout: float = Field(0.5, ge=0, lt=1, description="Share of outputs dropped after the dense layer.")
-    activation: Activation = "relu"
-    initializer: Initializer = "glorot_uniform"
+    activation: Activation = Field("relu", description="What follows each layer with weights.")
+    initializer: Initializer = Field("glorot_uniform", description="How first weights are drawn.")
 
 
 def build_mlp(pixels: keras.KerasTensor, parameters: Mlp) -> keras.KerasTensor:
