@@ -1,0 +1,91 @@
+"""How far a long run is: a bar on a terminal, a line now and then elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from typing import Any
+
+import click
+
+_LINE_EVERY_S = 10.0
+
+
+class Progress:
+    """Shows what a labeling run reports, on standard error.
+
+    Args:
+        quiet: show nothing but warnings.
+    """
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._quiet = quiet
+        self._bar: Any = None
+        self._total = self._done = self._failed = 0
+        self._began = self._last_line = time.monotonic()
+        self._done_before = 0
+
+    def say(self, line: str) -> None:
+        """A sentence for the user."""
+        if self._quiet and not line.startswith("warning"):
+            return
+        # A run of hours goes on when whoever read its messages has left.
+        with contextlib.suppress(OSError):
+            click.echo(line, err=True)
+
+    def scanning(self, files: int) -> None:
+        """So many files were found so far."""
+        if time.monotonic() - self._last_line >= _LINE_EVERY_S:
+            self._last_line = time.monotonic()
+            self.say(f"scanning: {files:,} files so far")
+
+    def start(self, total: int, done: int) -> None:
+        """Labeling begins."""
+        self._total, self._done, self._done_before = total, done, done
+        self._began = self._last_line = time.monotonic()
+        if done:
+            self.say(f"going on where an earlier run stopped: {done:,} of {total:,} rows are done")
+        if sys.stderr.isatty() and not self._quiet:
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, initial=done, unit="file", dynamic_ncols=True, smoothing=0.05)
+
+    def advance(self, rows: int, failed: int) -> None:
+        """So many more rows are done, and so many of those have no label."""
+        self._done += rows
+        self._failed += failed
+        with contextlib.suppress(OSError):
+            if self._bar is not None:
+                if failed:
+                    self._bar.set_postfix_str(f"{self._failed:,} without label", refresh=False)
+                self._bar.update(rows)
+            elif time.monotonic() - self._last_line >= _LINE_EVERY_S:
+                self._last_line = time.monotonic()
+                self.say(self._line())
+
+    def stop(self) -> None:
+        """Labeling has ended."""
+        if self._bar is not None:
+            with contextlib.suppress(OSError):
+                self._bar.close()
+            self._bar = None
+
+    def _line(self) -> str:
+        rate = (self._done - self._done_before) / max(time.monotonic() - self._began, 1e-9)
+        remaining = duration((self._total - self._done) / rate) if rate else "unknown"
+        failed = f", {self._failed:,} without label" if self._failed else ""
+        return f"{self._done:,} of {self._total:,} ({rate:,.0f}/s, {remaining} left{failed})"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a person would say them, such as `2 h 05 min`."""
+    if seconds < 99.5:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    if minutes < 100:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes:02} min"
+    return f"{hours // 24} d {hours % 24} h"

@@ -1,0 +1,125 @@
+"""What a run is, in JSON: for the job directory, which a resumed run is compared with, and for the sidecar."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import PIL
+
+from fashionbatch import __version__
+from fashionbatch.images import POLICY
+from fashionbatch.inference.session import Session
+from fashionbatch.labeling.job import JOB_FORMAT
+from fashionbatch.labeling.load import Loaded
+from fashionbatch.labeling.machine import instruction_set
+from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.shards import Counts
+
+
+def describe_request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, Any]:
+    """What was asked for and changes rows, as far as it is known before the networks are loaded."""
+    return {
+        "bundles": [{"name": bundle.manifest.name, "digest": bundle.digest} for bundle in loaded.bundles],
+        "folder": str(folder),
+        "options": {
+            "format": loaded.writer.name,
+            **asdict(options.rows),
+            "all_files": options.all_files,
+            "include": list(options.include),
+            "exclude": list(options.exclude),
+            "limit": options.limit,
+        },
+    }
+
+
+def describe_job(options: LabelOptions, folder: Path, loaded: Loaded, sessions: Sequence[Session]) -> dict[str, Any]:
+    """All that the rows depend on, but for the files themselves."""
+    return {
+        "format": JOB_FORMAT,
+        "fashionbatch": __version__,
+        **describe_request(options, folder, loaded),
+        "compute": {
+            "runtime": options.runtime,
+            "version": ", ".join(dict.fromkeys(session.runtime.version for session in sessions)),
+            "device": options.device,
+            "precision": [session.precision for session in sessions],
+            "batch_size": options.batch_size,
+            "instruction_set": instruction_set(),
+        },
+        "decoding": {"policy": POLICY["version"], "pillow": PIL.__version__},
+    }
+
+
+def describe_table(
+    options: LabelOptions, job: dict[str, Any], loaded: Loaded, counts: Counts, times: dict[str, Any]
+) -> dict[str, Any]:
+    """The sidecar's content, but for the table's digest.
+
+    Args:
+        options: of the run that finishes the table.
+        job: as in `job.json`.
+        loaded: bundles and columns.
+        counts: of all rows.
+        times: as the run measured them.
+    """
+    bundles = [
+        {**described, "path": str(bundle.path.resolve())}
+        for described, bundle in zip(job["bundles"], loaded.bundles, strict=True)
+    ]
+    labels = [dict(counter.most_common()) for counter in counts.labels]
+    single = len(bundles) == 1
+    return {
+        "format_version": 1,
+        "table": options.output.name,
+        "rows": counts.rows,
+        "columns": list(loaded.table.names),
+        "bundles": bundles,
+        "folder": job["folder"],
+        "options": job["options"],
+        "compute": job["compute"],
+        "decoding": job["decoding"],
+        "versions": {"fashionbatch": __version__, "runtime": job["compute"]["version"], "pillow": PIL.__version__},
+        "files": job["files"],
+        "counts": {
+            "status": dict(counts.statuses.most_common()),
+            "label": labels[0] if single else dict(zip((one["name"] for one in bundles), labels, strict=True)),
+        },
+        "times": {"started": job["created"], "finished": now(), **times},
+    }
+
+
+def comparable(description: dict[str, Any]) -> dict[str, Any]:
+    """The part of a description or of a sidecar that says what was asked for."""
+    bundles = [{"name": bundle["name"], "digest": bundle["digest"]} for bundle in description["bundles"]]
+    return {"bundles": bundles, "folder": description["folder"], "options": description["options"]}
+
+
+def opening_line(options: LabelOptions, files: dict[str, Any], loaded: Loaded, sessions: Sequence[Session]) -> str:
+    """What a run does, as the first thing that a user reads of it."""
+    rows = files["rows"]
+    parts = [f"Labeling {rows:,} file{'s' if rows != 1 else ''} ({human_size(files['bytes'])}) of {options.folder}"]
+    for bundle, session in zip(loaded.bundles, sessions, strict=True):
+        parts.append(
+            f"with bundle {bundle.manifest.name} ({len(bundle.manifest.labels.class_names)} classes), "
+            f"{options.runtime} in {session.precision}: {session.precision_reason}"
+        )
+    return "; ".join(parts)
+
+
+def human_size(size: int) -> str:
+    """Bytes, in the unit that a person would use."""
+    if size < 1000:
+        return f"{size} B"
+    value, unit = float(size), 0
+    while value >= 999.5:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.3g} {' kMGTPE'[unit]}B"
+
+
+def now() -> str:
+    """This moment in UTC, to the second, in ISO 8601."""
+    return datetime.datetime.now(datetime.UTC).replace(microsecond=0).isoformat()

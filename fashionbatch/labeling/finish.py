@@ -1,0 +1,127 @@
+"""From finished shards to the table. A kill between any two steps leaves something that the next run completes.
+
+1. the table beside its final name, fsynced
+2. table.json in the job directory: the table's digest and the sidecar's content
+3. the table gets its name
+4. sidecar and list of files
+5. the job directory goes, table.json last
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fashionbatch.errors import InterruptedRunError
+from fashionbatch.labeling import durable
+from fashionbatch.labeling.job import JOB_FORMAT, JobPaths, discard, read_table_record, write_object
+from fashionbatch.labeling.shards import ShardStore
+from fashionbatch.specs import WriterSpec
+
+
+def assemble(
+    paths: JobPaths,
+    store: ShardStore,
+    writer: WriterSpec,
+    columns: Sequence[str],
+    *,
+    meta: dict[str, Any],
+    stop_signal: Callable[[], int],
+) -> dict[str, Any]:
+    """Join the shards to the table and put it under its name: steps 1 to 3.
+
+    Args:
+        paths: of the output.
+        store: shards that are all done.
+        writer: the table's format.
+        columns: the table's columns.
+        meta: the sidecar's content; the table's digest is added.
+        stop_signal: the number of the signal that asks for an end, 0 while there is none.
+
+    Returns:
+        The sidecar's content.
+
+    Raises:
+        OutputError: the table could not be written, or a shard is damaged; the shards stay.
+        InterruptedRunError: there was a signal.
+    """
+    temporary = durable.temporary_name(paths.output)
+    with durable.output_errors(paths.output), durable.removed_on_error(temporary):
+        durable.step("create", temporary)
+        with open(temporary, "wb", buffering=1 << 20) as file:
+            hashing = _HashingFile(file)
+            writer.assemble(columns, _until_stopped(store.checked_paths(), stop_signal), hashing)  # type: ignore[arg-type]
+            durable.step("sync", temporary)
+            file.flush()
+            os.fsync(file.fileno())
+        meta = {**meta, "sha256": hashing.hexdigest()}
+        write_object(paths.table, {"format": JOB_FORMAT, "sha256": meta["sha256"], "meta": meta})
+        durable.rename(temporary, paths.output)
+    return meta
+
+
+def table_is_complete(paths: JobPaths) -> dict[str, Any] | None:
+    """The sidecar's content, where an earlier run has put the table under its name and was stopped after that."""
+    record = read_table_record(paths)
+    if record is None:
+        return None
+    try:
+        with open(paths.output, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return None
+    meta = record.get("meta")
+    return meta if digest == record.get("sha256") and isinstance(meta, dict) else None
+
+
+def write_companions(paths: JobPaths, meta: dict[str, Any]) -> None:
+    """Put the sidecar and the list of files beside the table: step 4.
+
+    Raises:
+        OutputError: they could not be written; the table is there.
+    """
+    write_object(paths.meta, meta)
+    with durable.output_errors(paths.files):
+        if paths.manifest.exists():
+            durable.rename(paths.manifest, paths.files)
+
+
+def tidy_up(paths: JobPaths) -> None:
+    """Remove the job directory's content: step 5. The lock goes when it is released.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    discard(paths)
+
+
+def _until_stopped(shards: Iterator[Path], stop_signal: Callable[[], int]) -> Iterator[Path]:
+    for path in shards:
+        if stop_signal():
+            raise InterruptedRunError("interrupted while the table was put together", signal_number=stop_signal())
+        yield path
+
+
+class _HashingFile(io.RawIOBase):
+    """Writes to a file and keeps the digest of what went in."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._digest = hashlib.sha256()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:
+        self._digest.update(data)
+        return self._file.write(data)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def hexdigest(self) -> str:
+        return self._digest.hexdigest()

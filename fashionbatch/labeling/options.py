@@ -1,0 +1,101 @@
+"""What a labeling run is asked to do."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+from fashionbatch.labeling.rows import RowOptions
+from fashionbatch.labeling.workers import DECODER, MEMORY_LIMIT
+from fashionbatch.specs import Precision
+
+DEFAULT_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True)
+class LabelOptions:
+    """One run.
+
+    Attributes:
+        folder: the folder to label, or one file.
+        bundles: what to label it with; each file is decoded once for each kind of image that they take.
+        output: the table.
+        format: the name of a writer; None goes by the output's ending, and takes CSV where that says nothing.
+        rows: what stands in a row.
+        all_files: take every regular file, not only those with an image extension.
+        include: glob patterns of which a path must match one; none means all.
+        exclude: glob patterns of which a path must match none.
+        limit: label the first so many files only.
+        runtime: the name of a runtime.
+        device: `cpu` or `gpu`.
+        precision: of the arithmetic; `auto` takes the fastest that is safe.
+        batch_size: images in a batch.
+        engine: the name of what runs the shards.
+        workers: decode workers; None takes one a core.
+        timeout_s: seconds that decoding one file may take.
+        memory_limit: bytes that decoding one file may take.
+        overwrite: replace an output that exists.
+        restart: discard what an earlier run of the same output has done.
+        decoder: `module:function` that decodes; anything but the default is for tests.
+    """
+
+    folder: Path
+    bundles: Sequence[Path]
+    output: Path
+    format: str | None = None
+    rows: RowOptions = field(default_factory=RowOptions)
+    all_files: bool = False
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    limit: int | None = None
+    runtime: str = "openvino"
+    device: str = "cpu"
+    precision: Precision | Literal["auto"] = "auto"
+    batch_size: int = 8
+    engine: str = "local"
+    workers: int | None = None
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    memory_limit: int = MEMORY_LIMIT
+    overwrite: bool = False
+    restart: bool = False
+    decoder: str = DECODER
+
+
+class Reporter(Protocol):
+    """Where a run says what it does. Nothing that it raises may be lost rows, so it raises nothing."""
+
+    def say(self, line: str) -> None:
+        """A sentence for the user."""
+
+    def scanning(self, files: int) -> None:
+        """So many files were found so far; called about once a second."""
+
+    def start(self, total: int, done: int) -> None:
+        """Labeling begins: rows of the table, and how many of them an earlier run has done."""
+
+    def advance(self, rows: int, failed: int) -> None:
+        """So many more rows are done, and so many of those have no label."""
+
+    def stop(self) -> None:
+        """Labeling has ended, one way or another."""
+
+
+class Silent:
+    """A reporter for programs that want none."""
+
+    def say(self, line: str) -> None:
+        """Nothing."""
+
+    def scanning(self, files: int) -> None:
+        """Nothing."""
+
+    def start(self, total: int, done: int) -> None:
+        """Nothing."""
+
+    def advance(self, rows: int, failed: int) -> None:
+        """Nothing."""
+
+    def stop(self) -> None:
+        """Nothing."""

@@ -1,0 +1,322 @@
+"""Shards -> decoded batches -> probabilities -> committed shards. Nothing in it grows with the run.
+
+The batches of a shard are always the same rows, and a file that cannot be decoded leaves a black image in its place, so
+that a resumed run computes the same numbers as an undisturbed one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.errors import DataError, InterruptedRunError
+from fashionbatch.labeling.frames import PENDING, Frames
+from fashionbatch.labeling.manifest import FileRecord, Manifest
+from fashionbatch.labeling.shards import Counts, ShardStore
+from fashionbatch.labeling.workers import Outcome, Task, WorkerPool
+from fashionbatch.specs import Runtime
+
+CHUNK = 8
+"""Images that a worker gets at once: few enough to share them out evenly, enough for tiny images not to be all talk."""
+_TICK_S = 0.25
+
+
+@dataclass(frozen=True)
+class Lane:
+    """One bundle's network.
+
+    Attributes:
+        runtime: what computes it.
+        shape: which of the frames' image shapes it takes.
+        outputs: numbers for each image.
+    """
+
+    runtime: Runtime
+    shape: int
+    outputs: int
+
+
+@dataclass
+class FinishedShard:
+    """What is known about the rows of a shard.
+
+    Attributes:
+        number: of the shard.
+        files: the rows' files.
+        failed: row within the shard -> status and error.
+        probabilities: for each lane float32 `(rows, outputs)`.
+    """
+
+    number: int
+    files: Sequence[FileRecord]
+    failed: dict[int, tuple[str, str]]
+    probabilities: list[NDArray[np.float32]]
+
+
+@dataclass
+class _Shard:
+    result: FinishedShard
+    first_row: int
+    batches_left: int
+    unissued: Iterator[int]
+    is_dropped: bool = False
+    commit: Future[Counts] | None = None
+
+
+@dataclass
+class _Batch:
+    shard: _Shard
+    start: int
+    size: int
+    buffer: int
+    decoding: int
+    computing: int
+    failed: set[int] = field(default_factory=set)
+
+
+def buffers_needed(batch_size: int, workers: int, slots: int) -> int:
+    """How many batches must fit into the shared memory, so that neither the workers nor the networks wait for room."""
+    chunks_out = 3 * workers
+    return slots + 1 + -(-chunks_out * min(CHUNK, batch_size) // batch_size)
+
+
+class Pipeline:
+    """Labels shards, one after the other, and reads ahead into the next one.
+
+    Args:
+        manifest: the job's files.
+        store: the job's shards.
+        pool: configured workers.
+        frames: the memory that they decode into.
+        folder: what the paths are relative to.
+        commit: makes rows of a finished shard and puts it on the disk; called in a thread of its own.
+        advanced: called with the number of rows that were done just now, and how many of them failed.
+        stop_signal: the number of the signal that asks for an end, 0 while there is none.
+    """
+
+    def __init__(
+        self,
+        *,
+        manifest: Manifest,
+        store: ShardStore,
+        pool: WorkerPool,
+        frames: Frames,
+        folder: bytes,
+        commit: Callable[[FinishedShard], Counts],
+        advanced: Callable[[int, int], None],
+        stop_signal: Callable[[], int],
+    ) -> None:
+        self._manifest = manifest
+        self._store = store
+        self._pool = pool
+        self._frames = frames
+        self._folder = folder
+        self._folder_seen = _identity(folder)
+        self._commit = commit
+        self._advanced = advanced
+        self._stop_signal = stop_signal
+        self._lanes: Sequence[Lane] = ()
+        self._ready: list[deque[int]] = []
+        self._in_flight: list[int] = []
+        self._free = deque(range(frames.layout.buffers))
+        self._shards: dict[int, _Shard] = {}
+        self._batches: dict[int, _Batch] = {}
+        self._batch_of: dict[int, int] = {}
+        self._keys = itertools.count()
+        self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self.first_labels: float | None = None
+
+    def begin(self, shard: int) -> None:
+        """Start decoding a shard, before the networks are there."""
+        self._open_shard(shard)
+        self._issue()
+
+    def connect(self, lanes: Sequence[Lane]) -> None:
+        """Give it the networks."""
+        self._lanes = lanes
+        self._ready = [deque() for _ in lanes]
+        self._in_flight = [0 for _ in lanes]
+        for shard in self._shards.values():
+            self._allocate(shard)
+
+    def run_shard(self, number: int, *, ahead: int | None = None) -> Counts:
+        """Label one shard; returns what it holds when it is on the disk.
+
+        Args:
+            number: of the shard.
+            ahead: the shard to begin on while this one is being finished.
+
+        Raises:
+            OutputError: the shard could not be written.
+            DataError: the folder has gone.
+            InterruptedRunError: there was a signal; this shard is on the disk, no further one was finished.
+        """
+        shard = self._open_shard(number)
+        while shard.commit is None or not shard.commit.done():
+            if self._stop_signal():
+                self._drop_all_but(number)
+            elif ahead is not None and ahead not in self._shards and self._free and self._pool.wants_more:
+                self._open_shard(ahead)
+            if not self._step():
+                break
+        assert shard.commit is not None, f"shard {number} has nothing left to wait for, but is not finished"
+        counts = shard.commit.result()
+        del self._shards[number]
+        if self._stop_signal():
+            raise InterruptedRunError("interrupted", signal_number=self._stop_signal())
+        return counts
+
+    def close(self) -> None:
+        """Wait for the networks and for the shard that is being written; what is unfinished is dropped."""
+        with contextlib.suppress(Exception):
+            # An error that ends the run is raised already; a network that fails again has nothing to add.
+            for number, lane in enumerate(self._lanes):
+                while self._in_flight[number] > 0:
+                    self._in_flight[number] -= len(lane.runtime.collect(wait=True))
+        self._committer.shutdown(wait=True, cancel_futures=True)
+
+    # ------------------------------------------------------------------------------------------------- the parts
+
+    def _step(self) -> bool:
+        """Do what can be done now; False where nothing is left but to wait for a commit."""
+        self._issue()
+        self._submit()
+        waiting = any(self._ready)
+        if waiting or not self._pool.busy:
+            # Every free place of a network is taken, or there is nothing else to wait for.
+            if not any(self._in_flight):
+                return False
+            self._collect(wait=True)
+        else:
+            self._collect(wait=False)
+        if self._pool.busy:
+            for outcome in self._pool.wait(0 if waiting else _TICK_S):
+                self._decoded(outcome)
+        return True
+
+    def _open_shard(self, number: int) -> _Shard:
+        if number in self._shards:
+            return self._shards[number]
+        start, stop = self._store.rows(number)
+        files = list(self._manifest.rows(start, stop))
+        starts = range(0, len(files), self._frames.layout.batch_size)
+        result = FinishedShard(number, files, {}, [])
+        shard = _Shard(result, start, len(starts), iter(starts))
+        self._shards[number] = shard
+        self._allocate(shard)
+        return shard
+
+    def _allocate(self, shard: _Shard) -> None:
+        rows = len(shard.result.files)
+        shard.result.probabilities = [np.zeros((rows, lane.outputs), np.float32) for lane in self._lanes]
+
+    def _drop_all_but(self, number: int) -> None:
+        """Begin no further batch of other shards; what a worker or a network has of them already comes to nothing."""
+        for other, shard in self._shards.items():
+            if other != number:
+                shard.unissued = iter(())
+                shard.is_dropped = True
+
+    def _issue(self) -> None:
+        """Hand batches to the workers while there is room for them."""
+        while self._free and self._pool.wants_more:
+            for shard in self._shards.values():
+                start = next(shard.unissued, None)
+                if start is not None:
+                    self._issue_batch(shard, start)
+                    break
+            else:
+                return
+
+    def _issue_batch(self, shard: _Shard, start: int) -> None:
+        batch_size = self._frames.layout.batch_size
+        files = shard.result.files[start : start + batch_size]
+        key, buffer = next(self._keys), self._free.popleft()
+        first_place = buffer * batch_size
+        self._batches[key] = _Batch(shard, start, len(files), buffer, len(files), len(self._lanes))
+        self._batch_of[buffer] = key
+        self._frames.states[first_place : first_place + batch_size] = PENDING
+        for images in self._frames.images:
+            images[first_place + len(files) : first_place + batch_size] = 0
+        tasks = [Task(first_place + row, *file) for row, file in enumerate(files)]
+        for begin in range(0, len(tasks), CHUNK):
+            self._pool.put(tasks[begin : begin + CHUNK])
+
+    def _decoded(self, outcome: Outcome) -> None:
+        buffer, row = divmod(outcome.place, self._frames.layout.batch_size)
+        key = self._batch_of[buffer]
+        batch = self._batches[key]
+        if outcome.status != "ok":
+            if outcome.status in {"missing", "error"}:
+                self._require_folder()
+            batch.failed.add(row)
+            batch.shard.result.failed[batch.start + row] = (outcome.status, outcome.error)
+            for images in self._frames.images:
+                images[outcome.place] = 0
+        batch.decoding -= 1
+        if batch.decoding:
+            return
+        batch.computing = len(self._lanes)
+        if len(batch.failed) == batch.size:
+            self._finish(key)
+        else:
+            for ready in self._ready:
+                ready.append(key)
+
+    def _submit(self) -> None:
+        for number, lane in enumerate(self._lanes):
+            while self._ready[number] and self._in_flight[number] < lane.runtime.slots:
+                key = self._ready[number].popleft()
+                lane.runtime.submit(key, self._frames.batch(self._batches[key].buffer, lane.shape))
+                self._in_flight[number] += 1
+
+    def _collect(self, *, wait: bool) -> None:
+        for number, lane in enumerate(self._lanes):
+            if not self._in_flight[number]:
+                continue
+            results = lane.runtime.collect(wait=wait)
+            self._in_flight[number] -= len(results)
+            wait = wait and not results
+            for key, probabilities in results:
+                batch = self._batches[key]
+                rows = slice(batch.start, batch.start + batch.size)
+                batch.shard.result.probabilities[number][rows] = probabilities[: batch.size]
+                batch.computing -= 1
+                if not batch.computing:
+                    self._finish(key)
+
+    def _finish(self, key: int) -> None:
+        batch = self._batches.pop(key)
+        self._free.append(batch.buffer)
+        if self.first_labels is None:
+            self.first_labels = time.monotonic()
+        self._advanced(batch.size, len(batch.failed))
+        shard = batch.shard
+        shard.batches_left -= 1
+        if not shard.batches_left and not shard.is_dropped:
+            shard.commit = self._committer.submit(self._commit, shard.result)
+
+    def _require_folder(self) -> None:
+        """A network drive that has gone must not turn the rest of the table into `missing`."""
+        if _identity(self._folder) != self._folder_seen:
+            raise DataError(
+                f"{os.fsdecode(self._folder)}: the folder has gone or been replaced while its files were read",
+                hint="when it is back, start the same command again: it goes on where this run stopped",
+            )
+
+
+def _identity(folder: bytes) -> tuple[int, int] | None:
+    try:
+        seen = os.stat(folder)
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino

@@ -1,0 +1,193 @@
+"""What the network said about some files -> the rows of the table."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.bundle.manifest import BundleManifest
+from fashionbatch.errors import FashionBatchError
+from fashionbatch.inference.decode import Decoded, Winners, decode
+from fashionbatch.labeling.manifest import FileRecord
+from fashionbatch.labeling.shards import Counts
+from fashionbatch.specs import Cell
+
+FIRST_COLUMNS = ("filepath", "status", "error")
+SEPARATOR = "|"
+NO_PROBABILITIES = "NetworkError: the network gave no probabilities for this image"
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class RowOptions:
+    """The options that decide what stands in a row.
+
+    Attributes:
+        topk: how many of the most likely classes are named, the first of them in `label`.
+        probabilities: whether there is a column for each class.
+        threshold: below it a label is empty; for several labels it takes the place of the bundle's thresholds.
+        spreadsheet_safe: whether text that a spreadsheet would take for a formula gets an apostrophe before it.
+    """
+
+    topk: int = 1
+    probabilities: bool = False
+    threshold: float | None = None
+    spreadsheet_safe: bool = False
+
+
+class BundleColumns:
+    """The columns that one bundle fills.
+
+    Args:
+        manifest: of the bundle.
+        options: what the user asked for.
+        prefix: before each column's name, where a table holds the labels of several bundles.
+
+    Raises:
+        FashionBatchError: the options do not fit this bundle.
+    """
+
+    def __init__(self, manifest: BundleManifest, options: RowOptions, prefix: str = "") -> None:
+        self._manifest = manifest
+        self._topk = options.topk
+        self._threshold = options.threshold
+        self._shown = manifest.labels.display_names
+        self._has_many = manifest.head.decoding == "several_of_many"
+        self._has_all = options.probabilities or self._has_many
+        if options.topk > 1 and self._has_many:
+            raise FashionBatchError(
+                "--topk is for bundles that give one label; this one gives several",
+                hint="its table has the probability of every class",
+            )
+        if options.topk > len(self._shown):
+            raise FashionBatchError(f"--topk {options.topk}: the bundle has {len(self._shown)} classes")
+        self.names = tuple(prefix + name for name in self._names())
+
+    def _names(self) -> Iterator[str]:
+        yield from ("labels",) if self._has_many else ("label", "prob")
+        for group in self._manifest.head.groups:
+            yield from (group, f"{group}_prob")
+        for place in range(2, self._topk + 1):
+            yield from (f"top{place}_label", f"top{place}_prob")
+        if self._has_all:
+            yield from (f"prob_{name}" for name in self._manifest.labels.class_names)
+
+    def decode(self, probabilities: NDArray[np.float32]) -> Decoded:
+        """What the network's numbers `(n, outputs)` mean."""
+        return decode(probabilities, self._manifest)
+
+    def cells(self, decoded: Decoded) -> Iterator[Sequence[Cell]]:
+        """The cells of each image; those of its main label first."""
+        columns: list[Sequence[Cell]] = []
+        if self._has_many:
+            columns.append([self._labels(decoded, image) for image in range(len(decoded))])
+            for winners in decoded.groups.values():
+                columns += self._label_and_probability(winners)
+        else:
+            classes, probabilities = decoded.top(self._topk) if self._topk > 1 else _one_column(decoded.winner)
+            for place in range(self._topk):
+                columns += self._label_and_probability(Winners(classes[:, place], probabilities[:, place]))
+        for image, cells in enumerate(zip(*columns, strict=True)):
+            # Not as columns: a thousand classes times ten thousand rows would be a lot of Python numbers.
+            yield [*cells, *decoded.class_probabilities[image].tolist()] if self._has_all else cells
+
+    def count(self, cells: Sequence[Cell], labels: Counter[str]) -> None:
+        """Count the labels of one image."""
+        main = str(cells[0])
+        labels.update(main.split(SEPARATOR) if self._has_many else [main])
+
+    def _label_and_probability(self, winners: Winners) -> list[Sequence[Cell]]:
+        probabilities = winners.probabilities.tolist()
+        labels = [self._shown[number] for number in winners.classes.tolist()]
+        if self._threshold is not None:
+            labels = [
+                label if as_written(probability) >= self._threshold else ""
+                for label, probability in zip(labels, probabilities, strict=True)
+            ]
+        return [labels, probabilities]
+
+    def _labels(self, decoded: Decoded, image: int) -> str:
+        if self._threshold is None:
+            return SEPARATOR.join(self._shown[number] for number in decoded.labels(image))
+        probabilities = decoded.class_probabilities[image]
+        order = np.argsort(-probabilities, kind="stable").tolist()
+        return SEPARATOR.join(
+            self._shown[number] for number in order if as_written(float(probabilities[number])) >= self._threshold
+        )
+
+
+class TableRows:
+    """The rows of a whole table.
+
+    Args:
+        bundles: what each bundle fills.
+        spreadsheet_safe: as in RowOptions.
+
+    Raises:
+        FashionBatchError: two columns would have one name.
+    """
+
+    def __init__(self, bundles: Sequence[BundleColumns], *, spreadsheet_safe: bool = False) -> None:
+        self._bundles = bundles
+        self._safe = spreadsheet_safe
+        self.names = (*FIRST_COLUMNS, *(name for bundle in bundles for name in bundle.names))
+        twice = [name for name, times in Counter(self.names).items() if times > 1]
+        if twice:
+            raise FashionBatchError(
+                f"two columns of the table would be called {', '.join(map(repr, sorted(twice)))}",
+                hint="a class, group or bundle is called like another column; rename it, or leave out --probabilities",
+            )
+
+    def rows(
+        self,
+        files: Sequence[FileRecord],
+        failed: dict[int, tuple[str, str]],
+        probabilities: Sequence[NDArray[np.float32]],
+        counts: Counts,
+    ) -> Iterator[Sequence[Cell]]:
+        """The rows of some files, in their order.
+
+        Args:
+            files: n of them.
+            failed: row -> status and error of the files that were not decoded.
+            probabilities: for each bundle float32 `(n, outputs)`; a failed file's row has no meaning.
+            counts: each row is counted here as it is made.
+        """
+        decoded = [bundle.decode(values) for bundle, values in zip(self._bundles, probabilities, strict=True)]
+        for one in decoded:
+            for row in np.flatnonzero(~one.valid).tolist():
+                failed.setdefault(row, ("error", NO_PROBABILITIES))
+        while len(counts.labels) < len(self._bundles):
+            counts.labels.append(Counter())
+        empty = [None] * (len(self.names) - len(FIRST_COLUMNS))
+        parts = [bundle.cells(one) for bundle, one in zip(self._bundles, decoded, strict=True)]
+        for row, file in enumerate(files):
+            cells = [next(part) for part in parts]
+            status, error = failed.get(row, ("ok", ""))
+            counts.statuses[status] += 1
+            path = os.fsdecode(file.path)
+            if status == "ok":
+                for bundle, own, labels in zip(self._bundles, cells, counts.labels, strict=True):
+                    bundle.count(own, labels)
+                line: list[Cell] = [path, status, error, *(cell for own in cells for cell in own)]
+            else:
+                line = [path, status, error, *empty]
+            yield [_without_formula(cell) for cell in line] if self._safe else line
+
+
+def as_written(probability: float) -> float:
+    """A probability as the table shows it, so that what is compared with a threshold is what a reader compares."""
+    return float(f"{probability:.6g}")
+
+
+def _one_column(winner: Winners) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    return winner.classes[:, np.newaxis], winner.probabilities[:, np.newaxis]
+
+
+def _without_formula(cell: Cell) -> Cell:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell

@@ -1,0 +1,263 @@
+"""Finds the files of a folder, in the order of their paths' bytes, and freezes them in a manifest.
+
+`main` runs in a process of its own, so that what it takes is given back when it ends, and the model can be loaded
+meanwhile. It holds no more than RUN_LENGTH names of one directory at a time: what is longer is sorted on the disk.
+
+What becomes a row: regular files with an image extension (or all of them), links to such files, and links that lead
+nowhere, which were meant to be one. Links to directories are not followed, so there are no loops; sockets, pipes and
+devices are left out. Whatever is left out is counted.
+"""
+
+from __future__ import annotations
+
+import errno
+import heapq
+import itertools
+import json
+import os
+import pickle
+import stat
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from fashionbatch.labeling.globs import PathPatterns
+from fashionbatch.labeling.manifest import UNKNOWN, ManifestWriter
+
+RUN_LENGTH = 50_000
+"""Entries of one directory that are sorted in memory (about 10 MB)."""
+_SHOWN_PROBLEMS = 20
+_EXTENSIONS_COUNTED = 200
+_REPORT_EVERY_S = 1.0
+
+# Name (directories end in a slash, which sorts `a/b` after `a.b`), size, mtime in ns.
+Entry: TypeAlias = tuple[bytes, int, int]
+
+
+@dataclass(frozen=True)
+class ScanOptions:
+    """What a scan looks for.
+
+    Attributes:
+        extensions: lower-case endings such as `.jpg`; None takes every regular file.
+        include: glob patterns of which a path must match one; none means all.
+        exclude: glob patterns of which a path must match none; a directory that does is not entered.
+        skip: relative paths that are the run's own, such as an output inside the folder.
+        limit: stop after so many rows.
+    """
+
+    extensions: tuple[str, ...] | None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+@dataclass
+class ScanSummary:
+    """What a scan saw besides the rows.
+
+    Attributes:
+        rows: files in the manifest.
+        bytes: their sizes together.
+        digest: SHA-256 of the manifest.
+        special: sockets, pipes and devices.
+        directory_links: links to directories, which were not followed.
+        excluded: files left out by include and exclude patterns; a directory counts as one.
+        other: extension -> regular files that have no image extension.
+        unreadable: directories that could not be listed, with the reason (the first ones).
+        unreadable_count: how many there were.
+        limited: whether `limit` ended the scan.
+    """
+
+    rows: int = 0
+    bytes: int = 0
+    digest: str = ""
+    special: int = 0
+    directory_links: int = 0
+    excluded: int = 0
+    other: Counter[str] = field(default_factory=Counter)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    unreadable_count: int = 0
+    limited: bool = False
+
+
+def scan_folder(
+    folder: bytes, options: ScanOptions, manifest: Path, *, report: Callable[[int], None] | None = None
+) -> ScanSummary:
+    """Write the manifest of a folder.
+
+    Args:
+        folder: the folder, or one file, which is then the only row.
+        options: what to look for.
+        manifest: where the manifest is written, not fsynced under its final name: that is the caller's.
+        report: called now and then with the number of rows so far.
+
+    Returns:
+        What was seen.
+
+    Raises:
+        OSError: the folder itself cannot be listed, or the manifest cannot be written.
+    """
+    with open(manifest, "wb", buffering=1 << 18) as file:
+        writer = ManifestWriter(file)
+        scanner = _Scanner(options, manifest.parent)
+        last_report = time.monotonic()
+        for path, size, mtime_ns in scanner.files(folder):
+            if options.limit is not None and writer.rows >= options.limit:
+                scanner.summary.limited = True
+                break
+            writer.add(path, size, mtime_ns)
+            if report is not None and writer.rows % 1000 == 0 and time.monotonic() - last_report > _REPORT_EVERY_S:
+                last_report = time.monotonic()
+                report(writer.rows)
+        summary = scanner.summary
+        summary.digest, summary.rows, summary.bytes = writer.finish(), writer.rows, writer.bytes
+        file.flush()
+        os.fsync(file.fileno())
+    return summary
+
+
+class _Scanner:
+    def __init__(self, options: ScanOptions, scratch: Path) -> None:
+        self.summary = ScanSummary()
+        self._extensions = None if options.extensions is None else {os.fsencode(name) for name in options.extensions}
+        self._include = PathPatterns(list(options.include)) if options.include else None
+        self._exclude = PathPatterns(list(options.exclude)) if options.exclude else None
+        self._skip = {os.fsencode(path) for path in options.skip}
+        self._scratch = scratch
+
+    def files(self, folder: bytes) -> Iterator[Entry]:
+        """Every row, ascending. Not recursive: directories may be nested deeper than Python's stack."""
+        if not stat.S_ISDIR(os.stat(folder).st_mode):
+            found = os.stat(folder)
+            if not stat.S_ISREG(found.st_mode):
+                raise OSError(errno.EINVAL, "neither a folder nor a regular file")
+            yield os.path.basename(folder), found.st_size, found.st_mtime_ns
+            return
+        stack: list[tuple[bytes, Iterator[Entry]]] = [(b"", self._sorted(self._entries(folder, b"")))]
+        while stack:
+            prefix, entries = stack[-1]
+            entry = next(entries, None)
+            if entry is None:
+                stack.pop()
+            elif entry[0].endswith(b"/"):
+                path = prefix + entry[0]
+                stack.append((path, self._sorted(self._entries(folder, path))))
+            else:
+                yield prefix + entry[0], entry[1], entry[2]
+
+    def _entries(self, folder: bytes, prefix: bytes) -> Iterator[Entry]:
+        try:
+            with os.scandir(os.path.join(folder, prefix) if prefix else folder) as listing:
+                for found in listing:
+                    entry = self._entry(found, prefix + found.name)
+                    if entry is not None:
+                        yield entry
+        except OSError as error:
+            if not prefix:
+                raise
+            self.summary.unreadable_count += 1
+            if len(self.summary.unreadable) < _SHOWN_PROBLEMS:
+                self.summary.unreadable.append((os.fsdecode(prefix), error.strerror or str(error)))
+
+    def _entry(self, found: os.DirEntry[bytes], path: bytes) -> Entry | None:
+        """What a name in a directory is to the scan; None where it is no row and nothing to go into."""
+        if path in self._skip:
+            return None
+        if found.is_dir(follow_symlinks=False):
+            return None if self._is_excluded(path, is_directory=True) else (found.name + b"/", 0, 0)
+        if not self._wanted(found.name):
+            self._count_other(found)
+            return None
+        try:
+            seen = found.stat()
+        except OSError as error:
+            # A link that leads nowhere was meant to be a file, and a loop of links or a directory without permission
+            # hides one: their rows will say so. A file that has gone meanwhile never was in the scan.
+            hides_a_file = found.is_symlink() or not isinstance(error, FileNotFoundError)
+            return (found.name, UNKNOWN, UNKNOWN) if hides_a_file and not self._is_excluded(path) else None
+        if not stat.S_ISREG(seen.st_mode):
+            self.summary.directory_links += stat.S_ISDIR(seen.st_mode)
+            self.summary.special += not stat.S_ISDIR(seen.st_mode)
+            return None
+        return None if self._is_excluded(path) else (found.name, seen.st_size, seen.st_mtime_ns)
+
+    def _is_excluded(self, path: bytes, *, is_directory: bool = False) -> bool:
+        # Which files below a directory are included shows only there.
+        excluded = self._exclude is not None and self._exclude.match(path)
+        if not is_directory and self._include is not None and not self._include.match(path):
+            excluded = True
+        self.summary.excluded += excluded
+        return excluded
+
+    def _wanted(self, name: bytes) -> bool:
+        if self._extensions is None:
+            return True
+        dot = name.rfind(b".")
+        return dot >= 0 and name[dot:].lower() in self._extensions
+
+    def _count_other(self, found: os.DirEntry[bytes]) -> None:
+        if found.is_symlink():
+            self.summary.directory_links += found.is_dir()
+            return
+        if not found.is_file(follow_symlinks=False):
+            return
+        extension = os.fsdecode(os.path.splitext(found.name)[1].lower()) or "none"
+        other = self.summary.other
+        other[extension if extension in other or len(other) < _EXTENSIONS_COUNTED else "others"] += 1
+
+    def _sorted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+        run = sorted(itertools.islice(entries, RUN_LENGTH))
+        if len(run) < RUN_LENGTH:
+            return iter(run)
+        runs = [self._spill(run)]
+        while run := sorted(itertools.islice(entries, RUN_LENGTH)):
+            runs.append(self._spill(run))
+        return heapq.merge(*runs)
+
+    def _spill(self, run: list[Entry]) -> Iterator[Entry]:
+        # Beside the manifest, since /tmp may be memory.
+        file = tempfile.TemporaryFile(dir=self._scratch)  # noqa: SIM115 - closed when the run is used up
+        for start in range(0, len(run), 1000):
+            pickle.dump(run[start : start + 1000], file, pickle.HIGHEST_PROTOCOL)
+        count = -(-len(run) // 1000)
+        file.seek(0)
+
+        def entries() -> Iterator[Entry]:
+            with file:
+                for _ in range(count):
+                    yield from pickle.load(file)  # noqa: S301 - an unnamed file that this process wrote
+
+        return entries()
+
+
+def main() -> None:
+    """The process: options as JSON on standard input; progress, then the summary, as JSON lines on standard output."""
+    request: dict[str, Any] = json.load(sys.stdin)
+    options = ScanOptions(**request["options"])
+
+    def say(message: dict[str, Any]) -> None:
+        # When the parent is gone, this raises BrokenPipeError, which ends the scan.
+        print(json.dumps(message), flush=True)  # noqa: T201 - the protocol
+
+    try:
+        summary = scan_folder(
+            os.fsencode(request["folder"]),
+            options,
+            Path(request["manifest"]),
+            report=lambda rows: say({"rows": rows}),
+        )
+    except OSError as error:
+        say({"error": error.strerror or str(error), "errno": error.errno, "path": os.fsdecode(error.filename or "")})
+    else:
+        say({"summary": asdict(summary)})
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,135 @@
+"""Runs the scan in a process of its own, while this one loads the model."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import selectors
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError, OutputError
+from fashionbatch.labeling import durable
+from fashionbatch.labeling.processes import start_python
+from fashionbatch.labeling.scan import ScanOptions, ScanSummary
+
+_TICK_S = 0.1
+
+
+class ScanProcess:
+    """A scan that is under way.
+
+    Args:
+        folder: the folder, or one file.
+        options: what to look for.
+        manifest: the final name of the manifest; it gets it when the scan is complete.
+
+    Raises:
+        FashionBatchError: the process cannot be started.
+    """
+
+    def __init__(self, folder: Path, options: ScanOptions, manifest: Path) -> None:
+        self._folder = folder
+        self._options = options
+        self._manifest = manifest
+        self._temporary = durable.temporary_name(manifest)
+        request = {"folder": str(folder), "manifest": str(self._temporary), "options": asdict(options)}
+        try:
+            self._process = start_python(
+                "fashionbatch.labeling.scan", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            )
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(request).encode())
+            self._process.stdin.close()
+        except OSError as error:
+            raise FashionBatchError(f"cannot start the scan: {error}") from error
+
+    def finish(self, report: Callable[[int], None], stop_signal: Callable[[], int]) -> ScanSummary:
+        """Wait for it, and give the manifest its name.
+
+        Args:
+            report: called now and then with the number of files found so far.
+            stop_signal: the number of the signal that asks for an end, 0 while there is none.
+
+        Raises:
+            DataError: the folder cannot be listed, or nothing in it is to be labeled.
+            OutputError: the manifest could not be written.
+            InterruptedRunError: there was a signal.
+        """
+        assert self._process.stdout is not None
+        rest = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while True:
+                if stop_signal():
+                    raise InterruptedRunError("interrupted during the scan", signal_number=stop_signal())
+                if not selector.select(_TICK_S):
+                    continue
+                data = os.read(self._process.stdout.fileno(), 1 << 16)
+                if not data:
+                    raise self._died()
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    message = json.loads(line)
+                    if "rows" in message:
+                        report(message["rows"])
+                    else:
+                        return self._conclude(message)
+
+    def close(self) -> None:
+        """End it, if it is still at work."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        for pipe in (self._process.stdout, self._process.stderr):
+            if pipe is not None:
+                pipe.close()
+        with contextlib.suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
+    def _conclude(self, message: dict[str, Any]) -> ScanSummary:
+        if "error" in message:
+            if message["path"].startswith(str(self._manifest.parent)):
+                raise OutputError(f"cannot write {self._manifest}: {message['error']}")
+            raise DataError(f"cannot read {self._folder}: {message['error']}")
+        found = message["summary"]
+        summary = ScanSummary(**{**found, "other": Counter(found["other"])})
+        if not summary.rows:
+            raise _nothing_found(self._folder, self._options, summary)
+        with durable.output_errors(self._manifest):
+            durable.rename(self._temporary, self._manifest)
+        return summary
+
+    def _died(self) -> FashionBatchError:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        assert self._process.stderr is not None
+        lines = self._process.stderr.read().decode("utf-8", "replace").strip().splitlines()
+        reason = lines[-1] if lines else f"it ended with code {self._process.returncode}"
+        return FashionBatchError(f"the scan of {self._folder} failed: {reason}")
+
+
+def _nothing_found(folder: Path, options: ScanOptions, summary: ScanSummary) -> DataError:
+    seen = []
+    if summary.other:
+        extensions = ", ".join(f"{count:,} {extension}" for extension, count in summary.other.most_common(8))
+        seen.append(f"{summary.other.total():,} other files ({extensions})")
+    if summary.excluded:
+        seen.append(f"{summary.excluded:,} left out by --include and --exclude")
+    if summary.special:
+        seen.append(f"{summary.special:,} sockets, pipes or devices")
+    if summary.directory_links:
+        seen.append(f"{summary.directory_links:,} links to folders, which are not followed")
+    if summary.unreadable_count:
+        where, reason = summary.unreadable[0]
+        seen.append(f"{summary.unreadable_count:,} folders that cannot be read, such as {where} ({reason})")
+    what = "no images" if options.extensions is not None else "no files"
+    hint = None
+    if options.extensions is not None and summary.other:
+        hint = f"images end in {' '.join(options.extensions)}; --all-files takes every file"
+    return DataError(f"{what} in {folder}: {'; '.join(seen) or 'it is empty'}", hint=hint)

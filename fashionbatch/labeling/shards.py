@@ -1,0 +1,156 @@
+"""Contiguous stretches of rows that are finished one at a time: a shard is done if and only if its file is there."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from fashionbatch.errors import OutputError
+from fashionbatch.labeling import durable
+
+SMALLEST, LARGEST = 1000, 10_000
+_USUAL_COUNT = 2000
+_CELLS = 2_000_000
+
+
+@dataclass
+class Counts:
+    """What is in some rows, for the sidecar and the summary at the end.
+
+    Attributes:
+        statuses: status -> rows.
+        labels: one counter for each bundle: label shown -> rows; a row of several labels counts for each.
+    """
+
+    statuses: Counter[str] = field(default_factory=Counter)
+    labels: list[Counter[str]] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.statuses.total()
+
+    def add(self, other: Counts) -> None:
+        """Count the rows of another one too."""
+        self.statuses.update(other.statuses)
+        while len(self.labels) < len(other.labels):
+            self.labels.append(Counter())
+        for mine, theirs in zip(self.labels, other.labels, strict=True):
+            mine.update(theirs)
+
+
+def plan_shards(rows: int, *, columns: int, batch_size: int) -> list[int]:
+    """Where shards begin, and where the last one ends.
+
+    Shards are small, so that little is done twice after a kill and a first Ctrl-C is answered soon; their number is
+    limited, and so is what one takes in memory. All are 1,000 to 10,000 rows (fewer only where there are fewer), and
+    they begin at whole batches where batches are not too large, so that only the last batch of all is padded.
+
+    Args:
+        rows: files in the manifest.
+        columns: cells in a row.
+        batch_size: images in a batch.
+    """
+    wanted = min(max(SMALLEST, -(-rows // _USUAL_COUNT)), LARGEST // 2, max(SMALLEST, _CELLS // max(columns, 1)))
+    count = max(1, rows // (wanted + batch_size if batch_size * 10 <= wanted else wanted))
+    step = batch_size if batch_size * 10 <= wanted else 1
+    starts = [number * rows // count // step * step for number in range(count)]
+    return [*starts, rows]
+
+
+@dataclass(frozen=True)
+class ShardStore:
+    """The files of the shards of one job.
+
+    Attributes:
+        directory: where they lie.
+        bounds: where each shard begins, and where the last one ends.
+    """
+
+    directory: Path
+    bounds: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.bounds) - 1
+
+    def rows(self, shard: int) -> tuple[int, int]:
+        """First row of a shard and the row after its last."""
+        return self.bounds[shard], self.bounds[shard + 1]
+
+    def path(self, shard: int) -> Path:
+        """The file whose being there means that the shard is done."""
+        return self.directory / f"{shard:06}.rows"
+
+    def done(self) -> set[int]:
+        """The shards that are done."""
+        with durable.output_errors(self.directory):
+            names = {path.name for path in self.directory.iterdir()} if self.directory.is_dir() else set()
+        return {shard for shard in range(len(self)) if f"{shard:06}.rows" in names and f"{shard:06}.json" in names}
+
+    def commit(self, shard: int, data: bytes, counts: Counts) -> None:
+        """Put a finished shard on the disk, for good.
+
+        Raises:
+            OutputError: it could not be written; the shard is not done.
+        """
+        about = {
+            "sha256": hashlib.sha256(data).hexdigest(),
+            "statuses": counts.statuses,
+            "labels": counts.labels,
+        }
+        # What the shard holds goes first: the shard's own file is the one that says "done".
+        durable.write_file(self._about(shard), json.dumps(about, ensure_ascii=True).encode())
+        durable.write_file(self.path(shard), data)
+
+    def counts(self, shards: Iterator[int] | Sequence[int]) -> Counts:
+        """What the rows of some finished shards hold.
+
+        Raises:
+            OutputError: a shard's file is damaged.
+        """
+        total = Counts()
+        for shard in shards:
+            about = self._read_about(shard)
+            total.add(Counts(Counter(about["statuses"]), [Counter(labels) for labels in about["labels"]]))
+        return total
+
+    def checked_paths(self) -> Iterator[Path]:
+        """The files of all shards in order, each compared with its digest first.
+
+        Raises:
+            OutputError: one is missing or damaged; a damaged one is removed, so that starting again labels it anew.
+        """
+        for shard in range(len(self)):
+            path = self.path(shard)
+            expected = self._read_about(shard)["sha256"]
+            with durable.output_errors(path), open(path, "rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            if digest != expected:
+                raise self._damaged(shard)
+            yield path
+
+    def _about(self, shard: int) -> Path:
+        return self.directory / f"{shard:06}.json"
+
+    def _read_about(self, shard: int) -> dict[str, Any]:
+        try:
+            about = json.loads(self._about(shard).read_bytes())
+            if not (isinstance(about["statuses"], dict) and isinstance(about["labels"], list)):
+                raise TypeError
+            str(about["sha256"])
+        except (OSError, ValueError, KeyError, TypeError):
+            raise self._damaged(shard) from None
+        return dict(about)
+
+    def _damaged(self, shard: int) -> OutputError:
+        with durable.output_errors(self.path(shard)):
+            durable.remove(self.path(shard))
+        return OutputError(
+            f"{self.path(shard)}: damaged after it was written, so it has been removed",
+            hint="start the same command again: it labels those rows anew",
+        )

@@ -1,0 +1,408 @@
+"""A few supervised decode workers: one bad image costs its own row and nothing else.
+
+A worker that dies or hangs is replaced. What it had finished counts; the image that it was at becomes a suspect and is
+tried once more, alone in a fresh worker, before it gets a row of status `crashed` or `timeout`; others do the rest.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import selectors
+import signal
+import subprocess
+import tempfile
+import time
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from fashionbatch.errors import FashionBatchError
+from fashionbatch.labeling import messages
+from fashionbatch.labeling.frames import DOING, FAILED, OK, PENDING, Frames
+from fashionbatch.labeling.processes import start_python
+from fashionbatch.labeling.worker import OUT_OF_MEMORY
+
+Status: TypeAlias = Literal["ok", "error", "timeout", "crashed", "missing", "changed"]
+
+DECODER = "fashionbatch.images:decode_into"
+MEMORY_LIMIT = 2 << 30
+"""Bytes that one image may make a worker take: the largest that the decoder accepts need about 1.5 GB."""
+
+_DEPTH = 2
+_START_LIMIT_S = 120.0
+_STARTS = 3
+_TRIES = 3
+_AHEAD_BYTES = 1 << 15
+_REPORTED = ("error", "missing", "changed")
+
+
+class Task(NamedTuple):
+    """One image to decode.
+
+    Attributes:
+        place: where in the shared memory its pixels belong.
+        path: relative to the folder.
+        size: in bytes, as the scan saw it.
+        mtime_ns: as the scan saw it.
+    """
+
+    place: int
+    path: bytes
+    size: int
+    mtime_ns: int
+
+
+class Outcome(NamedTuple):
+    """What became of one task; `error` is empty where the status is `ok`."""
+
+    place: int
+    status: Status
+    error: str
+
+
+@dataclass
+class _Chunk:
+    number: int
+    tasks: Sequence[Task]
+    tries: int = 0
+
+    def __post_init__(self) -> None:
+        tasks = [[task.place, os.fsdecode(task.path), task.size, task.mtime_ns] for task in self.tasks]
+        self.message = messages.pack({"chunk": self.number, "tasks": tasks})
+
+    @property
+    def is_suspect(self) -> bool:
+        """One image that a worker died of or hung at: it is tried alone."""
+        return self.tries > 0
+
+
+@dataclass
+class _Worker:
+    number: int
+    process: subprocess.Popen[bytes]
+    tasks: int
+    replies: int
+    inbox: messages.Inbox
+    started: float
+    is_ready: bool = False
+    is_configured: bool = False
+    is_fresh: bool = True
+    chunks: deque[_Chunk] = field(default_factory=deque)
+
+    def has_room_for(self, chunk: _Chunk) -> bool:
+        """Whether it can be given the chunk now without the pipe filling up while it is busy."""
+        if not self.is_configured:
+            return False
+        if not self.chunks:
+            return True
+        if chunk.is_suspect or self.chunks[0].is_suspect:
+            return False
+        return len(self.chunks) < _DEPTH and len(chunk.message) <= _AHEAD_BYTES
+
+
+class WorkerPool:
+    """Starts the workers at once, so that they load while the caller loads the model; `configure` tells them the rest.
+
+    Args:
+        count: how many decode side by side.
+        frame_file: descriptor of the shared memory, still without a size.
+        timeout_s: seconds that one image may take.
+        memory_limit: bytes that one image may make a worker take.
+        decoder: `module:function` with the signature of `fashionbatch.images.decode_into`.
+
+    Raises:
+        FashionBatchError: processes cannot be started.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        frame_file: int,
+        *,
+        timeout_s: float,
+        memory_limit: int = MEMORY_LIMIT,
+        decoder: str = DECODER,
+    ) -> None:
+        self.count = count
+        self.replaced = 0
+        self._frame_file = frame_file
+        self._timeout_s = timeout_s
+        self._request: dict[str, Any] = {
+            "decoder": decoder,
+            "memory_limit": memory_limit,
+            "alarm_s": 2 * timeout_s + 10,
+        }
+        self._memory_limit = memory_limit
+        self._frames: Frames | None = None
+        self._queue: deque[_Chunk] = deque()
+        self._numbers = itertools.count()
+        self._failed_starts = 0
+        self._looked = time.monotonic()
+        self._clocks_count_from = 0.0
+        self._ended: list[subprocess.Popen[bytes]] = []
+        self._selector = selectors.DefaultSelector()
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        self._workers: dict[int, _Worker] = {}
+        for number in range(count):
+            self._start(number)
+
+    def configure(self, frames: Frames, *, folder: bytes, specs: Sequence[dict[str, Any]]) -> None:
+        """Tell the workers what to decode to.
+
+        Args:
+            frames: the shared memory, of its final size.
+            folder: what the tasks' paths are relative to.
+            specs: each kind of image, as `ImageSpec.model_dump`.
+        """
+        self._frames = frames
+        layout = frames.layout
+        self._request |= {
+            "folder": os.fsdecode(folder),
+            "specs": list(specs),
+            "shapes": layout.shapes,
+            "batch_size": layout.batch_size,
+            "buffers": layout.buffers,
+            "workers": layout.workers,
+        }
+        for worker in self._workers.values():
+            if worker.is_ready:
+                self._configure(worker)
+
+    def put(self, tasks: Sequence[Task]) -> None:
+        """Queue a chunk: images that one worker decodes, one after the other."""
+        self._queue.append(_Chunk(next(self._numbers), tasks))
+        self._hand_out()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any outcome is still to come."""
+        return bool(self._queue) or any(worker.chunks for worker in self._workers.values())
+
+    @property
+    def wants_more(self) -> bool:
+        """Whether a further chunk would keep a worker from waiting."""
+        return len(self._queue) < self.count
+
+    def wait(self, timeout_s: float) -> list[Outcome]:
+        """Outcomes that have come in; waits for some, but no longer than told.
+
+        Raises:
+            FashionBatchError: workers cannot be started.
+        """
+        outcomes: list[Outcome] = []
+        for key, _ in self._selector.select(min(timeout_s, self._timeout_s / 4)):
+            worker: _Worker = key.data
+            try:
+                received, alive = worker.inbox.read()
+                for message in received:
+                    outcomes += self._accept(worker, message)
+            except (ValueError, KeyError, TypeError, IndexError):
+                # Only a decoder that has been taken over or has trampled on memory sends nonsense.
+                alive = False
+            if not alive:
+                outcomes += self._replace(worker, self._reap(worker))
+        outcomes += self._end_overdue()
+        self._hand_out()
+        return outcomes
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers.values():
+            self._selector.unregister(worker.replies)
+            os.close(worker.tasks)
+            os.close(worker.replies)
+            if worker.chunks:
+                worker.process.kill()
+        for worker in self._workers.values():
+            self._reap(worker)
+        for process in self._ended:
+            process.poll()
+        self._workers.clear()
+        self._selector.close()
+        self._errors.close()
+
+    # ------------------------------------------------------------------------------------------------ one worker
+
+    def _start(self, number: int) -> None:
+        tasks_read, tasks_write = os.pipe()
+        replies_read, replies_write = os.pipe()
+        try:
+            process = start_python(
+                "fashionbatch.labeling.worker",
+                [tasks_read, replies_write, self._frame_file],
+                pass_fds=[tasks_read, replies_write, self._frame_file],
+                stderr=self._errors,
+            )
+        except OSError as error:
+            raise FashionBatchError(f"cannot start a decode worker: {error}") from error
+        finally:
+            os.close(tasks_read)
+            os.close(replies_write)
+        worker = _Worker(number, process, tasks_write, replies_read, messages.Inbox(replies_read), time.monotonic())
+        self._workers[number] = worker
+        self._selector.register(replies_read, selectors.EVENT_READ, worker)
+
+    def _configure(self, worker: _Worker) -> None:
+        with contextlib.suppress(BrokenPipeError):
+            messages.send(worker.tasks, {**self._request, "number": worker.number})
+        worker.is_configured = True
+
+    def _accept(self, worker: _Worker, message: dict[str, Any]) -> list[Outcome]:
+        if "ready" in message:
+            worker.is_ready = True
+            self._failed_starts = 0
+            if self._frames is not None:
+                self._configure(worker)
+            return []
+        if not worker.is_ready:
+            raise self._cannot_start(message["failed"])
+        chunk = worker.chunks[0]
+        if message["chunk"] != chunk.number:
+            raise ValueError("an answer to another question")
+        places = {task.place for task in chunk.tasks}
+        failed = {}
+        for place, status, error in message["failed"]:
+            if place not in places or status not in _REPORTED or not isinstance(error, str):
+                raise ValueError("an outcome that cannot be")
+            failed[place] = Outcome(place, status, error)
+        worker.chunks.popleft()
+        worker.is_fresh = False
+        return [failed.get(place) or Outcome(place, "ok", "") for place in places]
+
+    def _reap(self, worker: _Worker) -> int | None:
+        """The exit code of a worker that is ending; None where even SIGKILL has not ended it yet."""
+        for patience_s in (1.0, 1.0):
+            try:
+                return worker.process.wait(patience_s)
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+        # In a read that the kernel cannot interrupt, as on a network drive that hangs. It goes when that returns.
+        self._ended.append(worker.process)
+        return None
+
+    def _end_overdue(self) -> list[Outcome]:
+        assert self._frames is not None
+        now = time.monotonic()
+        if now - self._looked > self._timeout_s / 2:
+            # This process itself was stopped or kept from looking: the clocks say nothing about the workers.
+            self._clocks_count_from = now
+        self._looked = now
+        outcomes: list[Outcome] = []
+        for worker in list(self._workers.values()):
+            if not worker.is_ready:
+                if now - worker.started > _START_LIMIT_S:
+                    raise self._cannot_start(f"no sign of life within {_START_LIMIT_S:g} s")
+                continue
+            began = float(self._frames.clocks[worker.number])
+            if worker.chunks and began and now - max(began, self._clocks_count_from) > self._timeout_s:
+                worker.process.kill()
+                self._reap(worker)
+                outcomes += self._replace(worker, None)
+        return outcomes
+
+    def _replace(self, worker: _Worker, exit_code: int | None) -> list[Outcome]:
+        """Start another worker in a dead one's stead and sort out what it leaves behind.
+
+        Args:
+            worker: the dead one.
+            exit_code: as subprocess has it; None for one that was ended because of the time.
+        """
+        assert self._frames is not None or not worker.chunks
+        self._selector.unregister(worker.replies)
+        os.close(worker.tasks)
+        os.close(worker.replies)
+        self.replaced += 1
+        if not worker.is_ready:
+            self._failed_starts += 1
+            if self._failed_starts >= _STARTS:
+                raise self._cannot_start(self._last_words() or _describe_exit(exit_code))
+        outcomes: list[Outcome] = []
+        for chunk in reversed(worker.chunks):
+            outcomes += self._salvage(chunk, exit_code)
+        if self._frames is not None:
+            self._frames.clocks[worker.number] = 0
+        self._start(worker.number)
+        return outcomes
+
+    def _salvage(self, chunk: _Chunk, exit_code: int | None) -> list[Outcome]:
+        assert self._frames is not None
+        states = self._frames.states
+        done = [task for task in chunk.tasks if states[task.place] == OK]
+        suspects = [task for task in chunk.tasks if states[task.place] == DOING]
+        if not suspects:
+            # It may have died of the last one that it could not decode.
+            suspects = [task for task in chunk.tasks if states[task.place] == FAILED][-1:]
+        left = [task for task in chunk.tasks if states[task.place] != OK and task not in suspects]
+        outcomes = [Outcome(task.place, "ok", "") for task in done]
+        if left:
+            # Failed ones too: their errors died with the worker, and decoding them again gives the same.
+            self._requeue(left, chunk.tries)
+        for task in suspects:
+            # A SIGKILL mostly comes from elsewhere, so it takes more of them to condemn an image.
+            condemned = chunk.tries >= (_TRIES if exit_code == -signal.SIGKILL else 1)
+            if condemned:
+                outcomes.append(self._verdict(task, exit_code))
+            else:
+                self._requeue([task], chunk.tries + 1)
+        return outcomes
+
+    def _requeue(self, tasks: Sequence[Task], tries: int) -> None:
+        assert self._frames is not None
+        for task in tasks:
+            self._frames.states[task.place] = PENDING
+        self._queue.appendleft(_Chunk(next(self._numbers), tasks, tries))
+
+    def _verdict(self, task: Task, exit_code: int | None) -> Outcome:
+        if exit_code is None:
+            return Outcome(task.place, "timeout", f"TimeoutError: not decoded within {self._timeout_s:g} s")
+        if exit_code == OUT_OF_MEMORY:
+            limit = self._memory_limit >> 20
+            return Outcome(task.place, "crashed", f"MemoryError: decoding takes more than {limit} MiB")
+        return Outcome(task.place, "crashed", f"DecoderCrash: {_describe_exit(exit_code)}")
+
+    def _hand_out(self) -> None:
+        for worker in self._workers.values():
+            while (chunk := self._next_for(worker)) is not None:
+                worker.chunks.append(chunk)
+                try:
+                    remaining = memoryview(chunk.message)
+                    while remaining:
+                        remaining = remaining[os.write(worker.tasks, remaining) :]
+                except BrokenPipeError:
+                    # It has just died; its pipe for replies says so at the next look.
+                    break
+
+    def _next_for(self, worker: _Worker) -> _Chunk | None:
+        for position, chunk in enumerate(self._queue):
+            # Suspects wait for a worker that has decoded nothing yet.
+            if (chunk.is_suspect and not worker.is_fresh) or not worker.has_room_for(chunk):
+                continue
+            del self._queue[position]
+            return chunk
+        return None
+
+    def _last_words(self) -> str:
+        self._errors.seek(0, os.SEEK_END)
+        self._errors.seek(max(self._errors.tell() - 4096, 0))
+        lines = self._errors.read().decode("utf-8", "replace").split("\n")
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+    def _cannot_start(self, reason: str) -> FashionBatchError:
+        return FashionBatchError(
+            f"decode workers cannot start: {reason}",
+            hint="is the installation whole? `python -c 'import fashionbatch.images'` should say nothing",
+        )
+
+
+def _describe_exit(exit_code: int | None) -> str:
+    if exit_code is None:
+        return "killed"
+    if exit_code >= 0:
+        return f"exited with code {exit_code}"
+    try:
+        return f"killed by {signal.Signals(-exit_code).name}"
+    except ValueError:
+        return f"killed by signal {-exit_code}"

@@ -1,0 +1,192 @@
+"""Built-in formats of the label table: CSV, JSON Lines, Parquet."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fashionbatch.errors import FashionBatchError
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import Cell, WriterSpec
+
+_PATH = "filepath"
+_PATH_BYTES = "filepath_b64"
+_TO_QUOTE = re.compile(r'[",\r\n]')
+
+
+@hookimpl
+def register_writers() -> Iterable[WriterSpec]:
+    """CSV, JSON Lines, Parquet."""
+    yield WriterSpec(
+        name="csv",
+        summary="Comma-separated values, RFC 4180 with \\n line ends.",
+        suffix=".csv",
+        encode=encode_csv,
+        assemble=assemble_csv,
+    )
+    yield WriterSpec(
+        name="jsonl",
+        summary="JSON Lines: one object a row.",
+        suffix=".jsonl",
+        encode=encode_jsonl,
+        assemble=assemble_jsonl,
+    )
+    yield WriterSpec(
+        name="parquet",
+        summary="Apache Parquet; needs the extra `parquet`.",
+        suffix=".parquet",
+        encode=encode_parquet,
+        assemble=assemble_parquet,
+    )
+
+
+def _number(probability: float) -> str:
+    """Six significant digits: what float32 holds for sure."""
+    return f"{probability:.6g}"
+
+
+# --------------------------------------------------------------------------------------------------------------- CSV
+
+
+def encode_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:  # noqa: ARG001 - the writers' signature
+    """Lines without the header. File names that are not UTF-8 keep their bytes."""
+    text = "".join(",".join(map(_csv_cell, row)) + "\n" for row in rows)
+    return text.encode("utf-8", "surrogateescape")
+
+
+def assemble_csv(columns: Sequence[str], shards: Iterable[Path], file: BinaryIO) -> None:
+    """The header, then the shards as they are."""
+    file.write(encode_csv((), [columns]))
+    _concatenate(shards, file)
+
+
+def _csv_cell(cell: Cell) -> str:
+    if cell is None:
+        return ""
+    if isinstance(cell, float):
+        return f"{cell:.6g}"
+    # Python's own csv module leaves a lone carriage return unquoted, and readers take it for the end of a line.
+    return '"' + cell.replace('"', '""') + '"' if _TO_QUOTE.search(cell) else cell
+
+
+def _concatenate(shards: Iterable[Path], file: BinaryIO) -> None:
+    for shard in shards:
+        with open(shard, "rb") as source:
+            shutil.copyfileobj(source, file, 1 << 20)
+
+
+# -------------------------------------------------------------------------------------------------------- JSON Lines
+
+
+def encode_jsonl(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """One object a row, keys in the order of the columns.
+
+    A path that is not UTF-8 is shown with replacement characters, and its bytes are in `filepath_b64`.
+    """
+    keys = [json.dumps(column, ensure_ascii=False) + ": " for column in columns]
+    return "".join(_json_line(columns, keys, row) for row in rows).encode("utf-8")
+
+
+def assemble_jsonl(columns: Sequence[str], shards: Iterable[Path], file: BinaryIO) -> None:  # noqa: ARG001 - the same
+    """The shards as they are."""
+    _concatenate(shards, file)
+
+
+def _json_line(columns: Sequence[str], keys: Sequence[str], row: Sequence[Cell]) -> str:
+    parts = []
+    for column, key, cell in zip(columns, keys, row, strict=True):
+        if isinstance(cell, float):
+            parts.append(key + _number(cell))
+        elif column == _PATH and isinstance(cell, str) and (encoded := _bytes_of_odd_path(cell)):
+            parts.append(f"{key}{json.dumps(_shown(cell), ensure_ascii=False)}")
+            parts.append(f'"{_PATH_BYTES}": "{encoded}"')
+        else:
+            parts.append(key + json.dumps(cell, ensure_ascii=False))
+    return "{" + ", ".join(parts) + "}\n"
+
+
+def _bytes_of_odd_path(path: str) -> str | None:
+    """The path's bytes in base64, None where they are UTF-8 and so the path says it all."""
+    try:
+        path.encode("utf-8")
+    except UnicodeEncodeError:
+        return base64.b64encode(os.fsencode(path)).decode("ascii")
+    return None
+
+
+def _shown(path: str) -> str:
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+
+
+# ----------------------------------------------------------------------------------------------------------- Parquet
+
+
+def encode_parquet(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """A Parquet file of these rows. Probabilities are rounded to six significant digits, as in the other formats."""
+    pa, pq = _pyarrow()
+    names = _parquet_columns(columns)
+    cells: list[list[Any]] = [[] for _ in names]
+    for row in rows:
+        for values, cell in zip(cells, _parquet_row(columns, row), strict=True):
+            values.append(cell)
+    arrays = [pa.array(values, _parquet_type(pa, values)) for values in cells]
+    buffer = io.BytesIO()
+    pq.write_table(pa.Table.from_arrays(arrays, names=names), buffer, compression="zstd")
+    return buffer.getvalue()
+
+
+def assemble_parquet(columns: Sequence[str], shards: Iterable[Path], file: BinaryIO) -> None:
+    """One row group a shard.
+
+    A column that is empty in some shards has no type there, so types are gathered from all of them first.
+    """
+    pa, pq = _pyarrow()
+    paths = list(shards)
+    types: dict[str, Any] = dict.fromkeys(_parquet_columns(columns), pa.null())
+    for path in paths:
+        for field in pq.read_schema(path):
+            if types[field.name] == pa.null():
+                types[field.name] = field.type
+    schema = pa.schema([(name, pa.string() if type_ == pa.null() else type_) for name, type_ in types.items()])
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer:
+        for path in paths:
+            writer.write_table(pq.read_table(path).cast(schema))
+
+
+def _parquet_columns(columns: Sequence[str]) -> list[str]:
+    names = list(columns)
+    return [*names[:1], _PATH_BYTES, *names[1:]] if names[:1] == [_PATH] else names
+
+
+def _parquet_row(columns: Sequence[str], row: Sequence[Cell]) -> list[Cell]:
+    cells: list[Cell] = [float(_number(cell)) if isinstance(cell, float) else cell for cell in row]
+    if columns[0] != _PATH or not isinstance(row[0], str):
+        return cells
+    encoded = _bytes_of_odd_path(row[0])
+    return [_shown(row[0]) if encoded else row[0], encoded, *cells[1:]]
+
+
+def _parquet_type(pa: Any, values: Sequence[Cell]) -> Any:
+    present = next((value for value in values if value is not None), None)
+    if present is None:
+        return pa.null()
+    return pa.float64() if isinstance(present, float) else pa.string()
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    try:
+        import pyarrow as pa
+        from pyarrow import parquet as pq
+    except ImportError as error:
+        raise FashionBatchError(
+            f"the format parquet needs pyarrow, which cannot be imported ({error})",
+            hint="pip install 'fashionbatch[parquet]'",
+        ) from error
+    return pa, pq
