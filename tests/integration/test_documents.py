@@ -64,7 +64,7 @@ def test_generated_documents_are_fresh() -> None:
 
 def test_every_dependency_has_its_reason_and_bound() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    declared = dict(re.fullmatch(r"([\w-]+)>=([\d.]+)", item).groups() for item in project["dependencies"])  # type: ignore[union-attr]
+    declared = dict(item.split(">=") for item in project["dependencies"])
     rows = re.findall(r"^\| ([\w-]+) \| .+ \| ([\d.]+)[:| ]", _text("docs/dependencies.md"), re.MULTILINE)
     assert dict(rows) == declared
     extras = re.findall(r"^\| `(\w+)` \|", _text("docs/dependencies.md"), re.MULTILINE)
