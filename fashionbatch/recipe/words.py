@@ -40,7 +40,7 @@ def accepted(schemas: Sequence[Schema]) -> str:
             kinds.append(text)
     kinds = list(dict.fromkeys(kinds))
     if kinds != [_COMPONENT] and len(kinds) + len(values) > 1:
-        kinds = [f"{noun} ({limits})" if comma else noun for noun, comma, limits in (k.partition(", ") for k in kinds)]
+        kinds = [_bracketed(kind) for kind in kinds]
     return _joined([*dict.fromkeys(values), *kinds])
 
 
@@ -174,7 +174,13 @@ def _mapping(schema: Schema) -> str:
         return f"a mapping with {_joined(keys[:6], 'and')}"
     values = schema.get("additionalProperties")
     kind = _kind(values) if isinstance(values, dict) else ""
-    return f"a mapping of names, each to {kind}" if kind else "a mapping"
+    return f"a mapping of names to {_bracketed(kind)}" if kind else "a mapping"
+
+
+def _bracketed(kind: str) -> str:
+    """A range in brackets, where a comma would read as the next alternative."""
+    noun, comma, limits = kind.partition(", ")
+    return f"{noun} ({limits})" if comma and noun in {"a number", "a whole number"} else kind
 
 
 def _literal(value: object) -> str:
