@@ -1,0 +1,19 @@
+"""Recipe + registry -> plan: every name resolved, every parameter checked. No TensorFlow here."""
+
+from __future__ import annotations
+
+from fashionbatch.plan.advice import advice
+from fashionbatch.plan.make import load_plan, make_plan, plan_from_text
+from fashionbatch.plan.model import Choice, Plan, PlannedPhase, Resolved, resolved_yaml
+
+__all__ = [
+    "Choice",
+    "Plan",
+    "PlannedPhase",
+    "Resolved",
+    "advice",
+    "load_plan",
+    "make_plan",
+    "plan_from_text",
+    "resolved_yaml",
+]

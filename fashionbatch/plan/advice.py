@@ -1,0 +1,116 @@
+"""What usually goes badly although nothing is wrong with it: said by `recipe check`, never an error."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fashionbatch.errors import Problem
+from fashionbatch.plan.model import Plan
+from fashionbatch.recipe.forms import PHASES
+from fashionbatch.recipe.load import RecipeDocument
+from fashionbatch.recipe.nodes import Path
+from fashionbatch.recipe.optimizers import OPTIMIZERS
+from fashionbatch.recipe.schedules import PiecewiseConstant, ReduceOnPlateau
+
+LARGE_RATE = 0.05
+"""A learning rate that an adaptive optimizer seldom survives."""
+LARGE_RATE_FOR_PRETRAINED = 1e-4
+"""A learning rate over which an adaptive optimizer soon undoes what a backbone has learnt."""
+
+
+def advice(plan: Plan, document: RecipeDocument) -> list[Problem]:
+    """What an experienced colleague would say about the recipe, each with its place in the file.
+
+    Args:
+        plan: the plan of the document.
+        document: where everything stands.
+    """
+    given = [*_on_phases(plan), *_on_rates(plan), *_on_waiting(plan), *_on_initial_weights(plan)]
+    return [document.problem(path, message) for path, message in given]
+
+
+def is_pretrained(plan: Plan) -> bool:
+    """Whether the backbone begins with weights that have learnt: by convention its parameter `weights` says so."""
+    return getattr(plan.architecture.parameters, "weights", None) not in {None, "none"}
+
+
+def _on_phases(plan: Plan) -> Iterator[tuple[Path, str]]:
+    """The order of transfer learning: the head first, then the last layers, gently."""
+    learnt = is_pretrained(plan) or plan.recipe.initialize_from is not None
+    head_has_learnt = plan.recipe.initialize_from is not None
+    for index, phase in enumerate(plan.phases):
+        path = _path(plan, index)
+        if phase.train == "head":
+            head_has_learnt = True
+            if not learnt:
+                yield path, "trains the head on a backbone that has never learnt anything: its features are random"
+            elif phase.augmentation and is_pretrained(plan):
+                yield (
+                    path,
+                    (
+                        "augmentation makes each epoch compute the frozen backbone again; with 'augmentation: []' its "
+                        "features are computed once, and an epoch takes a fraction of the time"
+                    ),
+                )
+            continue
+        if is_pretrained(plan) and not head_has_learnt:
+            yield (
+                path,
+                (
+                    "trains layers of the pretrained backbone under a head that is still random: its first large "
+                    "gradients spoil them; train the head alone in a phase before"
+                ),
+            )
+        if is_pretrained(plan) and phase.train == "all":
+            yield (
+                path,
+                (
+                    "trains all layers of the pretrained backbone at once, which overfits small data; "
+                    "unfreeze the last block first: {from: LAYER}"
+                ),
+            )
+        head_has_learnt = True
+
+
+def _on_rates(plan: Plan) -> Iterator[tuple[Path, str]]:
+    for index, phase in enumerate(plan.phases):
+        if not OPTIMIZERS[phase.optimizer.name].adaptive or phase.optimizer.name == "adadelta":
+            continue  # the rate of adadelta multiplies steps that find their size by themselves
+        path, rate, name = _path(plan, index), phase.learning_rate, phase.optimizer.name
+        if rate >= LARGE_RATE:
+            yield path, f"a learning rate of {rate:g} is large for {name}; 0.001 is usual"
+        elif is_pretrained(plan) and phase.train != "head" and rate > LARGE_RATE_FOR_PRETRAINED:
+            yield (
+                path,
+                (
+                    f"fine-tunes pretrained layers by {name} at a rate of {rate:g}; go slowly, so that they keep what "
+                    "they have learnt: sgd with momentum 0.9 at 0.0001, or a rate of at most 0.0001"
+                ),
+            )
+
+
+def _on_waiting(plan: Plan) -> Iterator[tuple[Path, str]]:
+    """What waits for longer than there are epochs."""
+    for index, phase in enumerate(plan.phases):
+        path = _path(plan, index)
+        stopping = phase.early_stopping
+        if stopping is not None and stopping.patience >= phase.epochs:
+            yield path, f"early_stopping waits for {stopping.patience} epochs, but there are only {phase.epochs}"
+        schedule = phase.schedule.parameters if phase.schedule else None
+        if isinstance(schedule, ReduceOnPlateau) and schedule.patience >= phase.epochs:
+            yield path, f"the schedule waits for {schedule.patience} epochs, but there are only {phase.epochs}"
+        if isinstance(schedule, PiecewiseConstant) and schedule.boundaries[-1] >= phase.epochs:
+            yield (
+                path,
+                f"the rate should change at epoch {schedule.boundaries[-1]:g}, but there are only {phase.epochs}",
+            )
+
+
+def _on_initial_weights(plan: Plan) -> Iterator[tuple[Path, str]]:
+    start = plan.recipe.initialize_from
+    if start is not None and not (plan.base / start).exists():
+        yield ("initialize_from",), f"there is nothing at {str(plan.base / start)!r} yet; it must be there to train"
+
+
+def _path(plan: Plan, index: int) -> Path:
+    return (*PHASES, index) if plan.recipe.training.phases else ("training",)

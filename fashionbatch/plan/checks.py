@@ -1,0 +1,189 @@
+"""What is wrong between parts of a recipe that are right by themselves: said before an hour of training, not after."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+from fashionbatch.errors import Problem
+from fashionbatch.plan.components import HEAD, LOSS, Components
+from fashionbatch.recipe.forms import PHASES
+from fashionbatch.recipe.load import RecipeDocument
+from fashionbatch.recipe.nodes import Path, PathPart
+from fashionbatch.recipe.schedules import Cosine, ReduceOnPlateau
+from fashionbatch.recipe.schema import Split, Training
+from fashionbatch.recipe.validate import validate
+from fashionbatch.registry import Registry, closest
+from fashionbatch.specs import Decoding, HeadSpec, LossSpec, Parameters
+
+ModelT = TypeVar("ModelT", bound=Parameters)
+
+DECISIONS: Mapping[Decoding, str] = {
+    "one_of_many": "one of many classes",
+    "yes_or_no": "one of two classes",
+    "several_of_many": "several of many labels",
+}
+_RESERVED_COLUMNS = frozenset({"filepath", "filepath_b64", "status", "error", "label", "labels", "prob"})
+
+
+@dataclass(frozen=True)
+class _Recipe:
+    """What the checks look at: sections are None where they are not valid by themselves."""
+
+    document: RecipeDocument
+    components: Components
+    registry: Registry
+    split: Split | None
+    training: Training | None
+
+
+def check(document: RecipeDocument, components: Components, registry: Registry) -> list[Problem]:
+    """Every problem between parts; parts that have problems of their own are left out."""
+    recipe = _Recipe(
+        document,
+        components,
+        registry,
+        _section(document, ("data", "split"), Split),
+        _section(document, ("training",), Training),
+    )
+    checks = (_loss_fits_head, _known_classes, _binary_head, _group_names, _watched_figures, _phase_names, _schedules)
+    return [problem for one in checks for problem in one(recipe)]
+
+
+def known_classes(parameters: Parameters | None) -> tuple[str, ...] | None:
+    """The class names that a dataset's parameters fix: by convention its `classes`; None where the data decides."""
+    classes = getattr(parameters, "classes", None)
+    return tuple(classes) if isinstance(classes, list | tuple) and classes else None
+
+
+def _section(document: RecipeDocument, path: Path, model: type[ModelT]) -> ModelT | None:
+    node = document.tree.at(path)
+    return validate(model, node)[0] if node is not None and node.is_mapping else model()
+
+
+def _loss_fits_head(recipe: _Recipe) -> Iterator[Problem]:
+    head, loss = recipe.components.first(*HEAD), recipe.components.first(*LOSS)
+    if head is None or loss is None:
+        return
+    assert isinstance(head.spec, HeadSpec)
+    assert isinstance(loss.spec, LossSpec)
+    decoding = head.spec.decoding
+    if decoding in loss.spec.decodings:
+        return
+    fitting = [
+        entry.spec.name
+        for entry in recipe.registry.entries("loss")
+        if isinstance(entry.spec, LossSpec) and decoding in entry.spec.decodings
+    ]
+    message = (
+        f"loss {loss.spec.name!r} does not fit head {head.spec.name!r}, which decides {DECISIONS[decoding]}; "
+        f"losses that do: {', '.join(dict.fromkeys(fitting)) or 'none'}"
+    )
+    yield recipe.document.problem((*LOSS, "name") if recipe.document.tree.at((*LOSS, "name")) else HEAD, message)
+
+
+def _known_classes(recipe: _Recipe) -> Iterator[Problem]:
+    """Class names that the data will not have, where the recipe itself says which it will."""
+    source, head = recipe.components.first("data", "source"), recipe.components.first(*HEAD)
+    classes = known_classes(source.parameters) if source else None
+    if classes is None:
+        return
+    named: list[tuple[Path, str]] = []
+    for path in (("data", "labels", "names"), ("training", "class_weight")):
+        node = recipe.document.tree.at(path)
+        named += [((*path, key), key) for key in (node.entries if node else ())]
+    for group, labels in _groups(head.parameters if head else None).items():
+        named += [((*HEAD, "groups", group, index), label) for index, label in enumerate(labels)]
+    for place, name in named:
+        if name not in classes:
+            close = closest(name, classes)
+            hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(classes)}"
+            yield recipe.document.problem(place, f"the source has no class {name!r}; {hint}", at_key=True)
+
+
+def _binary_head(recipe: _Recipe) -> Iterator[Problem]:
+    source, head = recipe.components.first("data", "source"), recipe.components.first(*HEAD)
+    if head is None or not isinstance(head.spec, HeadSpec) or head.spec.decoding != "yes_or_no":
+        return
+    classes = known_classes(source.parameters) if source else None
+    if classes is not None and len(classes) != 2:
+        yield recipe.document.problem(
+            HEAD, f"head {head.spec.name!r} decides between 2 classes; the source has {len(classes)}"
+        )
+    weights = recipe.training.class_weight if recipe.training else None
+    if isinstance(weights, dict) and len(weights) > 2:
+        message = f"weighs {len(weights)} classes, but head {head.spec.name!r} decides between 2"
+        yield recipe.document.problem(("training", "class_weight"), message)
+
+
+def _group_names(recipe: _Recipe) -> Iterator[Problem]:
+    """Groups become columns of the label table, beside the table's own."""
+    head = recipe.components.first(*HEAD)
+    groups = _groups(head.parameters if head else None)
+    probabilities = {f"{group}_prob" for group in groups}
+    for group in groups:
+        taken = group in _RESERVED_COLUMNS | probabilities or group.startswith("prob_")
+        if taken or "|" in group or not group.isprintable() or not group:
+            message = f"group {group!r} cannot be a column of the label table; choose another name"
+            yield recipe.document.problem((*HEAD, "groups", group), message, at_key=True)
+
+
+def _watched_figures(recipe: _Recipe) -> Iterator[Problem]:
+    """A figure of the validation split can only be watched where there is one."""
+    if recipe.split is None or recipe.training is None or recipe.split.validation != 0.0:
+        return
+    training: Path = ("training",)
+    watchers = [((*training, "early_stopping"), recipe.training.early_stopping)]
+    watchers += [
+        ((*PHASES, index, "early_stopping"), phase.early_stopping) for index, phase in enumerate(recipe.training.phases)
+    ]
+    watched: list[tuple[Path, str]] = [(path, stop.monitor) for path, stop in watchers if stop is not None]
+    watched += [
+        (path, choice.parameters.monitor)
+        for path, choice in recipe.components.choices.items()
+        if isinstance(choice.parameters, ReduceOnPlateau)
+    ]
+    for path, monitor in watched:
+        if monitor.startswith("val_"):
+            message = f"watches {monitor}, but data.split.validation is 0: there is nothing to measure it on"
+            yield recipe.document.problem((*path, "monitor"), message)
+
+
+def _phase_names(recipe: _Recipe) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for index, phase in enumerate(recipe.training.phases if recipe.training else ()):
+        name = phase_name(phase.name, index)
+        if name in seen:
+            message = f"phases {seen[name]} and {index} are both called {name!r}"
+            yield recipe.document.problem((*PHASES, index, "name"), message)
+        seen.setdefault(name, index)
+
+
+def phase_name(name: str | None, index: int) -> str:
+    """What a phase is called, by its index from 0."""
+    return name or f"phase{index + 1}"
+
+
+def _schedules(recipe: _Recipe) -> Iterator[Problem]:
+    for path, choice in recipe.components.choices.items():
+        epochs = _epochs_at(recipe.training, path)
+        if epochs is None or not isinstance(choice.parameters, Cosine):
+            continue
+        if choice.parameters.warmup_epochs >= epochs:
+            message = f"the rate would still rise when training ends: there are {epochs} epochs"
+            yield recipe.document.problem((*path, "warmup_epochs"), message)
+
+
+def _epochs_at(training: Training | None, path: tuple[PathPart, ...]) -> int | None:
+    if training is None:
+        return None
+    index = path[len(PHASES)] if path[: len(PHASES)] == PHASES else None
+    phase = training.phases[index] if isinstance(index, int) else None
+    return (phase.epochs if phase else None) or training.epochs
+
+
+def _groups(parameters: Parameters | None) -> Mapping[str, Iterable[str]]:
+    """By convention a head's `groups`: attribute -> the labels of which one wins."""
+    groups = getattr(parameters, "groups", None)
+    return groups if isinstance(groups, dict) else {}

@@ -1,0 +1,121 @@
+"""Every component that a recipe names: found, and its parameters checked by the model of whoever provides it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from fashionbatch.errors import FashionBatchError, PluginError, Problem, UnknownNameError
+from fashionbatch.plan.model import Choice, Resolved
+from fashionbatch.recipe.forms import slots
+from fashionbatch.recipe.load import RecipeDocument
+from fashionbatch.recipe.nodes import Mark, Node, Path, dotted
+from fashionbatch.recipe.optimizers import OPTIMIZERS
+from fashionbatch.recipe.schedules import SCHEDULES
+from fashionbatch.recipe.validate import validate
+from fashionbatch.registry import Entry, Registry, closest
+from fashionbatch.specs import HeadSpec, Parameters
+
+HEAD: Path = ("head",)
+LOSS: Path = ("loss",)
+OPTIMIZER: Path = ("training", "optimizer")
+_DEFAULTS = {HEAD: ("head", "multiclass"), OPTIMIZER: ("optimizer", "adam")}
+
+
+@dataclass
+class Components:
+    """The components of one recipe by their place in it; those with problems are absent."""
+
+    resolved: dict[Path, Resolved[Any]] = field(default_factory=dict)
+    choices: dict[Path, Choice] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def first(self, *path: str | int) -> Resolved[Any] | None:
+        """The component at a place."""
+        return self.resolved.get(path)
+
+
+def resolve_components(document: RecipeDocument, registry: Registry) -> Components:
+    """Resolve every component of the recipe, and the ones that it leaves to their defaults."""
+    components = Components()
+    for slot in slots(document.tree):
+        node = document.tree.at(slot.path)
+        if node is not None and node.is_mapping:
+            _resolve(node, slot.kind, slot.path, registry, components)
+    for path, (kind, name) in _DEFAULTS.items():
+        if document.tree.at(path) is None:
+            _resolve(_default(name, document.tree.mark), kind, path, registry, components)
+    loss = document.tree.at(LOSS)
+    if loss is None or loss.value is None:
+        _resolve_default_loss(document, registry, components)
+    return components
+
+
+def _resolve(node: Node, kind: str, path: Path, registry: Registry, components: Components) -> None:
+    name = node.child("name")
+    if name is None or not isinstance(name.value, str):
+        return  # a problem of shape, reported with the others
+    try:
+        entry = registry.entry(kind, name.value) if kind not in _CHOICES else None
+        model = entry.spec.parameters if entry else _choice(kind, name.value)
+    except FashionBatchError as error:
+        components.problems.append(name.mark.problem(_one_line(error), dotted((*path, "name"))))
+        return
+    own = node.without_entry("name")
+    parameters, problems = validate(model, own, path=path, key_mark=name.mark)
+    components.problems += problems
+    if parameters is None:
+        return
+    if entry:
+        components.resolved[path] = Resolved(entry.spec, parameters, entry.provider)
+    else:
+        components.choices[path] = Choice(name.value, parameters)
+
+
+def _resolve_default_loss(document: RecipeDocument, registry: Registry, components: Components) -> None:
+    head = components.first(*HEAD)
+    if head is None or not isinstance(head.spec, HeadSpec):
+        return
+    # The head's own package first: another one may have a loss of the same name.
+    names = (f"{head.provider.distribution}/{head.spec.default_loss}", head.spec.default_loss)
+    entries: list[Entry] = []
+    for name in names:
+        try:
+            entries.append(registry.entry("loss", name))
+        except (UnknownNameError, PluginError) as error:
+            reason = _one_line(error)
+    if not entries:
+        message = f"the loss that head {head.spec.name!r} asks for cannot be used: {reason}"
+        components.problems.append(document.problem(HEAD, message))
+        return
+    parameters, _ = validate(entries[0].spec.parameters, _default("", document.tree.mark).without_entry("name"))
+    if parameters is None:
+        message = (
+            f"the loss of head {head.spec.name!r}, {entries[0].spec.name!r}, needs parameters; write it under 'loss'"
+        )
+        components.problems.append(document.problem(HEAD, message))
+        return
+    components.resolved[LOSS] = Resolved(entries[0].spec, parameters, entries[0].provider)
+
+
+_CHOICES: dict[str, dict[str, type[Parameters]]] = {
+    "optimizer": {name: optimizer.parameters for name, optimizer in OPTIMIZERS.items()},
+    "schedule": {name: schedule.parameters for name, schedule in SCHEDULES.items()},
+}
+
+
+def _choice(kind: str, name: str) -> type[Parameters]:
+    models = _CHOICES[kind]
+    if name not in models:
+        close = closest(name, models)
+        hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(models)}"
+        raise UnknownNameError(f"unknown {kind} {name!r}; {hint}")
+    return models[name]
+
+
+def _default(name: str, mark: Mark) -> Node:
+    return Node({}, mark).with_entry("name", Node(name, mark, name))
+
+
+def _one_line(error: FashionBatchError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message

@@ -1,0 +1,85 @@
+"""What `recipe check` says about recipes that are right but will train badly."""
+
+from __future__ import annotations
+
+import pytest
+
+from fashionbatch.plan import advice, make_plan
+
+
+@pytest.fixture
+def advised(recipe, registry):
+    def give(added: str = "", architecture: str = "architecture: cnn"):
+        document = recipe(added, architecture=architecture)
+        return advice(make_plan(document, registry), document)
+
+    return give
+
+
+PRETRAINED = "architecture: pretrained"
+HEAD = "{train: head, epochs: 5, augmentation: []}"
+GENTLE = "{train: {from: block5_conv1}, optimizer: {name: sgd, learning_rate: 0.0001, momentum: 0.9}}"
+
+
+def test_an_ordinary_recipe_gets_none(advised):
+    assert advised("augmentation: [flip]\ntraining: {early_stopping: {patience: 2}}\n") == []
+
+
+def test_transfer_learning_by_the_book_gets_none(advised):
+    assert advised(f"augmentation: [flip]\ntraining: {{phases: [{HEAD}, {GENTLE}]}}\n", PRETRAINED) == []
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        (f"phases: [{GENTLE}]", "under a head that is still random"),
+        (f"phases: [{HEAD}, {{train: all, optimizer: sgd}}]", "trains all layers of the pretrained backbone at once"),
+        (f"phases: [{HEAD}, {{train: {{from: x}}, optimizer: adam}}]", "by adam at a rate of 0.001; go slowly"),
+        (
+            f"phases: [{HEAD}, {{train: {{from: x}}, optimizer: rmsprop, schedule: 0.01}}]",
+            "by rmsprop at a rate of 0.01",
+        ),
+        ("phases: [{train: head}]", "'augmentation: []' its features are computed once"),
+    ],
+)
+def test_careless_transfer_learning_is_advised_at_its_phase(advised, training, message):
+    (said,) = advised(f"augmentation: [flip]\ntraining: {{{training}}}\n", PRETRAINED)
+    assert message in said.message
+    assert said.where == f"training.phases.{training.count('train:') - 1}"
+    assert said.line == 8
+
+
+def test_a_pretrained_backbone_without_phases_gets_the_whole_advice(advised):
+    messages = " ".join(problem.message for problem in advised("", PRETRAINED))
+    for part in ("still random", "all layers", "go slowly"):
+        assert part in messages
+
+
+def test_a_backbone_without_weights_may_train_all_at_once_but_not_be_frozen(advised):
+    untrained = "architecture: {name: pretrained, weights: none}"
+    assert advised("", untrained) == []
+    (said,) = advised("training: {phases: [{train: head}]}\n", untrained)
+    assert "its features are random" in said.message
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ("optimizer: {name: adam, learning_rate: 0.1}", "a learning rate of 0.1 is large for adam; 0.001 is usual"),
+        ("epochs: 5, early_stopping: {patience: 5}", "early_stopping waits for 5 epochs, but there are only 5"),
+        ("epochs: 5, schedule: reduce_on_plateau", "the schedule waits for 10 epochs, but there are only 5"),
+        (
+            "epochs: 5, schedule: {name: piecewise_constant, boundaries: [2, 6], values: [1.e-3, 1.e-4, 1.e-5]}",
+            "the rate should change at epoch 6, but there are only 5",
+        ),
+    ],
+)
+def test_settings_without_effect_or_sense_are_advised(advised, training, message):
+    (said,) = advised(f"training: {{{training}}}\n")
+    assert said.message == message
+
+
+def test_weights_to_start_from_that_are_not_there_yet_are_mentioned(advised):
+    (said,) = advised("initialize_from: runs/first\n")
+    assert said.where == "initialize_from"
+    assert "there is nothing at '/base/runs/first' yet" in said.message

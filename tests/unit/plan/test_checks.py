@@ -1,0 +1,124 @@
+"""Mistakes between parts of a recipe that are right by themselves."""
+
+from __future__ import annotations
+
+import pytest
+
+from fashionbatch.errors import RecipeError
+from fashionbatch.plan import make_plan
+
+CLASSES = "  source: {name: image_folder, path: x, classes: [cat, dog, cow]}"
+PAIR = "  source: {name: image_folder, path: x, classes: [cat, dog]}"
+
+
+def only_problem(document, registry):
+    with pytest.raises(RecipeError) as caught:
+        make_plan(document, registry)
+    (problem,) = caught.value.problems
+    return problem
+
+
+@pytest.mark.parametrize(
+    ("head", "loss", "message"),
+    [
+        (
+            "binary",
+            "cross",
+            "loss 'cross' does not fit head 'binary', which decides one of two classes; losses that do: b",
+        ),
+        ("multiclass", "binary_cross", "which decides one of many classes; losses that do: cross, focal"),
+        ("multilabel", "{name: focal, gamma: 1}", "which decides several of many labels; losses that do: binary_cross"),
+    ],
+)
+def test_a_loss_has_to_fit_what_the_head_decides(recipe, registry, head, loss, message):
+    problem = only_problem(recipe(f"head: {head}\nloss: {loss}\n"), registry)
+    assert message in problem.message
+    assert problem.line == 8
+
+
+def test_a_loss_that_fits_is_no_problem(recipe, registry):
+    assert make_plan(recipe("head: binary\nloss: binary_cross\n"), registry).loss.spec.name == "binary_cross"
+
+
+@pytest.mark.parametrize(
+    ("added", "where", "column"),
+    [
+        ("training: {class_weight: {cat: 1, dgo: 2}}\n", "training.class_weight.dgo", 35),
+        ("head: {name: multilabel, groups: {animal: [cat, dgo]}}\n", "head.groups.animal.1", 49),
+    ],
+)
+def test_class_names_that_the_source_will_not_have_are_told(recipe, registry, added, where, column):
+    problem = only_problem(recipe(added, source=CLASSES), registry)
+    assert problem.message == "the source has no class 'dgo'; did you mean 'dog'?"
+    assert (problem.where, problem.column) == (where, column)
+
+
+def test_display_names_are_checked_against_the_source_too(recipe, registry):
+    labels = "  image: {size: [32, 32]}\n  labels: {names: {horse: Pferd}}"
+    problem = only_problem(recipe(source=CLASSES, image=labels), registry)
+    assert problem.message == "the source has no class 'horse'; there are: cat, dog, cow"
+
+
+def test_class_names_are_the_datas_where_the_recipe_does_not_list_them(recipe, registry):
+    make_plan(recipe("training: {class_weight: {whatever: 2}}\n"), registry)
+
+
+def test_a_binary_head_needs_two_classes(recipe, registry):
+    assert only_problem(recipe("head: binary\n", source=CLASSES), registry).message == (
+        "head 'binary' decides between 2 classes; the source has 3"
+    )
+    make_plan(recipe("head: binary\n", source=PAIR), registry)
+    weights = "head: binary\ntraining: {class_weight: {a: 1, b: 1, c: 1}}\n"
+    assert "weighs 3 classes, but head 'binary' decides between 2" in only_problem(recipe(weights), registry).message
+
+
+@pytest.mark.parametrize("group", ["label", "labels", "status", "filepath", "prob_dress", "a|b"])
+def test_a_group_that_would_clash_with_a_column_is_refused(recipe, registry, group):
+    problem = only_problem(recipe(f"head: {{name: multilabel, groups: {{'{group}': [a]}}}}\n"), registry)
+    assert problem.message == f"group {group!r} cannot be a column of the label table; choose another name"
+    assert problem.column == 35
+
+
+def test_two_groups_may_not_share_a_column(recipe, registry):
+    problem = only_problem(recipe("head: {name: multilabel, groups: {a: [x], a_prob: [y]}}\n"), registry)
+    assert "group 'a_prob' cannot be a column" in problem.message
+
+
+NO_VALIDATION = "  image: {size: [32, 32]}\n  split: {validation: 0}"
+
+
+@pytest.mark.parametrize(
+    ("training", "where"),
+    [
+        ("early_stopping: {patience: 3}", "training.early_stopping.monitor"),
+        ("schedule: reduce_on_plateau", "training.schedule.monitor"),
+        ("phases: [{train: all, early_stopping: {monitor: val_accuracy}}]", "training.phases.0.early_stopping.monitor"),
+    ],
+)
+def test_nothing_can_watch_a_split_that_is_empty(recipe, registry, training, where):
+    problem = only_problem(recipe(f"training: {{{training}}}\n", image=NO_VALIDATION), registry)
+    assert problem.where == where
+    assert "but data.split.validation is 0" in problem.message
+
+
+def test_the_training_loss_can_be_watched_without_validation(recipe, registry):
+    make_plan(recipe("training: {early_stopping: {monitor: loss}}\n", image=NO_VALIDATION), registry)
+
+
+def test_phases_have_names_of_their_own(recipe, registry):
+    phases = "training: {phases: [{train: head, name: phase2}, {train: all}]}\n"
+    assert only_problem(recipe(phases), registry).message == "phases 0 and 1 are both called 'phase2'"
+
+
+def test_a_warm_up_has_to_end(recipe, registry):
+    problem = only_problem(recipe("training: {epochs: 5, schedule: {name: cosine, warmup_epochs: 5}}\n"), registry)
+    assert problem.where == "training.schedule.warmup_epochs"
+    assert "there are 5 epochs" in problem.message
+    phases = "training: {epochs: 5, phases: [{train: all, epochs: 9, schedule: {name: cosine, warmup_epochs: 5}}]}\n"
+    make_plan(recipe(phases), registry)
+
+
+def test_checks_run_on_what_is_right_where_other_parts_are_wrong(recipe, registry):
+    with pytest.raises(RecipeError) as caught:
+        make_plan(recipe("head: binary\nloss: cross\ntraining: {epochs: x}\n"), registry)
+    assert {problem.where for problem in caught.value.problems} == {"loss.name", "training.epochs"}
