@@ -1,4 +1,7 @@
-"""From targets and probabilities to the decisions that are counted: the ones that `classify` would write."""
+"""From targets and probabilities to the decisions that are counted: the ones that `inference.decode` would make.
+
+Training counts them before there is a bundle to decode by.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.errors import DataError
+from fashionbatch.inference.decode import PLAIN_THRESHOLD
 from fashionbatch.specs import Decoding
 
 UNDECIDED = -1
@@ -22,8 +26,9 @@ def decide(
     Args:
         probabilities: float32 `(n, outputs)`, as the decoding says.
         decoding: how probabilities become labels.
-        thresholds: one for each label of `several_of_many`, one for `yes_or_no`; empty means 0.5. A probability at its
-            threshold is a yes. `one_of_many` has none; of equal probabilities the earlier class wins.
+        thresholds: one for each label of `several_of_many`, one for `yes_or_no`, none for `one_of_many`; a probability
+            at its threshold is a yes. Empty means 0.5 for `several_of_many`, and the likelier class for `yes_or_no`. Of
+            equally likely classes the earlier one wins.
 
     Returns:
         Class numbers int64 `(n,)`, or bool `(n, classes)` for `several_of_many`.
@@ -34,9 +39,14 @@ def decide(
     require_numbers(probabilities)
     if decoding == "one_of_many":
         return np.asarray(probabilities.argmax(axis=1), dtype=np.int64)
-    limits = _limits(thresholds, probabilities.shape[1])
-    over: NDArray[np.bool_] = probabilities >= limits
-    return np.asarray(over[:, 0], dtype=np.int64) if decoding == "yes_or_no" else over
+    if thresholds and len(thresholds) != probabilities.shape[1]:
+        raise ValueError(f"expected {probabilities.shape[1]} thresholds, got {len(thresholds)}")
+    limits = np.asarray(thresholds, dtype=np.float64)
+    if decoding == "yes_or_no":
+        yes = probabilities >= limits if thresholds else probabilities > PLAIN_THRESHOLD
+        return np.asarray(yes[:, 0], dtype=np.int64)
+    over: NDArray[np.bool_] = probabilities >= (limits if thresholds else PLAIN_THRESHOLD)
+    return over
 
 
 def truth(targets: NDArray[np.float32], decoding: Decoding) -> NDArray[np.int64] | NDArray[np.bool_]:
@@ -63,11 +73,3 @@ def require_numbers(probabilities: NDArray[np.float32]) -> None:
             f"the network's output is not a number for {bad} of {len(probabilities)} images",
             hint="the training diverged; try a smaller learning rate",
         )
-
-
-def _limits(thresholds: Sequence[float], outputs: int) -> NDArray[np.float64]:
-    if not thresholds:
-        return np.full(outputs, 0.5)
-    if len(thresholds) != outputs:
-        raise ValueError(f"expected {outputs} thresholds, got {len(thresholds)}")
-    return np.asarray(thresholds, dtype=np.float64)

@@ -23,7 +23,7 @@ class ClassFigures:
         f1: the harmonic mean of both; None where the class has no images.
         average_precision: area under the precision-recall curve; None where the decoding has no curves, where
             probabilities are not known, or where the class has no images.
-        threshold: the probability from which on it was given; None for `one_of_many`.
+        threshold: the probability from which on it was given; None where the likelier class wins.
     """
 
     name: str

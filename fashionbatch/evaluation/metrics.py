@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fashionbatch.errors import DataError
 from fashionbatch.evaluation.decisions import UNDECIDED, decide, right_images, truth
 from fashionbatch.evaluation.figures import ClassFigures, Curves, Means, Metrics
+from fashionbatch.inference.decode import PLAIN_THRESHOLD
 from fashionbatch.specs import Decoding
 
 Decisions: TypeAlias = NDArray[np.int64] | NDArray[np.bool_]
@@ -47,7 +48,7 @@ def evaluate_split(
         probabilities: float32 `(n, outputs)`, as the network gives them.
         class_names: in the order of the network's outputs; two for `yes_or_no`, which has one output.
         decoding: how probabilities become labels.
-        thresholds: one for each output of `yes_or_no` and `several_of_many`; empty means 0.5.
+        thresholds: as in `decide`.
 
     Returns:
         The figures; see `Metrics` for their definitions.
@@ -72,9 +73,9 @@ def evaluate_split(
             f"targets and probabilities must both be (n, {outputs}), got {targets.shape} and {probabilities.shape}"
         )
     _require_images(len(targets))
-    limits: tuple[float, ...] = ()
-    if decoding != "one_of_many":
-        limits = tuple(float(limit) for limit in thresholds) or (0.5,) * outputs
+    limits = tuple(float(limit) for limit in thresholds)
+    if decoding == "several_of_many" and not limits:
+        limits = (PLAIN_THRESHOLD,) * outputs
     decided = decide(probabilities, decoding, limits)
     positive, columns = _curve_columns(targets, probabilities, class_names, decoding)
     return _collect(

@@ -28,7 +28,7 @@ def measure_parity(
         candidate: float32 `(n, outputs)`, the probabilities of the precision that is judged; `reference` itself
             gives the record of float32.
         decoding: how probabilities become labels.
-        thresholds: as the bundle has them; empty means 0.5.
+        thresholds: as in `decide`.
 
     Returns:
         The candidate's accuracy (exact match for `several_of_many`) and the share of images with unchanged labels.

@@ -26,11 +26,8 @@ def aligned(rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
     widths = [max(map(display_width, column)) for column in zip(*rows, strict=True)]
     lines = []
     for row in rows:
-        cells = [
-            _padded(cell, width, left=number < left)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append(_GAP.join(cells).rstrip())
+        columns = enumerate(zip(row, widths, strict=True))
+        lines.append(_GAP.join(_padded(cell, width, left=number < left) for number, (cell, width) in columns).rstrip())
     return "\n".join(lines)
 
 

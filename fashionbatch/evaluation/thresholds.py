@@ -1,8 +1,8 @@
 """A threshold for each label that gives it the best F1 on the validation split.
 
-A label's probability is compared with its own threshold, so a rare label need not reach 0.5 to be given (Lipton, Elkan and
-Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", 2014). Thresholds that were chosen on a split
-flatter the figures of that split: report them on another one.
+A label's probability is compared with its own threshold, so a rare label need not reach 0.5 to be given (Lipton, Elkan
+and Naryanaswamy, "Optimal Thresholding of Classifiers to Maximize F1 Measure", 2014). Thresholds that were chosen on a
+split flatter the figures of that split: report them on another one.
 """
 
 from __future__ import annotations
@@ -42,8 +42,8 @@ def best_thresholds(targets: NDArray[np.float32], probabilities: NDArray[np.floa
     """The threshold of best F1 for each label by itself.
 
     Between two neighbouring probabilities every threshold decides alike: the middle is taken, or 0.5 where it lies
-    between them. Of equally good thresholds the one nearest 0.5 wins, and of two equally near the higher. A label that no
-    image has, or that 0.5 already serves best, keeps 0.5.
+    between them. Of equally good thresholds the one nearest 0.5 wins, and of two equally near the higher. A label that
+    no image has, or that 0.5 already serves best, keeps 0.5.
 
     Args:
         targets: float32 `(n, labels)` of 0 and 1.
@@ -83,16 +83,14 @@ def _best(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> LabelThre
     plain = int(np.searchsorted(distinct, PLAIN))
     plain_f1 = float(f1[plain]) if plain < len(f1) else 0.0
     below = np.concatenate([[0.0], distinct[:-1]])
-    candidates = [
-        _between(float(low), float(high))
-        for low, high in zip(below[f1 == f1.max()], distinct[f1 == f1.max()], strict=True)
-    ]
+    best = np.flatnonzero(f1 == f1.max())
+    candidates = [_between(float(below[cut]), float(distinct[cut])) for cut in best]
     threshold = min(candidates, key=lambda limit: (abs(limit - PLAIN), -limit))
     return LabelThreshold(threshold=threshold, f1=float(f1.max()), plain_f1=plain_f1, images=images)
 
 
 def _between(low: float, high: float) -> float:
-    """A threshold over `low` and at most `high`: 0.5 if it fits, else the middle, in as few digits as tell them apart."""
+    """A threshold over `low` and at most `high`: 0.5 if it fits, else the middle, in as few digits as will do."""
     if low < PLAIN <= high:
         return PLAIN
     middle = (low + high) / 2

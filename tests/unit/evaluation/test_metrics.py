@@ -69,7 +69,7 @@ def test_yes_or_no_has_areas_curves_and_both_classes():
     assert metrics.roc_auc == 0.75
     assert metrics.average_precision == pytest.approx(0.8333333)
     assert [figures.name for figures in metrics.classes] == ["cat", "dog"]
-    assert metrics.classes[1].threshold == 0.5
+    assert metrics.classes[1].threshold is None
     assert metrics.classes[1].average_precision == metrics.average_precision
     (curve,) = metrics.curves
     assert (curve.name, curve.positive_share) == ("dog", 0.5)
