@@ -14,6 +14,7 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from fashionbatch.bundle.manifest import GRAPH_NAME, GRAPH_WEIGHTS_NAME, BundleManifest
+from fashionbatch.bundle.parse import printable
 from fashionbatch.errors import BundleError
 
 _XML_LIMIT = 128 * 2**20
@@ -139,7 +140,9 @@ def check_graph(directory: Path, manifest: BundleManifest) -> None:
         _check_input(reader.parameters, manifest)
         _check_output(reader.results, manifest)
     except _RefusedError as refused:
-        raise BundleError(f"{file}: {refused}", hint="the bundle was not made by FashionBatch, or not whole") from None
+        raise BundleError(
+            f"{file}: {printable(str(refused))}", hint="the bundle was not made by FashionBatch, or not whole"
+        ) from None
     except OSError as error:
         raise BundleError(f"{file}: cannot be read: {error.strerror or error}") from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from typing import Any, NoReturn
 
@@ -34,7 +35,9 @@ def parse_manifest(data: bytes, *, name: str) -> BundleManifest:
         raise BundleError(f"{name}: nested deeper than {_DEPTH_LIMIT}, so FashionBatch did not write it")
     try:
         text = data.decode("utf-8")
-        document = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant)
+        document = json.loads(
+            text, object_pairs_hook=_without_duplicates, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except UnicodeDecodeError as error:
         raise BundleError(f"{name}: not UTF-8 text: {error.reason} at byte {error.start}") from None
     except json.JSONDecodeError as error:
@@ -69,6 +72,13 @@ def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{_brief(text)} is no number that a computer holds")
+    return number
+
+
 def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number in JSON")
 
@@ -95,14 +105,14 @@ def _describe(error: ValidationError) -> str:
     for problem in problems[:_SHOWN_PROBLEMS]:
         where = ".".join(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
-        lines.append(_printable(f"{where}: {message}" if where else message))
+        lines.append(printable(f"{where}: {message}" if where else message))
     if len(problems) > _SHOWN_PROBLEMS:
         lines.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
     return "; ".join(lines)
 
 
-def _printable(text: str) -> str:
-    # Keys come from a stranger's file: no escape sequence of theirs reaches a terminal.
+def printable(text: str) -> str:
+    """The text without what a terminal would obey: names in messages come from a stranger's file."""
     return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 

@@ -48,6 +48,7 @@ def make_tiny_bundle(
     groups: Mapping[str, Sequence[str]] | None = None,
     resize: Resize | None = None,
     precision_parity: Mapping[Precision, PrecisionRecord] | None = None,
+    recipe_yaml: str | None = None,
     name: str = "tiny",
 ) -> Path:
     """Write a bundle that labels an image by its mean colour.
@@ -64,6 +65,7 @@ def make_tiny_bundle(
         groups: as in the bundle's head.
         resize: how photos become the network's size.
         precision_parity: what is known about precisions.
+        recipe_yaml: the text of its recipe, which the network does not follow.
         name: the bundle's name.
 
     Returns:
@@ -84,6 +86,7 @@ def make_tiny_bundle(
         decoding_policy=POLICY,
         graph=_graph(len(names), decoding, (*size, channels)),
         precision_parity=precision_parity,
+        recipe_yaml=recipe_yaml,
     )
     return directory
 

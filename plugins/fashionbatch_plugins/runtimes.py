@@ -119,9 +119,11 @@ class OpenVinoRuntime:
             raise ValueError(f"expected a uint8 batch {self._shape}, got {batch.dtype} {batch.shape}")
         while not self._free:
             self._take(self._finished.get())
+        # Shared with OpenVINO, not copied; except where it cannot be: arrays with gaps, or read-only (memory maps).
+        shared = np.require(batch, requirements=["C_CONTIGUOUS", "WRITEABLE"])
         slot = self._requests[self._free.popleft()]
-        slot.key, slot.batch = key, np.ascontiguousarray(batch)
-        slot.request.set_input_tensor(ov.Tensor(slot.batch, shared_memory=True))
+        slot.key, slot.batch = key, shared
+        slot.request.set_input_tensor(ov.Tensor(shared, shared_memory=True))
         slot.request.start_async()
 
     def collect(self, *, wait: bool) -> list[tuple[int, NDArray[np.float32]]]:

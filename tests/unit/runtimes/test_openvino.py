@@ -1,0 +1,239 @@
+"""The default runtime: right numbers, and the same bits whatever happens around a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino as ov
+import pytest
+from numpy.typing import NDArray
+from openvino import opset13 as ops
+
+from fashionbatch.errors import BundleError, RuntimeUnavailableError
+from fashionbatch.specs import RuntimeRequest
+from fashionbatch.testing.bundles import make_tiny_bundle, tiny_probabilities
+from fashionbatch_plugins import runtimes
+from fashionbatch_plugins.runtimes import OpenVinoRuntime, openvino_precisions
+
+SHAPE = (16, 14, 3)
+OUTPUTS = 7
+
+
+@pytest.fixture(scope="module")
+def graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small convolutional network with random weights, so that every pixel counts."""
+    random = np.random.default_rng(3)
+
+    def weights(*shape: int) -> Any:
+        return ops.constant(random.normal(0, shape[1] ** -0.5, shape).astype(np.float32))
+
+    pixels = ops.parameter([-1, *SHAPE], ov.Type.u8, name="pixels")
+    x = ops.transpose(ops.multiply(ops.convert(pixels, "f32"), np.float32(1 / 255)), ops.constant([0, 3, 1, 2]))
+    for channels, into in ((3, 16), (16, 32)):
+        kernel = weights(into, channels, 3, 3)
+        x = ops.relu(ops.convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1]))
+    x = ops.reshape(x, ops.constant([0, -1]), special_zero=True)
+    x = ops.matmul(x, weights(32 * SHAPE[0] * SHAPE[1], OUTPUTS), False, False)
+    file = tmp_path_factory.mktemp("graph") / "model.xml"
+    ov.save_model(ov.Model([ops.softmax(x, 1)], [pixels], "small"), file, compress_to_fp16=False)
+    return file
+
+
+def no_keras_model() -> Any:
+    raise AssertionError("OpenVINO needs no Keras model")
+
+
+def request(graph: Path, **changes: Any) -> RuntimeRequest:
+    fields: dict[str, Any] = {
+        "graph": graph,
+        "batch_size": 4,
+        "input_shape": SHAPE,
+        "outputs": OUTPUTS,
+        "precision": "float32",
+        "device": "cpu",
+        "streams": 2,
+        "keras_model": no_keras_model,
+    }
+    return RuntimeRequest(**{**fields, **changes})
+
+
+@pytest.fixture
+def runtime(graph: Path) -> Iterator[OpenVinoRuntime]:
+    opened = OpenVinoRuntime(request(graph))
+    yield opened
+    opened.close()
+
+
+def batches(count: int, seed: int = 0) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 256, (count, 4, *SHAPE), dtype=np.uint8)
+
+
+def run(runtime: OpenVinoRuntime, given: Any) -> list[NDArray[np.float32]]:
+    done: dict[int, NDArray[np.float32]] = {}
+    for key, batch in enumerate(given):
+        runtime.submit(key, batch)
+    while len(done) < len(given):
+        done.update(runtime.collect(wait=True))
+    return [done[key] for key in range(len(given))]
+
+
+def test_it_gives_the_networks_numbers(tmp_path: Path) -> None:
+    path = make_tiny_bundle(tmp_path / "b", size=SHAPE[:2])
+    opened = OpenVinoRuntime(request(path / "model.xml", outputs=3))
+    given = batches(3)
+    for batch, found in zip(given, run(opened, given), strict=True):
+        np.testing.assert_allclose(found, tiny_probabilities(batch, 3, "one_of_many"), atol=1e-5)
+    opened.close()
+
+
+def test_an_image_has_the_same_bits_in_every_place_order_and_company(graph: Path, runtime: OpenVinoRuntime) -> None:
+    given = batches(20)
+    expected = np.concatenate(run(runtime, given))
+    shuffle = np.random.default_rng(1).permutation(80)
+    shuffled = given.reshape(80, *SHAPE)[shuffle].reshape(given.shape)
+    np.testing.assert_array_equal(np.concatenate(run(runtime, shuffled)), expected[shuffle])
+    for streams in (1, 3):
+        other = OpenVinoRuntime(request(graph, streams=streams))
+        np.testing.assert_array_equal(np.concatenate(run(other, given)), expected)
+        other.close()
+
+
+def test_where_a_batch_lies_in_memory_does_not_matter(runtime: OpenVinoRuntime) -> None:
+    [batch] = batches(1)
+    [expected] = run(runtime, [batch])
+    buffer = np.empty(batch.nbytes + 64, np.uint8)
+    for offset in (0, 1, 17, 63):
+        view = buffer[offset : offset + batch.nbytes].reshape(batch.shape)
+        view[...] = batch
+        np.testing.assert_array_equal(run(runtime, [view])[0], expected)
+    backwards = np.ascontiguousarray(batch[..., ::-1])[..., ::-1]
+    np.testing.assert_array_equal(run(runtime, [backwards])[0], expected)
+    read_only = batch.copy()
+    read_only.flags.writeable = False
+    np.testing.assert_array_equal(run(runtime, [read_only])[0], expected)
+
+
+def test_results_are_copies(runtime: OpenVinoRuntime) -> None:
+    [first] = run(runtime, batches(1, seed=1))
+    kept = first.copy()
+    run(runtime, batches(10, seed=2))
+    np.testing.assert_array_equal(first, kept)
+
+
+def test_collecting_waits_only_when_told_and_only_for_what_is_due(runtime: OpenVinoRuntime) -> None:
+    assert runtime.collect(wait=False) == []
+    assert runtime.collect(wait=True) == []
+    runtime.submit(5, batches(1)[0])
+    [(key, found)] = runtime.collect(wait=True)
+    assert key == 5
+    assert found.shape == (4, OUTPUTS)
+    assert found.dtype == np.float32
+    assert runtime.collect(wait=True) == []
+
+
+def test_more_batches_than_slots_may_be_submitted_before_collecting(runtime: OpenVinoRuntime) -> None:
+    count = 3 * runtime.slots
+    for key, batch in enumerate(batches(count)):
+        runtime.submit(key, batch)
+    done: list[int] = []
+    while len(done) < count:
+        done += [key for key, _ in runtime.collect(wait=True)]
+    assert sorted(done) == list(range(count))
+
+
+def test_closing_with_work_under_way_is_safe(graph: Path) -> None:
+    opened = OpenVinoRuntime(request(graph))
+    for key, batch in enumerate(batches(opened.slots)):
+        opened.submit(key, batch)
+    opened.close()
+    opened.close()
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [np.zeros((3, *SHAPE), np.uint8), np.zeros((4, 14, 16, 3), np.uint8), np.zeros((4, *SHAPE), np.float32)],
+)
+def test_a_batch_of_another_form_is_a_mistake_of_the_caller(runtime: OpenVinoRuntime, batch: Any) -> None:
+    with pytest.raises(ValueError, match="expected a uint8 batch"):
+        runtime.submit(0, batch)
+
+
+def test_it_says_what_computes(runtime: OpenVinoRuntime) -> None:
+    assert runtime.version.startswith("OpenVINO 20")
+    assert runtime.slots >= 2
+
+
+# -------------------------------------------------------------------------------------------------------- wrong graphs
+
+
+def broken_graph(tmp_path: Path, text: str) -> Path:
+    (tmp_path / "model.xml").write_text(text, encoding="utf-8")
+    (tmp_path / "model.bin").write_bytes(b"")
+    return tmp_path / "model.xml"
+
+
+@pytest.mark.parametrize("text", ["", "<net>", "<net name='a' version='11'></net>", "<a/>"])
+def test_what_is_no_graph_is_a_bundle_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(BundleError):
+        OpenVinoRuntime(request(broken_graph(tmp_path, text)))
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [({"outputs": 3}, r"expected f32 \[4,3\]"), ({"input_shape": (14, 16, 3)}, r"expected u8 images \[14, 16, 3\]")],
+)
+def test_a_graph_with_other_ports_is_a_bundle_error(graph: Path, changes: dict[str, Any], says: str) -> None:
+    with pytest.raises(BundleError, match=says):
+        OpenVinoRuntime(request(graph, **changes))
+
+
+# ----------------------------------------------------------------------------------------------------- what there is
+
+
+def test_float32_is_always_there_and_gpus_are_for_tensorflow() -> None:
+    assert "float32" in openvino_precisions("cpu")
+    assert openvino_precisions("gpu") == ()
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "flags", "expected"),
+    [
+        (["FP32", "INT8"], "avx2", ("float32",)),
+        (["FP32", "BF16"], "avx512f avx512_bf16", ("bfloat16", "float32")),
+        (["FP32", "BF16"], "avx512f amx_bf16 amx_tile", ("bfloat16", "float32")),
+        (["FP32", "BF16"], "avx512f avx512bw", ("float32", "bfloat16")),  # imitated, and slower
+    ],
+)
+def test_bfloat16_comes_first_where_the_cpu_has_units_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capabilities: list[str], flags: str, expected: tuple[str, ...]
+) -> None:
+    (tmp_path / "cpuinfo").write_text(f"flags\t\t: fpu {flags} sse2\n", encoding="ascii")
+    monkeypatch.setattr(runtimes, "_openvino_capabilities", lambda: capabilities)
+    monkeypatch.setattr(runtimes, "_CPUINFO", tmp_path / "cpuinfo")
+    assert openvino_precisions("cpu") == expected
+
+
+def test_a_system_that_does_not_list_its_cpu_trusts_openvino(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "_openvino_capabilities", lambda: ["BF16"])
+    monkeypatch.setattr(runtimes, "_CPUINFO", tmp_path / "absent")
+    assert openvino_precisions("cpu") == ("bfloat16", "float32")
+
+
+def test_bfloat16_on_a_cpu_without_it_is_a_clear_error(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtimes, "_openvino_capabilities", lambda: ["FP32"])
+    with pytest.raises(RuntimeUnavailableError, match="does not compute bfloat16 on this machine's cpu"):
+        OpenVinoRuntime(request(graph, precision="bfloat16"))
+
+
+@pytest.mark.skipif("bfloat16" not in openvino_precisions("cpu"), reason="this CPU has no bfloat16")
+def test_bfloat16_is_near_float32_and_as_repeatable(graph: Path, runtime: OpenVinoRuntime) -> None:
+    given = batches(6)
+    exact = np.concatenate(run(runtime, given))
+    rough = OpenVinoRuntime(request(graph, precision="bfloat16"))
+    first, second = np.concatenate(run(rough, given)), np.concatenate(run(rough, given))
+    rough.close()
+    np.testing.assert_array_equal(first, second)
+    np.testing.assert_allclose(first, exact, atol=0.05)
