@@ -189,12 +189,16 @@ class ArchitectureSpec(Spec):
     Attributes:
         build: takes float32 pixels `(batch, height, width, channels)` in 0..255 as a Keras tensor and the checked
             parameters; returns features `(batch, n)`. Scaling of pixels happens here, inside the model.
+        initialize: loads pretrained weights into the backbone that `build` made, a Keras model from pixels to
+            features. Called only where training begins with them: not for a bundle, whose own weights follow, so that
+            nobody needs the pretrained file to label. None where there are no such weights.
         example_shape: the smallest `(height, width, channels)` that the contract suite builds it with.
     """
 
     kind: ClassVar[str] = "architecture"
 
     build: Callable[[keras.KerasTensor, Any], keras.KerasTensor]
+    initialize: Callable[[keras.Model, Any, DatasetContext], None] | None = None
     example_shape: tuple[int, int, int] = (32, 32, 3)
 
 
@@ -206,7 +210,8 @@ class HeadSpec(Spec):
         decoding: how probabilities become labels; it also fixes how labels become training targets.
         default_loss: the loss that a recipe without one gets.
         build: takes features `(batch, n)`, the number of classes and the parameters; returns float32 probabilities of
-            the shape that the decoding asks for.
+            the shape that the decoding asks for. A parameter `groups`, attribute -> class names of which one wins, is
+            stored in bundles.
     """
 
     kind: ClassVar[str] = "head"

@@ -1,0 +1,82 @@
+"""The one place where TensorFlow is first imported: with its precision set before, and its log kept from the user."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from fashionbatch.specs import Precision
+
+MATH_MODE = "TF_SET_ONEDNN_FPMATH_MODE"
+"""oneDNN's arithmetic inside TensorFlow; read once, when TensorFlow is imported."""
+
+# What TensorFlow writes to file descriptor 2 while it is imported, before its log level is heeded: that logging has not
+# begun, informational lines (I...), and that there is no GPU. Everything else is passed on.
+_NOISE = re.compile(
+    rb"WARNING: All log messages before absl::InitializeLog|I\d{4} \d|[WE]\d{4} \d.*\bcu(da|dnn|blas|fft|rt)"
+    rb"|To enable the following instructions:"
+)
+
+
+def tensorflow_is_loaded() -> bool:
+    """Whether TensorFlow has been imported, so that its arithmetic can no longer be chosen."""
+    return "tensorflow" in sys.modules
+
+
+def load_tensorflow(precision: Precision | None = None) -> None:
+    """Import TensorFlow and Keras without their start-up noise. Calling it again does nothing.
+
+    Args:
+        precision: the arithmetic of convolutions and matrix products; None leaves what the environment says.
+    """
+    if tensorflow_is_loaded():
+        importlib.import_module("keras")
+        return
+    if precision == "bfloat16":
+        os.environ[MATH_MODE] = "BF16"
+    elif precision == "float32":
+        os.environ.pop(MATH_MODE, None)
+    if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
+        os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    elif os.environ["TF_CPP_MIN_LOG_LEVEL"] != "3":
+        importlib.import_module("keras")  # Somebody wants to see the log.
+        return
+    with _without_noise():
+        importlib.import_module("keras")
+        import tensorflow as tf
+
+        # Looks for GPUs, and complains of there being none, here and not in the middle of a progress bar.
+        tf.config.list_physical_devices()
+
+
+def arithmetic_of_tensorflow() -> Precision:
+    """The arithmetic that TensorFlow was imported with, or would be now."""
+    return "bfloat16" if os.environ.get(MATH_MODE, "").upper() == "BF16" else "float32"
+
+
+@contextmanager
+def _without_noise() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2, by C++ too, and pass on all of it that is not known noise.
+
+    If an error leaves the block, everything is passed on.
+    """
+    sys.stderr.flush()
+    with tempfile.TemporaryFile() as held:
+        stderr = os.dup(2)
+        os.dup2(held.fileno(), 2)
+        failed = True
+        try:
+            yield
+            failed = False
+        finally:
+            sys.stderr.flush()
+            os.dup2(stderr, 2)
+            os.close(stderr)
+            held.seek(0)
+            lines = held.readlines()
+            os.write(2, b"".join(line for line in lines if failed or not _NOISE.match(line)))

@@ -1,0 +1,56 @@
+"""Which layers learn in a phase."""
+
+from __future__ import annotations
+
+from fashionbatch.errors import FashionBatchError
+from fashionbatch.model.network import Network
+from fashionbatch.plan.model import Trained
+from fashionbatch.registry import closest
+
+
+def set_trained_layers(network: Network, trained: Trained) -> tuple[str, ...]:
+    """Make some layers learn and freeze all others.
+
+    A frozen BatchNormalization normalises by what it has learnt, not by the batch, also while layers after it learn:
+    Keras runs a layer of that kind in inference mode when it is frozen.
+
+    Args:
+        network: changed in place; compile a model again after it.
+        trained: `head`; from a layer of the backbone on, in the order of `Network.backbone_layers`; or `all`.
+
+    Returns:
+        The names of the layers with weights that learn, from the image outwards.
+
+    Raises:
+        FashionBatchError: the backbone has no layer of that name, or nothing would learn.
+    """
+    backbone, head = network.backbone_layers, network.head_layers
+    learning = {*head, *backbone[_first_trained(backbone, trained) :]}
+    names = []
+    for layer in network.model.layers:
+        layer.trainable = layer.name in learning
+        if layer.trainable_weights:
+            names.append(layer.name)
+    if not names:
+        raise FashionBatchError("no layer with weights would learn: the head has none", hint="train `all`")
+    return tuple(names)
+
+
+def _first_trained(backbone: tuple[str, ...], trained: Trained) -> int:
+    if trained == "all":
+        return 0
+    if trained == "head":
+        return len(backbone)
+    if trained.from_ not in backbone:
+        close = closest(trained.from_, backbone)
+        suggestion = f"; did you mean {close!r}?" if close else ""
+        raise FashionBatchError(
+            f"the backbone has no layer {trained.from_!r} to train from{suggestion}",
+            hint="`fashionbatch train RECIPE --dry-run` lists its layers",
+        )
+    return backbone.index(trained.from_)
+
+
+def backbone_is_frozen(network: Network) -> bool:
+    """Whether no weight of the backbone learns, so that its features of an image stay the same."""
+    return not network.backbone.trainable_weights

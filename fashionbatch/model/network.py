@@ -1,0 +1,189 @@
+"""A plan -> its Keras network, checked: whatever a plugin built wrong is said here, with the plugin's name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from fashionbatch.errors import FashionBatchError, PluginError
+from fashionbatch.model.framework import load_tensorflow
+from fashionbatch.plan import Plan, Resolved
+from fashionbatch.plugins import describe
+from fashionbatch.specs import AugmentationSpec, Decoding
+
+if TYPE_CHECKING:
+    import keras
+
+INPUT_NAME = "pixels"
+_SEED_STEP = 1_000
+"""Distance of the seeds of two augmentations in one list; a layer may use a few seeds after its own."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """One set of layers, seen as several models that share their weights.
+
+    Attributes:
+        model: uint8 `(batch, height, width, channels)` -> float32 probabilities; what becomes a bundle.
+        core: the same from float32 pixels in 0..255, where augmentation ends.
+        backbone: float32 pixels -> features `(batch, n)`.
+        head: features -> probabilities.
+    """
+
+    model: keras.Model
+    core: keras.Model
+    backbone: keras.Model
+    head: keras.Model
+
+    @property
+    def backbone_layers(self) -> tuple[str, ...]:
+        """Names of the backbone's layers from the image inwards."""
+        return tuple(layer.name for layer in _layers(self.backbone))
+
+    @property
+    def head_layers(self) -> tuple[str, ...]:
+        """Names of the head's layers from the features outwards."""
+        return tuple(layer.name for layer in _layers(self.head))
+
+
+def build_network(plan: Plan, class_count: int) -> Network:
+    """Build architecture and head for a number of classes. Pretrained weights are not loaded.
+
+    Args:
+        plan: names architecture, head and image.
+        class_count: classes of the data.
+
+    Raises:
+        PluginError: the architecture or the head cannot be built for this image and these classes, or is not what its
+            kind must be.
+    """
+    load_tensorflow()
+    import keras
+
+    image = keras.Input(plan.recipe.data.image.shape, dtype="uint8", name=INPUT_NAME)
+    pixels = keras.ops.cast(image, "float32")
+    features = _built(
+        plan.architecture,
+        f"for images of {_shape_text(plan.recipe.data.image.shape)}",
+        lambda: plan.architecture.spec.build(pixels, plan.architecture.parameters),
+    )
+    _check_features(plan.architecture, features)
+    probabilities = _built(
+        plan.head,
+        f"for {class_count} classes",
+        lambda: plan.head.spec.build(features, class_count, plan.head.parameters),
+    )
+    _check_probabilities(plan.head, plan.head.spec.decoding, class_count, probabilities)
+    try:
+        name = plan.architecture.spec.name
+        return Network(
+            model=keras.Model(image, probabilities, name=name),
+            core=keras.Model(pixels, probabilities, name=f"{name}_core"),
+            backbone=keras.Model(pixels, features, name=f"{name}_backbone"),
+            head=keras.Model(features, probabilities, name=f"{name}_head"),
+        )
+    except ValueError as error:
+        # Two layers of one name, or a head that does not use the features.
+        raise PluginError(
+            f"{_who(plan.architecture)} and {_who(plan.head)} make no network together: {describe(error)}"
+        ) from error
+
+
+def training_model(network: Network, augmentation: Sequence[Resolved[AugmentationSpec]], seed: int) -> keras.Model:
+    """The network with augmentation before it, sharing its weights: what `fit` is given.
+
+    A backbone that is frozen altogether runs in inference mode, dropout included: it only reads images, and gives the
+    same features whether they are computed in each epoch or once.
+
+    Args:
+        network: with the layers frozen that are to be frozen.
+        augmentation: random changes in their order, active in training only.
+        seed: the layers' seeds are made from it.
+
+    Returns:
+        uint8 `(batch, height, width, channels)` -> probabilities.
+    """
+    import keras
+
+    shape = network.model.inputs[0].shape[1:]
+    image = keras.Input(shape, dtype="uint8", name=INPUT_NAME)
+    pixels = keras.ops.cast(image, "float32")
+    for number, component in enumerate(augmentation):
+        layer_seed = (seed + _SEED_STEP * (number + 1)) % 2**31
+        changed = _built(
+            component,
+            f"for images of {_shape_text(shape)}",
+            lambda component=component, layer_seed=layer_seed, pixels=pixels: component.spec.build(  # type: ignore[misc]
+                component.parameters, layer_seed
+            )(pixels),
+        )
+        if tuple(changed.shape) != tuple(pixels.shape) or changed.dtype != "float32":
+            raise PluginError(
+                f"{_who(component)} turned float32 {tuple(pixels.shape)} into {changed.dtype} {tuple(changed.shape)}; "
+                "an augmentation keeps dtype and shape"
+            )
+        pixels = changed
+    if network.backbone.trainable_weights:
+        probabilities = network.core(pixels)
+    else:
+        probabilities = network.head(network.backbone(pixels, training=False))
+    return keras.Model(image, probabilities, name=f"{network.model.name}_training")
+
+
+def layer_table(network: Network) -> list[tuple[str, str, str, int]]:
+    """Each layer's name, class, output shape and parameter count, from the image to the probabilities."""
+    return [
+        (layer.name, type(layer).__name__, _shape_text(layer.output.shape[1:]), int(layer.count_params()))
+        for layer in [*_layers(network.backbone), *_layers(network.head)]
+    ]
+
+
+def _layers(model: keras.Model) -> list[keras.layers.Layer]:
+    import keras
+
+    return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
+
+
+def _built(component: Resolved[Any], purpose: str, build: Callable[[], Any]) -> Any:
+    import keras
+
+    try:
+        tensor = build()
+    except FashionBatchError:
+        raise
+    except Exception as error:
+        # A ValueError is the plugin's word on its parameters; anything else is named.
+        reason = " ".join(str(error).split()) if type(error) is ValueError else describe(error)
+        raise PluginError(f"{_who(component)} cannot be built {purpose}: {reason}") from error
+    if not isinstance(tensor, keras.KerasTensor):
+        raise PluginError(f"{_who(component)} must return a Keras tensor, got {type(tensor).__name__}")
+    return tensor
+
+
+def _check_features(component: Resolved[Any], features: keras.KerasTensor) -> None:
+    shape = tuple(features.shape)
+    if len(shape) != 2 or shape[0] is not None or not shape[1]:
+        raise PluginError(f"{_who(component)} must return features (None, n) of an open batch size, got {shape}")
+
+
+def _check_probabilities(
+    component: Resolved[Any], decoding: Decoding, class_count: int, probabilities: keras.KerasTensor
+) -> None:
+    expected = (None, 1 if decoding == "yes_or_no" else class_count)
+    if tuple(probabilities.shape) != expected or probabilities.dtype != "float32":
+        raise PluginError(
+            f"{_who(component)} must return float32 probabilities {expected} for {decoding}, "
+            f"got {probabilities.dtype} {tuple(probabilities.shape)}"
+        )
+
+
+def _who(component: Resolved[Any]) -> str:
+    return (
+        f"{component.spec.kind} {component.spec.name!r} of "
+        f"{component.provider.distribution} {component.provider.version}"
+    )
+
+
+def _shape_text(shape: Sequence[int | None]) -> str:
+    return "x".join("?" if side is None else str(side) for side in shape)
