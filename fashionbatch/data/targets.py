@@ -18,8 +18,8 @@ def check_labels(samples: Samples, decoding: Decoding) -> None:
     """Refuse labels that the head cannot learn, and class names that a table cannot show.
 
     Raises:
-        DataError: the number of classes or of labels an image does not fit the decoding; a class name is empty, repeated,
-            or holds `|`, a control character or bytes that are no text.
+        DataError: the number of classes or of labels an image does not fit the decoding; a class name is empty,
+            repeated, or holds `|`, a control character or bytes that are no text.
     """
     for name in samples.class_names:
         _check_class_name(name)

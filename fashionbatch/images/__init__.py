@@ -4,7 +4,16 @@ From a file, whatever it is called, to uint8 pixels of an `ImageSpec`, or to one
 state is changed, so a program that uses Pillow itself sees no difference.
 """
 
-from fashionbatch.images.decode import DEFAULT_LIMITS, DecodeLimits, ImageFileLike, decode_image, decode_into
+from fashionbatch.images.decode import (
+    DEFAULT_LIMITS,
+    DecodeLimits,
+    ImageFileLike,
+    decode_image,
+    decode_into,
+    fit_pixels,
+    one_line,
+    open_regular,
+)
 from fashionbatch.images.formats import EXTENSIONS, FORMATS, sniff
 from fashionbatch.images.policy import POLICY
 
@@ -17,5 +26,8 @@ __all__ = [
     "ImageFileLike",
     "decode_image",
     "decode_into",
+    "fit_pixels",
+    "one_line",
+    "open_regular",
     "sniff",
 ]

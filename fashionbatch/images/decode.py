@@ -70,6 +70,21 @@ def decode_image(file: ImageFileLike, spec: ImageSpec, *, limits: DecodeLimits =
     return out
 
 
+def fit_pixels(pixels: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
+    """An image that is an array already, as if it had been read from a file without loss.
+
+    Args:
+        pixels: uint8 `(height, width)`, or `(height, width, channels)` with 1 or 3 channels.
+        spec: size, channels, resizing and background.
+
+    Returns:
+        uint8 of the spec's shape.
+    """
+    image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
+    fitted = np.asarray(_fit(image, (0, 0, *image.size), geometry.UPRIGHT, spec))
+    return fitted.reshape(spec.shape)
+
+
 def decode_into(
     file: ImageFileLike, spec: ImageSpec, out: NDArray[np.uint8], *, limits: DecodeLimits = DEFAULT_LIMITS
 ) -> None:
@@ -89,19 +104,24 @@ def decode_into(
         raise ValueError(f"out is {out.dtype} {out.shape}, the image is uint8 {spec.shape}")
     try:
         with _own_pillow, ExitStack() as stack:
-            opened = stack.enter_context(_open(file)) if isinstance(file, Path) else file
+            opened = stack.enter_context(open_regular(file)) if isinstance(file, Path) else file
             image = _decode(io.BytesIO(opened) if isinstance(opened, bytes) else opened, spec, limits)
             pixels = np.asarray(image)
     except ImageError:
         raise
     except Exception as error:
         # Everything: Pillow raises OSError, ValueError, SyntaxError, MemoryError and more on broken files.
-        raise ImageError(_one_line(error)) from error
+        raise ImageError(one_line(error)) from error
     out[...] = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
 
 
-def _open(path: Path) -> BinaryIO:
-    # Without O_NONBLOCK a named pipe would wait for a writer for ever.
+def open_regular(path: Path) -> BinaryIO:
+    """Open a file to read; a named pipe, a device or a folder is an error at once and never waited for.
+
+    Raises:
+        ImageError: it is not a regular file.
+        OSError: as `open`.
+    """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
@@ -124,7 +144,11 @@ def _decode(file: BinaryIO, spec: ImageSpec, limits: DecodeLimits) -> Image.Imag
             image.load()
             shown = (0, 0, *image.size)
             orientation = geometry.read_orientation(image)
-        picture = to_eight_bits(image, spec.channels, spec.background)
+        return _fit(image, shown, orientation, spec)
+
+
+def _fit(image: Image.Image, shown: geometry.Box, orientation: int, spec: ImageSpec) -> Image.Image:
+    picture = to_eight_bits(image, spec.channels, spec.background)
     picture, shown = geometry.turn_upright(picture, shown, orientation)
     picture = geometry.resize(picture, shown, spec)
     return picture.convert("RGB") if spec.channels == 3 and picture.mode == "L" else picture
@@ -198,7 +222,10 @@ class _OwnPillow:
 _own_pillow = _OwnPillow()
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
+    """An error as `Class: message` in one line, without paths and addresses, so that it is the same in every run."""
+    if isinstance(error, ImageError):
+        return error.message
     # strerror leaves out the path, which the caller has anyway and which differs between runs.
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     text = _folded(text)

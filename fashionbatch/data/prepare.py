@@ -1,0 +1,212 @@
+"""From a plan's data source to splits that can be fed: load, check, split, decode."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from fashionbatch.data.context import DATA_SCHEME, LocalContext
+from fashionbatch.data.decode import Files, Outcome, Rows, content_digest, decode_all
+from fashionbatch.data.prepared import PreparedData, SplitData
+from fashionbatch.data.splits import assign_splits
+from fashionbatch.data.targets import check_labels, display_names, make_targets
+from fashionbatch.errors import DataError, PluginError
+from fashionbatch.images import POLICY
+from fashionbatch.plan import Plan
+from fashionbatch.specs import SPLITS, ImageSpec, Samples, Split
+
+
+def prepare_data(
+    plan: Plan,
+    *,
+    data_path: Path | None = None,
+    splits: Collection[Split] = SPLITS,
+    progress: bool | None = None,
+) -> PreparedData:
+    """Load the plan's source, split it and decode the splits that are asked for.
+
+    Args:
+        plan: a recipe that is ready to run.
+        data_path: takes the place of the source's `path`; relative to the working directory, or `data:NAME`.
+        splits: which splits to decode. All images are always split, so that a split is the same whichever are wanted.
+        progress: whether to show a progress bar; None shows it on a terminal.
+
+    Returns:
+        The splits that are asked for and not empty. Images that cannot be read are in `skipped`.
+
+    Raises:
+        DataError: the data are missing, empty, or not what the recipe says.
+        PluginError: the dataset plugin returned what it must not.
+    """
+    recipe = plan.recipe.data
+    decoding = plan.head.spec.decoding
+    samples = load_samples(plan, data_path=data_path)
+    check_labels(samples, decoding)
+    shown = display_names(samples.class_names, recipe.labels.names)
+    names = image_names(samples)
+    assignment = assign_splits(samples, names, recipe.split)
+    skipped = [(_printable(os.fspath(path)), reason) for path, reason in samples.skipped]
+    prepared: dict[Split, SplitData] = {}
+    digests: dict[Split, list[str]] = {}
+    for split, indices in assignment.indices.items():
+        if split not in splits:
+            continue
+        images, outcome = _decode(samples, indices, recipe.image, split, progress)
+        skipped.extend((names[indices[position]], reason) for position, reason in outcome.failed)
+        kept = indices[outcome.kept]
+        labels = [samples.labels[index] for index in kept]
+        _check_left(split, samples.class_names, labels, outcome)
+        targets = make_targets(labels, samples.class_names, decoding)
+        prepared[split] = SplitData(split, images, targets, labels, [names[index] for index in kept])
+        digests[split] = outcome.digests
+    duplicates = _duplicates(prepared, digests)
+    return PreparedData(
+        class_names=samples.class_names,
+        display_names=shown,
+        decoding=decoding,
+        splits=prepared,
+        skipped=skipped,
+        duplicates=duplicates,
+        notes=[*assignment.notes, *_notes(skipped, duplicates)],
+        fingerprint=_fingerprint(recipe.image, samples.class_names, prepared, digests),
+    )
+
+
+def load_samples(plan: Plan, *, data_path: Path | None = None) -> Samples:
+    """The images and labels of the plan's source, before anything is decoded.
+
+    Args:
+        plan: a recipe that is ready to run.
+        data_path: as in `prepare_data`.
+
+    Raises:
+        DataError: as the dataset says; there is no image; or the source takes no path.
+        PluginError: the dataset plugin returned what it must not.
+    """
+    source = plan.source
+    parameters = source.parameters
+    if data_path is not None:
+        if "path" not in type(parameters).model_fields:
+            raise DataError(f"dataset {source.spec.name!r} has no path that other data could take the place of")
+        text = os.fspath(data_path)
+        path = text if text.startswith(DATA_SCHEME) else os.path.abspath(text)
+        try:
+            parameters = type(parameters).model_validate({**parameters.model_dump(exclude_unset=True), "path": path})
+        except ValidationError as error:
+            raise DataError(f"{text!r} cannot be the path of dataset {source.spec.name!r}: {error}") from error
+    samples = source.spec.load(parameters, LocalContext(base=plan.base))
+    wrong = _what_is_wrong(samples)
+    if wrong:
+        raise PluginError(f"dataset {source.qualified_name!r} is not right: {wrong}")
+    if not len(samples):
+        raise DataError(f"dataset {source.spec.name!r} found no images")
+    return samples
+
+
+def _what_is_wrong(samples: Samples) -> str | None:
+    images = samples.images
+    if isinstance(images, np.ndarray):
+        if images.dtype != np.uint8 or images.ndim not in {3, 4}:
+            return f"images are {images.dtype} of shape {images.shape}, not uint8 of 3 or 4 axes"
+        if images.ndim == 4 and images.shape[3] not in {1, 3}:
+            return f"images have {images.shape[3]} channels, not 1 or 3"
+    if len(images) != len(samples.labels):
+        return f"{len(images)} images and {len(samples.labels)} labels"
+    if samples.splits is not None and len(samples.splits) != len(samples.labels):
+        return f"{len(images)} images and {len(samples.splits)} splits"
+    for column, values in samples.groups.items():
+        if len(values) != len(samples.labels):
+            return f"{len(images)} images and {len(values)} values of {column!r}"
+    return None
+
+
+def image_names(samples: Samples) -> list[str]:
+    r"""For each image a name that a person recognises and any program can print.
+
+    It is the path below the folder that all images have in common, or the split that the source names and the number
+    in it, such as `test/17`. Bytes of a path that are no UTF-8 are written as `\xff`.
+    """
+    if isinstance(samples.images, np.ndarray):
+        counts: dict[str, int] = {}
+        names = []
+        for split in samples.splits or [None] * len(samples):
+            prefix = f"{split}/" if split else ""
+            names.append(f"{prefix}{counts.setdefault(prefix, 0)}")
+            counts[prefix] += 1
+        return names
+    paths = [os.path.abspath(path) for path in samples.images]
+    root = os.path.commonpath({os.path.dirname(path) for path in paths}) if paths else ""
+    return [_printable(os.path.relpath(path, root) if root == "/" else path[len(root) + 1 :]) for path in paths]
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _decode(
+    samples: Samples, indices: NDArray[np.int64], spec: ImageSpec, split: Split, progress: bool | None
+) -> tuple[NDArray[np.uint8], Outcome]:
+    if not isinstance(samples.images, np.ndarray):
+        files = Files([samples.images[index] for index in indices])
+        return decode_all(files, spec, title=f"decode {split}", progress=progress)
+    array = samples.images if samples.images.ndim == 4 else samples.images[..., np.newaxis]
+    if array.shape[1:] != spec.shape or spec.resize.crop_fraction != 1:
+        return decode_all(Rows(array, indices), spec, title=f"resize {split}", progress=progress)
+    consecutive = len(indices) == indices[-1] - indices[0] + 1
+    images = array[indices[0] : indices[-1] + 1] if consecutive else array[indices]
+    return images, Outcome([*range(len(images))], [content_digest(row.tobytes()) for row in images], [])
+
+
+def _check_left(split: Split, class_names: Sequence[str], labels: Sequence[tuple[str, ...]], outcome: Outcome) -> None:
+    """What was enough when it was split may be too little when the unreadable files are gone."""
+    if not outcome.kept:
+        reasons = sorted({reason for _, reason in outcome.failed})
+        raise DataError(
+            f"none of the {len(outcome.failed)} images of the {split} split can be read: {'; '.join(reasons[:3])}",
+            hint="look at one of the files; `fashionbatch` reads JPEG, PNG, WebP, GIF, BMP, TIFF and AVIF",
+        )
+    if split == "train":
+        present = {name for names in labels for name in names}
+        gone = [name for name in class_names if name not in present]
+        if gone:
+            raise DataError(f"class {gone[0]!r} has no image left to train on: none of its files can be read")
+
+
+def _duplicates(prepared: Mapping[Split, SplitData], digests: Mapping[Split, list[str]]) -> list[tuple[str, ...]]:
+    """Names of images with equal content that stand in more than one split, in the order of the splits."""
+    owners: dict[str, list[tuple[Split, str]]] = {}
+    for split, data in prepared.items():
+        for digest, name in zip(digests[split], data.names, strict=True):
+            owners.setdefault(digest, []).append((split, name))
+    groups = (group for group in owners.values() if len({split for split, _ in group}) > 1)
+    return [tuple(name for _, name in group) for group in groups]
+
+
+def _notes(skipped: Sequence[tuple[str, str]], duplicates: Sequence[tuple[str, ...]]) -> Iterable[str]:
+    if skipped:
+        name, reason = skipped[0]
+        files = "1 file was" if len(skipped) == 1 else f"{len(skipped)} files were"
+        yield f"{files} left out, such as {name!r} ({reason})."
+    if duplicates:
+        images = "1 image stands" if len(duplicates) == 1 else f"{len(duplicates)} images stand"
+        pair = " and ".join(repr(name) for name in duplicates[0][:2])
+        yield f"{images} in more than one split, such as {pair}: figures measured there flatter the network."
+
+
+def _fingerprint(
+    spec: ImageSpec,
+    class_names: Sequence[str],
+    prepared: Mapping[Split, SplitData],
+    digests: Mapping[Split, Sequence[str]],
+) -> str:
+    digest = hashlib.sha256(json.dumps([POLICY, spec.model_dump(), class_names], sort_keys=True).encode())
+    for split, data in prepared.items():
+        digest.update(json.dumps([split, digests[split], data.labels]).encode())
+    return digest.hexdigest()

@@ -1,0 +1,65 @@
+"""The idx format of the MNIST family: http://yann.lecun.com/exdb/mnist, plain or gzipped."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.errors import DataError
+
+FILES: Final = (
+    "train-images-idx3-ubyte",
+    "train-labels-idx1-ubyte",
+    "t10k-images-idx3-ubyte",
+    "t10k-labels-idx1-ubyte",
+)
+"""The four files of a set: training images and labels, test images and labels."""
+
+_UNSIGNED_BYTE: Final = 8
+
+
+def find_set(folder: Path) -> list[Path] | None:
+    """The four files in a folder, in the order of `FILES`, plain or gzipped; None where one is not there."""
+    found = []
+    for name in FILES:
+        choices = (folder / name, folder / f"{name}.gz", folder / name.replace("-idx", ".idx"))
+        path = next((choice for choice in choices if choice.is_file()), None)
+        if path is None:
+            return None
+        found.append(path)
+    return found
+
+
+def read_content(path: Path) -> bytes:
+    """The bytes of an idx file, unpacked if they are gzipped.
+
+    Raises:
+        DataError: it cannot be read or is damaged.
+    """
+    try:
+        content = path.read_bytes()
+        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path} cannot be read: {error}", hint="fetch the file again") from error
+
+
+def parse(content: bytes, where: str) -> NDArray[np.uint8]:
+    """The array in an idx file: uint8, with as many axes as the file says.
+
+    Raises:
+        DataError: it is no idx file of bytes, or its length is not what it says.
+    """
+    if len(content) < 4 or content[:2] != b"\0\0" or content[2] != _UNSIGNED_BYTE:
+        raise DataError(f"{where} is not an idx file of unsigned bytes")
+    axes = content[3]
+    start = 4 + 4 * axes
+    shape = struct.unpack(f">{axes}I", content[4:start]) if len(content) >= start else ()
+    if not shape or len(content) - start != int(np.prod(shape, dtype=np.uint64)):
+        raise DataError(f"{where} is cut short or damaged: {len(content)} bytes", hint="fetch the file again")
+    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
