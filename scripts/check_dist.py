@@ -12,7 +12,13 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = {"fashionbatch": ROOT / "fashionbatch", "fashionbatch_plugins": ROOT / "plugins/fashionbatch_plugins"}
+# Folder in the repository -> folder in the wheel.
+FOLDERS = {
+    "fashionbatch": "fashionbatch",
+    "plugins/fashionbatch_plugins": "fashionbatch_plugins",
+    "plugins/example": "fashionbatch/templates/plugin",
+    "recipes": "fashionbatch/recipes",
+}
 
 
 def main() -> int:
@@ -36,14 +42,7 @@ def check_wheel(wheel: Path) -> list[str]:
         names = set(archive.namelist())
         entry_points = next(name for name in names if name.endswith(".dist-info/entry_points.txt"))
         declared = archive.read(entry_points).decode()
-    expected = {
-        f"{package}/{path.relative_to(folder).as_posix()}"
-        for package, folder in PACKAGES.items()
-        for path in folder.rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
-    }
-    recipes = ROOT / "recipes"
-    expected |= {f"fashionbatch/recipes/{path.relative_to(recipes).as_posix()}" for path in recipes.rglob("*.yaml")}
+    expected = {inside for folder, inside in FOLDERS.items() for inside in _contents(ROOT / folder, inside)}
     problems = [f"{wheel.name} lacks {name}" for name in sorted(expected - names)]
     packaged = {name for name in names if ".dist-info/" not in name}
     problems += [f"{wheel.name} holds {name}, which it should not" for name in sorted(packaged - expected)]
@@ -65,6 +64,11 @@ def check_sdist(sdist: Path) -> list[str]:
     unwanted = (".venv", "demo", "runs", "dist")
     problems += [f"{sdist.name} holds {name}" for name in unwanted if any(n.startswith(f"{name}/") for n in names)]
     return problems
+
+
+def _contents(folder: Path, inside: str) -> list[str]:
+    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    return [f"{inside}/{path.as_posix()}" for path in files if "__pycache__" not in path.parts]
 
 
 if __name__ == "__main__":

@@ -105,7 +105,8 @@ def _option_text(option: click.Option) -> str:
         return names
     if isinstance(option.type, click.Choice):
         return f"{names} " + " \\| ".join(f"`{choice}`" for choice in option.type.choices)
-    return f"{names} {option.metavar or option.type.name.upper()}"
+    # "INTEGER RANGE" says no more than INTEGER; what the range is stands in the help.
+    return f"{names} {option.metavar or option.type.name.removesuffix(' range').upper()}"
 
 
 def _meaning(option: click.Option) -> str:
