@@ -45,7 +45,7 @@ def test_every_test_image_becomes_a_photo_with_a_known_label(split: SplitData, t
 def test_the_folder_has_what_real_folders_have(split: SplitData, tmp_path: Path) -> None:
     photos = write_photos(split, tmp_path, DISPLAY_NAMES)
     assert f"{INBOX}/{AWKWARD_NAME}" in photos.labels
-    assert all(wanted in AWKWARD_NAME for wanted in ",\n니")
+    assert all(wanted in AWKWARD_NAME for wanted in ",\n원")
     cut, empty, text = ((tmp_path / relative).read_bytes() for relative in photos.broken)
     assert cut.startswith(b"\xff\xd8")
     with Image.open(tmp_path / next(iter(photos.broken))) as photo, pytest.raises(OSError, match="truncated"):

@@ -123,18 +123,15 @@ def _train(files: DemoFiles, options: Sequence[str]) -> None:
 def _write_photos(files: DemoFiles) -> None:
     from fashionbatch.cli.demo.photos import write_known_labels, write_photos
     from fashionbatch.data.prepare import prepare_data
-    from fashionbatch.plan import make_plan
+    from fashionbatch.plan import load_plan
     from fashionbatch.plugins import load_plugins
-    from fashionbatch.recipe.find import find_recipe
-    from fashionbatch.recipe.load import load_recipe
 
     _heading(2, "Write the sample's test images as photos, with a few bad files among them")
     # Written last, so the photos are complete; writing them again would change files under a run that can be resumed.
     if files.known_labels.is_file():
         click.echo(f"{files.photos} is there already.")
         return
-    plan = make_plan(load_recipe(find_recipe(RECIPE)), load_plugins().registry)
-    data = prepare_data(plan, splits=("test",))
+    data = prepare_data(load_plan(RECIPE, load_plugins().registry), splits=("test",), progress=False)
     display_names = dict(zip(data.class_names, data.display_names, strict=True))
     try:
         photos = write_photos(data.splits["test"], files.photos, display_names)

@@ -15,7 +15,7 @@ from fashionbatch.data.prepared import SplitData
 
 INBOX = "inbox"
 SHELVES = 4
-AWKWARD_NAME = "니트, 새 상품\n(2).jpg"
+AWKWARD_NAME = "원피스, 새 상품\n(2).jpg"
 """A comma, a newline and Korean letters: a good photo all the same."""
 
 
