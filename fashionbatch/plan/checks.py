@@ -95,8 +95,10 @@ def _known_classes(recipe: _Recipe) -> Iterator[Problem]:
         named += [((*path, key), key) for key in (node.entries if node else ())]
     for group, labels in _groups(head.parameters if head else None).items():
         named += [((*HEAD, "groups", group, index), label) for index, label in enumerate(labels)]
+    several = head is not None and isinstance(head.spec, HeadSpec) and head.spec.decoding == "several_of_many"
     for place, name in named:
-        if name not in classes:
+        # `classes` may be folders such as red_dress, which name several labels.
+        if name not in classes and not (several and any(name in one for one in classes)):
             close = closest(name, classes)
             hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(classes)}"
             yield recipe.document.problem(place, f"the source has no class {name!r}; {hint}", at_key=True)

@@ -59,6 +59,11 @@ def test_display_names_are_checked_against_the_source_too(recipe, registry):
     assert problem.message == "the source has no class 'horse'; there are: cat, dog, cow"
 
 
+def test_a_folder_that_names_several_labels_has_each_of_them(recipe, registry):
+    source = "  source: {name: image_folder, path: x, classes: [red_dress, blue_shirt]}"
+    make_plan(recipe("head: {name: multilabel, groups: {colour: [red, blue]}}\n", source=source), registry)
+
+
 def test_class_names_are_the_datas_where_the_recipe_does_not_list_them(recipe, registry):
     make_plan(recipe("training: {class_weight: {whatever: 2}}\n"), registry)
 

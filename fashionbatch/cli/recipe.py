@@ -1,0 +1,144 @@
+"""`fashionbatch recipe`: check, show, list and copy recipes before anything is trained."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from fashionbatch.cli.tables import format_table
+from fashionbatch.errors import OutputError, Problem, RecipeError
+from fashionbatch.plan import Plan, PlannedPhase, advice, load_plan, make_plan, resolved_yaml
+from fashionbatch.plugins import load_plugins
+from fashionbatch.recipe.find import find_recipe, list_recipes
+from fashionbatch.recipe.load import load_recipe
+
+set_option = click.option(
+    "--set",
+    "overrides",
+    multiple=True,
+    metavar="PATH=VALUE",
+    help="Change one value, such as training.epochs=5; may be given several times.",
+)
+
+
+@click.group()
+def command() -> None:
+    """Check, show, list and copy recipes."""
+
+
+@command.command("check")
+@click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
+@set_option
+def check_recipes(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
+    """Find every mistake in a recipe, and say what it would train.
+
+    RECIPE is a file, or the name of a recipe that `recipe list` shows. Nothing is trained and no data are read.
+    """
+    registry = load_plugins().registry
+    problems: list[Problem] = []
+    for name in recipes:
+        try:
+            document = load_recipe(find_recipe(name), overrides=overrides)
+            plan = make_plan(document, registry)
+        except RecipeError as error:
+            problems += error.problems
+            continue
+        click.echo(f"{click.style('ok:', fg='green', bold=True)} {_summary(plan)}")
+        given = advice(plan, document)
+        if given:
+            click.secho("advice:", fg="yellow", bold=True)
+        for problem in given:
+            click.echo(str(problem))
+    if problems:
+        raise RecipeError(problems)
+
+
+@command.command("show")
+@click.argument("recipe")
+@set_option
+def show_recipe(recipe: str, overrides: tuple[str, ...]) -> None:
+    """Print a recipe with every default, and who provides each component.
+
+    What is printed is a recipe itself: it trains the same.
+    """
+    click.echo(resolved_yaml(load_plan(recipe, load_plugins().registry, overrides=overrides)), nl=False)
+
+
+@command.command("list")
+def list_shipped() -> None:
+    """List the recipes that come with FashionBatch."""
+    rows = [(recipe.name, " ".join(recipe.description.split())) for recipe in list_recipes()]
+    head, *lines = format_table(("recipe", "what it trains"), rows)
+    click.secho(head, bold=True)
+    for line in lines:
+        click.echo(line)
+
+
+@command.command("copy")
+@click.argument("name")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
+def copy_recipe(name: str, file: Path, overwrite: bool) -> None:
+    """Copy a recipe to FILE, to edit it.
+
+    NAME is as `recipe list` shows it, or a file; FILE may be a folder.
+    """
+    source = find_recipe(name)
+    target = file / source.name if file.is_dir() else file
+    _copy(source, target, overwrite=overwrite)
+    click.echo(f"{target}: edit it, then check it with `fashionbatch recipe check {target}`")
+
+
+@command.command("schema")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of the terminal.")
+def show_schema(output: Path | None) -> None:
+    """Print the JSON schema of recipes, with the installed plugins, for editors."""
+    from fashionbatch.recipe.jsonschema import schema_text
+
+    text = schema_text(load_plugins().registry)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise _cannot_write(output, error) from error
+
+
+def _copy(source: Path, target: Path, *, overwrite: bool) -> None:
+    if overwrite and os.path.exists(target) and os.path.samefile(source, target):
+        raise OutputError(f"{str(target)!r} is the recipe itself")
+    try:
+        content = source.read_bytes()
+        with target.open("wb" if overwrite else "xb") as file:
+            file.write(content)
+    except FileExistsError as error:
+        hint = "choose another name, or give --overwrite to replace it"
+        raise OutputError(f"{str(target)!r} exists already", hint=hint) from error
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+
+
+def _cannot_write(target: Path, error: OSError) -> OutputError:
+    return OutputError(f"{str(target)!r} cannot be written: {error.strerror or error}")
+
+
+def _summary(plan: Plan) -> str:
+    """One line about what would be trained."""
+    height, width, channels = plan.recipe.data.image.shape
+    components = (
+        f"{plan.source.spec.name} as {height}x{width}x{channels}, {plan.architecture.spec.name}, "
+        f"head {plan.head.spec.name}, loss {plan.loss.spec.name}"
+    )
+    if not plan.recipe.training.phases:
+        return f"{plan.recipe.name}: {components}, {_training(plan.phases[0])}"
+    phases = "; ".join(f"{phase.name}: {_training(phase)}" for phase in plan.phases)
+    return f"{plan.recipe.name}: {components}; {phases}"
+
+
+def _training(phase: PlannedPhase) -> str:
+    epochs = f"{phase.epochs} {'epoch' if phase.epochs == 1 else 'epochs'}"
+    most = "at most " if phase.early_stopping else ""
+    return f"{phase.optimizer.name} at {phase.learning_rate:g}, {most}{epochs} in batches of {phase.batch_size}"
