@@ -30,9 +30,11 @@ def draw(
     Returns:
         int64 `(units,)`: the number of each unit's part.
     """
-    images = np.maximum(kinds.sum(axis=1), 1)
     if not stratify:
-        kinds = images[:, np.newaxis]
+        # As if there were one class: units differ by their number of images alone.
+        sizes, of_kind = np.unique(np.maximum(kinds.sum(axis=1), 1), return_inverse=True)
+        kinds, units = sizes[:, np.newaxis], of_kind.reshape(-1)[units]
+    images = np.maximum(kinds.sum(axis=1), 1)
     order = rng.permutation(len(units))
     parts = np.full(len(units), -1, np.int64)
     _give_likes(units, fractions, order, parts)

@@ -1,0 +1,95 @@
+"""Labels as numbers, names for display, weights of classes."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import numpy as np
+import pytest
+
+from fashionbatch.data.targets import check_labels, class_weights, display_names, make_targets, sample_weights
+from fashionbatch.errors import DataError
+from fashionbatch.specs import Samples
+
+CLASSES = ("cat", "dog")
+
+
+def samples(labels: list[tuple[str, ...]], class_names: tuple[str, ...] = CLASSES) -> Samples:
+    return Samples(images=np.zeros((len(labels), 1, 1), np.uint8), labels=labels, class_names=class_names)
+
+
+def test_targets_follow_the_decoding() -> None:
+    labels = [("dog",), ("cat",)]
+    assert make_targets(labels, CLASSES, "one_of_many").tolist() == [[0, 1], [1, 0]]
+    assert make_targets(labels, CLASSES, "yes_or_no").tolist() == [[1], [0]]
+    assert make_targets([("dog", "cat"), ()], CLASSES, "several_of_many").tolist() == [[1, 1], [0, 0]]
+    assert make_targets(labels, CLASSES, "yes_or_no").dtype == np.float32
+
+
+def test_a_head_that_does_not_fit_the_labels_is_explained() -> None:
+    with pytest.raises(DataError, match="1 of 2 images have several labels or none") as caught:
+        check_labels(samples([("cat", "dog"), ("cat",)]), "one_of_many")
+    assert "head: multilabel" in str(caught.value.hint)
+    with pytest.raises(DataError, match="exactly 2 classes; the source has 3: a, b, c") as caught:
+        check_labels(samples([("a",), ("b",), ("c",)], ("a", "b", "c")), "yes_or_no")
+    assert "multiclass" in str(caught.value.hint)
+    with pytest.raises(DataError, match="nothing to tell apart: the source has 1 class: cat"):
+        check_labels(samples([("cat",)], ("cat",)), "one_of_many")
+    check_labels(samples([("cat", "dog"), ()]), "several_of_many")
+
+
+@pytest.mark.parametrize("name", ["a|b", "a\nb", "", " ", "a\x7f", "\udcff", "a\u2028b"])
+def test_class_names_that_a_table_cannot_hold_are_refused(name: str) -> None:
+    with pytest.raises(DataError, match="class name"):
+        check_labels(samples([("cat",), (name,)], ("cat", name)), "one_of_many")
+
+
+@pytest.mark.parametrize("name", ["드레스", "T-shirt/top", "a, b", '"quoted"', "=1+1", "é"])
+def test_other_class_names_are_welcome(name: str) -> None:
+    check_labels(samples([("cat",), (name,)], ("cat", name)), "one_of_many")
+
+
+def test_labels_and_classes_have_to_agree() -> None:
+    with pytest.raises(DataError, match="'cow', which is none of"):
+        check_labels(samples([("cow",)]), "one_of_many")
+    with pytest.raises(DataError, match="class names repeat"):
+        check_labels(samples([("cat",)], ("cat", "cat")), "one_of_many")
+
+
+def test_display_names_replace_some_and_keep_the_order() -> None:
+    assert display_names(CLASSES, {"dog": "개"}) == ("cat", "개")
+    composed, decomposed = (unicodedata.normalize(form, "개") for form in ("NFC", "NFD"))
+    assert display_names((decomposed,), {composed: "dog"}) == ("dog",)
+
+
+def test_mistakes_in_display_names_are_explained() -> None:
+    with pytest.raises(DataError, match=r"no class 'dgo'; did you mean 'dog'\?"):
+        display_names(CLASSES, {"dgo": "개"})
+    with pytest.raises(DataError, match="'cat' and 'dog' would both be shown as 'cat'"):
+        display_names(CLASSES, {"dog": "cat"})
+
+
+def test_balanced_weights_make_classes_equal() -> None:
+    labels = [("cat",)] * 30 + [("dog",)] * 10
+    weights = class_weights("balanced", labels, CLASSES, "one_of_many")
+    assert weights is not None
+    np.testing.assert_allclose(weights, [40 / 60, 40 / 20])
+    each = sample_weights(weights, labels, CLASSES)
+    assert each.dtype == np.float32
+    assert each[:30].sum() == pytest.approx(each[30:].sum())
+    assert each.mean() == pytest.approx(1)
+
+
+def test_balanced_weights_of_several_labels_weigh_the_positive_images() -> None:
+    labels: list[tuple[str, ...]] = [("cat", "dog")] * 10 + [("cat",)] * 30
+    weights = class_weights("balanced", labels, CLASSES, "several_of_many")
+    np.testing.assert_allclose(weights, [1 / 40, 3])
+
+
+def test_given_weights_name_classes() -> None:
+    wishes: Any = {"dog": 2.5}
+    assert class_weights(wishes, [], CLASSES, "one_of_many").tolist() == [1, 2.5]  # type: ignore[union-attr]
+    assert class_weights(None, [], CLASSES, "one_of_many") is None
+    with pytest.raises(DataError, match=r"training.class_weight: the source has no class 'dogs'; did you mean 'dog'\?"):
+        class_weights({"dogs": 2.0}, [], CLASSES, "one_of_many")
