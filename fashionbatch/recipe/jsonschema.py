@@ -11,12 +11,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.errors import PydanticInvalidForJsonSchema
 
 from fashionbatch.recipe.optimizers import OPTIMIZERS
 from fashionbatch.recipe.schedules import SCHEDULES
 from fashionbatch.recipe.schema import Recipe
-from fashionbatch.recipe.words import Schema
+from fashionbatch.recipe.words import Schema, json_schema_of
 from fashionbatch.registry import Registry
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -30,6 +29,7 @@ _KIND_OF_KEY = {
     "optimizer": "optimizer",
     "schedule": "schedule",
 }
+_INHERITED = "Parameters of the one that is inherited."
 _NAMED = {"$ref": "#/$defs/named"}
 
 
@@ -104,23 +104,17 @@ def _definitions_of_kind(kind: str, components: Sequence[_Component]) -> dict[st
                 "additionalProperties": definition.get("additionalProperties", False),
             }
         )
-    inherited = {
-        "type": "object",
-        "not": {"required": ["name"]},
-        "description": "Parameters of the one that is inherited.",
-    }
-    choices = [{"enum": short}] if short else []
-    definitions[kind] = {"anyOf": [*choices, *long, inherited]}
-    if kind == "augmentation":  # stands in lists alone, which are never merged
-        definitions[kind]["anyOf"].pop()
+    choices: list[Any] = [{"enum": short}, *long] if short else long
+    if kind != "augmentation":  # stands in lists alone, which are never merged
+        choices.append({"type": "object", "not": {"required": ["name"]}, "description": _INHERITED})
+    definitions[kind] = {"anyOf": choices or [False]}
     return definitions
 
 
 def _parameters(model: type[BaseModel], prefix: str) -> tuple[Schema, dict[str, Schema]]:
     """The schema of a component's parameters, and the definitions that it refers to under names of their own."""
-    try:
-        schema = _without_titles(model.model_json_schema())
-    except PydanticInvalidForJsonSchema:
+    schema = _without_titles(json_schema_of(model))
+    if not schema:
         return {"additionalProperties": True}, {}  # a type of the plugin's own: only planning can check it
     inner = schema.pop("$defs", {})
     return _renamed(schema, prefix), {f"{prefix}.{name}": _renamed(part, prefix) for name, part in inner.items()}

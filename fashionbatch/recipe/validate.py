@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
-from pydantic.errors import PydanticInvalidForJsonSchema
 
 from fashionbatch.errors import Problem
 from fashionbatch.recipe.nodes import Mark, Node, Path, dotted
-from fashionbatch.recipe.words import Schema, accepted, property_names, received, schemas_at, suggestion
+from fashionbatch.recipe.words import Schema, accepted, json_schema_of, property_names, received, schemas_at, suggestion
 from fashionbatch.registry import closest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
@@ -74,7 +73,7 @@ class _Checker:
         self.node = node
         self.prefix = path
         self.key_mark = key_mark
-        self.schema = _json_schema(model)
+        self.schema = json_schema_of(model)
 
     def problems(self, error: ValidationError) -> list[Problem]:
         located = [self._locate(one) for one in error.errors(include_url=False)]
@@ -216,13 +215,6 @@ def _places_of(key: str, schema: Schema, path: Path = (), depth: int = 2) -> Pat
             if place := _places_of(key, schema, (*path, name), depth - 1):
                 return place
     return ()
-
-
-def _json_schema(model: type[BaseModel]) -> Schema:
-    try:
-        return model.model_json_schema()
-    except PydanticInvalidForJsonSchema:
-        return {}  # a plugin's own type; pydantic's words have to do
 
 
 def _uncapitalised(text: str) -> str:

@@ -6,8 +6,13 @@ everything that was tried.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+from pydantic.errors import PydanticInvalidForJsonSchema
+from pydantic.json_schema import PydanticJsonSchemaWarning
 
 from fashionbatch.recipe.nodes import Node, PathPart, scalar_value
 from fashionbatch.registry import closest
@@ -17,6 +22,16 @@ _MAX_QUOTED = 60
 _COMPONENT = "a name, or a mapping of 'name' and its parameters"
 _PLURALS = {"a whole number": "whole numbers", "a number": "numbers", "text": "texts", _COMPONENT: "components"}
 _YAML_1_1 = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def json_schema_of(model: type[BaseModel]) -> Schema:
+    """The model's JSON schema; empty where a plugin has types that none can describe."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", PydanticJsonSchemaWarning)  # a default that JSON cannot show is no mistake
+        try:
+            return model.model_json_schema()
+        except PydanticInvalidForJsonSchema:
+            return {}
 
 
 def schemas_at(root: Schema, path: Sequence[PathPart]) -> list[Schema]:
