@@ -25,6 +25,7 @@ from fashionbatch.images import POLICY
 from fashionbatch.specs import Decoding, ImageSpec, Precision, Resize
 
 if TYPE_CHECKING:
+    import keras
     import openvino as ov
 
 _HEAD_NAMES: dict[Decoding, str] = {
@@ -115,6 +116,20 @@ def tiny_probabilities(images: NDArray[np.uint8], count: int, decoding: Decoding
         exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
     return np.asarray(1 / (1 + np.exp(-scores)), np.float32)
+
+
+def tiny_keras_model(count: int, decoding: Decoding, shape: tuple[int, int, int]) -> keras.Model:
+    """The same network as a Keras model, for runtimes that compute one: uint8 `(batch, *shape)` -> probabilities."""
+    import keras
+
+    weights, bias = _linear(count, decoding, shape[2])
+    pixels = keras.Input(shape, dtype="uint8")
+    mean = keras.layers.GlobalAveragePooling2D()(keras.ops.cast(pixels, "float32"))
+    activation = "softmax" if decoding == "one_of_many" else "sigmoid"
+    output = keras.layers.Dense(weights.shape[1], activation=activation, name="scores")
+    model = keras.Model(pixels, output(mean))
+    output.set_weights([weights, bias])
+    return model
 
 
 def _linear(count: int, decoding: Decoding, channels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
