@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,8 @@ from pathlib import Path
 import click
 
 from fashionbatch.cli import VERBS, cli
+from fashionbatch.plugins import load_plugins
+from fashionbatch.recipe.jsonschema import schema_text
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -38,6 +41,13 @@ def main() -> int:
 def documents() -> Iterator[tuple[Path, str]]:
     """Each generated document and what should be in it now."""
     yield DOCS / "cli.md", cli_reference()
+    yield DOCS / "recipe.schema.json", recipe_schema()
+
+
+def recipe_schema() -> str:
+    """The JSON schema of recipes that name built-in components only."""
+    os.environ["FASHIONBATCH_PLUGINS"] = ""
+    return schema_text(load_plugins().registry)
 
 
 def cli_reference() -> str:
