@@ -8,7 +8,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -18,6 +18,7 @@ from fashionbatch.specs import Cell, WriterSpec
 
 _PATH = "filepath"
 _PATH_BYTES = "filepath_b64"
+_ROW_GROUP = 65_536
 _TO_QUOTE = re.compile(r'[",\r\n]')
 
 
@@ -143,7 +144,7 @@ def encode_parquet(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> by
 
 
 def assemble_parquet(columns: Sequence[str], shards: Iterable[Path], file: BinaryIO) -> None:
-    """One row group a shard.
+    """Row groups of one size, so that the file does not depend on how the rows were cut into shards.
 
     A column that is empty in some shards has no type there, so types are gathered from all of them first.
     """
@@ -156,8 +157,22 @@ def assemble_parquet(columns: Sequence[str], shards: Iterable[Path], file: Binar
                 types[field.name] = field.type
     schema = pa.schema([(name, pa.string() if type_ == pa.null() else type_) for name, type_ in types.items()])
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        for path in paths:
-            writer.write_table(pq.read_table(path).cast(schema))
+        for group in _row_groups(pa, (pq.read_table(path).cast(schema) for path in paths)):
+            writer.write_table(group)
+
+
+def _row_groups(pa: Any, tables: Iterable[Any]) -> Iterator[Any]:
+    waiting: list[Any] = []
+    rows = 0
+    for table in tables:
+        waiting.append(table)
+        rows += table.num_rows
+        while rows >= _ROW_GROUP:
+            joined = pa.concat_tables(waiting)
+            yield joined.slice(0, _ROW_GROUP).combine_chunks()
+            waiting, rows = [joined.slice(_ROW_GROUP)], rows - _ROW_GROUP
+    if rows:
+        yield pa.concat_tables(waiting).combine_chunks()
 
 
 def _parquet_columns(columns: Sequence[str]) -> list[str]:
