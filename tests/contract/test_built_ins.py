@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
 import pytest
+from PIL import Image
 
 from fashionbatch.plugins import load_plugins
 from fashionbatch.specs import KINDS
@@ -14,7 +21,38 @@ def registry():
     return load_plugins().registry
 
 
-@parametrize_with_checks("fashionbatch")
+def write_idx(path: Path, array: np.ndarray) -> None:
+    """The format of the MNIST family: two zeros, the type, the axes, their lengths, the bytes."""
+    lengths = b"".join(length.to_bytes(4, "big") for length in array.shape)
+    path.write_bytes(bytes([0, 0, 8, array.ndim]) + lengths + array.tobytes())
+
+
+def dataset_examples() -> dict[str, dict[str, str]]:
+    """A little data for each dataset that reads files; made when tests are collected, since checks are by parameter."""
+    folder = Path(tempfile.mkdtemp(prefix="fashionbatch-contract-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for number, name in enumerate(["red_dress", "blue_dress", "red_shirt"] * 2):
+        path = folder / "photos" / name / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number * 20, 0, 0)).save(path)
+    lines = [f"photos/{path.parent.name}/{path.name},{path.parent.name}" for path in folder.rglob("*.png")]
+    (folder / "items.csv").write_text("path,label\n" + "\n".join(lines) + "\n")
+    pixels = np.zeros((6, 8, 8), np.uint8)
+    np.savez(folder / "arrays.npz", x_train=pixels, y_train=[0, 1] * 3, x_test=pixels[:2], y_test=[0, 1])
+    for split in ("train", "t10k"):
+        write_idx(folder / f"{split}-images-idx3-ubyte", np.zeros((10, 28, 28), np.uint8))
+        write_idx(folder / f"{split}-labels-idx1-ubyte", np.arange(10, dtype=np.uint8))
+    return {
+        "dataset/image_folder": {"path": str(folder / "photos")},
+        "dataset/multilabel_folder": {"path": str(folder / "photos")},
+        "dataset/csv_manifest": {"path": str(folder / "items.csv")},
+        "dataset/npz": {"path": str(folder / "arrays.npz")},
+        "dataset/mnist": {"path": str(folder)},
+        "dataset/fashion_mnist": {"path": str(folder)},
+    }
+
+
+@parametrize_with_checks("fashionbatch", examples=dataset_examples())
 def test_a_built_in_component_keeps_its_contract(check):
     check()
 
