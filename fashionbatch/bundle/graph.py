@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "probabilities"
-_UNSUPPORTED = re.compile(r"No conversion rule found for operations: (?P<operations>[^\n]+)")
+UNSUPPORTED_OPERATIONS = re.compile(r"No conversion rule found for operations: (?P<operations>[^\n]+)")
 
 
 def to_graph(model: keras.Model) -> ov.Model:
@@ -96,10 +96,9 @@ def _require_one_image_in_one_vector_out(model: keras.Model) -> None:
 
 
 def _cannot_convert(model: keras.Model, error: Exception) -> BundleError:
-    found = _UNSUPPORTED.search(str(error))
+    found = UNSUPPORTED_OPERATIONS.search(str(error))
     if found is None:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        return BundleError(f"model {model.name!r} cannot be converted for labeling: {reason}")
+        return BundleError(f"model {model.name!r} cannot be converted for labeling: {first_sentence(error)}")
     return BundleError(
         f"model {model.name!r} cannot be converted for labeling: OpenVINO has no {found['operations'].strip()}",
         hint="build the architecture from layers without these operations",
@@ -108,3 +107,11 @@ def _cannot_convert(model: keras.Model, error: Exception) -> BundleError:
 
 def _describe(port: Any) -> str:
     return f"{port.element_type.get_type_name()} {port.partial_shape}"
+
+
+def first_sentence(error: BaseException) -> str:
+    """What an error of OpenVINO or TensorFlow says, without the places in their sources that it begins with."""
+    noise = ("Exception from", "Check '", "FrontEnd API failed", "While ", "Loading input model")
+    lines = [line.strip() for line in str(error).splitlines()]
+    sentences = [line for line in lines if line and not line.startswith(noise)]
+    return next(iter(sentences), type(error).__name__)

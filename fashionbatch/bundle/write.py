@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from fashionbatch import __version__
+from fashionbatch.bundle.graph import first_sentence
 from fashionbatch.bundle.graph_check import check_graph
 from fashionbatch.bundle.manifest import (
     FORMAT_VERSION,
@@ -167,7 +168,7 @@ def _write_files(directory: Path, *, graph: ov.Model, weights: Path | None, reci
         # The default halves the weights to float16, which changes results.
         ov.save_model(graph, directory / GRAPH_NAME, compress_to_fp16=False)
     except RuntimeError as error:
-        raise OutputError(f"{directory.parent}: the graph cannot be written: {_first_line(error)}") from error
+        raise OutputError(f"{directory.parent}: the graph cannot be written: {first_sentence(error)}") from error
     (directory / GRAPH_WEIGHTS_NAME).touch()  # A graph without weights leaves none behind.
     if recipe_yaml is not None:
         (directory / RECIPE_NAME).write_text(recipe_yaml, encoding="utf-8")
@@ -201,10 +202,6 @@ def _sync_directory(directory: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _first_line(error: BaseException) -> str:
-    return next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
 
 
 # ---------------------------------------------------------------------------------------------------------- directory

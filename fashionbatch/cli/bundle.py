@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.bundle_import import import_bundle
 from fashionbatch.cli.tables import format_table, printable
 
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ _DECODINGS = {
 @click.group()
 def command() -> None:
     """Look into a trained bundle and check that it is whole."""
+
+
+command.add_command(import_bundle)
 
 
 @command.command("inspect")

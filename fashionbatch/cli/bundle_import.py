@@ -1,0 +1,170 @@
+"""`fashionbatch bundle import`: a bundle from a model of another program."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fashionbatch.bundle.foreign import ForeignModel
+
+
+class _Size(click.ParamType):
+    """`224`, or `HEIGHTxWIDTH`."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\d{1,4})(?:[x×](\d{1,4}))?", str(value).strip(), re.IGNORECASE)
+        if found is None or not 1 <= int(found[1]) <= 4096 or not 1 <= int(found[2] or found[1]) <= 4096:
+            self.fail(f"{value!r} is no size; write 224 or HEIGHTxWIDTH, such as 192x256, at most 4096", param, ctx)
+        return int(found[1]), int(found[2] or found[1])
+
+
+@click.command("import")
+@click.argument("model", type=click.Path(path_type=Path), required=False)
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Directory for the bundle.")
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Class names in the order of the network's outputs: one a line, or a JSON list.",
+)
+@click.option("--name", help="What the bundle is called; the model's name unless given.")
+@click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
+@click.option("--size", type=_Size(), metavar="HEIGHTxWIDTH", help="Image size, where the model leaves it open.")
+@click.option(
+    "--scaling",
+    type=click.Choice(["0..255", "0..1", "-1..1", "imagenet", "caffe"]),
+    help="What the network expects of pixel values. imagenet: PyTorch's mean and deviation; caffe: mean subtracted, "
+    "blue first; the others: that range. Known for --keras-application.",
+)
+@click.option("--channels", type=click.Choice(["rgb", "bgr"]), help="Red or blue first.  [default: rgb; bgr for caffe]")
+@click.option(
+    "--layout", type=click.Choice(["nchw", "nhwc"]), help="Where channels stand; usually seen from the model."
+)
+@click.option(
+    "--head",
+    type=click.Choice(["multiclass", "binary", "multilabel"]),
+    help="One label of many, yes or no, or several labels.  [default: multiclass; binary for a single output]",
+)
+@click.option(
+    "--activation",
+    type=click.Choice(["none", "softmax", "sigmoid"]),
+    default="none",
+    help="What makes probabilities of the outputs, for networks that give logits.",
+)
+@click.option("--output-name", help="The output to take, for models with several.")
+@click.option("--resize", type=click.Choice(["stretch", "crop", "pad"]), default="stretch", show_default=True)
+@click.option(
+    "--interpolation",
+    type=click.Choice(["nearest", "bilinear", "bicubic", "lanczos"]),
+    default="bilinear",
+    show_default=True,
+)
+@click.option(
+    "--crop-fraction",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="The central part of the photo that is used, as a fraction of each side.",
+)
+@click.option("--trust-model", is_flag=True, help="Load a .keras file or SavedModel, which can run code of its maker.")
+@click.option("--keras-application", metavar="NAME", help="Import a network of keras.applications instead of a file.")
+@click.option("--weights", metavar="PATH|imagenet|none", help="Weights of --keras-application.  [default: imagenet]")
+def import_bundle(
+    model: Path | None,
+    *,
+    output: Path,
+    labels: Path,
+    name: str | None,
+    overwrite: bool,
+    size: tuple[int, int] | None,
+    output_name: str | None,
+    resize: str,
+    interpolation: str,
+    crop_fraction: float,
+    trust_model: bool,
+    keras_application: str | None,
+    weights: str | None,
+    **choices: Any,
+) -> None:
+    r"""Make a bundle from a model of another program.
+
+    MODEL is an ONNX file (PyTorch, timm, scikit-learn), an OpenVINO file (.xml), a .keras file or a SavedModel.
+
+    \b
+    fashionbatch bundle import resnet50.onnx --labels imagenet.txt --scaling imagenet --activation softmax -o resnet50/
+    fashionbatch bundle import --keras-application MobileNetV2 --labels imagenet.txt -o mobilenet/
+    """
+    from fashionbatch.bundle.importing import ImportOptions, import_model
+    from fashionbatch.bundle.label_file import read_label_file
+    from fashionbatch.specs import Resize
+
+    if (model is None) == (keras_application is None):
+        raise click.UsageError("name either a MODEL or a --keras-application")
+    if weights is not None and keras_application is None:
+        raise click.UsageError("--weights belongs to --keras-application")
+    _require_free(output, overwrite=overwrite)
+    class_names = read_label_file(labels)
+    if model is None:
+        foreign = _keras_application(keras_application or "", weights or "imagenet", class_names, size)
+    else:
+        foreign = _file(model, trusted=trust_model, output_name=output_name, size=size)
+    fields = {key: choice for key, choice in choices.items() if key != "channels"}
+    options = ImportOptions(
+        name=name or keras_application or (model.stem if model is not None else ""),
+        class_names=class_names,
+        size=size,
+        order=choices["channels"],
+        resize=Resize.model_validate({"mode": resize, "interpolation": interpolation, "crop_fraction": crop_fraction}),
+        **fields,
+    )
+    bundle = import_model(foreign, output, options)
+    image, head = bundle.manifest.image, bundle.manifest.head
+    click.echo(
+        f"{output}: {len(class_names):,} labels ({head.name}), images {image.size[0]} x {image.size[1]}, "
+        f"{image.channels} channels; made from {foreign.origin}"
+    )
+    click.echo(f"Now: fashionbatch classify PHOTOS -b {output} -o labels.csv")
+
+
+def _require_free(output: Path, *, overwrite: bool) -> None:
+    from fashionbatch.errors import OutputError
+
+    if not overwrite and os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):
+        raise OutputError(f"{output}: exists already", hint="--overwrite replaces a bundle that is there")
+
+
+def _file(model: Path, *, trusted: bool, output_name: str | None, size: tuple[int, int] | None) -> ForeignModel:
+    from fashionbatch.bundle.foreign import read_model
+
+    if trusted and model.suffix.lower() in {".keras", ".h5", ".hdf5"} and model.exists():
+        _load_tensorflow()
+    return read_model(model, trusted=trusted, output=output_name, size=size)
+
+
+def _keras_application(
+    name: str, weights: str, class_names: Sequence[str], size: tuple[int, int] | None
+) -> ForeignModel:
+    from fashionbatch.bundle.foreign import read_keras_application
+
+    _load_tensorflow()
+    directory = os.environ.get("FASHIONBATCH_DATA_DIR")
+    return read_keras_application(
+        name, weights, classes=len(class_names), size=size, data_directory=Path(directory) if directory else None
+    )
+
+
+def _load_tensorflow() -> None:
+    from fashionbatch.model.framework import load_tensorflow
+
+    load_tensorflow()
