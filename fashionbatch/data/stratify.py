@@ -67,10 +67,11 @@ def _give_likes(units: Counts, fractions: Sequence[float], order: Counts, parts:
     start = 0
     for size in np.bincount(units):
         # The small addend: 0.2 of 5 is 1, whatever binary fractions say.
-        numbers = [int(size * fraction + 1e-9) for fraction in fractions]
-        rest = int(size * (1 - sum(fractions)) + 1e-9)
+        numbers = [int(size * fraction + 1e-9) for fraction in (*fractions, 1 - sum(fractions))]
         # A part that got nothing yet must find something left.
-        numbers.append(max(0, min(rest, size - sum(numbers) - numbers.count(0))))
+        lacking = numbers.count(0) - (size - sum(numbers))
+        largest = numbers.index(max(numbers))
+        numbers[largest] = max(0, numbers[largest] - max(0, lacking))
         given = start
         for part, number in enumerate(numbers):
             parts[by_kind[given : given + number]] = part
@@ -82,10 +83,12 @@ def _wanted(kinds: Counts, units: Counts, fractions: Sequence[float]) -> NDArray
     """Float `(parts, classes)`: images of each class that each part should get; at least one where there are enough."""
     numbers = np.bincount(units, minlength=len(kinds))
     totals = numbers @ kinds
-    enough = numbers @ (kinds > 0) > len(fractions)
-    drawn = np.array([fraction * totals for fraction in fractions]).reshape(len(fractions), len(totals))
-    drawn = np.where(enough & (drawn > 0), np.maximum(drawn, 1), drawn)
-    return np.vstack([drawn, totals - drawn.sum(axis=0)])
+    shares = np.array([*fractions, 1 - sum(fractions)])[:, np.newaxis] * totals
+    enough = numbers @ (kinds > 0) >= len(shares)
+    wanted: NDArray[np.float64] = np.where(enough & (shares > 0), np.maximum(shares, 1), shares)
+    # What small parts get beyond their share, the largest gives up.
+    wanted[wanted.argmax(axis=0), np.arange(len(totals))] -= wanted.sum(axis=0) - totals
+    return wanted
 
 
 def _neediest(wanted: NDArray[np.float64], wanted_images: NDArray[np.float64]) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from fashionbatch.errors import DataError
 from fashionbatch.specs import IMAGE_EXTENSIONS, DatasetContext, Parameters, Samples, Split
@@ -32,6 +32,11 @@ class _Folders(Parameters):
         description="Whether folders such as train, validation_set and test stand above the class folders; "
         "where omitted, they are recognised if no other folder stands beside them.",
     )
+
+    @field_validator("classes", "exclude")
+    @classmethod
+    def _as_class_names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+        return None if names is None else tuple(map(_composed, names))
 
 
 class ImageFolder(_Folders):
@@ -169,13 +174,17 @@ def _class_name(folder_name: str) -> str:
         raise DataError(
             f"the class folder {folder_name!r} has a name that is no UTF-8", hint="rename it; it becomes a class"
         ) from error
+    return _composed(folder_name)
+
+
+def _composed(name: str) -> str:
     # The same name is stored with composed letters on Linux and with decomposed ones by archives from macOS.
-    return unicodedata.normalize("NFC", folder_name)
+    return unicodedata.normalize("NFC", name)
 
 
 def _check_names(wanted: Iterable[str], known: set[str], path: str) -> None:
     for name in wanted:
-        if unicodedata.normalize("NFC", name) not in known:
+        if name not in known:
             raise DataError(
                 f"there is no class folder {name!r} in {path!r}", hint=f"there are: {', '.join(sorted(known)[:12])}"
             )

@@ -67,7 +67,7 @@ def test_without_stratification_the_number_is_right_and_the_shares_are_chance() 
     assert counts(assignment, samples, "validation")["a"] != 100
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(
     numbers=st.lists(st.integers(3, 60), min_size=2, max_size=6),
     validation=st.sampled_from([0.1, 0.2, 0.25, 1 / 3, 0.5]),

@@ -1,0 +1,298 @@
+"""From a recipe's data to arrays: what is decoded, what is left out, and what is said about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fashionbatch.data import decode
+from fashionbatch.data.prepare import load_samples, prepare_data
+from fashionbatch.errors import DataError, PluginError
+from fashionbatch.images import decode_image
+from fashionbatch.plan import Plan
+from fashionbatch.specs import Samples
+
+MakePlan = Callable[..., Plan]
+
+
+def write_images(folder: Path, count: int, *, seed: int = 0) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng([seed, *folder.name.encode()])
+    for index in range(count):
+        Image.fromarray(rng.integers(0, 256, (10, 12, 3), np.uint8)).save(folder / f"{index:03}.png")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    for name in ("cat", "dog"):
+        write_images(tmp_path / "photos" / name, 20)
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def plan(make_plan: MakePlan, photos: Path) -> Plan:
+    return make_plan({"name": "image_folder", "path": "photos"})
+
+
+def test_a_folder_becomes_splits_of_pixels_and_targets(plan: Plan, photos: Path) -> None:
+    data = prepare_data(plan)
+    assert data.class_names == data.display_names == ("cat", "dog")
+    assert data.decoding == "one_of_many"
+    assert {name: len(split) for name, split in data.splits.items()} == {"train": 32, "validation": 8}
+    assert data.skipped == []
+    assert data.duplicates == []
+    for split in data.splits.values():
+        assert split.images.shape == (len(split), 8, 8, 3)
+        assert split.images.dtype == np.uint8
+        assert split.targets.shape == (len(split), 2)
+        for row, name in enumerate(split.names):
+            np.testing.assert_array_equal(split.images[row], decode_image(photos / name, plan.recipe.data.image))
+            assert split.labels[row] == (name.split("/")[0],)
+            assert split.targets[row].tolist() == [name.startswith("cat"), name.startswith("dog")]
+
+
+def test_one_split_alone_is_the_same_as_with_the_others(plan: Plan) -> None:
+    everything, alone = prepare_data(plan), prepare_data(plan, splits=["validation"])
+    assert list(alone.splits) == ["validation"]
+    np.testing.assert_array_equal(alone.splits["validation"].images, everything.splits["validation"].images)
+
+
+def test_the_fingerprint_is_that_of_the_content(plan: Plan, photos: Path, make_plan: MakePlan) -> None:
+    first = prepare_data(plan).fingerprint
+    for path in photos.rglob("*.png"):
+        os.utime(path, (1, 1))
+    assert prepare_data(plan).fingerprint == first
+    other_size = make_plan({"name": "image_folder", "path": "photos"}, size=(8, 9))
+    assert prepare_data(other_size).fingerprint != first
+    write_images(photos / "cat", 1, seed=9)
+    assert prepare_data(plan).fingerprint != first
+
+
+def test_unreadable_files_are_left_out_and_told_of(plan: Plan, photos: Path, images_factory: ModuleType) -> None:
+    (photos / "cat" / "003.png").write_bytes(images_factory.truncated("PNG"))
+    (photos / "dog" / "004.png").write_bytes(b"")
+    (photos / "dog" / "notes.txt").write_text("x")
+    (photos / "dog" / "005.png").unlink()
+    (photos / "dog" / "005.png").symlink_to("nowhere")
+    data = prepare_data(plan)
+    assert sum(len(split) for split in data.splits.values()) == 37
+    reasons = dict(data.skipped)
+    assert sorted(Path(name).name for name in reasons) == ["003.png", "004.png", "005.png", "notes.txt"]
+    assert reasons["cat/003.png"].startswith("OSError: ")
+    assert reasons["dog/005.png"] == "FileNotFoundError: No such file or directory"
+    assert data.notes[0].startswith("4 files were left out, such as ")
+    for split in data.splits.values():
+        assert not set(split.names) & set(reasons)
+
+
+def test_where_nothing_can_be_read_the_reason_is_given(plan: Plan, photos: Path) -> None:
+    for path in photos.rglob("*.png"):
+        path.write_text("<html>")
+    with pytest.raises(DataError, match=r"none of the 32 images of the train split can be read: .*HTML"):
+        prepare_data(plan)
+
+
+def test_where_a_class_cannot_be_read_it_is_named(plan: Plan, photos: Path) -> None:
+    for path in (photos / "dog").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="class 'dog' has no image left to train on"):
+        prepare_data(plan)
+
+
+def test_the_same_file_in_two_splits_is_told_of(make_plan: MakePlan, tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            write_images(tmp_path / "photos" / part / name, 5, seed=len(part))
+    shutil.copy(tmp_path / "photos/train/cat/000.png", tmp_path / "photos/test/cat/copy.png")
+    shutil.copy(tmp_path / "photos/test/dog/000.png", tmp_path / "photos/test/dog/twin.png")
+    data = prepare_data(make_plan({"name": "image_folder", "path": "photos"}))
+    assert len(data.duplicates) == 1
+    assert set(data.duplicates[0]) == {"train/cat/000.png", "test/cat/copy.png"}
+    assert "1 image stands in more than one split" in data.notes[0]
+
+
+def test_file_names_that_are_no_utf8_or_odd_do_not_hurt(plan: Plan, photos: Path) -> None:
+    source = photos / "cat" / "000.png"
+    for name in (b"caf\xe9.png", '한국\n,".png'.encode()):
+        shutil.copy(source, os.fsencode(photos / "cat") + b"/" + name)
+    (photos / "dog" / os.fsdecode(b"bad\xff.png")).write_bytes(b"")
+    data = prepare_data(plan)
+    names = [name for split in data.splits.values() for name in split.names] + [name for name, _ in data.skipped]
+    assert any(name.endswith("caf\\xe9.png") for name in names)
+    assert any("한국\n" in name for name in names)
+    "".join([*names, *data.notes]).encode("utf-8")
+
+
+def test_display_names_come_from_the_recipe(make_plan: MakePlan, photos: Path) -> None:
+    data = prepare_data(make_plan({"name": "image_folder", "path": "photos"}, names={"dog": "개"}))
+    assert data.class_names == ("cat", "dog")
+    assert data.display_names == ("cat", "개")
+
+
+def test_heads_get_their_targets(make_plan: MakePlan, photos: Path, tmp_path: Path) -> None:
+    binary = prepare_data(make_plan({"name": "image_folder", "path": "photos"}, head="binary"))
+    assert binary.splits["train"].targets.shape == (32, 1)
+    assert binary.splits["train"].targets.sum() == 16
+    for name in ("red_dress", "red_shirt", "blue_shirt"):
+        write_images(tmp_path / "clothes" / name, 5)
+    several = prepare_data(make_plan({"name": "multilabel_folder", "path": "clothes"}, head="multilabel"))
+    assert several.class_names == ("blue", "dress", "red", "shirt")
+    assert several.splits["train"].targets.sum(axis=1).tolist() == [2] * 12
+
+
+def test_other_data_can_take_the_place_of_the_recipes(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a", "b", "c"):
+        write_images(tmp_path / "elsewhere" / "other" / name, 5)
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert prepare_data(plan, data_path=Path("other")).class_names == ("a", "b", "c")
+    monkeypatch.setenv("FASHIONBATCH_DATA_DIR", str(tmp_path / "elsewhere"))
+    assert load_samples(plan, data_path=Path("data:other")).class_names == ("a", "b", "c")
+    with pytest.raises(DataError, match="does not exist"):
+        prepare_data(plan, data_path=Path("nothing"))
+
+
+def test_a_source_without_a_path_takes_no_other_data(make_plan: MakePlan) -> None:
+    with pytest.raises(DataError, match="'digits' has no path"):
+        prepare_data(make_plan({"name": "digits"}), data_path=Path("x"))
+
+
+# ------------------------------------------------------------------------------------------------------- arrays
+
+
+def write_npz(path: Path, shape: tuple[int, ...] = (8, 8), count: int = 20) -> np.ndarray:
+    images = np.random.default_rng(0).integers(0, 256, (count, *shape), np.uint8)
+    np.savez(path, x=images, y=np.arange(count) % 2)
+    return images
+
+
+def test_arrays_of_the_right_shape_are_taken_as_they_are(make_plan: MakePlan, tmp_path: Path) -> None:
+    images = write_npz(tmp_path / "a.npz")
+    data = prepare_data(make_plan({"name": "npz", "path": "a.npz"}, channels=1))
+    for split in data.splits.values():
+        for row, name in enumerate(split.names):
+            np.testing.assert_array_equal(split.images[row, :, :, 0], images[int(name)])
+
+
+@pytest.mark.parametrize("shape", [(8, 8), (12, 9), (12, 9, 1), (12, 9, 3)])
+@pytest.mark.parametrize("channels", [1, 3])
+def test_other_arrays_are_fitted_as_the_same_pictures_in_files_would_be(
+    make_plan: MakePlan, tmp_path: Path, images_factory: ModuleType, shape: tuple[int, ...], channels: int
+) -> None:
+    images = write_npz(tmp_path / "a.npz", shape)
+    plan = make_plan({"name": "npz", "path": "a.npz"}, channels=channels, resize={"mode": "pad", "crop_fraction": 0.9})
+    data = prepare_data(plan)
+    for row, name in enumerate(data.splits["train"].names):
+        original = images[int(name)]
+        file = images_factory.encode(original[:, :, 0] if shape[-1] == 1 else original, "PNG")
+        expected = decode_image(file, plan.recipe.data.image)
+        np.testing.assert_array_equal(data.splits["train"].images[row], expected)
+
+
+def test_equal_arrays_in_two_splits_are_told_of(make_plan: MakePlan, tmp_path: Path) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (10, 8, 8), np.uint8)
+    labels = np.arange(10) % 2
+    np.savez(tmp_path / "a.npz", x_train=images, y_train=labels, x_test=images[3:4], y_test=labels[3:4])
+    data = prepare_data(make_plan({"name": "npz", "path": "a.npz"}, channels=1))
+    assert data.duplicates == [("train/3", "test/0")]
+
+
+def test_a_plugin_that_returns_nonsense_is_named(make_plan: MakePlan, registry: object) -> None:
+    from dataclasses import replace
+
+    plan = make_plan({"name": "digits"})
+
+    def given(**samples: object) -> Plan:
+        base: dict[str, object] = {"images": np.zeros((2, 4, 4), np.uint8), "labels": [("a",), ("b",)]}
+        made = Samples(**{**base, "class_names": ("a", "b"), **samples})  # type: ignore[arg-type]
+        spec = replace(plan.source.spec, load=lambda parameters, context: made)
+        return replace(plan, source=replace(plan.source, spec=spec))
+
+    for wrong, message in [
+        ({"images": np.zeros((2, 4, 4))}, "float64"),
+        ({"images": np.zeros((2, 4, 4, 2), np.uint8)}, "2 channels"),
+        ({"labels": [("a",)]}, "2 images and 1 labels"),
+        ({"splits": ["train"]}, "1 splits"),
+        ({"groups": {"sku": []}}, "0 values of 'sku'"),
+    ]:
+        with pytest.raises(PluginError, match=message):
+            prepare_data(given(**wrong))
+    with pytest.raises(DataError, match="found no images"):
+        prepare_data(given(images=[], labels=[]))
+
+
+# -------------------------------------------------------------------------------------------------------- cache
+
+
+@pytest.fixture
+def small_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "IN_MEMORY_BYTES", 1000)
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_many_images_lie_in_a_file_and_are_decoded_once(
+    plan: Plan, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (photos / "cat" / "000.png").write_bytes(b"")
+    expected = prepare_data(plan)
+    train = expected.splits["train"].images
+    assert isinstance(train, np.memmap)
+    for row, name in enumerate(expected.splits["train"].names):
+        np.testing.assert_array_equal(train[row], decode_image(photos / name, plan.recipe.data.image))
+    monkeypatch.setattr(decode, "decode_image", None)
+    again = prepare_data(plan)
+    np.testing.assert_array_equal(again.splits["train"].images, train)
+    assert again.skipped == expected.skipped
+    assert again.fingerprint == expected.fingerprint
+    assert sorted(path.suffix for path in (tmp_path / "cache" / "decoded").iterdir()) == [".json"] * 2 + [".pixels"] * 2
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_a_changed_file_is_decoded_anew(plan: Plan, photos: Path) -> None:
+    before = prepare_data(plan).fingerprint
+    write_images(photos / "cat", 20, seed=5)
+    assert prepare_data(plan).fingerprint != before
+
+
+@pytest.mark.usefixtures("small_memory")
+@pytest.mark.parametrize("damage", ["cut", "no_notes", "bad_notes"])
+def test_a_damaged_cache_is_made_again(plan: Plan, tmp_path: Path, damage: str) -> None:
+    expected = np.array(prepare_data(plan).splits["train"].images)
+    for path in (tmp_path / "cache" / "decoded").iterdir():
+        if damage == "cut" and path.suffix == ".pixels":
+            path.write_bytes(path.read_bytes()[:-1])
+        elif damage == "no_notes" and path.suffix == ".json":
+            path.unlink()
+        elif damage == "bad_notes" and path.suffix == ".json":
+            path.write_text('{"kept": 3}')
+    np.testing.assert_array_equal(prepare_data(plan).splits["train"].images, expected)
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_a_full_disk_is_a_clear_error_and_leaves_no_half_cache(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(source: str, target: Path) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(decode.os, "replace", full)
+    with pytest.raises(DataError, match="No space left on device") as caught:
+        prepare_data(plan)
+    assert "FASHIONBATCH_CACHE_DIR" in str(caught.value.hint)
+    assert list((tmp_path / "cache" / "decoded").iterdir()) == []
+
+
+@pytest.mark.usefixtures("small_memory")
+def test_a_split_of_which_nothing_can_be_read_makes_no_empty_map(plan: Plan, photos: Path) -> None:
+    for path in photos.rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(DataError, match="none of the 32 images"):
+        prepare_data(plan)
