@@ -7,6 +7,7 @@
     ├── DataError                      a dataset that is missing, empty or not what the recipe says
     ├── ImageError                     one image file that cannot be decoded
     ├── WeightsError                   pretrained weights that are missing or do not fit
+    ├── TrainingError                  a training that cannot begin or go on, such as a loss that is not a number
     ├── BundleError                    a bundle that is missing, damaged, foreign or of another version
     ├── RuntimeUnavailableError        a runtime, device or precision that this machine does not offer
     ├── OutputError                    an output that exists, cannot be written, or is held by another run
@@ -124,6 +125,10 @@ class ImageError(FashionBatchError):
 
 class WeightsError(FashionBatchError):
     """Pretrained weights that are missing or do not fit the network."""
+
+
+class TrainingError(FashionBatchError):
+    """A training that cannot begin or go on, such as one whose loss is not a number."""
 
 
 class BundleError(FashionBatchError):

@@ -37,10 +37,8 @@ def load_tensorflow(precision: Precision | None = None) -> None:
     if tensorflow_is_loaded():
         importlib.import_module("keras")
         return
-    if precision == "bfloat16":
-        os.environ[MATH_MODE] = "BF16"
-    elif precision == "float32":
-        os.environ.pop(MATH_MODE, None)
+    if precision is not None:
+        set_arithmetic(precision)
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     elif os.environ["TF_CPP_MIN_LOG_LEVEL"] != "3":
@@ -52,6 +50,16 @@ def load_tensorflow(precision: Precision | None = None) -> None:
 
         # Looks for GPUs, and complains of there being none, here and not in the middle of a progress bar.
         tf.config.list_physical_devices()
+
+
+def set_arithmetic(precision: Precision) -> None:
+    """Choose the arithmetic of convolutions and matrix products for when TensorFlow will be imported."""
+    if tensorflow_is_loaded():
+        return
+    if precision == "bfloat16":
+        os.environ[MATH_MODE] = "BF16"
+    else:
+        os.environ.pop(MATH_MODE, None)
 
 
 def arithmetic_of_tensorflow() -> Precision:

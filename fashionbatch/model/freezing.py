@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fashionbatch.errors import FashionBatchError
+from fashionbatch.errors import TrainingError
 from fashionbatch.model.network import Network
 from fashionbatch.plan.model import Trained
 from fashionbatch.registry import closest
@@ -22,7 +22,7 @@ def set_trained_layers(network: Network, trained: Trained) -> tuple[str, ...]:
         The names of the layers with weights that learn, from the image outwards.
 
     Raises:
-        FashionBatchError: the backbone has no layer of that name, or nothing would learn.
+        TrainingError: the backbone has no layer of that name, or nothing would learn.
     """
     backbone, head = network.backbone_layers, network.head_layers
     learning = {*head, *backbone[_first_trained(backbone, trained) :]}
@@ -32,7 +32,7 @@ def set_trained_layers(network: Network, trained: Trained) -> tuple[str, ...]:
         if layer.trainable_weights:
             names.append(layer.name)
     if not names:
-        raise FashionBatchError("no layer with weights would learn: the head has none", hint="train `all`")
+        raise TrainingError("no layer with weights would learn: the head has none", hint="train `all`")
     return tuple(names)
 
 
@@ -44,7 +44,7 @@ def _first_trained(backbone: tuple[str, ...], trained: Trained) -> int:
     if trained.from_ not in backbone:
         close = closest(trained.from_, backbone)
         suggestion = f"; did you mean {close!r}?" if close else ""
-        raise FashionBatchError(
+        raise TrainingError(
             f"the backbone has no layer {trained.from_!r} to train from{suggestion}",
             hint="`fashionbatch train RECIPE --dry-run` lists its layers",
         )

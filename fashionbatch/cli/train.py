@@ -1,0 +1,129 @@
+"""`fashionbatch train`: a recipe becomes a run directory with a bundle, figures and pictures."""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fashionbatch.cli.recipe import set_option
+from fashionbatch.cli.tables import format_table, printable
+
+if TYPE_CHECKING:
+    from fashionbatch.plan import Plan
+    from fashionbatch.specs import TrainingReport
+
+_FIGURES = (
+    ("accuracy", "accuracy"),
+    ("label_accuracy", "label accuracy"),
+    ("mean_average_precision", "mean average precision"),
+    ("roc_auc", "area under ROC"),
+    ("loss", "loss"),
+)
+
+
+@click.command()
+@click.argument("recipe")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="RUN",
+    help="The run directory.  [default: runs/NAME, by the recipe's name]",
+)
+@click.option("--data", "data_path", metavar="PATH", help="Take the data from here instead of the recipe's path.")
+@set_option
+@click.option("--resume", is_flag=True, help="Continue a run that was stopped, after its last finished epoch.")
+@click.option("--overwrite", is_flag=True, help="Replace the run that is in the run directory.")
+@click.option("--dry-run", is_flag=True, help="Build the network, list its layers, and train nothing.")
+def command(
+    recipe: str,
+    *,
+    output: Path | None,
+    data_path: str | None,
+    overrides: tuple[str, ...],
+    resume: bool,
+    overwrite: bool,
+    dry_run: bool,
+) -> None:
+    """Train a recipe's classifier into a run directory.
+
+    RECIPE is a file, or the name of a recipe that `fashionbatch recipe list` shows. The run directory gets the
+    trained bundle, the figures of each epoch and each split, reports and pictures. Ctrl-C stops; --resume goes on.
+    """
+    if resume and overwrite:
+        raise click.UsageError("--resume continues a run and --overwrite replaces it; give one of them")
+    from fashionbatch.plan import load_plan
+    from fashionbatch.plugins import load_plugins
+
+    plugins = load_plugins()
+    plan = load_plan(recipe, plugins.registry, overrides=overrides)
+    path = Path(data_path) if data_path is not None else None
+    if dry_run:
+        _list_layers(plan, path)
+        return
+    from fashionbatch.training.run import train
+
+    report = train(
+        plan,
+        output if output is not None else Path("runs") / plan.recipe.name,
+        plugins=plugins,
+        data_path=path,
+        resume=resume,
+        overwrite=overwrite,
+        show=_show,
+        bars=sys.stderr.isatty(),
+    )
+    for line in summary_lines(report):
+        _show(line)
+
+
+def summary_lines(report: TrainingReport) -> list[str]:
+    """What a finished run has to say: figures of each split, overfitting, where everything lies, what to do next."""
+    summary = report.summary
+    lines = ["", *_figure_table(summary), ""]
+    phases = [(phase["name"], phase["overfitting"]["text"]) for phase in summary["phases"]]
+    lines += [f"{name}: {text}" if len(phases) > 1 else text for name, text in phases]
+    run, bundle = printable(str(report.run_directory)), shlex.quote(str(report.bundle))
+    lines += ["", f"run       {run}", f"pictures  {', '.join(summary['pictures'])}", f"bundle    {bundle}"]
+    return [*lines, f"next      fashionbatch classify PHOTOS -b {bundle} -o labels.csv"]
+
+
+def _figure_table(summary: Any) -> list[str]:
+    figures = summary["figures"]
+    shown = [(key, title) for key, title in _FIGURES if any(key in values for values in figures.values())]
+    splits = [name for name in ("test", "validation", "train") if name in figures]
+    rows = [
+        (
+            name,
+            *(f"{figures[name][key]:.4f}" if key in figures[name] else "-" for key, _ in shown),
+            f"{figures[name]['images']:,}",
+        )
+        for name in splits
+    ]
+    titles = ["exact match" if key == "accuracy" and summary["thresholds"] else title for key, title in shown]
+    return list(format_table(("split", *titles, "images"), rows))
+
+
+def _list_layers(plan: Plan, data_path: Path | None) -> None:
+    from fashionbatch.data.prepare import load_samples
+    from fashionbatch.model.network import build_network, layer_table
+
+    network = build_network(plan, len(load_samples(plan, data_path=data_path).class_names))
+    rows = [
+        (name, kind, shape, f"{count:,}", "head" if name in network.head_layers else "backbone")
+        for name, kind, shape, count in layer_table(network)
+    ]
+    for line in format_table(("layer", "kind", "output", "parameters", "part"), rows):
+        click.echo(line)
+    click.echo(f"{network.model.count_params():,} parameters; `training.phases` trains from a layer of the backbone on")
+
+
+def _show(line: str) -> None:
+    # A training of hours goes on when whoever read its messages has left.
+    with contextlib.suppress(OSError):
+        click.echo(line)

@@ -1,0 +1,141 @@
+"""A trained network -> its bundle, and what the bundle itself computes for every split."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.bundle.graph import to_graph
+from fashionbatch.bundle.manifest import Head, Labels, PluginRecord, PrecisionRecord
+from fashionbatch.bundle.open import Bundle
+from fashionbatch.bundle.write import update_bundle, write_bundle
+from fashionbatch.data.prepared import PreparedData, SplitData
+from fashionbatch.evaluation.parity import measure_parity
+from fashionbatch.evaluation.thresholds import LabelThreshold, best_thresholds
+from fashionbatch.images import POLICY
+from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
+from fashionbatch.model.network import Network
+from fashionbatch.plan import Plan, resolved_yaml
+from fashionbatch.registry import Registry
+from fashionbatch.specs import Precision, RuntimeSpec, Split
+from fashionbatch.training.report import Reporter
+from fashionbatch.training.start import groups_of
+
+_LIBRARIES = ("tensorflow", "keras", "numpy")
+
+
+@dataclass(frozen=True)
+class Labeled:
+    """A bundle, and what it says of the data that it was made with.
+
+    Attributes:
+        probabilities: by split, float32 `(n, outputs)`, computed by the bundle's graph in float32: `classify` computes
+            the same.
+        thresholds: chosen on the validation split; empty for other heads than `several_of_many`, or without the split.
+        parity: how each precision of this machine fared on the validation split; empty without it.
+    """
+
+    bundle: Bundle
+    probabilities: Mapping[Split, NDArray[np.float32]]
+    thresholds: tuple[LabelThreshold, ...]
+    parity: Mapping[Precision, PrecisionRecord]
+
+
+def make_bundle(
+    plan: Plan, network: Network, data: PreparedData, path: Path, *, registry: Registry, reporter: Reporter
+) -> Labeled:
+    """Write the bundle, let it label every split, and add what that taught to its manifest.
+
+    Args:
+        plan: the recipe that goes into it.
+        network: with its final weights.
+        data: the splits.
+        path: where the bundle goes; one that is there is replaced.
+        registry: where the runtime is registered.
+        reporter: what the user sees.
+    """
+    bundle = _write(plan, network, data, path)
+    probabilities = _predict(bundle, data.splits, registry, "float32", reporter)
+    validation = data.splits.get("validation")
+    if validation is None:
+        return Labeled(bundle, probabilities, (), {})
+    thresholds: tuple[LabelThreshold, ...] = ()
+    if data.decoding == "several_of_many":
+        thresholds = best_thresholds(validation.targets, probabilities["validation"])
+    limits = [found.threshold for found in thresholds]
+    parity = {}
+    for precision in registry.get(RuntimeSpec, DEFAULT_RUNTIME).precisions("cpu"):
+        candidate = probabilities["validation"]
+        if precision != "float32":
+            candidate = _predict(bundle, {"validation": validation}, registry, precision, reporter)["validation"]
+        parity[precision] = measure_parity(
+            validation.targets, probabilities["validation"], candidate, data.decoding, limits
+        )
+    bundle = update_bundle(bundle, precision_parity=parity, thresholds=limits)
+    return Labeled(bundle, probabilities, thresholds, parity)
+
+
+def versions() -> dict[str, str]:
+    """Versions of the libraries that numbers depend on."""
+    return {name: metadata.version(name) for name in _LIBRARIES}
+
+
+def _write(plan: Plan, network: Network, data: PreparedData, path: Path) -> Bundle:
+    weights = path.with_name(".final.weights.h5")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        network.model.save_weights(weights, overwrite=True)
+        return write_bundle(
+            path,
+            name=plan.recipe.name,
+            labels=Labels(class_names=data.class_names, display_names=data.display_names),
+            head=Head(name=plan.head.spec.name, decoding=data.decoding, groups=groups_of(plan, data.class_names)),
+            image=plan.recipe.data.image,
+            decoding_policy=POLICY,
+            graph=to_graph(network.model),
+            weights=weights,
+            recipe_yaml=resolved_yaml(plan),
+            plugins=_plugin_records(plan),
+            created_with=versions(),
+        )
+    finally:
+        weights.unlink(missing_ok=True)
+
+
+def _plugin_records(plan: Plan) -> list[PluginRecord]:
+    components: list[Any] = [plan.source, plan.architecture, plan.head, plan.loss]
+    for phase in plan.phases:
+        components += [component for component in phase.augmentation if component not in components]
+    return [
+        PluginRecord(
+            kind=component.spec.kind,
+            name=component.spec.name,
+            provider=component.provider.distribution,
+            version=component.provider.version,
+        )
+        for component in components
+    ]
+
+
+def _predict(
+    bundle: Bundle,
+    splits: Mapping[Split, SplitData],
+    registry: Registry,
+    precision: Precision,
+    reporter: Reporter,
+) -> dict[Split, NDArray[np.float32]]:
+    probabilities: dict[Split, NDArray[np.float32]] = {}
+    with open_session(bundle, registry=registry, precision=precision) as session:
+        for name, split in splits.items():
+            with reporter.bar(f"labeling {name} in {precision}", len(split), "image") as advance:
+                probabilities[name] = session.predict(
+                    split.images,
+                    progress=lambda done, advance=advance: advance(done, {}),  # type: ignore[misc]
+                )
+    return probabilities

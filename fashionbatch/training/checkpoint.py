@@ -1,0 +1,206 @@
+"""The state after an epoch, in one file that is there whole or not at all: what a resumed run continues from."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.errors import OutputError
+
+if TYPE_CHECKING:
+    import keras
+
+FORMAT = 1
+LAST_NAME = "last.npz"
+_BEST_SUFFIX = ".weights.h5"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a run stands, besides numbers in arrays.
+
+    Attributes:
+        phase: index of the phase that the state belongs to.
+        phase_is_done: its last epoch is over and its best weights are restored; optimizer state is gone.
+        epochs_in_phase: epochs of that phase that are finished.
+        history: all epochs so far, as plain data.
+        watch: fields of the phase's `Watch`.
+        plateau: fields of its `Plateau`.
+        best_file: the file of its best weights, in the checkpoint folder; None before there are any.
+    """
+
+    phase: int
+    phase_is_done: bool
+    epochs_in_phase: int
+    history: Sequence[Mapping[str, Any]]
+    watch: Mapping[str, Any] = field(default_factory=dict)
+    plateau: Mapping[str, Any] = field(default_factory=dict)
+    best_file: str | None = None
+
+
+@dataclass(frozen=True)
+class State:
+    """Everything that the next epoch depends on.
+
+    Attributes:
+        network: the network's variables: weights, statistics and the state of random generators.
+        fitting: what the phase has besides: generators of its augmentation.
+        optimizer: step, rate and moments.
+    """
+
+    progress: Progress
+    network: Sequence[NDArray[Any]]
+    fitting: Sequence[NDArray[Any]]
+    optimizer: Sequence[NDArray[Any]]
+
+
+class Checkpoints:
+    """The folder of a run's checkpoints.
+
+    Args:
+        folder: is made when the first one is written.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def save(self, state: State) -> None:
+        """Write the state in place of the one before, in one step, and drop files that it no longer names.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        arrays: dict[str, NDArray[Any]] = {}
+        for name in ("network", "fitting", "optimizer"):
+            values = getattr(state, name)
+            arrays |= {f"{name}_{index}": np.asarray(value) for index, value in enumerate(values)}
+        header = json.dumps({"format": FORMAT, **state.progress.__dict__})
+        arrays["header"] = np.frombuffer(header.encode(), np.uint8)
+        with _replacing(self.folder / LAST_NAME) as file:
+            np.savez(file, **arrays)  # type: ignore[arg-type]  # its keywords are arrays, its flag is not among them
+        for file_name in self.folder.glob(f"best-*{_BEST_SUFFIX}"):
+            if file_name.name != state.progress.best_file:
+                file_name.unlink(missing_ok=True)
+
+    def save_best(self, model: keras.Model, epoch: int) -> str:
+        """Write the weights of the best epoch so far; the name goes into the next state.
+
+        Each has a file of its own, so that a kill between the two leaves a state and the best weights belonging to it.
+        """
+        name = f"best-{epoch:05}{_BEST_SUFFIX}"
+        temporary = self.folder / f".{name}"  # Keras looks at the ending
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            model.save_weights(temporary, overwrite=True)
+            with open(temporary, "rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(self.folder / name)
+        except OSError as error:
+            raise _cannot_write(temporary, error) from error
+        return name
+
+    def load(self) -> State | None:
+        """The last state, None where no epoch was finished.
+
+        Raises:
+            OutputError: the file is damaged or of another version.
+        """
+        file = self.folder / LAST_NAME
+        if not file.exists():
+            return None
+        try:
+            with np.load(file, allow_pickle=False) as stored:
+                header = json.loads(bytes(stored["header"]))
+                if header.pop("format") != FORMAT:
+                    raise ValueError("it is of another version")
+                arrays = {
+                    name: [stored[f"{name}_{index}"] for index in range(_count(stored.files, name))]
+                    for name in ("network", "fitting", "optimizer")
+                }
+            return State(Progress(**header), **arrays)
+        except (OSError, ValueError, KeyError, TypeError, EOFError, zipfile.BadZipFile) as error:
+            raise OutputError(
+                f"{file}: cannot be resumed from: {error}", hint="`--overwrite` begins the run anew"
+            ) from error
+
+    def best_weights(self, name: str) -> Path:
+        """The file of the best weights of that name."""
+        return self.folder / name
+
+
+def values_of(variables: Sequence[keras.Variable]) -> list[NDArray[Any]]:
+    """Copies of variables' values."""
+    return [np.array(variable.numpy()) for variable in variables]
+
+
+def assign(variables: Sequence[keras.Variable], values: Sequence[NDArray[Any]]) -> None:
+    """Give variables their values back, by position.
+
+    Raises:
+        OutputError: number or shapes differ: another version of a plugin builds another network.
+    """
+    expected, found = [tuple(variable.shape) for variable in variables], [value.shape for value in values]
+    if expected != found:
+        raise OutputError(
+            "the checkpoint does not fit the network: a plugin or a library has changed since",
+            hint="`--overwrite` begins the run anew",
+        )
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Any:
+    """A file that takes the place of `path` when it is whole and on disk."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "wb") as file:
+            yield file
+            _sync(file)
+        temporary.replace(path)
+        _sync_folder(path.parent)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file in one step.
+
+    Raises:
+        OutputError: it cannot be written.
+    """
+    with _replacing(path) as file:
+        file.write(text.encode("utf-8"))
+
+
+def _sync(file: BinaryIO | io.BufferedWriter) -> None:
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _count(names: Sequence[str], prefix: str) -> int:
+    return sum(name.rpartition("_")[0] == prefix for name in names)
+
+
+def _cannot_write(path: Path, error: OSError) -> OutputError:
+    return OutputError(f"{path}: cannot be written: {error.strerror or error}")

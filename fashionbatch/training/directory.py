@@ -1,0 +1,175 @@
+"""A run's directory: what lies in it, who may write to it, and whether it can be resumed."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from fashionbatch import __version__
+from fashionbatch.errors import OutputError
+from fashionbatch.plan import Plan, resolved_yaml
+from fashionbatch.training.checkpoint import Checkpoints, write_text
+
+FORMAT = 1
+_MARKER = "run.json"
+_LOCK = ".lock"
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """The paths of a run."""
+
+    path: Path
+
+    @property
+    def marker(self) -> Path:
+        """Says that the directory is a run, and what it was begun with."""
+        return self.path / _MARKER
+
+    @property
+    def recipe(self) -> Path:
+        """The resolved recipe."""
+        return self.path / "recipe.yaml"
+
+    @property
+    def bundle(self) -> Path:
+        """What `classify` takes."""
+        return self.path / "bundle"
+
+    @property
+    def history(self) -> Path:
+        """The figures of each epoch."""
+        return self.path / "history.csv"
+
+    @property
+    def summary(self) -> Path:
+        """All figures; written last, so a run that has it is complete."""
+        return self.path / "summary.json"
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """What a resumed run continues from."""
+        return Checkpoints(self.path / "checkpoints")
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the run is over."""
+        return self.summary.is_file()
+
+
+def require_usable(directory: RunDirectory, *, resume: bool, overwrite: bool) -> Literal["new", "resumed", "replaced"]:
+    """Find out what is to be done with a directory, before anything costs time. Changes nothing.
+
+    Raises:
+        OutputError: it holds a run and neither `resume` nor `overwrite` was asked for; or something else; or nothing
+            can be written there.
+    """
+    path = directory.path
+    if not os.path.lexists(path):
+        _require_writable(path)
+        if resume:
+            raise OutputError(f"{path}: there is no run to resume", hint="leave out --resume to begin one")
+        return "new"
+    if not path.is_dir():
+        raise OutputError(f"{path}: exists and is no directory", hint="choose another place for the run")
+    # A run that was stopped while it read its data left nothing but its lock.
+    if all(item.name == _LOCK for item in path.iterdir()):
+        return "new"
+    if not directory.marker.is_file():
+        raise OutputError(f"{path}: holds files, but no run", hint="choose another place for the run")
+    if resume:
+        return "resumed"
+    if overwrite:
+        return "replaced"
+    what = "a finished run" if directory.is_complete else "a run that is not finished"
+    hint = "--overwrite replaces it" if directory.is_complete else "--resume continues it, --overwrite replaces it"
+    raise OutputError(f"{path}: holds {what}", hint=hint)
+
+
+@contextmanager
+def locked(directory: RunDirectory) -> Iterator[None]:
+    """Hold the directory against other trainings; the system lets go when the process ends, however it ends.
+
+    Raises:
+        OutputError: another process trains into it.
+    """
+    directory.path.mkdir(parents=True, exist_ok=True)
+    with open(directory.path / _LOCK, "a", encoding="ascii") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OutputError(f"{directory.path}: another process is training into it") from None
+        yield
+
+
+def begin(directory: RunDirectory, plan: Plan, facts: Mapping[str, Any]) -> None:
+    """Empty the directory, except for its lock, and say what the run is begun with.
+
+    Args:
+        directory: what lies in it belongs to an earlier run.
+        plan: its resolved recipe is kept, and compared when the run is resumed.
+        facts: `fingerprint` of the data and `precision`, which a resumed run has to share.
+    """
+    for item in directory.path.iterdir():
+        if item.name == _LOCK:
+            continue
+        if item.is_dir() and not item.is_symlink():
+            shutil.rmtree(item)
+        else:
+            item.unlink()
+    write_text(directory.recipe, resolved_yaml(plan))
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    document = {"format": FORMAT, "started": started, "fashionbatch": __version__, "recipe": plan.resolved(), **facts}
+    write_text(directory.marker, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+
+
+def begun_with(directory: RunDirectory, plan: Plan) -> dict[str, Any]:
+    """What a run that is to be resumed was begun with.
+
+    Raises:
+        OutputError: it is damaged, of another version, or was begun with another recipe; the message says which keys.
+    """
+    try:
+        document = json.loads(directory.marker.read_text(encoding="utf-8"))
+        if document["format"] != FORMAT:
+            raise ValueError("it is of another version")
+        recipe = document["recipe"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise OutputError(
+            f"{directory.marker}: cannot be resumed from: {error}", hint="--overwrite begins the run anew"
+        ) from error
+    different = list(_differences(recipe, json.loads(json.dumps(plan.resolved()))))
+    if different:
+        raise OutputError(
+            f"{directory.path}: the run was begun with another recipe: {'; '.join(different[:5])}"
+            + (f"; and {len(different) - 5} more" if len(different) > 5 else ""),
+            hint="resume with the same recipe and settings, or begin anew with --overwrite",
+        )
+    assert isinstance(document, dict)
+    return document
+
+
+def _differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in [*one, *(key for key in other if key not in one)]:
+            yield from _differences(one.get(key), other.get(key), f"{where}.{key}" if where else str(key))
+    elif one != other:
+        yield f"{where} was {json.dumps(one, ensure_ascii=False)}, is {json.dumps(other, ensure_ascii=False)}"
+
+
+def _require_writable(path: Path) -> None:
+    parent = path.absolute().parent
+    while not os.path.lexists(parent):
+        parent = parent.parent
+    if not parent.is_dir():
+        raise OutputError(f"{path}: cannot be made: {parent} is no directory")
+    if not os.access(parent, os.W_OK | os.X_OK):
+        raise OutputError(f"{path}: cannot be made: no permission to write in {parent}")

@@ -1,0 +1,102 @@
+"""What `fit` is given in a phase: a compiled model and the batches that go with it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.data.batches import batches
+from fashionbatch.data.prepared import PreparedData
+from fashionbatch.model.class_weights import class_weights, image_weights
+from fashionbatch.model.network import Network, training_model
+from fashionbatch.model.optimizers import build_optimizer
+from fashionbatch.plan import Plan, PlannedPhase
+from fashionbatch.specs import Decoding
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+_SMALL_IMAGE = 32 * 32 * 3
+_BATCHES_AT_ONCE = 16
+"""Small networks spend more time between batches than in them: dense networks trained 4 times faster this way."""
+
+
+@dataclass(frozen=True)
+class Fitting:
+    """A phase that is ready to be fitted.
+
+    Attributes:
+        model: compiled, with its optimizer's variables made; shares the network's layers.
+        training: one dataset for all epochs; its order follows the epoch that it is asked in.
+        validation: None where nothing was held back.
+        steps: batches in an epoch.
+        own_variables: those that belong to the phase, not to the network: random generators of augmentation.
+    """
+
+    model: keras.Model
+    training: tf.data.Dataset
+    validation: tf.data.Dataset | None
+    steps: int
+    own_variables: Sequence[keras.Variable]
+
+
+def prepare_fitting(
+    plan: Plan, phase: PlannedPhase, network: Network, data: PreparedData, epoch: Callable[[], int]
+) -> Fitting:
+    """Compile a phase's model and make its batches.
+
+    Args:
+        plan: names the loss, the seed and how classes are weighed.
+        phase: names everything else.
+        network: with the phase's layers frozen.
+        data: the splits `train` and perhaps `validation`.
+        epoch: tells the number of the epoch that is about to begin.
+    """
+    recipe = plan.recipe.training
+    training = data.splits["train"]
+    label_weights, weights = _weights(plan, data)
+    model = training_model(network, phase.augmentation, recipe.seed)
+    steps = -(-len(training) // phase.batch_size)
+    optimizer = build_optimizer(phase, steps)
+    model.compile(
+        optimizer=optimizer,
+        loss=plan.loss.spec.build(plan.loss.parameters, label_weights),
+        metrics=[_accuracy(data.decoding)],
+        jit_compile=False,
+        steps_per_execution=_BATCHES_AT_ONCE if training.images[0].size <= _SMALL_IMAGE else 1,
+    )
+    optimizer.build(model.trainable_variables)
+    validation = data.splits.get("validation")
+    shared = {id(variable) for variable in network.model.variables}
+    return Fitting(
+        model=model,
+        training=batches(training, phase.batch_size, shuffle=True, seed=recipe.seed, epoch=epoch, weights=weights),
+        validation=batches(validation, phase.batch_size, shuffle=False) if validation is not None else None,
+        steps=steps,
+        own_variables=[variable for variable in model.variables if id(variable) not in shared],
+    )
+
+
+def _weights(plan: Plan, data: PreparedData) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    """Weights of positive labels, or of images; by the head's decoding."""
+    asked = plan.recipe.training.class_weight
+    if asked is None:
+        return None, None
+    targets = data.splits["train"].targets
+    weights = class_weights(asked, targets, data.class_names, data.decoding)
+    if data.decoding == "several_of_many":
+        return weights, None
+    return None, image_weights(weights, targets, data.decoding)
+
+
+def _accuracy(decoding: Decoding) -> Any:
+    import keras
+
+    if decoding == "one_of_many":
+        return keras.metrics.CategoricalAccuracy(name="accuracy")
+    return keras.metrics.BinaryAccuracy(name="accuracy")

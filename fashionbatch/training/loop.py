@@ -1,0 +1,208 @@
+"""The epochs of a run, phase by phase, each of them on disk when it is over."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.data.prepared import PreparedData
+from fashionbatch.errors import TrainingError
+from fashionbatch.model.freezing import set_trained_layers
+from fashionbatch.model.network import Network
+from fashionbatch.plan import Plan, PlannedPhase
+from fashionbatch.recipe.schedules import ReduceOnPlateau
+from fashionbatch.training.checkpoint import Progress, State, assign, values_of, write_text
+from fashionbatch.training.directory import RunDirectory
+from fashionbatch.training.fitting import Fitting, prepare_fitting
+from fashionbatch.training.history import Epoch, from_plain, to_csv
+from fashionbatch.training.report import Reporter, epoch_callback
+from fashionbatch.training.watch import Plateau, Watch
+
+
+class Loop:
+    """Fits a network by a plan's phases.
+
+    Args:
+        plan: what to do.
+        network: whose weights change.
+        data: the splits.
+        directory: where each finished epoch goes.
+        reporter: what the user sees.
+    """
+
+    def __init__(
+        self, plan: Plan, network: Network, data: PreparedData, directory: RunDirectory, reporter: Reporter
+    ) -> None:
+        self.history: list[Epoch] = []
+        self._plan, self._network, self._data = plan, network, data
+        self._directory, self._checkpoints, self._reporter = directory, directory.checkpoints, reporter
+        self._epochs = sum(phase.epochs for phase in plan.phases)
+
+    def run(self, state: State | None) -> list[Epoch]:
+        """Train to the end.
+
+        Args:
+            state: where an earlier process stopped; None begins.
+
+        Returns:
+            All epochs, those of earlier processes included. The network has its final weights.
+
+        Raises:
+            TrainingError: the loss is not a number.
+            OutputError: the state does not fit, or a checkpoint cannot be written.
+        """
+        first = 0
+        if state is not None:
+            self.history = from_plain(state.progress.history)
+            assign(self._network.model.variables, state.network)
+            first = state.progress.phase
+            if state.progress.phase_is_done:
+                first, state = first + 1, None
+        for index in range(first, len(self._plan.phases)):
+            self._run_phase(index, state)
+            state = None
+        return self.history
+
+    def _run_phase(self, index: int, state: State | None) -> None:
+        import keras
+
+        phase = self._plan.phases[index]
+        # A phase begins alike whether this process ran the one before it or not.
+        keras.utils.set_random_seed((self._plan.recipe.training.seed + index + 1) % 2**32)
+        learning = set_trained_layers(self._network, phase.train)
+        fitting = prepare_fitting(self._plan, phase, self._network, self._data, lambda: len(self.history))
+        running = _Phase(phase, fitting, Watch.of_phase(phase, has_validation=fitting.validation is not None))
+        if state is not None:
+            running.restore(state)
+        if len(self._plan.phases) > 1:
+            self._reporter.show(f"phase {phase.name}: {len(learning)} layers learn, from {learning[0]}")
+        while running.epochs < phase.epochs and not running.watch.stands_still:
+            self._run_epoch(index, running)
+        if running.epochs < phase.epochs:
+            self._reporter.show(
+                f"stopped early: {running.watch.monitor} did not get better for {running.watch.waited} epochs"
+            )
+        self._end_phase(index, running)
+
+    def _run_epoch(self, index: int, running: _Phase) -> None:
+        phase, model = running.phase, running.fitting.model
+        number = len(self.history) + 1
+        started = time.perf_counter()
+        with self._reporter.bar(f"epoch {number}/{self._epochs}", running.fitting.steps, "batch") as advance:
+            result = model.fit(
+                running.fitting.training, epochs=1, verbose=0, shuffle=False, callbacks=[epoch_callback(advance)]
+            )
+        figures = {name: float(values[0]) for name, values in result.history.items()}
+        raw = running.put_averages_in_place()
+        figures |= running.validate()
+        _require_numbers(figures, number)
+        rate = float(np.asarray(model.optimizer.learning_rate))
+        is_best = running.watch.see(number, figures[running.watch.monitor])
+        if is_best:
+            running.best_file = self._checkpoints.save_best(self._network.model, number)
+        if raw is not None:
+            assign(model.trainable_variables, raw)
+        running.epochs += 1
+        running.lower_rate(figures)
+        epoch = Epoch(
+            epoch=number,
+            phase=phase.name,
+            seconds=time.perf_counter() - started,
+            learning_rate=rate,
+            loss=figures["loss"],
+            accuracy=figures["accuracy"],
+            val_loss=figures.get("val_loss"),
+            val_accuracy=figures.get("val_accuracy"),
+            best=is_best,
+        )
+        self.history.append(epoch)
+        self._save(index, running, is_done=False)
+        write_text(self._directory.history, to_csv(self.history))
+        self._reporter.show(epoch.line(self._epochs))
+
+    def _end_phase(self, index: int, running: _Phase) -> None:
+        stopping = running.phase.early_stopping
+        if stopping is not None and stopping.restore_best_weights and running.best_file is not None:
+            self._network.model.load_weights(self._checkpoints.best_weights(running.best_file))
+            best = f"{running.watch.monitor} {running.watch.best:.4f}"
+            self._reporter.show(f"weights of epoch {running.watch.best_epoch} restored ({best})")
+        else:
+            running.put_averages_in_place()
+        self._save(index, running, is_done=True)
+
+    def _save(self, index: int, running: _Phase, *, is_done: bool) -> None:
+        progress = Progress(
+            phase=index,
+            phase_is_done=is_done,
+            epochs_in_phase=running.epochs,
+            history=[asdict(epoch) for epoch in self.history],
+            watch=asdict(running.watch),
+            plateau=asdict(running.plateau),
+            best_file=running.best_file,
+        )
+        fitting, optimizer = ([], []) if is_done else running.values()
+        self._checkpoints.save(State(progress, values_of(self._network.model.variables), fitting, optimizer))
+
+
+class _Phase:
+    """A phase under way."""
+
+    def __init__(self, phase: PlannedPhase, fitting: Fitting, watch: Watch) -> None:
+        self.phase, self.fitting, self.watch = phase, fitting, watch
+        self.plateau = Plateau()
+        self.epochs = 0
+        self.best_file: str | None = None
+
+    @property
+    def _optimizer(self) -> Any:
+        return self.fitting.model.optimizer
+
+    def values(self) -> tuple[list[NDArray[Any]], list[NDArray[Any]]]:
+        """What belongs to the phase alone: its generators and its optimizer."""
+        return values_of(self.fitting.own_variables), values_of(self._optimizer.variables)
+
+    def restore(self, state: State) -> None:
+        """Continue where a state was taken."""
+        assign(self.fitting.own_variables, state.fitting)
+        assign(self._optimizer.variables, state.optimizer)
+        self.watch = Watch(**state.progress.watch)
+        self.plateau = Plateau(**state.progress.plateau)
+        self.epochs = state.progress.epochs_in_phase
+        self.best_file = state.progress.best_file
+
+    def put_averages_in_place(self) -> list[NDArray[Any]] | None:
+        """Where the optimizer averages weights: use the averages, and return what they replaced."""
+        if not self._optimizer.use_ema:
+            return None
+        raw = values_of(self.fitting.model.trainable_variables)
+        self._optimizer.finalize_variable_values(self.fitting.model.trainable_variables)
+        return raw
+
+    def validate(self) -> dict[str, float]:
+        """The figures of the validation split, by the names that early stopping knows."""
+        if self.fitting.validation is None:
+            return {}
+        figures = self.fitting.model.evaluate(self.fitting.validation, verbose=0, return_dict=True)
+        return {f"val_{name}": float(value) for name, value in figures.items()}
+
+    def lower_rate(self, figures: dict[str, float]) -> None:
+        """Follow a schedule that waits for figures; the others follow the steps by themselves."""
+        schedule = self.phase.schedule.parameters if self.phase.schedule else None
+        if isinstance(schedule, ReduceOnPlateau):
+            rate = float(np.asarray(self._optimizer.learning_rate))
+            self._optimizer.learning_rate = self.plateau.rate_after(schedule, figures[schedule.monitor], rate)
+
+
+def _require_numbers(figures: dict[str, float], epoch: int) -> None:
+    broken: Sequence[str] = [name for name, value in figures.items() if not math.isfinite(value)]
+    if broken:
+        raise TrainingError(
+            f"training diverged in epoch {epoch}: {broken[0]} is not a number",
+            hint="a smaller learning rate, or the optimizer's `clipnorm: 1.0`, usually helps",
+        )

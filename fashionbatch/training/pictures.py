@@ -1,0 +1,66 @@
+"""The pictures of a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fashionbatch.data.prepared import PreparedData
+from fashionbatch.evaluation.figures import Metrics
+from fashionbatch.pictures.classes import draw_classes
+from fashionbatch.pictures.confusion import draw_confusion
+from fashionbatch.pictures.curves import PhaseBand, draw_curves
+from fashionbatch.pictures.trade_offs import draw_trade_offs
+from fashionbatch.plan import Plan
+from fashionbatch.specs import Split
+from fashionbatch.training.history import Epoch, of_phase
+from fashionbatch.training.results import judged_split
+
+
+def draw_pictures(
+    folder: Path,
+    *,
+    plan: Plan,
+    data: PreparedData,
+    metrics: Mapping[Split, Metrics],
+    history: Sequence[Epoch],
+) -> list[str]:
+    """Draw what a run's figures look like, of the split that stands for the run.
+
+    Returns:
+        The files' names.
+    """
+    judged = judged_split(metrics)
+    figures, shown = metrics[judged], data.display_names
+    drawn = [_draw_curves(folder, plan, history)]
+    drawn.append(draw_classes(figures.classes, shown, folder / "classes.png", title=f"{plan.recipe.name}: {judged}"))
+    if figures.confusion:
+        title = f"{plan.recipe.name}: {judged}, accuracy {figures.accuracy:.4f}"
+        drawn.append(draw_confusion(figures.confusion, shown, folder / "confusion_matrix.png", title=title))
+    if figures.curves:
+        names = [_shown(data, curve.name) for curve in figures.curves]
+        drawn.append(draw_trade_offs(figures.curves, names, folder / "trade_offs.png", title=plan.recipe.name))
+    return [path.name for path in drawn]
+
+
+def _draw_curves(folder: Path, plan: Plan, history: Sequence[Epoch]) -> Path:
+    columns: dict[str, list[float]] = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
+    for epoch in history:
+        for name, values in columns.items():
+            value = getattr(epoch, name)
+            if value is not None:
+                values.append(value)
+    phases = [(phase.name, of_phase(history, phase.name)) for phase in plan.phases]
+    last = [epoch for epoch in phases[-1][1] if epoch.best]
+    stopping = plan.phases[-1].early_stopping
+    return draw_curves(
+        {name: values for name, values in columns.items() if values},
+        folder / "curves.png",
+        title=plan.recipe.name,
+        phases=[PhaseBand(name, epochs[0].epoch, epochs[-1].epoch) for name, epochs in phases if epochs],
+        best_epoch=last[-1].epoch if last and stopping is not None and stopping.restore_best_weights else None,
+    )
+
+
+def _shown(data: PreparedData, class_name: str) -> str:
+    return data.display_names[data.class_names.index(class_name)]

@@ -1,0 +1,109 @@
+"""The files that say how good a run is: tables, reports and pictures."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fashionbatch.data.prepared import PreparedData
+from fashionbatch.evaluation.figures import Metrics
+from fashionbatch.evaluation.metrics import evaluate_split
+from fashionbatch.evaluation.overfitting import Verdict, judge_overfitting
+from fashionbatch.evaluation.report import report_text
+from fashionbatch.evaluation.thresholds import thresholds_text
+from fashionbatch.inference.decode import PLAIN_THRESHOLD
+from fashionbatch.plan import Plan
+from fashionbatch.specs import Split
+from fashionbatch.training.bundling import Labeled
+from fashionbatch.training.checkpoint import write_text
+from fashionbatch.training.history import Epoch, of_phase, to_csv
+
+_JUDGES: tuple[Split, ...] = ("test", "validation", "train")
+
+
+def judged_split(metrics: Mapping[Split, Metrics]) -> Split:
+    """The split whose figures stand for the run: the one that chose least."""
+    return next(split for split in _JUDGES if split in metrics)
+
+
+def measure(data: PreparedData, labeled: Labeled) -> dict[Split, Metrics]:
+    """Every figure of every split, by the thresholds that the bundle labels with."""
+    limits = [found.threshold for found in labeled.thresholds]
+    return {
+        name: evaluate_split(split.targets, labeled.probabilities[name], data.class_names, data.decoding, limits)
+        for name, split in data.splits.items()
+    }
+
+
+def measure_plainly(data: PreparedData, labeled: Labeled) -> dict[Split, Metrics]:
+    """The same by a threshold of 0.5 for every label; empty where that is what the bundle has."""
+    if not labeled.thresholds:
+        return {}
+    limits = [PLAIN_THRESHOLD] * len(labeled.thresholds)
+    return {
+        name: evaluate_split(split.targets, labeled.probabilities[name], data.class_names, data.decoding, limits)
+        for name, split in data.splits.items()
+    }
+
+
+def verdicts(plan: Plan, history: Sequence[Epoch]) -> dict[str, Verdict]:
+    """Whether each phase learnt its images by heart."""
+    found = {}
+    for phase in plan.phases:
+        epochs = of_phase(history, phase.name)
+        if epochs:
+            validation = [epoch.val_loss for epoch in epochs if epoch.val_loss is not None]
+            found[phase.name] = judge_overfitting(
+                [epoch.loss for epoch in epochs], validation, first_epoch=epochs[0].epoch
+            )
+    return found
+
+
+def write_tables(
+    folder: Path, data: PreparedData, labeled: Labeled, metrics: Mapping[Split, Metrics], history: Sequence[Epoch]
+) -> None:
+    """Write `history.csv`, `report.txt`, `report.json`, `confusion_matrix.csv` and `data.json`."""
+    write_text(folder / "history.csv", to_csv(history))
+    sections = [f"{name}\n{'=' * len(name)}\n\n{report_text(metrics[name], data.display_names)}" for name in metrics]
+    plain = measure_plainly(data, labeled)
+    if labeled.thresholds:
+        table = thresholds_text(labeled.thresholds, data.display_names)
+        sections.append(f"thresholds, chosen on the validation split\n{'=' * 42}\n\n{table}")
+    write_text(folder / "report.txt", "\n\n".join(section.rstrip() for section in sections) + "\n")
+    document: dict[str, Any] = {"splits": {name: figures.as_dict() for name, figures in metrics.items()}}
+    if plain:
+        document["splits_at_0.5"] = {name: figures.as_dict() for name, figures in plain.items()}
+    write_json(folder / "report.json", document)
+    write_text(folder / "confusion_matrix.csv", _confusion_csv(metrics[judged_split(metrics)], data.class_names))
+    about = {
+        "notes": list(data.notes),
+        "left_out": [{"name": name, "reason": reason} for name, reason in data.skipped],
+        "duplicates_across_splits": [list(names) for names in data.duplicates],
+    }
+    write_json(folder / "data.json", about)
+
+
+def write_json(path: Path, document: Mapping[str, Any]) -> None:
+    """Write a JSON file in one step."""
+    write_text(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+
+
+def _confusion_csv(metrics: Metrics, class_names: Sequence[str]) -> str:
+    """Rows are right classes, columns given ones; for several labels an image, one row of counts a label."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if metrics.decoding == "several_of_many":
+        writer.writerow(["label", "right_yes", "wrong_yes", "wrong_no", "right_no"])
+        for label in metrics.classes:
+            wrong_yes, wrong_no = label.predicted - label.right, label.support - label.right
+            right_no = metrics.images - label.right - wrong_yes - wrong_no
+            writer.writerow([label.name, label.right, wrong_yes, wrong_no, right_no])
+    else:
+        writer.writerow(["right \\ given", *class_names])
+        for name, row in zip(class_names, metrics.confusion, strict=True):
+            writer.writerow([name, *row])
+    return text.getvalue()

@@ -1,0 +1,310 @@
+"""A whole training: from a plan to a run directory with a bundle, figures and pictures."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fashionbatch import __version__
+from fashionbatch.data.prepare import prepare_data
+from fashionbatch.data.prepared import PreparedData
+from fashionbatch.errors import DataError, InterruptedRunError, OutputError
+from fashionbatch.evaluation.figures import Metrics
+from fashionbatch.inference.session import usable_cores
+from fashionbatch.model.framework import load_tensorflow, set_arithmetic
+from fashionbatch.model.network import Network
+from fashionbatch.model.precision import training_precision
+from fashionbatch.plan import Plan
+from fashionbatch.plugins import Plugins
+from fashionbatch.specs import Precision, Split, TrainingReport
+from fashionbatch.training import directory as run_directory
+from fashionbatch.training.bundling import Labeled, make_bundle, versions
+from fashionbatch.training.directory import RunDirectory
+from fashionbatch.training.history import Epoch, of_phase
+from fashionbatch.training.interrupt import Stopped, stoppable
+from fashionbatch.training.loop import Loop
+from fashionbatch.training.pictures import draw_pictures
+from fashionbatch.training.report import Reporter, Show
+from fashionbatch.training.results import judged_split, measure, verdicts, write_json, write_tables
+from fashionbatch.training.start import groups_of, initialize, make_network, require_bundle_can_be_made
+
+
+class TrainingWarning(UserWarning):
+    """Something that a finished run could not do besides, such as a plugin's hook that failed."""
+
+
+@dataclass
+class _Clock:
+    """Seconds that each part of a run took."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def measure(self, part: str) -> Any:
+        started = time.perf_counter()
+        yield
+        self.seconds[part] = round(time.perf_counter() - started, 3)
+
+
+def train(
+    plan: Plan,
+    output: Path,
+    *,
+    plugins: Plugins,
+    data_path: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    show: Show = print,
+    bars: bool = False,
+) -> TrainingReport:
+    """Train a plan's classifier into a run directory.
+
+    A run that is resumed gives the history and the weights that it would have given undisturbed, on the same machine
+    with the same versions. Where TensorFlow has not been imported, it is imported in the precision of the recipe.
+
+    Args:
+        plan: a recipe that is ready to run.
+        output: the run directory; made if it is not there.
+        plugins: runtimes are looked for in its registry; its `training_finished` hooks are called at the end.
+        data_path: takes the place of the source's path.
+        resume: continue the run that is in `output`; a finished one is left as it is.
+        overwrite: replace the run that is in `output`, once the new one is about to begin.
+        show: prints a line.
+        bars: whether to draw progress bars on standard error.
+
+    Returns:
+        The run directory, its bundle, and the figures of `summary.json`.
+
+    Raises:
+        OutputError: `output` is in use, or cannot be written.
+        InterruptedRunError: SIGINT or SIGTERM arrived; finished epochs are kept.
+        FashionBatchError: whatever else is wrong with data, network or training.
+    """
+    directory, reporter = RunDirectory(output), Reporter(show, bars=bars)
+    state = run_directory.require_usable(directory, resume=resume, overwrite=overwrite)
+    begun = run_directory.begun_with(directory, plan) if state == "resumed" else None
+    if begun is not None and directory.is_complete:
+        show(f"{output} is finished already")
+        return _report(directory, _read_summary(directory))
+    run = _Run(plan, directory, plugins, reporter)
+    with stoppable():
+        try:
+            return run.to_the_end(begun, data_path)
+        except (Stopped, KeyboardInterrupt) as stop:
+            number = stop.signal_number if isinstance(stop, Stopped) else signal.SIGINT
+            raise run.interrupted(number) from None
+
+
+class _Run:
+    """One call of `train`."""
+
+    def __init__(self, plan: Plan, directory: RunDirectory, plugins: Plugins, reporter: Reporter) -> None:
+        self._plan, self._directory, self._plugins, self._reporter = plan, directory, plugins, reporter
+        self._clock = _Clock()
+        self._loop: Loop | None = None
+        self._initial: Mapping[str, Any] | None = None
+
+    def to_the_end(self, begun: Mapping[str, Any] | None, data_path: Path | None) -> TrainingReport:
+        asked = begun["precision"] if begun is not None else self._plan.recipe.training.precision
+        precision, reason = training_precision(asked)
+        set_arithmetic(precision)
+        data = self._prepare(data_path, begun)
+        self._reporter.show(f"precision {precision}: {reason}")
+        with self._clock.measure("preparation"):
+            network = self._make_network(data, precision)
+        with run_directory.locked(self._directory):
+            state = self._directory.checkpoints.load() if begun is not None else None
+            if state is None:
+                self._initialize(network)
+            with self._clock.measure("conversion"):
+                require_bundle_can_be_made(self._plan, network)
+            if begun is None:
+                facts = {"fingerprint": data.fingerprint, "precision": precision}
+                run_directory.begin(self._directory, self._plan, facts)
+            elif state is not None:
+                self._reporter.show(f"resumed after epoch {len(state.progress.history)}")
+            self._loop = Loop(self._plan, network, data, self._directory, self._reporter)
+            history = self._loop.run(state)
+            summary = self._finish(network, data, history, {"training": precision, "reason": reason})
+        report = _report(self._directory, summary)
+        for problem in self._plugins.notify("training_finished", report):
+            warnings.warn(problem, TrainingWarning, stacklevel=2)
+        return report
+
+    def interrupted(self, signal_number: int) -> InterruptedRunError:
+        """What to tell after a signal."""
+        where = self._directory.path
+        if self._loop is None:
+            return InterruptedRunError(
+                "stopped before the first epoch", signal_number=signal_number, hint="the same command begins again"
+            )
+        done = len(self._loop.history)
+        kept = f"{done} finished epoch{'s are' if done != 1 else ' is'} kept in {where}"
+        return InterruptedRunError(
+            f"stopped in training; {kept}",
+            signal_number=signal_number,
+            hint="the same command with --resume goes on from there",
+        )
+
+    def _prepare(self, data_path: Path | None, begun: Mapping[str, Any] | None) -> PreparedData:
+        with self._clock.measure("data"):
+            data = prepare_data(self._plan, data_path=data_path)
+        if "train" not in data.splits:
+            raise DataError("there are no images to train on")
+        if begun is not None and begun["fingerprint"] != data.fingerprint:
+            raise OutputError(
+                f"{self._directory.path}: the run was begun with other data: images, labels or splits have changed",
+                hint="resume with the data as they were, or begin anew with --overwrite",
+            )
+        groups_of(self._plan, data.class_names)
+        counts = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
+        self._reporter.show(f"{len(data.class_names)} classes, images: {counts}")
+        for note in data.notes:
+            self._reporter.show(f"note: {note}")
+        if data.skipped:
+            name, reason = data.skipped[0]
+            self._reporter.show(f"left out {len(data.skipped):,} files that cannot be used, such as {name}: {reason}")
+        if data.duplicates:
+            names = " = ".join(data.duplicates[0])
+            self._reporter.show(f"{len(data.duplicates):,} images stand in several splits, such as {names}")
+        return data
+
+    def _make_network(self, data: PreparedData, precision: Precision) -> Network:
+        load_tensorflow(precision)
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        network = make_network(self._plan, len(data.class_names))
+        self._reporter.show(f"{self._plan.architecture.spec.name}: {network.model.count_params():,} parameters")
+        return network
+
+    def _initialize(self, network: Network) -> None:
+        report = initialize(self._plan, network, self._plugins.registry)
+        if report is not None:
+            self._reporter.show(f"weights of {self._plan.recipe.initialize_from}: {report.text()}")
+            self._initial = {
+                "from": self._plan.recipe.initialize_from,
+                "fitted": len(report.fitted),
+                "kept": list(report.kept),
+                "misfits": list(report.misfits),
+                "unused": list(report.unused),
+            }
+
+    def _finish(
+        self, network: Network, data: PreparedData, history: Sequence[Epoch], precision: Mapping[str, str]
+    ) -> dict[str, Any]:
+        with self._clock.measure("evaluation"):
+            labeled = make_bundle(
+                self._plan,
+                network,
+                data,
+                self._directory.bundle,
+                registry=self._plugins.registry,
+                reporter=self._reporter,
+            )
+            metrics = measure(data, labeled)
+            write_tables(self._directory.path, data, labeled, metrics, history)
+        with self._clock.measure("pictures"):
+            pictures = draw_pictures(self._directory.path, plan=self._plan, data=data, metrics=metrics, history=history)
+        summary = {
+            **self._about(network, data),
+            "precision": dict(precision),
+            "phases": self._phases(history),
+            **_figures(metrics, labeled),
+            "pictures": pictures,
+            "seconds": {**self._clock.seconds, "training": round(sum(epoch.seconds for epoch in history), 3)},
+        }
+        write_json(self._directory.summary, summary)
+        return summary
+
+    def _about(self, network: Network, data: PreparedData) -> dict[str, Any]:
+        recipe = self._plan.recipe
+        return {
+            "format": 1,
+            "name": recipe.name,
+            "description": recipe.description,
+            "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+            "seed": recipe.training.seed,
+            "architecture": self._plan.architecture.spec.name,
+            "parameters": int(network.model.count_params()),
+            "initialized_from": self._initial,
+            "data": {
+                "source": self._plan.source.spec.name,
+                "fingerprint": data.fingerprint,
+                "classes": len(data.class_names),
+                "images": {name: len(split) for name, split in data.splits.items()},
+                "left_out": len(data.skipped),
+                "duplicates_across_splits": len(data.duplicates),
+            },
+            "versions": {"fashionbatch": __version__, "python": platform.python_version(), **versions()},
+            "machine": {"processor": _processor(), "cores": usable_cores()},
+        }
+
+    def _phases(self, history: Sequence[Epoch]) -> list[dict[str, Any]]:
+        judged = verdicts(self._plan, history)
+        return [
+            {
+                "name": phase.name,
+                "train": phase.resolved()["train"],
+                "epochs": len(epochs),
+                "epochs_planned": phase.epochs,
+                "best_epoch": next((epoch.epoch for epoch in reversed(epochs) if epoch.best), None),
+                "seconds": round(sum(epoch.seconds for epoch in epochs), 3),
+                "overfitting": {
+                    "kind": judged[phase.name].kind,
+                    "since_epoch": judged[phase.name].since_epoch,
+                    "text": judged[phase.name].text,
+                },
+            }
+            for phase in self._plan.phases
+            if (epochs := of_phase(history, phase.name))
+        ]
+
+
+def _figures(metrics: Mapping[Split, Metrics], labeled: Labeled) -> dict[str, Any]:
+    names = ("images", "loss", "accuracy", "label_accuracy", "mean_average_precision", "roc_auc")
+    return {
+        "judged_by": judged_split(metrics),
+        "figures": {
+            split: {name: value for name in names if (value := getattr(figures, name)) is not None}
+            for split, figures in metrics.items()
+        },
+        "thresholds": [found.threshold for found in labeled.thresholds],
+        "precision_parity": {name: record.model_dump() for name, record in labeled.parity.items()},
+        "bundle": labeled.bundle.digest,
+    }
+
+
+def _report(directory: RunDirectory, summary: Mapping[str, Any]) -> TrainingReport:
+    return TrainingReport(run_directory=directory.path, bundle=directory.bundle, summary=summary)
+
+
+def _read_summary(directory: RunDirectory) -> dict[str, Any]:
+    import json
+
+    try:
+        document = json.loads(directory.summary.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{directory.summary}: cannot be read: {error}", hint="--overwrite begins the run anew"
+        ) from error
+    assert isinstance(document, dict)
+    return document
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or os.uname().machine

@@ -1,0 +1,114 @@
+"""What training starts from, and the proof that it can end in a bundle: all before the first epoch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from fashionbatch.bundle.graph import to_graph
+from fashionbatch.bundle.manifest import MANIFEST_NAME
+from fashionbatch.bundle.open import open_bundle
+from fashionbatch.data.context import LocalContext
+from fashionbatch.errors import DataError, PluginError, WeightsError
+from fashionbatch.inference.rebuild import keras_model_of
+from fashionbatch.model.network import Network, build_network
+from fashionbatch.model.weights import FitReport, assign_by_name, named_weights
+from fashionbatch.plan import Plan
+from fashionbatch.registry import Registry, closest
+
+
+def make_network(plan: Plan, class_count: int) -> Network:
+    """Build the plan's network with first weights that the seed decides."""
+    import keras
+
+    keras.utils.set_random_seed(plan.recipe.training.seed)
+    return build_network(plan, class_count)
+
+
+def initialize(plan: Plan, network: Network, registry: Registry) -> FitReport | None:
+    """Load what the recipe starts from: `initialize_from`, and the architecture's own pretrained weights.
+
+    Args:
+        plan: names both.
+        network: changed in place.
+        registry: rebuilds the other network.
+
+    Returns:
+        What fitted of `initialize_from`, None where the recipe has none.
+
+    Raises:
+        WeightsError: weights that are missing or do not fit.
+        BundleError: `initialize_from` is no bundle, or a damaged one.
+    """
+    pretrained = plan.architecture.spec.initialize
+    start = plan.recipe.initialize_from
+    if start is None:
+        if pretrained is not None:
+            pretrained(network.backbone, plan.architecture.parameters, LocalContext(plan.base))
+        return None
+    model = keras_model_of(open_bundle(_bundle_of(plan.base / Path(start).expanduser())), registry)
+    weights = named_weights(model)
+    backbone = {layer.name for layer in network.backbone.layers if layer.weights}
+    if pretrained is not None and not backbone <= weights.keys():
+        pretrained(network.backbone, plan.architecture.parameters, LocalContext(plan.base))
+    return assign_by_name(network.model, weights)
+
+
+def require_bundle_can_be_made(plan: Plan, network: Network) -> None:
+    """Convert the untrained network to a bundle's graph, and look at what it computes.
+
+    A network that labeling cannot run is better known of now than after a night of training.
+
+    Raises:
+        BundleError: it cannot be converted.
+        PluginError: what it computes are no probabilities.
+    """
+    to_graph(network.model)
+    shape = plan.recipe.data.image.shape
+    images = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
+    probabilities = np.asarray(network.model(images, training=False))
+    problem = None
+    if not np.isfinite(probabilities).all():
+        problem = "numbers that are not finite"
+    elif probabilities.min() < 0 or probabilities.max() > 1 + 1e-5:
+        problem = f"{probabilities.min():.3g} to {probabilities.max():.3g}, outside of 0..1"
+    elif plan.head.spec.decoding == "one_of_many" and not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
+        problem = f"rows that sum to {probabilities.sum(axis=1).tolist()}, not to 1"
+    if problem is not None:
+        raise PluginError(
+            f"head {plan.head.spec.name!r} of {plan.head.provider.distribution} must give probabilities for "
+            f"{plan.head.spec.decoding}; on architecture {plan.architecture.spec.name!r} it gives {problem}"
+        )
+
+
+def groups_of(plan: Plan, class_names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """The head's groups of labels of which one wins.
+
+    Raises:
+        DataError: a group names a label that the data do not have.
+    """
+    groups: dict[str, tuple[str, ...]] = dict(getattr(plan.head.parameters, "groups", None) or {})
+    for group, labels in groups.items():
+        unknown = next((label for label in labels if label not in class_names), None)
+        if unknown is not None:
+            close = closest(unknown, class_names)
+            suggestion = f"; did you mean {close!r}?" if close else f"; there are: {', '.join(class_names)}"
+            raise DataError(f"head.groups.{group}: the data have no label {unknown!r}{suggestion}")
+    return groups
+
+
+def _bundle_of(path: Path) -> Path:
+    """The bundle at a path: itself, or the one in a run directory."""
+    candidates: Sequence[Path] = (path, path / "bundle")
+    for candidate in candidates:
+        if (candidate / MANIFEST_NAME).is_file():
+            return candidate
+    if not path.exists():
+        raise WeightsError(
+            f"initialize_from: {path} does not exist", hint="name a run directory or a bundle, relative to the recipe"
+        )
+    if (path / "run.json").is_file():
+        raise WeightsError(f"initialize_from: the run {path} is not finished", hint="finish it with --resume")
+    raise WeightsError(f"initialize_from: {path} is neither a run nor a bundle")
