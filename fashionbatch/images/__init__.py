@@ -4,6 +4,10 @@ From a file, whatever it is called, to uint8 pixels of an `ImageSpec`, or to one
 state is changed, so a program that uses Pillow itself sees no difference.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 from fashionbatch.images.decode import (
     DEFAULT_LIMITS,
     DecodeLimits,
@@ -14,16 +18,22 @@ from fashionbatch.images.decode import (
     one_line,
     open_regular,
 )
-from fashionbatch.images.formats import EXTENSIONS, FORMATS, sniff
+from fashionbatch.images.formats import FORMATS, sniff
 from fashionbatch.images.policy import POLICY
+from fashionbatch.images.spec import AnyImageSpec, PlainSpec
+
+if TYPE_CHECKING:
+    from fashionbatch.specs import IMAGE_EXTENSIONS as EXTENSIONS
 
 __all__ = [
     "DEFAULT_LIMITS",
     "EXTENSIONS",
     "FORMATS",
     "POLICY",
+    "AnyImageSpec",
     "DecodeLimits",
     "ImageFileLike",
+    "PlainSpec",
     "decode_image",
     "decode_into",
     "fit_pixels",
@@ -31,3 +41,12 @@ __all__ = [
     "open_regular",
     "sniff",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Only who searches folders wants it: a decode worker need not wait for pydantic, which `specs` imports.
+    if name == "EXTENSIONS":
+        from fashionbatch.specs import IMAGE_EXTENSIONS
+
+        return IMAGE_EXTENSIONS
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -22,7 +22,7 @@ from fashionbatch.errors import ImageError
 from fashionbatch.images import geometry, jpeg
 from fashionbatch.images.formats import FORMATS, HEAD_BYTES, foreign_kind, sniff
 from fashionbatch.images.pixels import to_eight_bits
-from fashionbatch.specs import ImageSpec
+from fashionbatch.images.spec import AnyImageSpec
 
 ImageFileLike: TypeAlias = Path | bytes | BinaryIO
 
@@ -46,7 +46,9 @@ class DecodeLimits:
 DEFAULT_LIMITS: Final = DecodeLimits()
 
 
-def decode_image(file: ImageFileLike, spec: ImageSpec, *, limits: DecodeLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
+def decode_image(
+    file: ImageFileLike, spec: AnyImageSpec, *, limits: DecodeLimits = DEFAULT_LIMITS
+) -> NDArray[np.uint8]:
     """Decode one image as every network of FashionBatch sees it.
 
     Args:
@@ -62,7 +64,7 @@ def decode_image(file: ImageFileLike, spec: ImageSpec, *, limits: DecodeLimits =
             is one line, `Class: what is wrong`, and the same in every run; the cause is what was raised.
 
     Example:
-        >>> from fashionbatch.specs import ImageSpec
+        >>> from fashionbatch.images.spec import AnyImageSpec
         >>> decode_image(Path("dress.jpg"), ImageSpec(size=(224, 224)))  # doctest: +SKIP
     """
     out = np.empty(spec.shape, np.uint8)
@@ -70,7 +72,7 @@ def decode_image(file: ImageFileLike, spec: ImageSpec, *, limits: DecodeLimits =
     return out
 
 
-def fit_pixels(pixels: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
+def fit_pixels(pixels: NDArray[np.uint8], spec: AnyImageSpec) -> NDArray[np.uint8]:
     """An image that is an array already, as if it had been read from a file without loss.
 
     Args:
@@ -86,7 +88,7 @@ def fit_pixels(pixels: NDArray[np.uint8], spec: ImageSpec) -> NDArray[np.uint8]:
 
 
 def decode_into(
-    file: ImageFileLike, spec: ImageSpec, out: NDArray[np.uint8], *, limits: DecodeLimits = DEFAULT_LIMITS
+    file: ImageFileLike, spec: AnyImageSpec, out: NDArray[np.uint8], *, limits: DecodeLimits = DEFAULT_LIMITS
 ) -> None:
     """Decode one image into a piece of memory, such as one row of a batch.
 
@@ -129,7 +131,7 @@ def open_regular(path: Path) -> BinaryIO:
     return open(descriptor, "rb")
 
 
-def _decode(file: BinaryIO, spec: ImageSpec, limits: DecodeLimits) -> Image.Image:
+def _decode(file: BinaryIO, spec: AnyImageSpec, limits: DecodeLimits) -> Image.Image:
     with _identify(file) as image:
         _check_cost(image, limits)
         if image.format in {"JPEG", "MPO"}:
@@ -147,7 +149,7 @@ def _decode(file: BinaryIO, spec: ImageSpec, limits: DecodeLimits) -> Image.Imag
         return _fit(image, shown, orientation, spec)
 
 
-def _fit(image: Image.Image, shown: geometry.Box, orientation: int, spec: ImageSpec) -> Image.Image:
+def _fit(image: Image.Image, shown: geometry.Box, orientation: int, spec: AnyImageSpec) -> Image.Image:
     picture = to_eight_bits(image, spec.channels, spec.background)
     picture, shown = geometry.turn_upright(picture, shown, orientation)
     picture = geometry.resize(picture, shown, spec)

@@ -5,12 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from fashionbatch.specs import IMAGE_EXTENSIONS
-
 FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 """The formats that are read, by Pillow's names. Others (EPS, PSD, FITS, JPEG 2000) have had the security holes."""
-
-EXTENSIONS: Final = IMAGE_EXTENSIONS
 
 HEAD_BYTES: Final = 64
 """How many bytes `sniff` and `foreign_kind` want to see."""

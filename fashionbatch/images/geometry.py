@@ -8,7 +8,7 @@ from typing import Final
 from PIL import ExifTags, Image
 
 from fashionbatch.images.policy import DRAFT_FACTOR, REDUCING_GAP
-from fashionbatch.specs import ImageSpec
+from fashionbatch.images.spec import AnyImageSpec
 
 Box = tuple[float, float, float, float]
 
@@ -42,7 +42,7 @@ def read_orientation(image: Image.Image) -> int:
     return value if isinstance(value, int) and value in _TRANSPOSE else UPRIGHT
 
 
-def enough_scale(size: tuple[int, int], spec: ImageSpec, orientation: int) -> int:
+def enough_scale(size: tuple[int, int], spec: AnyImageSpec, orientation: int) -> int:
     """The largest of 8, 4, 2 and 1 by which a JPEG may be decoded smaller and still has pixels to spare.
 
     Args:
@@ -73,7 +73,7 @@ def turn_upright(image: Image.Image, shown: Box, orientation: int) -> tuple[Imag
     return turned, (left, top, left + right, top + bottom)
 
 
-def used_box(shown: Box, spec: ImageSpec) -> Box:
+def used_box(shown: Box, spec: AnyImageSpec) -> Box:
     """The central part of an upright photo that is used; in mode `crop` it has the shape of the size."""
     left, top, right, bottom = shown
     width = (right - left) * spec.resize.crop_fraction
@@ -88,7 +88,7 @@ def used_box(shown: Box, spec: ImageSpec) -> Box:
     return max(left, x), max(top, y), min(right, x + width), min(bottom, y + height)
 
 
-def resize(image: Image.Image, shown: Box, spec: ImageSpec) -> Image.Image:
+def resize(image: Image.Image, shown: Box, spec: AnyImageSpec) -> Image.Image:
     """An upright `L` or `RGB` photo at the spec's size."""
     box = used_box(shown, spec)
     height, width = spec.size
@@ -106,7 +106,7 @@ def resize(image: Image.Image, shown: Box, spec: ImageSpec) -> Image.Image:
     return canvas
 
 
-def _fitted_size(used: tuple[float, float], spec: ImageSpec) -> tuple[int, int]:
+def _fitted_size(used: tuple[float, float], spec: AnyImageSpec) -> tuple[int, int]:
     height, width = spec.size
     if spec.resize.mode != "pad":
         return width, height

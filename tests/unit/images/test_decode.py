@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
+import json
 import os
 import pickle
+import subprocess
+import sys
 import threading
 import warnings
 from pathlib import Path
@@ -18,8 +22,8 @@ from hypothesis import strategies as st
 from PIL import Image, ImageFile
 
 from fashionbatch.errors import ImageError
-from fashionbatch.images import DecodeLimits, decode_image, decode_into
-from fashionbatch.specs import ImageSpec, Resize
+from fashionbatch.images import EXTENSIONS, DecodeLimits, PlainSpec, decode_image, decode_into, sniff
+from fashionbatch.specs import IMAGE_EXTENSIONS, ImageSpec, Resize
 
 FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF"]
 LOSSLESS = ["PNG", "BMP", "TIFF", "WEBP"]
@@ -494,6 +498,29 @@ def test_the_factory_knows_good_from_bad(images_factory: ModuleType) -> None:
             decode_image(make(), full_size())
     assert len(images_factory.GOOD) > 20
     assert len(images_factory.BAD) >= 10
+
+
+def test_a_decode_worker_imports_no_pydantic() -> None:
+    script = "import sys, fashionbatch.images; print('pydantic' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_a_plain_spec_decodes_as_the_spec_that_it_was_made_from(images_factory: ModuleType) -> None:
+    spec = ImageSpec(size=(9, 13), channels=3, resize=Resize(mode="pad", crop_fraction=0.8), background=(1, 2, 3))
+    plain = PlainSpec.from_dump(json.loads(spec.model_dump_json()))
+    assert plain.shape == spec.shape
+    assert set(ImageSpec.model_fields) == {field.name for field in dataclasses.fields(plain)}
+    assert set(Resize.model_fields) == {field.name for field in dataclasses.fields(plain.resize)}
+    data = images_factory.plain("JPEG")
+    np.testing.assert_array_equal(decode_image(data, plain), decode_image(data, spec))
+
+
+def test_formats_are_told_by_content_and_folders_are_searched_by_name(images_factory: ModuleType) -> None:
+    assert [sniff(images_factory.plain(format_)[:16]) for format_ in FORMATS] == FORMATS
+    assert sniff(b"") is None
+    assert EXTENSIONS is IMAGE_EXTENSIONS
+    assert {".jpg", ".png", ".webp", ".avif"} < EXTENSIONS
 
 
 def assert_one_line(error: ImageError) -> None:
