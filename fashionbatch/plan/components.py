@@ -62,7 +62,11 @@ def _resolve(node: Node, kind: str, path: Path, registry: Registry, components: 
         components.problems.append(name.mark.problem(_one_line(error), dotted((*path, "name"))))
         return
     own = node.without_entry("name")
-    parameters, problems = validate(model, own, path=path, key_mark=name.mark)
+    try:
+        parameters, problems = validate(model, own, path=path, key_mark=name.mark)
+    except Exception as error:  # noqa: BLE001 - a plugin's own validator, which should raise ValueError alone
+        message = f"{kind} {name.value!r} could not check its parameters: {type(error).__name__}: {error}"
+        parameters, problems = None, [node.mark.problem(message, dotted(path))]
     components.problems += problems
     if parameters is None:
         return

@@ -138,8 +138,8 @@ class _Checker:
     def _wrong_value(self, path: Path, error: Any = None) -> Problem:
         node = self.node.at(path) or self.node
         schemas = schemas_at(self.schema, path)
-        words = accepted(schemas)
-        if words and not (error and error["type"] == "finite_number"):
+        words = "a finite number" if error and error["type"] == "finite_number" else accepted(schemas)
+        if words:
             message = f"must be {words}; got {received(node)}{suggestion(node, schemas)}"
         else:
             message = f"{_uncapitalised(error['msg'])}; got {received(node)}" if error else "is not accepted"

@@ -14,7 +14,7 @@ from fashionbatch.plan import advice, make_plan, plan_from_text, resolved_yaml
 from fashionbatch.plugins import load_plugins
 from fashionbatch.recipe.find import list_recipes, recipes_directory
 from fashionbatch.recipe.jsonschema import schema_text
-from fashionbatch.recipe.load import load_recipe
+from fashionbatch.recipe.load import load_recipe, parse_recipe
 from fashionbatch.registry import Registry
 
 RECIPES = sorted(recipes_directory().rglob("*.yaml"))
@@ -57,6 +57,13 @@ def test_it_is_named_as_its_file_and_says_how_to_run_it(path):
     assert load_recipe(path).data["name"] == path.stem.replace("_", "-")
     header = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
     assert re.search(rf"fashionbatch train (recipes/)?{path.stem}(\.yaml)?\b", header)
+
+
+def test_the_recipe_in_the_documentation_is_right(built_ins, validator):
+    page = (SCHEMA.parent / "recipes.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    make_plan(parse_recipe(text, name="recipes.md", base=Path()), built_ins)
+    validator.validate(yaml.safe_load(text))
 
 
 def test_the_committed_schema_is_what_the_built_ins_say_now(built_ins):

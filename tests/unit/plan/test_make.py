@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import model_validator
 
 from fashionbatch.errors import RecipeError
 from fashionbatch.plan import make_plan, plan_from_text, resolved_yaml
@@ -155,6 +156,20 @@ def test_a_heads_loss_is_that_of_its_own_package_first(recipe, registry):
     assert make_plan(recipe("head: far\n"), registry).loss.qualified_name == "fashionbatch/focal"
     assert "the loss that head 'lost' asks for cannot be used" in problems_of(recipe("head: lost\n"), registry)[0]
     assert "needs parameters; write it under 'loss'" in problems_of(recipe("head: half\n"), registry)[0]
+
+
+def test_a_plugin_that_fails_to_check_is_named_and_nothing_else_fails(recipe, registry):
+    class Broken(Parameters):
+        @model_validator(mode="after")
+        def _fail(self) -> Broken:
+            raise TypeError("unsupported operand")
+
+    def unused(*_: object) -> None: ...
+
+    spec = ArchitectureSpec(name="broken", summary="A network.", parameters=Broken, build=unused)
+    registry.add(spec, Provider("shoes", "2.0"))
+    (problem,) = problems_of(recipe(architecture="architecture: broken"), registry)
+    assert "architecture 'broken' could not check its parameters: TypeError: unsupported operand" in problem
 
 
 EVERYTHING = """\
