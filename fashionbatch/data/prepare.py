@@ -27,7 +27,7 @@ def prepare_data(
     plan: Plan,
     *,
     data_path: Path | None = None,
-    splits: Collection[Split] = SPLITS,
+    splits: tuple[Split, ...] | Collection[Split] = SPLITS,
     progress: bool | None = None,
 ) -> PreparedData:
     """Load the plan's source, split it and decode the splits that are asked for.
