@@ -6,6 +6,7 @@ everything that was tried.
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
@@ -24,8 +25,9 @@ _PLURALS = {"a whole number": "whole numbers", "a number": "numbers", "text": "t
 _YAML_1_1 = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
+@functools.lru_cache(maxsize=256)
 def json_schema_of(model: type[BaseModel]) -> Schema:
-    """The model's JSON schema; empty where a plugin has types that none can describe."""
+    """The model's JSON schema, not to be changed; empty where a plugin has types that none can describe."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PydanticJsonSchemaWarning)  # a default that JSON cannot show is no mistake
         try:

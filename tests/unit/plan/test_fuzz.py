@@ -71,7 +71,7 @@ def put(data: Any, place: tuple[Any, ...], value: Any) -> None:
         data[place[-1]] = copy.deepcopy(value)
 
 
-@settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(changes=st.lists(st.tuples(st.sampled_from(PLACES), VALUES), min_size=1, max_size=3))
 def test_a_damaged_recipe_is_a_plan_or_problems_with_positions(registry, changes):
     data = yaml.safe_load(WHOLE)
