@@ -101,7 +101,7 @@ def read_keras_application(
     """
     import keras
 
-    build = _application(name)
+    name, build = _application(name)
     options: dict[str, Any] = {"classes": classes, "weights": _find_weights(name, weights, data_directory)}
     if size is not None:
         options["input_shape"] = (*size, 3)
@@ -202,7 +202,7 @@ def _with_one_output(graph: ov.Model, name: str, wanted: str | None) -> ov.Model
         # A class number beside the probabilities is usual in exports from scikit-learn.
         chosen = [result for result in results if _is_row_of_numbers(result.output(0))] if len(results) > 1 else results
     if len(chosen) != 1:
-        raise BundleError(f"{name}: gives {len(results)} outputs: {listed}", hint="choose one by --output NAME")
+        raise BundleError(f"{name}: gives {len(results)} outputs: {listed}", hint="choose one by --output-name")
     return ov.Model(chosen[:1], graph.get_parameters(), graph.get_friendly_name())
 
 
@@ -214,7 +214,7 @@ def _is_row_of_numbers(port: Any) -> bool:
 # ------------------------------------------------------------------------------------------------ keras.applications
 
 
-def _application(name: str) -> Any:
+def _application(name: str) -> tuple[str, Any]:
     import keras
 
     names = {
@@ -226,7 +226,7 @@ def _application(name: str) -> Any:
         close = closest(name, names)
         hint = f"did you mean {names[close]}?" if close else f"there are: {', '.join(sorted(names.values()))}"
         raise BundleError(f"keras.applications has no {name!r}", hint=hint)
-    return getattr(keras.applications, names[name.lower()])
+    return names[name.lower()], getattr(keras.applications, names[name.lower()])
 
 
 def _find_weights(name: str, weights: str, data_directory: Path | None) -> str | None:
