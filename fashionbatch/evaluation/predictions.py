@@ -1,0 +1,97 @@
+"""What was given to each image, and what would have been right: for pictures and lists of photos."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.evaluation.decisions import UNDECIDED, decide, right_images, truth
+from fashionbatch.specs import Decoding
+
+_NOTHING = "(none)"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The decisions of a split, in its order.
+
+    Attributes:
+        names: how classes are shown.
+        right: class numbers int64 `(n,)`, or bool `(n, classes)`.
+        given: the same for what was given; `UNDECIDED` where nothing was.
+        probability: float32 `(n,)`, of the class that was given; NaN where several are, or where it is not known.
+        correct: bool `(n,)`, whether all that was given is right.
+        surprise: float32 `(n,)`, how far the network was from the truth in its worst output, 0..1.
+    """
+
+    names: tuple[str, ...]
+    right: NDArray[np.int64] | NDArray[np.bool_]
+    given: NDArray[np.int64] | NDArray[np.bool_]
+    probability: NDArray[np.float32]
+    correct: NDArray[np.bool_]
+    surprise: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.correct)
+
+    def mistakes(self) -> list[int]:
+        """The images that are wrong, those that the network was surest about first."""
+        [wrong] = np.nonzero(~self.correct)
+        order = np.argsort(-self.surprise[wrong], kind="stable")
+        return [int(number) for number in wrong[order]]
+
+    def right_text(self, image: int) -> str:
+        """The right label, or the right ones joined by commas."""
+        return self._text(self.right[image])
+
+    def given_text(self, image: int, *, percent: bool = False) -> str:
+        """The label that was given, or those joined by commas; on request with its probability."""
+        text = self._text(self.given[image])
+        probability = self.probability[image]
+        # Rounding down: a wrong label at 99.96% must not read as certain.
+        return f"{text} {int(probability * 100)}%" if percent and np.isfinite(probability) else text
+
+    def _text(self, decision: NDArray[np.bool_] | np.int64) -> str:
+        if isinstance(decision, np.ndarray):
+            return ", ".join(name for name, yes in zip(self.names, decision, strict=True) if yes) or _NOTHING
+        return _NOTHING if decision == UNDECIDED else self.names[int(decision)]
+
+
+def predict_labels(
+    targets: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    names: Sequence[str],
+    decoding: Decoding,
+    thresholds: Sequence[float] = (),
+) -> Predictions:
+    """The decisions behind probabilities, beside the truth.
+
+    Args:
+        targets: float32 `(n, outputs)`, what is right.
+        probabilities: float32 `(n, outputs)`.
+        names: how classes are shown, in order.
+        decoding: how probabilities become labels.
+        thresholds: as in `decide`.
+
+    Raises:
+        DataError: a probability is not a number.
+    """
+    given = decide(probabilities, decoding, thresholds)
+    right = truth(targets, decoding)
+    if decoding == "one_of_many":
+        probability = probabilities[np.arange(len(given)), given]
+    elif decoding == "yes_or_no":
+        probability = np.where(given == 1, probabilities[:, 0], 1 - probabilities[:, 0])
+    else:
+        probability = np.full(len(given), np.nan, np.float32)
+    return Predictions(
+        names=tuple(names),
+        right=right,
+        given=given,
+        probability=probability.astype(np.float32),
+        correct=right_images(right, given),
+        surprise=np.abs(targets - probabilities).max(axis=1),
+    )

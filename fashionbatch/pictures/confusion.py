@@ -1,0 +1,149 @@
+"""The confusion matrix: which class is taken for which."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.pictures.style import BLUE, GREY, INK, PAPER, VERMILION, new_figure, picture_style, save_figure
+from fashionbatch.pictures.words import cells, shortened
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from fashionbatch.pictures.fonts import Fonts
+
+SHARES_UP_TO = 12
+"""Classes up to which each cell shows its share of the row under its count."""
+COUNTS_UP_TO = 30
+"""Classes up to which each cell shows its count."""
+NAMES_UP_TO = 110
+"""Classes up to which each row and column has its name; beyond, some of them have."""
+_NAME_WIDTH = 22
+_WORST = 6
+_DARK = 0.55  # shade from which on a cell's text is white
+
+
+def draw_confusion(
+    matrix: Sequence[Sequence[int]], names: Sequence[str], path: Path, *, title: str = "confusion matrix"
+) -> Path:
+    """Draw counts by right class (rows) and given class (columns), shaded by their share of the row.
+
+    Right ones are blue, mistakes orange; mistakes are shaded more strongly, so that rare ones are seen as well. The
+    commonest mistakes stand below in words, which is how a matrix of a hundred classes is read.
+
+    Args:
+        matrix: counts `(classes, classes)`.
+        names: how classes are shown.
+        path: the PNG file.
+        title: over the picture.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    counts = np.asarray(matrix, np.int64)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    worst = _worst(counts)
+    with picture_style([title, *names]) as fonts:
+        cell, size = _cell_size(len(names))
+        side = cell * len(names)
+        shown = [shortened(fonts.readable(name), _NAME_WIDTH) for name in names]
+        margin = 0.075 * max(map(cells, shown)) + 0.6
+        figure = new_figure(max(3.6, side + margin + 0.3), max(2.6, side + margin + 0.5 + 0.16 * (len(worst) + 2)))
+        axes = figure.add_subplot()
+        axes.imshow(_shaded(shares), aspect="equal")
+        upright = max(map(cells, shown)) * size * 0.6 / 72 < cell
+        _label_axes(axes, shown, size, rotation=0 if upright else 90)
+        _write_cells(axes, counts, shares, size)
+        axes.set_title(shortened(fonts.readable(title), 60))
+        figure.supxlabel(_caption(counts, shares, worst, names, fonts), fontsize=8, color=GREY, x=0.02, ha="left")
+        return save_figure(figure, path)
+
+
+def _cell_size(classes: int) -> tuple[float, float]:
+    """Inches of a cell and points of its text."""
+    if classes <= SHARES_UP_TO:
+        return (1.1 if classes <= 3 else 0.56), 8.5
+    if classes <= COUNTS_UP_TO:
+        return 0.36, 7
+    return (0.2, 6.5) if classes <= 60 else (0.135, 5.5) if classes <= NAMES_UP_TO else (14.0 / classes, 5.5)
+
+
+def _shaded(shares: NDArray[np.float64]) -> NDArray[np.float64]:
+    """RGB `(classes, classes, 3)` in 0..1."""
+    from matplotlib.colors import to_rgb
+
+    diagonal = np.eye(len(shares), dtype=bool)
+    strength = np.where(diagonal, shares, np.sqrt(shares))[..., np.newaxis]
+    full = np.where(diagonal[..., np.newaxis], to_rgb(BLUE), to_rgb(VERMILION))
+    return np.asarray(1 - strength * (1 - full) * 0.92)
+
+
+def _label_axes(axes: Axes, shown: Sequence[str], size: float, *, rotation: int) -> None:
+    step = 1 if len(shown) <= NAMES_UP_TO else -(-len(shown) // NAMES_UP_TO)
+    ticks = range(0, len(shown), step)
+    axes.set_xticks(ticks, [shown[tick] for tick in ticks], fontsize=size, rotation=rotation)
+    axes.set_yticks(ticks, [shown[tick] for tick in ticks], fontsize=size)
+    axes.set_xlabel("given")
+    axes.set_ylabel("right")
+    axes.grid(visible=False)
+    axes.tick_params(length=0)
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+    if len(shown) <= 60:
+        for edge in range(1, len(shown)):
+            axes.axhline(edge - 0.5, color=PAPER, linewidth=0.8)
+            axes.axvline(edge - 0.5, color=PAPER, linewidth=0.8)
+
+
+def _write_cells(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64], size: float) -> None:
+    if len(counts) > COUNTS_UP_TO:
+        return
+    for row, column in zip(*np.nonzero(counts), strict=True):
+        share = shares[row, column]
+        shade = share if row == column else np.sqrt(share)
+        text = f"{counts[row, column]}"
+        if len(counts) <= SHARES_UP_TO:
+            text += f"\n{share:.0%}" if share >= 0.01 else "\n<1%"
+        axes.text(
+            column,
+            row,
+            text,
+            ha="center",
+            va="center",
+            fontsize=size if len(text) < 8 else size - 1.5,
+            linespacing=1.1,
+            color=PAPER if shade > _DARK else INK,
+        )
+
+
+def _worst(counts: NDArray[np.int64]) -> list[tuple[int, int]]:
+    mistakes = counts.copy()
+    np.fill_diagonal(mistakes, 0)
+    order = np.argsort(-mistakes, axis=None, kind="stable")[:_WORST]
+    cells = [divmod(int(cell), len(counts)) for cell in order]
+    return [(row, column) for row, column in cells if mistakes[row, column]]
+
+
+def _caption(
+    counts: NDArray[np.int64],
+    shares: NDArray[np.float64],
+    worst: Sequence[tuple[int, int]],
+    names: Sequence[str],
+    fonts: Fonts,
+) -> str:
+    right, total = int(np.trace(counts)), int(counts.sum())
+    lines = [f"{right:,} of {total:,} right; shade: share of the row"]
+    if worst and len(counts) > 2:
+        lines.append("commonest mistakes:")
+    for row, column in worst if len(counts) > 2 else ():
+        pair = f"{shortened(names[row], _NAME_WIDTH)} → {shortened(names[column], _NAME_WIDTH)}"
+        lines.append(f"{counts[row, column]:,} × {fonts.readable(pair)} ({shares[row, column]:.0%})")
+    return "\n".join(lines)

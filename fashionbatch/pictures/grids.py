@@ -1,0 +1,149 @@
+"""Grids of photos: samples of the data, mistakes, and a montage of predictions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.pictures.style import INK, RIGHT, RIGHT_MARK, WRONG, WRONG_MARK
+from fashionbatch.pictures.tiles import Section, Tile, draw_tiles
+
+if TYPE_CHECKING:
+    from fashionbatch.evaluation.predictions import Predictions
+
+_SAMPLE_COLUMNS = 8
+
+
+def draw_mistakes(
+    images: NDArray[np.uint8],
+    predictions: Predictions,
+    path: Path,
+    *,
+    count: int = 25,
+    tile: int = 112,
+    title: str = "misclassified",
+) -> Path:
+    """Draw images that were labeled wrongly, `R:` the right label and `P:` the predicted one, the surest first.
+
+    Args:
+        images: uint8 `(n, height, width, channels)`.
+        predictions: of the same images.
+        path: the PNG file.
+        count: how many at most.
+        tile: the side of a tile in pixels.
+        title: over the picture.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    wrong = predictions.mistakes()
+    tiles = [
+        Tile(
+            images[number],
+            (
+                (f"R: {predictions.right_text(number)}", RIGHT),
+                (f"P: {predictions.given_text(number, percent=True)}", WRONG),
+            ),
+            WRONG,
+        )
+        for number in wrong[:count]
+    ]
+    shown = f"the {len(tiles)} surest of them; " if len(tiles) < len(wrong) else ""
+    note = f"{len(wrong):,} of {len(images):,} images; {shown}R: right, P: predicted" if tiles else "none: all right"
+    return draw_tiles([Section(tiles, _columns(len(tiles)))], path, tile=tile, title=title, note=note)
+
+
+def draw_montage(
+    images: NDArray[np.uint8],
+    predictions: Predictions,
+    path: Path,
+    *,
+    count: int = 36,
+    seed: int = 42,
+    tile: int = 96,
+    title: str = "predictions",
+) -> Path:
+    """Draw images at random with their predicted labels, right ones green and wrong ones red.
+
+    Args:
+        images: uint8 `(n, height, width, channels)`.
+        predictions: of the same images.
+        path: the PNG file.
+        count: how many at most.
+        seed: of the choice; the same seed picks the same images.
+        tile: the side of a tile in pixels.
+        title: over the picture.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:count])
+    tiles = []
+    for number in map(int, chosen):
+        right = bool(predictions.correct[number])
+        colour, mark = (RIGHT, RIGHT_MARK) if right else (WRONG, WRONG_MARK)
+        captions = [(f"{mark} {predictions.given_text(number, percent=True)}", colour)]
+        if not predictions.correct[chosen].all():
+            captions.append(("" if right else f"R: {predictions.right_text(number)}", INK))
+        tiles.append(Tile(images[number], captions, colour))
+    hits = int(predictions.correct[chosen].sum())
+    note = f"{len(tiles)} of {len(images):,} images at random (seed {seed}): {hits} right, {len(tiles) - hits} wrong"
+    return draw_tiles([Section(tiles, _columns(len(tiles)))], path, tile=tile, title=title, note=note)
+
+
+def draw_samples(
+    images: NDArray[np.uint8],
+    labels: Sequence[str],
+    path: Path,
+    *,
+    augmented: Sequence[NDArray[np.uint8]] = (),
+    augmentation: str = "augmentation: the original, then variants",
+    tile: int = 96,
+    title: str = "samples",
+    note: str = "",
+) -> Path:
+    """Draw images of the data with their labels and, below them, what augmentation makes of some of them.
+
+    Args:
+        images: uint8 `(n, height, width, channels)`.
+        labels: what to write under each.
+        path: the PNG file.
+        augmented: for each of the first images, uint8 `(variants, height, width, channels)`.
+        augmentation: the heading of that part.
+        tile: the side of a tile in pixels.
+        title: over the picture.
+        note: a smaller line under the title.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    samples = [Tile(image, [(label, INK)]) for image, label in zip(images, labels, strict=True)]
+    sections = [Section(samples, _SAMPLE_COLUMNS)]
+    if augmented:
+        rows = [
+            Tile(picture, [(label, INK)] if column == 0 else [("", INK)])
+            for image, label, variants in zip(images, labels, augmented, strict=False)
+            for column, picture in enumerate([image, *variants])
+        ]
+        sections.append(Section(rows, 1 + len(augmented[0]), augmentation))
+    return draw_tiles(sections, path, tile=tile, title=title, note=note)
+
+
+def _columns(tiles: int) -> int:
+    """A grid that is a little wider than high, with the last row as full as may be."""
+    fewest = max(1, math.ceil(math.sqrt(tiles)))
+    return min(range(fewest, fewest + max(2, fewest // 3)), key=lambda columns: -tiles % columns)
