@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
+from fashionbatch.bundle.graph import first_sentence
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.errors import BundleError
 from fashionbatch.registry import Registry
@@ -27,7 +29,7 @@ def keras_model_of(bundle: Bundle, registry: Registry) -> keras.Model:
 
     Raises:
         BundleError: an imported bundle, which has the graph alone, or weights that do not fit.
-        UnknownNameError, PluginError: a plugin that the network was made with is not installed.
+        RecipeError: the recipe names what is not there, such as a plugin that is not installed.
     """
     text = bundle.recipe_text()
     if text is None or bundle.keras_weights is None:
@@ -42,11 +44,15 @@ def keras_model_of(bundle: Bundle, registry: Registry) -> keras.Model:
         from fashionbatch.plugins import load_plugins
 
         registry = load_plugins().registry
-    plan = plan_from_text(text, registry, bundle.path)
+    plan = plan_from_text(text, registry, bundle.path, name=str(bundle.recipe))
     model = build_network(plan, len(bundle.manifest.labels.class_names)).model
     try:
-        model.load_weights(bundle.keras_weights)
-    except (ValueError, OSError, KeyError) as error:
-        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
-        raise BundleError(f"{bundle.keras_weights}: does not fit the network of {bundle.recipe}: {reason}") from error
+        with warnings.catch_warnings():
+            # Keras only warns of layers that find no weights, and leaves random ones in them.
+            warnings.simplefilter("error", UserWarning)
+            model.load_weights(bundle.keras_weights)
+    except (ValueError, OSError, KeyError, UserWarning) as error:
+        raise BundleError(
+            f"{bundle.keras_weights}: does not fit the network of {bundle.recipe}: {first_sentence(error)}"
+        ) from error
     return model
