@@ -20,7 +20,6 @@ import stat
 import sys
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -81,7 +80,7 @@ class ScanSummary:
     special: int = 0
     directory_links: int = 0
     excluded: int = 0
-    other: Counter[str] = field(default_factory=Counter)
+    other: dict[str, int] = field(default_factory=dict)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     unreadable_count: int = 0
     limited: bool = False
@@ -210,7 +209,8 @@ class _Scanner:
             return
         extension = os.fsdecode(os.path.splitext(found.name)[1].lower()) or "none"
         other = self.summary.other
-        other[extension if extension in other or len(other) < _EXTENSIONS_COUNTED else "others"] += 1
+        key = extension if extension in other or len(other) < _EXTENSIONS_COUNTED else "others"
+        other[key] = other.get(key, 0) + 1
 
     def _sorted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
         run = sorted(itertools.islice(entries, RUN_LENGTH))

@@ -7,7 +7,6 @@ import json
 import os
 import selectors
 import subprocess
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -97,8 +96,7 @@ class ScanProcess:
             if message["path"].startswith(str(self._manifest.parent)):
                 raise OutputError(f"cannot write {self._manifest}: {message['error']}")
             raise DataError(f"cannot read {self._folder}: {message['error']}")
-        found = message["summary"]
-        summary = ScanSummary(**{**found, "other": Counter(found["other"])})
+        summary = ScanSummary(**message["summary"])
         if not summary.rows:
             raise _nothing_found(self._folder, self._options, summary)
         with durable.output_errors(self._manifest):
@@ -117,8 +115,9 @@ class ScanProcess:
 def _nothing_found(folder: Path, options: ScanOptions, summary: ScanSummary) -> DataError:
     seen = []
     if summary.other:
-        extensions = ", ".join(f"{count:,} {extension}" for extension, count in summary.other.most_common(8))
-        seen.append(f"{summary.other.total():,} other files ({extensions})")
+        most = sorted(summary.other.items(), key=lambda item: -item[1])[:8]
+        extensions = ", ".join(f"{count:,} {extension}" for extension, count in most)
+        seen.append(f"{sum(summary.other.values()):,} other files ({extensions})")
     if summary.excluded:
         seen.append(f"{summary.excluded:,} left out by --include and --exclude")
     if summary.special:

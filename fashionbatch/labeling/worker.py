@@ -49,13 +49,18 @@ def main(tasks: int, replies: int, frame_file: int) -> None:
         from fashionbatch.images import decode_into  # noqa: F401 - the usual decoder, loaded ahead
         from fashionbatch.labeling.frames import Frames
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the installation, the parent says it
-        messages.send(replies, {"failed": f"{type(error).__name__}: {error}"})
+        messages.send(replies, {"cannot": one_line(error)})
         return
-    messages.send(replies, {"ready": os.getpid()})
+    messages.send(replies, {"state": "loaded"})
     request = messages.receive(tasks)
     if request is None:
         return
-    worker = _Worker(Frames(frame_file, _layout(request)), request)
+    try:
+        worker = _Worker(Frames(frame_file, _layout(request)), request)
+    except Exception as error:  # noqa: BLE001 - the same
+        messages.send(replies, {"cannot": one_line(error)})
+        return
+    messages.send(replies, {"state": "ready"})
     while (chunk := messages.receive(tasks)) is not None:
         messages.send(replies, {"chunk": chunk["chunk"], "failed": worker.decode_chunk(chunk["tasks"])})
 
@@ -69,11 +74,11 @@ def _layout(request: dict[str, Any]) -> Any:
 
 class _Worker:
     def __init__(self, frames: Any, request: dict[str, Any]) -> None:
-        from fashionbatch.specs import ImageSpec
+        from fashionbatch.images import PlainSpec
 
         self._frames = frames
         self._number: int = request["number"]
-        self._specs = [ImageSpec.model_validate(spec) for spec in request["specs"]]
+        self._specs = [PlainSpec.from_dump(spec) for spec in request["specs"]]
         self._folder = os.open(os.fsencode(request["folder"]), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         module, _, name = request["decoder"].partition(":")
         self._decode: Callable[[Any, Any, Any], None] = getattr(importlib.import_module(module), name)

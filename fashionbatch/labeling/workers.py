@@ -87,14 +87,14 @@ class _Worker:
     replies: int
     inbox: messages.Inbox
     started: float
+    is_loaded: bool = False
     is_ready: bool = False
-    is_configured: bool = False
     is_fresh: bool = True
     chunks: deque[_Chunk] = field(default_factory=deque)
 
     def has_room_for(self, chunk: _Chunk) -> bool:
         """Whether it can be given the chunk now without the pipe filling up while it is busy."""
-        if not self.is_configured:
+        if not self.is_ready:
             return False
         if not self.chunks:
             return True
@@ -168,7 +168,7 @@ class WorkerPool:
             "workers": layout.workers,
         }
         for worker in self._workers.values():
-            if worker.is_ready:
+            if worker.is_loaded:
                 self._configure(worker)
 
     def put(self, tasks: Sequence[Task]) -> None:
@@ -248,17 +248,12 @@ class WorkerPool:
     def _configure(self, worker: _Worker) -> None:
         with contextlib.suppress(BrokenPipeError):
             messages.send(worker.tasks, {**self._request, "number": worker.number})
-        worker.is_configured = True
+        worker.started = time.monotonic()
 
     def _accept(self, worker: _Worker, message: dict[str, Any]) -> list[Outcome]:
-        if "ready" in message:
-            worker.is_ready = True
-            self._failed_starts = 0
-            if self._frames is not None:
-                self._configure(worker)
-            return []
         if not worker.is_ready:
-            raise self._cannot_start(message["failed"])
+            self._accept_state(worker, message)
+            return []
         chunk = worker.chunks[0]
         if message["chunk"] != chunk.number:
             raise ValueError("an answer to another question")
@@ -271,6 +266,17 @@ class WorkerPool:
         worker.chunks.popleft()
         worker.is_fresh = False
         return [failed.get(place) or Outcome(place, "ok", "") for place in places]
+
+    def _accept_state(self, worker: _Worker, message: dict[str, Any]) -> None:
+        if "cannot" in message:
+            raise self._cannot_start(message["cannot"])
+        if message["state"] == "loaded":
+            worker.is_loaded = True
+            if self._frames is not None:
+                self._configure(worker)
+        else:
+            worker.is_ready = True
+            self._failed_starts = 0
 
     def _reap(self, worker: _Worker) -> int | None:
         """The exit code of a worker that is ending; None where even SIGKILL has not ended it yet."""

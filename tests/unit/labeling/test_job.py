@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from fashionbatch.errors import OutputError
+from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> JobPaths:
+    return JobPaths(tmp_path / "labels.csv")
+
+
+def test_the_names_are_those_that_the_documentation_gives(paths: JobPaths) -> None:
+    assert paths.directory.name == "labels.csv.job"
+    assert paths.meta.name == "labels.csv.meta.json"
+
+
+def test_a_second_run_is_refused_and_told_who_holds_the_job(paths: JobPaths) -> None:
+    lock = JobLock(paths)
+    with pytest.raises(OutputError, match=f"another run .process {os.getpid()}"):
+        JobLock(paths)
+    lock.release()
+    JobLock(paths).release()
+
+
+def test_a_directory_that_holds_nothing_goes_with_the_lock(paths: JobPaths) -> None:
+    lock = JobLock(paths)
+    assert paths.directory.is_dir()
+    lock.release()
+    assert not paths.directory.exists()
+
+
+def test_a_job_stays_when_the_lock_goes(paths: JobPaths) -> None:
+    lock = JobLock(paths)
+    write_job(paths, {"format": 1, "folder": "/photos"})
+    lock.release()
+    assert read_job(paths) == {"format": 1, "folder": "/photos"}
+
+
+def test_a_lock_whose_file_was_removed_meanwhile_does_not_count(
+    paths: JobPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    real, calls = fcntl.flock, []
+
+    def flock(descriptor: int, how: int) -> None:
+        # The run that held the lock finishes between our open and our flock.
+        if not calls:
+            paths.lock.unlink()
+            paths.directory.rmdir()
+        calls.append(how)
+        real(descriptor, how)
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    lock = JobLock(paths)
+    assert len(calls) == 2
+    assert paths.lock.exists()
+    lock.release()
+
+
+def test_discarding_leaves_the_lock(paths: JobPaths) -> None:
+    lock = JobLock(paths)
+    write_job(paths, {"format": 1})
+    paths.shards.mkdir()
+    (paths.shards / "000000.rows").touch()
+    paths.manifest.touch()
+    paths.table.touch()
+    discard(paths)
+    assert list(paths.directory.iterdir()) == [paths.lock]
+    lock.release()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": 99}', b"\xff\xfe", b"[" * 100_000])
+def test_a_damaged_description_is_a_clear_error(paths: JobPaths, content: bytes) -> None:
+    paths.directory.mkdir()
+    paths.job.write_bytes(content)
+    with pytest.raises(OutputError, match=r"job\.json.*\n.*--restart"):
+        read_job(paths)
+
+
+def test_differences_name_what_differs() -> None:
+    old = {"bundles": ["a"], "options": {"topk": 1, "limit": None}, "created": "yesterday", "shards": [0, 1]}
+    new = {"bundles": ["b"], "options": {"topk": 3, "limit": 10}, "created": "today"}
+    assert differences(old, new) == [
+        'bundles is ["a"] in the job and ["b"] now',
+        "options.limit is not given in the job and 10 now",
+        "options.topk is 1 in the job and 3 now",
+    ]
+    assert differences(old, {**old, "created": "today"}) == []

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import contextlib
+import io
+import struct
+import zlib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fashionbatch.errors import OutputError
+from fashionbatch.labeling.manifest import BLOCK_ROWS, UNKNOWN, FileRecord, Manifest, ManifestWriter
+
+
+def write(path: Path, records: list[FileRecord]) -> str:
+    with open(path, "wb") as file:
+        writer = ManifestWriter(file)
+        for record in records:
+            writer.add(*record)
+        return writer.finish()
+
+
+def numbered(count: int) -> list[FileRecord]:
+    return [FileRecord(b"f%06d.jpg" % number, number, number * 1000) for number in range(count)]
+
+
+@pytest.mark.parametrize("count", [0, 1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
+def test_what_was_written_is_read(tmp_path: Path, count: int) -> None:
+    records = numbered(count)
+    digest = write(tmp_path / "m", records)
+    manifest = Manifest(tmp_path / "m")
+    assert len(manifest) == count
+    assert manifest.size == sum(record.size for record in records)
+    assert list(manifest.rows(0, count)) == records
+    assert manifest.digest() == digest
+    manifest.close()
+
+
+@pytest.mark.parametrize(("start", "stop"), [(0, 5), (999, 1001), (1500, 2500), (2990, 3007), (1000, 1000)])
+def test_any_stretch_can_be_read_alone(tmp_path: Path, start: int, stop: int) -> None:
+    records = numbered(3 * BLOCK_ROWS + 7)
+    write(tmp_path / "m", records)
+    manifest = Manifest(tmp_path / "m")
+    assert list(manifest.rows(start, stop)) == records[start:stop]
+    manifest.close()
+
+
+def test_names_may_hold_any_bytes_but_zero(tmp_path: Path) -> None:
+    names = sorted([b'a,"b"\r\n.jpg', b"\xff\xfe.png", "드레스.jpg".encode(), "e\u0301.png".encode(), b" "])
+    records = [FileRecord(name, UNKNOWN, UNKNOWN) for name in names]
+    write(tmp_path / "m", records)
+    manifest = Manifest(tmp_path / "m")
+    assert list(manifest.rows(0, len(records))) == records
+    manifest.close()
+
+
+@pytest.mark.parametrize("path", [b"", b"a\0b", b"x" * 70_000, b"a", b"B"])
+def test_impossible_and_unordered_paths_are_refused(path: bytes) -> None:
+    writer = ManifestWriter(io.BytesIO())
+    writer.add(b"a", 1, 1)
+    with pytest.raises(ValueError, match=r"path|after"):
+        writer.add(path, 1, 1)
+
+
+def test_a_missing_manifest_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(OutputError, match="No such file"):
+        Manifest(tmp_path / "m")
+
+
+# ------------------------------------------------------------------------------------------------------------ fuzzing
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("manifest") / "m"
+    write(path, numbered(BLOCK_ROWS + 50))
+    return path.read_bytes()
+
+
+def read(path: Path) -> None:
+    manifest = Manifest(path)
+    try:
+        list(manifest.rows(0, min(len(manifest), 10_000)))
+    finally:
+        manifest.close()
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_a_damaged_manifest_is_refused_and_never_believed(
+    tmp_path_factory: pytest.TempPathFactory, whole: bytes, data: st.DataObject
+) -> None:
+    position = data.draw(st.integers(0, len(whole) - 1))
+    change = data.draw(st.binary(min_size=1, max_size=40))
+    damaged = whole[:position] + change + whole[position + data.draw(st.integers(0, 40)) :]
+    path = tmp_path_factory.mktemp("fuzz") / "m"
+    path.write_bytes(damaged)
+    if damaged == whole:
+        return
+    with pytest.raises(OutputError):
+        read(path)
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    body=st.binary(max_size=200),
+    index=st.lists(st.tuples(st.integers(0, 250), st.booleans()), max_size=4),
+    rows=st.integers(0, 2**64 - 1),
+)
+def test_a_forged_manifest_with_right_checksums_harms_nobody(
+    tmp_path_factory: pytest.TempPathFactory, body: bytes, index: list[tuple[int, bool]], rows: int
+) -> None:
+    entries = b"".join(struct.pack("<QI", offset, zlib.crc32(body) if right else 0) for offset, right in index)
+    trailer = struct.pack("<QQII", rows % 3000, 0, len(index), 1)
+    path = tmp_path_factory.mktemp("forged") / "m"
+    crc = struct.pack("<I8s", zlib.crc32(entries + trailer), b"FBFILES.")
+    path.write_bytes(b"FBFILES1" + body + entries + trailer + crc)
+    # OutputError is the one thing that may come of it.
+    with contextlib.suppress(OutputError):
+        read(path)
+
+
+@settings(max_examples=100, deadline=None)
+@given(noise=st.binary(max_size=300))
+def test_noise_is_no_manifest(tmp_path_factory: pytest.TempPathFactory, noise: bytes) -> None:
+    path = tmp_path_factory.mktemp("noise") / "m"
+    path.write_bytes(noise)
+    with pytest.raises(OutputError):
+        Manifest(path)

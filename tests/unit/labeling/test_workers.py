@@ -1,0 +1,214 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from fashionbatch.errors import FashionBatchError
+from fashionbatch.labeling.frames import FrameLayout, Frames, create_frame_file
+from fashionbatch.labeling.workers import Outcome, Task, WorkerPool
+from fashionbatch.specs import ImageSpec
+
+SPEC = ImageSpec(size=(2, 2))
+PLACES = 32
+MakePool = Callable[..., "Harness"]
+
+
+class Harness:
+    """A pool of workers with the decoder of `odd_decoders`, on a folder."""
+
+    def __init__(self, folder: Path, count: int, timeout_s: float, memory_limit: int, decoder: str) -> None:
+        self.folder = folder
+        self.file = create_frame_file()
+        self.pool = WorkerPool(count, self.file, timeout_s=timeout_s, memory_limit=memory_limit, decoder=decoder)
+        self.frames = Frames(self.file, FrameLayout((SPEC.shape,), 8, PLACES // 8, count), create=True)
+        self.pool.configure(self.frames, folder=os.fsencode(folder), specs=[SPEC.model_dump(mode="json")])
+
+    def task(self, place: int, text: str, name: str | None = None) -> Task:
+        path = self.folder / (name or f"{place}.jpg")
+        path.write_text(text)
+        found = path.stat()
+        return Task(place, os.fsencode(path.name), found.st_size, found.st_mtime_ns)
+
+    def decode(self, *texts: str) -> list[tuple[str, str]]:
+        """Status and error of files with these texts, decoded as one chunk."""
+        return self.finish([self.task(place, text) for place, text in enumerate(texts)])
+
+    def finish(self, tasks: Sequence[Task]) -> list[tuple[str, str]]:
+        self.pool.put(tasks)
+        outcomes: dict[int, Outcome] = {}
+        while self.pool.busy:
+            for outcome in self.pool.wait(10):
+                assert outcome.place not in outcomes
+                outcomes[outcome.place] = outcome
+        return [(outcomes[task.place].status, outcomes[task.place].error) for task in tasks]
+
+    def close(self) -> None:
+        if self.file >= 0:
+            self.pool.close()
+            os.close(self.file)
+        self.file = -1
+
+
+@pytest.fixture
+def make_pool(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePool]:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    made: list[Harness] = []
+
+    def make(
+        count: int = 1,
+        timeout_s: float = 30,
+        memory_limit: int = 1 << 30,
+        decoder: str = "odd_decoders:decode_into",
+    ) -> Harness:
+        made.append(Harness(photos, count, timeout_s, memory_limit, decoder))
+        return made[-1]
+
+    yield make
+    for harness in made:
+        harness.close()
+
+
+def test_pixels_are_in_shared_memory_when_the_outcome_is_there(make_pool: MakePool) -> None:
+    harness = make_pool()
+    assert harness.decode("paint 7", "paint 9") == [("ok", ""), ("ok", "")]
+    assert harness.frames.images[0][:2, 0, 0, 0].tolist() == [7, 9]
+
+
+def test_what_cannot_be_decoded_costs_its_own_row_alone(make_pool: MakePool) -> None:
+    harness = make_pool()
+    assert harness.decode("paint 1", "image-error", "paint 2", "raise") == [
+        ("ok", ""),
+        ("error", "OSError: broken data stream"),
+        ("ok", ""),
+        ("error", "RuntimeError: two lines"),
+    ]
+    assert harness.pool.replaced == 0
+
+
+def test_a_decoder_that_crashes_costs_its_own_row_alone(make_pool: MakePool) -> None:
+    harness = make_pool()
+    assert harness.decode("paint 1", "segfault", "paint 2", "raise", "exit", "paint 3") == [
+        ("ok", ""),
+        ("crashed", "DecoderCrash: killed by SIGSEGV"),
+        ("ok", ""),
+        ("error", "RuntimeError: two lines"),
+        ("crashed", "DecoderCrash: exited with code 7"),
+        ("ok", ""),
+    ]
+    assert harness.frames.images[0][[0, 2, 5], 0, 0, 0].tolist() == [1, 2, 3]
+    assert harness.pool.replaced == 4, "each suspect is tried twice, the second time alone"
+
+
+def test_a_crash_that_does_not_come_again_costs_nothing(make_pool: MakePool, tmp_path: Path) -> None:
+    harness = make_pool()
+    assert harness.decode("paint 1", f"segfault-once {tmp_path / 'seen'}") == [("ok", ""), ("ok", "")]
+
+
+def test_a_worker_that_is_killed_from_outside_costs_nothing(make_pool: MakePool, tmp_path: Path) -> None:
+    harness = make_pool()
+    assert harness.decode(f"killed-twice {tmp_path / 'seen'}", "paint 1") == [("ok", ""), ("ok", "")]
+    assert harness.pool.replaced == 2
+
+
+def test_a_decoder_that_hangs_is_ended_and_others_go_on(make_pool: MakePool) -> None:
+    harness = make_pool(count=2, timeout_s=0.5)
+    hanging = [harness.task(0, "hang"), harness.task(1, "paint 1")]
+    harness.pool.put(hanging)
+    assert harness.finish([harness.task(place, "paint 2") for place in range(2, 6)]) == [("ok", "")] * 4
+    # The outcomes of the first chunk came in the same loop.
+    assert harness.frames.images[0][1, 0, 0, 0] == 1
+
+
+def test_a_decoder_that_hangs_gets_the_status_timeout(make_pool: MakePool) -> None:
+    harness = make_pool(timeout_s=0.5)
+    assert harness.decode("hang", "paint 1") == [
+        ("timeout", "TimeoutError: not decoded within 0.5 s"),
+        ("ok", ""),
+    ]
+
+
+def test_a_decoder_that_takes_all_memory_gets_the_status_crashed(make_pool: MakePool) -> None:
+    harness = make_pool(memory_limit=200 << 20)
+    assert harness.decode("hog", "paint 1") == [
+        ("crashed", "MemoryError: decoding takes more than 200 MiB"),
+        ("ok", ""),
+    ]
+
+
+def test_a_file_that_has_gone_or_changed_says_so(make_pool: MakePool, photos: Path) -> None:
+    harness = make_pool()
+    tasks = [harness.task(place, "paint 1") for place in range(5)]
+    (photos / "0.jpg").unlink()
+    (photos / "1.jpg").write_text("paint 12")
+    os.utime(photos / "2.jpg", ns=(1, 1))
+    (photos / "3.jpg").unlink()
+    os.mkfifo(photos / "3.jpg")
+    assert harness.finish(tasks) == [
+        ("missing", "FileNotFoundError: No such file or directory"),
+        ("changed", "FileChanged: its size is no longer that of the scan"),
+        ("changed", "FileChanged: it was written to after the scan"),
+        ("changed", "FileChanged: no longer a regular file"),
+        ("ok", ""),
+    ]
+
+
+def test_a_file_that_changes_while_it_is_read_says_so(make_pool: MakePool, photos: Path) -> None:
+    harness = make_pool()
+    assert harness.decode(f"grow {photos / '0.jpg'}")[0][0] == "changed"
+
+
+def test_names_may_hold_any_bytes(make_pool: MakePool, photos: Path) -> None:
+    harness = make_pool()
+    name = os.fsdecode(b"\xff\n\"'.jpg")
+    assert harness.finish([harness.task(0, "paint 5", name)]) == [("ok", "")]
+
+
+def test_long_paths_do_not_fill_the_pipe_while_a_worker_is_busy(make_pool: MakePool, photos: Path) -> None:
+    harness = make_pool()
+    deep = "/".join(["é" * 100] * 19)
+    (photos / deep).mkdir(parents=True)
+    tasks = []
+    for place in range(16):
+        task = harness.task(place, "paint 1", f"{deep}/{place}.jpg")
+        tasks.append(task._replace(path=os.fsencode(f"{deep}/{place}.jpg")))
+    harness.pool.put(tasks[:8])
+    assert harness.finish(tasks[8:]) == [("ok", "")] * 8
+
+
+def test_a_decoder_that_cannot_be_imported_is_told_and_nothing_hangs(make_pool: MakePool) -> None:
+    harness = make_pool(decoder="no_such_module:decode_into")
+    with pytest.raises(FashionBatchError, match=r"decode workers cannot start: .*no_such_module"):
+        harness.decode("paint 1")
+
+
+def test_workers_end_when_their_parent_does(make_pool: MakePool) -> None:
+    harness = make_pool()
+    harness.decode("paint 1")
+    [process] = [worker.process for worker in harness.pool._workers.values()]
+    assert process.poll() is None
+    harness.close()
+    assert process.poll() == 0
+
+
+def test_signals_meant_for_the_run_do_not_end_a_worker(make_pool: MakePool) -> None:
+    harness = make_pool()
+    harness.decode("paint 1")
+    [process] = [worker.process for worker in harness.pool._workers.values()]
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    assert harness.decode("paint 2") == [("ok", "")]
+    assert harness.pool.replaced == 0
+
+
+def test_a_run_that_was_stopped_itself_blames_no_image(make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    harness = make_pool(timeout_s=5)
+    harness.decode("paint 1")
+    harness.frames.clocks[0] = time.monotonic() - 100
+    harness.pool._looked = time.monotonic() - 100
+    assert harness.decode("paint 2") == [("ok", "")]
+    assert harness.pool.replaced == 0
