@@ -7,12 +7,18 @@ from pathlib import Path
 
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.evaluation.figures import Metrics
+from fashionbatch.evaluation.predictions import predict_labels
+from fashionbatch.model.network import Network
+from fashionbatch.pictures.architecture import draw_architecture, summary_text
 from fashionbatch.pictures.classes import draw_classes
 from fashionbatch.pictures.confusion import draw_confusion
 from fashionbatch.pictures.curves import PhaseBand, draw_curves
+from fashionbatch.pictures.grids import draw_mistakes, draw_montage
 from fashionbatch.pictures.trade_offs import draw_trade_offs
 from fashionbatch.plan import Plan
 from fashionbatch.specs import Split
+from fashionbatch.training.bundling import Labeled
+from fashionbatch.training.checkpoint import write_text
 from fashionbatch.training.history import Epoch, of_phase
 from fashionbatch.training.results import judged_split
 
@@ -21,16 +27,19 @@ def draw_pictures(
     folder: Path,
     *,
     plan: Plan,
+    network: Network,
     data: PreparedData,
+    labeled: Labeled,
     metrics: Mapping[Split, Metrics],
     history: Sequence[Epoch],
 ) -> list[str]:
-    """Draw what a run's figures look like, of the split that stands for the run.
+    """Draw what a run's figures look like, of the split that stands for the run; and write `architecture.txt`.
 
     Returns:
-        The files' names.
+        The pictures' file names.
     """
     judged = judged_split(metrics)
+    write_text(folder / "architecture.txt", summary_text(network.model))
     figures, shown = metrics[judged], data.display_names
     drawn = [_draw_curves(folder, plan, history)]
     drawn.append(draw_classes(figures.classes, shown, folder / "classes.png", title=f"{plan.recipe.name}: {judged}"))
@@ -40,7 +49,22 @@ def draw_pictures(
     if figures.curves:
         names = [_shown(data, curve.name) for curve in figures.curves]
         drawn.append(draw_trade_offs(figures.curves, names, folder / "trade_offs.png", title=plan.recipe.name))
-    return [path.name for path in drawn]
+    drawn += _draw_photos(folder, data, labeled, judged)
+    diagram = draw_architecture(network.model, folder / "architecture.png")
+    return [path.name for path in [*drawn, *([diagram] if diagram is not None else [])]]
+
+
+def _draw_photos(folder: Path, data: PreparedData, labeled: Labeled, judged: Split) -> list[Path]:
+    """Mistakes, and a montage of right and wrong labels."""
+    split = data.splits[judged]
+    limits = [found.threshold for found in labeled.thresholds]
+    predictions = predict_labels(
+        split.targets, labeled.probabilities[judged], data.display_names, data.decoding, limits
+    )
+    return [
+        draw_mistakes(split.images, predictions, folder / "misclassified.png", title=f"misclassified: {judged}"),
+        draw_montage(split.images, predictions, folder / "predictions.png", title=f"predictions: {judged}"),
+    ]
 
 
 def _draw_curves(folder: Path, plan: Plan, history: Sequence[Epoch]) -> Path:

@@ -214,7 +214,15 @@ class _Run:
             metrics = measure(data, labeled)
             write_tables(self._directory.path, data, labeled, metrics, history)
         with self._clock.measure("pictures"):
-            pictures = draw_pictures(self._directory.path, plan=self._plan, data=data, metrics=metrics, history=history)
+            pictures = draw_pictures(
+                self._directory.path,
+                plan=self._plan,
+                network=network,
+                data=data,
+                labeled=labeled,
+                metrics=metrics,
+                history=history,
+            )
         summary = {
             **self._about(network, data),
             "precision": dict(precision),

@@ -1,0 +1,127 @@
+"""A run repeats itself by its seed, and a resumed run is the run that was never stopped."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fashionbatch.data.prepare import prepare_data
+from fashionbatch.errors import OutputError, TrainingError
+from fashionbatch.training import start
+from fashionbatch.training.directory import RunDirectory
+from fashionbatch.training.loop import Loop
+from fashionbatch.training.report import Reporter
+
+PHASES = """  phases:
+    - {train: all, name: first, epochs: 2}
+    - {train: {from: dense1}, name: second, epochs: 2, augmentation: [], optimizer: {name: sgd, learning_rate: 0.01}}
+"""
+
+
+class StoppedHereError(Exception):
+    pass
+
+
+@pytest.fixture(scope="module")
+def data(make_plan):
+    return prepare_data(make_plan(), progress=False)
+
+
+def fit(plan, data, folder, *, stop_after=None, state=None):
+    """Train; with `stop_after` an epoch's line ends it, as a signal there would."""
+
+    def show(line):
+        if stop_after is not None and line.startswith(f"epoch {stop_after}/"):
+            raise StoppedHereError
+
+    network = start.make_network(plan, len(data.class_names))
+    loop = Loop(plan, network, data, RunDirectory(folder), Reporter(show, bars=False))
+    try:
+        loop.run(state)
+    except StoppedHereError:
+        assert stop_after is not None
+    return loop.history, network.model.get_weights()
+
+
+def figures(history):
+    return [dataclasses.replace(epoch, seconds=0.0) for epoch in history]
+
+
+def assert_same(one, other):
+    assert figures(one[0]) == figures(other[0])
+    assert all(np.array_equal(a, b) for a, b in zip(one[1], other[1], strict=True))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(make_plan, data, tmp_path_factory):
+    return fit(make_plan(), data, tmp_path_factory.mktemp("undisturbed"))
+
+
+def test_the_same_seed_gives_the_same_history_and_weights(make_plan, data, tmp_path, undisturbed):
+    assert_same(fit(make_plan(), data, tmp_path), undisturbed)
+
+
+def test_another_seed_gives_another_history(make_plan, data, tmp_path, undisturbed):
+    history, _ = fit(make_plan(("seed: 7", "seed: 8"), ("epochs: 4", "epochs: 1")), data, tmp_path)
+    assert history[0].loss != undisturbed[0][0].loss
+
+
+def test_a_resumed_run_is_the_run_that_was_never_stopped(make_plan, data, tmp_path, undisturbed):
+    fit(make_plan(), data, tmp_path, stop_after=2)
+    state = RunDirectory(tmp_path).checkpoints.load()
+    assert len(state.progress.history) == 2
+    assert_same(fit(make_plan(), data, tmp_path, state=state), undisturbed)
+
+
+@pytest.fixture(scope="module")
+def of_phases(make_plan, data, tmp_path_factory):
+    plan = make_plan(("  seed: 7\n", f"  seed: 7\n{PHASES}"))
+    return plan, fit(plan, data, tmp_path_factory.mktemp("phases"))
+
+
+@pytest.mark.parametrize("epoch", [2, 3])
+def test_a_run_of_phases_resumes_between_and_within_them(of_phases, data, tmp_path, epoch):
+    plan, whole = of_phases
+    assert [row.phase for row in whole[0]] == ["first", "first", "second", "second"]
+    fit(plan, data, tmp_path, stop_after=epoch)
+    assert_same(fit(plan, data, tmp_path, state=RunDirectory(tmp_path).checkpoints.load()), whole)
+
+
+def test_early_stopping_restores_the_best_weights(make_plan, data, tmp_path):
+    # A rate that spoils the network: some epoch before the last is the best one.
+    plan = make_plan(
+        ("learning_rate: 0.01}\n  schedule: inverse_time", "learning_rate: 0.3}\n  schedule: null"),
+        ("patience: 3", "patience: 1"),
+        ("epochs: 4", "epochs: 8"),
+    )
+    history, _ = fit(plan, data, tmp_path)
+    progress = RunDirectory(tmp_path).checkpoints.load().progress
+    best = min(history, key=lambda epoch: epoch.val_loss)
+    assert len(history) < 8
+    assert progress.phase_is_done
+    assert progress.watch["best_epoch"] == best.epoch
+    assert progress.best_file == f"best-{best.epoch:05}.weights.h5"
+    assert [path.name for path in (tmp_path / "checkpoints").glob("best-*")] == [progress.best_file]
+
+
+def test_a_loss_that_is_not_a_number_ends_training(make_plan, data, tmp_path):
+    plan = make_plan(("{name: adam, learning_rate: 0.01}", "{name: sgd, learning_rate: 1.0e+30}"))
+    with pytest.raises(TrainingError, match=r"diverged in epoch 1: (val_)?loss is not a number"):
+        fit(plan, data, tmp_path)
+
+
+def test_averaged_weights_are_what_is_validated_and_kept(make_plan, data, tmp_path, undisturbed):
+    plan = make_plan(("learning_rate: 0.01}", "learning_rate: 0.01, use_ema: true, ema_momentum: 0.9}"))
+    history, weights = fit(plan, data, tmp_path)
+    assert [epoch.loss for epoch in history] == [epoch.loss for epoch in undisturbed[0]], "training itself is the same"
+    assert [epoch.val_loss for epoch in history] != [epoch.val_loss for epoch in undisturbed[0]]
+    assert not np.array_equal(weights[0], undisturbed[1][0])
+
+
+def test_a_damaged_checkpoint_is_said_so(tmp_path):
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "last.npz").write_bytes(b"PK not a checkpoint")
+    with pytest.raises(OutputError, match="cannot be resumed from"):
+        RunDirectory(tmp_path).checkpoints.load()

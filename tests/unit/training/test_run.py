@@ -1,0 +1,202 @@
+"""What a run directory holds, and what becomes of one that is there already."""
+
+from __future__ import annotations
+
+import csv
+import json
+import warnings
+
+import numpy as np
+import pytest
+
+from fashionbatch.bundle.open import open_bundle
+from fashionbatch.data.prepare import prepare_data
+from fashionbatch.errors import DataError, InterruptedRunError, OutputError
+from fashionbatch.inference.rebuild import keras_model_of
+from fashionbatch.inference.session import open_session
+from fashionbatch.training import directory as run_directory
+from fashionbatch.training.directory import RunDirectory
+from fashionbatch.training.interrupt import Stopped
+from fashionbatch.training.run import TrainingWarning, train
+
+
+@pytest.fixture(scope="module")
+def finished(make_plan, plugins, tmp_path_factory):
+    """A finished run, its plan, and what it said."""
+    folder, lines = tmp_path_factory.mktemp("runs") / "bars", []
+    plan = make_plan()
+    report = train(plan, folder, plugins=plugins, show=lines.append)
+    return report, plan, lines
+
+
+def test_a_run_directory_is_whole(finished):
+    report, _, _ = finished
+    names = {path.name for path in report.run_directory.iterdir()}
+    assert names >= {
+        "architecture.txt",
+        "bundle",
+        "checkpoints",
+        "classes.png",
+        "confusion_matrix.csv",
+        "confusion_matrix.png",
+        "curves.png",
+        "data.json",
+        "history.csv",
+        "misclassified.png",
+        "predictions.png",
+        "recipe.yaml",
+        "report.json",
+        "report.txt",
+        "summary.json",
+    }
+    assert all((report.run_directory / name).stat().st_size for name in report.summary["pictures"])
+
+
+def test_each_epoch_is_told_in_one_line(finished):
+    _, _, lines = finished
+    epochs = [line for line in lines if line.startswith("epoch ")]
+    assert len(epochs) == 4
+    for figure in (" s  loss ", "  accuracy ", "  val_loss ", "  val_accuracy "):
+        assert figure in epochs[0]
+
+
+def test_the_history_has_a_row_an_epoch(finished):
+    report, _, _ = finished
+    with open(report.run_directory / "history.csv", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == ["1", "2", "3", "4"]
+    assert all(float(row["val_loss"]) > 0 for row in rows)
+
+
+def test_the_summary_says_how_and_how_well(finished):
+    report, _, _ = finished
+    summary = json.loads((report.run_directory / "summary.json").read_text(encoding="utf-8"))
+    assert summary == json.loads(json.dumps(report.summary))
+    assert summary["seed"] == 7
+    assert summary["data"]["images"] == {"train": 36, "validation": 12, "test": 12}
+    assert set(summary["figures"]) == {"train", "validation", "test"}
+    assert summary["judged_by"] == "test"
+    assert summary["precision"]["training"] in {"float32", "bfloat16"}
+    assert summary["phases"][0]["overfitting"]["text"]
+    assert {"tensorflow", "keras", "fashionbatch", "python"} <= set(summary["versions"])
+    assert {"data", "training", "evaluation"} <= set(summary["seconds"])
+
+
+def test_the_bundles_graph_and_its_keras_network_agree(finished, plugins, make_plan):
+    report, plan, _ = finished
+    bundle = open_bundle(report.bundle)
+    images = prepare_data(plan, splits=("test",), progress=False).splits["test"].images
+    with open_session(bundle, registry=plugins.registry, precision="float32") as session:
+        labeled = session.predict(images)
+    rebuilt = np.asarray(keras_model_of(bundle, plugins.registry)(images, training=False))
+    np.testing.assert_allclose(labeled, rebuilt, atol=1e-5)
+    right = prepare_data(plan, splits=("test",), progress=False).splits["test"].targets.argmax(axis=1)
+    assert (labeled.argmax(axis=1) == right).mean() == report.summary["figures"]["test"]["accuracy"]
+
+
+def test_the_bundle_knows_what_it_was_made_with(finished):
+    report, _, _ = finished
+    manifest = open_bundle(report.bundle).manifest
+    assert manifest.labels.class_names == ("0", "1", "2")
+    assert {(record.kind, record.name) for record in manifest.plugins} >= {
+        ("architecture", "mini_vgg"),
+        ("head", "multiclass"),
+        ("augmentation", "random_flip"),
+    }
+    assert manifest.precision_parity["float32"].same_labels == 1.0
+
+
+def test_a_run_that_exists_is_not_touched(finished, plugins):
+    report, plan, _ = finished
+    before = sorted(path.name for path in report.run_directory.iterdir())
+    with pytest.raises(OutputError, match="holds a finished run") as caught:
+        train(plan, report.run_directory, plugins=plugins, show=lambda line: None)
+    assert "--overwrite" in caught.value.hint
+    assert sorted(path.name for path in report.run_directory.iterdir()) == before
+
+
+def test_resuming_a_finished_run_changes_nothing(finished, plugins):
+    report, plan, _ = finished
+    lines = []
+    again = train(plan, report.run_directory, plugins=plugins, resume=True, show=lines.append)
+    assert lines == [f"{report.run_directory} is finished already"]
+    assert again.summary == json.loads(json.dumps(report.summary))
+
+
+def test_a_run_is_not_resumed_with_another_recipe(finished, plugins, make_plan):
+    report, _, _ = finished
+    other = make_plan(("batch_size: 8", "batch_size: 16"))
+    with pytest.raises(OutputError, match=r"another recipe: training\.batch_size was 8, is 16"):
+        train(other, report.run_directory, plugins=plugins, resume=True, show=lambda line: None)
+
+
+def test_a_directory_of_somebody_elses_is_refused(tmp_path):
+    (tmp_path / "thesis.tex").write_text("precious", encoding="utf-8")
+    for options in ({"resume": False, "overwrite": True}, {"resume": True, "overwrite": False}):
+        with pytest.raises(OutputError, match="holds files, but no run"):
+            run_directory.require_usable(RunDirectory(tmp_path), **options)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_resuming_what_is_not_there_is_an_error(tmp_path):
+    with pytest.raises(OutputError, match="there is no run to resume"):
+        run_directory.require_usable(RunDirectory(tmp_path / "misspelt"), resume=True, overwrite=False)
+
+
+def test_two_trainings_do_not_share_a_directory(tmp_path):
+    directory = RunDirectory(tmp_path / "run")
+    with (
+        run_directory.locked(directory),
+        pytest.raises(OutputError, match="another process"),
+        run_directory.locked(directory),
+    ):
+        pass
+
+
+def test_a_signal_says_what_is_kept_and_how_to_go_on(make_plan, plugins, tmp_path, finished):
+    def interrupt(line):
+        if line.startswith("epoch 2/"):
+            raise Stopped(15)
+
+    plan = make_plan()
+    with pytest.raises(InterruptedRunError, match="2 finished epochs are kept in") as caught:
+        train(plan, tmp_path / "run", plugins=plugins, show=interrupt)
+    assert caught.value.exit_code == 143
+    assert "--resume" in caught.value.hint
+    with pytest.raises(OutputError, match="a run that is not finished"):
+        train(plan, tmp_path / "run", plugins=plugins, show=lambda line: None)
+
+    # Data that have changed since are noticed; so is everything else that would make it another run.
+    marker = tmp_path / "run" / "run.json"
+    document = json.loads(marker.read_text(encoding="utf-8"))
+    marker.write_text(json.dumps({**document, "fingerprint": "0"}), encoding="utf-8")
+    with pytest.raises(OutputError, match="begun with other data"):
+        train(plan, tmp_path / "run", plugins=plugins, resume=True, show=lambda line: None)
+
+
+def test_a_hook_that_fails_does_not_spoil_the_run(make_plan, plugins, tmp_path, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        type(plugins), "notify", lambda self, hook, report: told.append((hook, report)) or ["it failed"]
+    )
+    plan = make_plan(
+        ("epochs: 4", "epochs: 1"),
+        ("test: 0.2", "test: 0.0"),
+        ("validation: 0.2", "validation: 0.0"),
+        ("monitor: val_loss", "monitor: loss"),
+    )
+    warned = []
+    monkeypatch.setattr(warnings, "warn", lambda message, kind=None, **_: warned.append((message, kind)))
+    report = train(plan, tmp_path / "run", plugins=plugins, show=lambda line: None)
+    assert ("it failed", TrainingWarning) in warned
+    assert told == [("training_finished", report)]
+    # Nothing was held back: no thresholds, no parity, and the training images judge.
+    assert report.summary["judged_by"] == "train"
+    assert open_bundle(report.bundle).manifest.precision_parity == {}
+
+
+def test_a_group_of_unknown_labels_is_said_before_training(make_plan, plugins, tmp_path):
+    plan = make_plan(("architecture:", "head: {name: multilabel, groups: {shape: ['0', round]}}\narchitecture:"))
+    with pytest.raises(DataError, match=r"head\.groups\.shape: the data have no label 'round'"):
+        train(plan, tmp_path / "run", plugins=plugins, show=lambda line: None)
+    assert not (tmp_path / "run").exists()
