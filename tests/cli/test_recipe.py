@@ -29,7 +29,7 @@ def run(*arguments: str) -> str:
 
 def broken(tmp_path: Path) -> Path:
     file = tmp_path / "shoes.yaml"
-    text = run("show", "quickstart").replace("fashionbatch/cnn", "cmn").replace("epochs: 8", "epochs: many")
+    text = run("show", "quickstart").replace("fashionbatch/cnn", "cmn").replace("epochs: 6", "epochs: many")
     file.write_text(text, encoding="utf-8")
     return file
 
@@ -37,7 +37,7 @@ def broken(tmp_path: Path) -> Path:
 def test_check_says_in_one_line_what_would_be_trained():
     assert run("check", "quickstart") == (
         "ok: quickstart: fashion_mnist_sample as 28x28x1, cnn, head multiclass, loss categorical_crossentropy, "
-        "adam at 0.001, at most 8 epochs in batches of 32\n"
+        "adam at 0.001, at most 6 epochs in batches of 32\n"
     )
 
 
@@ -46,7 +46,7 @@ def test_check_names_every_phase():
         "training.phases=[{train: head, epochs: 1, early_stopping: null}, {train: all, name: deep, optimizer: sgd}]"
     )
     line = run("check", "quickstart", "--set", phases).splitlines()[0]
-    assert "; phase1: adam at 0.001, 1 epoch in batches of 32; deep: sgd at 0.01, at most 8 epochs" in line
+    assert "; phase1: adam at 0.001, 1 epoch in batches of 32; deep: sgd at 0.01, at most 6 epochs" in line
 
 
 def test_check_gives_advice_and_is_still_ok():
