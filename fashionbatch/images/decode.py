@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import os
 import re
 import stat
@@ -12,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Final, TypeAlias
+from typing import BinaryIO, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,6 @@ from fashionbatch.images.spec import AnyImageSpec
 
 ImageFileLike: TypeAlias = Path | bytes | BinaryIO
 
-_TILE_WIDTH, _TILE_LENGTH = 322, 323
 _ADDRESS: Final = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]+>|0x[0-9a-fA-F]{6,}")
 _LONGEST_MESSAGE: Final = 200
 
@@ -44,6 +44,9 @@ class DecodeLimits:
 
 
 DEFAULT_LIMITS: Final = DecodeLimits()
+
+# Pillow logs what it dislikes in a TIFF; without any handler, Python would print that to the terminal.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 
 def decode_image(
@@ -133,20 +136,36 @@ def open_regular(path: Path) -> BinaryIO:
 
 def _decode(file: BinaryIO, spec: AnyImageSpec, limits: DecodeLimits) -> Image.Image:
     with _identify(file) as image:
-        _check_cost(image, limits)
+        _check_cost("image", image.size, limits)
         if image.format in {"JPEG", "MPO"}:
-            start = file.tell()
-            orientation = geometry.read_orientation(image)
-            scale = geometry.enough_scale(image.size, spec, orientation)
-            shown = jpeg.draft(image, scale, spec.channels)
-            image.load()
-            jpeg.check_whole(file, image, start, scale)
+            shown, orientation = _load_jpeg(file, image, spec)
         else:
-            # EXIF may follow the pixels of a PNG, and Pillow turns a TIFF while it loads it.
+            if image.format == "TIFF":
+                _load_tiff(image, limits)
+            # EXIF may follow the pixels of a PNG, and Pillow turns a TIFF while it loads it: so it is read afterwards.
             image.load()
-            shown = (0, 0, *image.size)
-            orientation = geometry.read_orientation(image)
+            shown, orientation = (0, 0, *image.size), geometry.read_orientation(image)
         return _fit(image, shown, orientation, spec)
+
+
+def _load_jpeg(file: BinaryIO, image: Image.Image, spec: AnyImageSpec) -> tuple[geometry.Box, int]:
+    start = file.tell()
+    orientation = geometry.read_orientation(image)
+    scale = geometry.enough_scale(image.size, spec, orientation)
+    shown = jpeg.draft(image, scale, spec.channels)
+    image.load()
+    jpeg.check_whole(file, image, start, scale)
+    return shown, orientation
+
+
+def _load_tiff(image: Image.Image, limits: DecodeLimits) -> None:
+    # Imported here: it finds a C library, which the other formats need not wait for.
+    from fashionbatch.images import tiff
+
+    _check_cost("tile", tiff.tile_size(image), limits)
+    tiff.check_whole(image)
+    with tiff.silent_libtiff:
+        image.load()
 
 
 def _fit(image: Image.Image, shown: geometry.Box, orientation: int, spec: AnyImageSpec) -> Image.Image:
@@ -179,14 +198,12 @@ def _why_not(file: BinaryIO, format_: str) -> str:
     return ""
 
 
-def _check_cost(image: Image.Image, limits: DecodeLimits) -> None:
-    tags: Any = getattr(image, "tag_v2", {})
-    tile = tags.get(_TILE_WIDTH, 0), tags.get(_TILE_LENGTH, 0)
-    for what, (width, height) in {"image": image.size, "tile": tile}.items():
-        if width * height > limits.pixels:
-            raise ImageError(
-                f"DecompressionBombError: {what} of {width} x {height} pixels, more than the limit of {limits.pixels}"
-            )
+def _check_cost(what: str, size: tuple[int, int], limits: DecodeLimits) -> None:
+    width, height = size
+    if width * height > limits.pixels:
+        raise ImageError(
+            f"DecompressionBombError: {what} of {width} x {height} pixels, more than the limit of {limits.pixels}"
+        )
 
 
 class _OwnPillow:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -13,6 +14,7 @@ Colour = tuple[int, int, int]
 _TRANSPARENT_MODES: Final = frozenset({"RGBA", "LA", "PA", "RGBa", "La"})
 _BITS_PER_SAMPLE, _PHOTOMETRIC, _SAMPLE_FORMAT = 258, 262, 339
 _WHITE_IS_ZERO, _UNSIGNED = 0, 1
+_PIXELS_AT_A_TIME = 1 << 20
 
 
 def to_eight_bits(image: Image.Image, channels: int, background: Colour) -> Image.Image:
@@ -70,8 +72,8 @@ def _first(value: Any, default: int | None = None) -> int | None:
 
 
 def _scale_integers(values: NDArray[Any], largest: int) -> NDArray[np.uint8]:
-    scaled = (values.astype(np.uint32) * 255 + largest // 2) // largest
-    return np.minimum(scaled, 255).astype(np.uint8)
+    table = np.minimum((np.arange(0x10000) * 255 + largest // 2) // largest, 255).astype(np.uint8)
+    return _by_rows(values, lambda rows: table[rows])
 
 
 def _scale_wide_integers(values: NDArray[Any]) -> NDArray[np.uint8]:
@@ -80,26 +82,48 @@ def _scale_wide_integers(values: NDArray[Any]) -> NDArray[np.uint8]:
         return values.astype(np.uint8)
     if low >= 0 and high <= 0xFFFF:
         return _scale_integers(values, 0xFFFF)
-    return _scale_range(values.astype(np.float64), low, high)
+    return _scale_range(values, low, high)
 
 
 def _scale_floats(values: NDArray[Any]) -> NDArray[np.uint8]:
-    # float64: the difference of two large float32 values may be more than float32 holds.
-    wide = values.astype(np.float64)
-    finite = np.isfinite(wide)
-    if not finite.any():
+    low, high = np.inf, -np.inf
+    for rows in _rows(values):
+        finite = rows[np.isfinite(rows)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if low > high:
         raise ValueError("a picture without a single finite value")
-    low, high = float(wide[finite].min()), float(wide[finite].max())
-    if not finite.all():
-        wide = np.nan_to_num(wide, nan=low, posinf=high, neginf=low)
     if low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    elif low >= 0 and high <= 255:
-        low, high = 0.0, 255.0
-    return _scale_range(wide, low, high)
+        return _scale_range(values, 0.0, 1.0, darkest=low, brightest=high)
+    if low >= 0 and high <= 255:
+        return _scale_range(values, 0.0, 255.0, darkest=low, brightest=high)
+    return _scale_range(values, low, high)
 
 
-def _scale_range(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.uint8]:
+def _scale_range(
+    values: NDArray[Any], low: float, high: float, *, darkest: float | None = None, brightest: float | None = None
+) -> NDArray[np.uint8]:
+    """Low to 0, high to 255; what is no number becomes the darkest, what is infinite the nearest of the two ends."""
     if low == high:
         return np.zeros(values.shape, np.uint8)
-    return np.rint((values - low) * (255.0 / (high - low))).astype(np.uint8)
+    first, last = low if darkest is None else darkest, high if brightest is None else brightest
+
+    def scale(rows: NDArray[Any]) -> NDArray[np.uint8]:
+        # float64: the difference of two large float32 values may be more than float32 holds. One of the two kinds of
+        # NaN makes NumPy warn when it is converted.
+        with np.errstate(invalid="ignore"):
+            wide = np.nan_to_num(rows.astype(np.float64), nan=first, posinf=last, neginf=first)
+        return np.rint((wide - low) * (255.0 / (high - low))).astype(np.uint8)
+
+    return _by_rows(values, scale)
+
+
+def _by_rows(values: NDArray[Any], scale: Callable[[NDArray[Any]], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    return np.concatenate([scale(rows) for rows in _rows(values)])
+
+
+def _rows(values: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """A picture in pieces, so that numbers of eight bytes are made for few of its pixels at a time."""
+    step = max(1, _PIXELS_AT_A_TIME // values.shape[1])
+    for start in range(0, len(values), step):
+        yield values[start : start + step]

@@ -183,6 +183,41 @@ def test_a_tiff_with_a_giant_tile_is_refused(images_factory: ModuleType) -> None
         decode_image(data, full_size())
 
 
+def test_a_tiff_with_strips_for_a_part_of_its_picture_is_an_error(images_factory: ModuleType) -> None:
+    data = images_factory.deep_tiff(images_factory.grey_ramp("<u2", 0, 9), tags={257: ("L", 100)})
+    with pytest.raises(ImageError, match="data for 960 of 4000 pixels"):
+        decode_image(data, full_size())
+
+
+def test_libtiff_does_not_write_to_the_terminal(images_factory: ModuleType, capfd: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(images_factory.encode(images_factory.picture(), "TIFF", compression="tiff_deflate"))
+    data[20:60] = bytes(40)
+    with pytest.raises(ImageError):
+        decode_image(bytes(data), full_size())
+    assert capfd.readouterr().err == ""
+
+
+def test_what_pillow_logs_does_not_reach_the_terminal(images_factory: ModuleType) -> None:
+    data = images_factory.deep_tiff(images_factory.grey_ramp("<u2", 0, 9), tags={277: ("H", 2048)})
+    script = (
+        "import sys; from fashionbatch.images import decode_image\n"
+        "from fashionbatch.specs import ImageSpec\n"
+        "try: decode_image(sys.stdin.buffer.read(), ImageSpec(size=(8, 8)))\n"
+        "except Exception as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], input=data, capture_output=True, check=True)
+    assert b"More samples per pixel" not in done.stderr
+    assert done.stderr == b""
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_deflate", "packbits", "jpeg", "tiff_adobe_deflate", None])
+def test_tiffs_of_every_usual_compression_decode(images_factory: ModuleType, compression: str | None) -> None:
+    pixels = images_factory.picture(300, 200)
+    data = images_factory.encode(pixels, "TIFF", compression=compression, tiffinfo={322: 64, 323: 64})
+    got = decode_image(data, ImageSpec(size=(200, 300)))
+    assert close(got, pixels, 3 if compression == "jpeg" else 0)
+
+
 def test_out_of_memory_is_an_error_of_the_one_image(
     images_factory: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -375,6 +410,7 @@ def test_white_is_zero_is_inverted(images_factory: ModuleType) -> None:
 def test_not_a_number_is_dark_and_a_picture_of_nothing_else_is_an_error(images_factory: ModuleType) -> None:
     values = images_factory.grey_ramp("<f4", 10, 20)
     values[:, 0], values[:, 1], values[:, 2] = np.nan, np.inf, -np.inf
+    values.view("<u4")[0, 0] = 0x7F800001  # a signaling NaN
     pixels = decode_image(images_factory.deep_tiff(values), full_size(1))
     assert pixels[0, :3, 0].tolist() == [11, 20, 11]
     with pytest.raises(ImageError, match="finite"):
