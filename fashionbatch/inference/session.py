@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,10 +16,13 @@ from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.images import POLICY
+from fashionbatch.inference.cores import usable_cores
 from fashionbatch.inference.precision import choose_precision
 from fashionbatch.inference.rebuild import keras_model_of
 from fashionbatch.registry import Registry
 from fashionbatch.specs import Precision, Runtime, RuntimeRequest, RuntimeSpec
+
+__all__ = ["DEFAULT_BATCH_SIZE", "DEFAULT_RUNTIME", "Session", "open_session", "usable_cores"]
 
 DEFAULT_RUNTIME = "openvino"
 DEFAULT_BATCH_SIZE = 8
@@ -196,13 +198,6 @@ def open_session(
         )
     )
     return Session(manifest, opened, runtime, chosen, reason, batch_size, device, streams)
-
-
-def usable_cores() -> int:
-    """How many cores this process may use: fewer than the machine has in a container or under `taskset`."""
-    if hasattr(os, "sched_getaffinity"):
-        return max(1, len(os.sched_getaffinity(0)))
-    return os.cpu_count() or 1
 
 
 def _require_same_decoding(bundle: Bundle) -> None:
