@@ -69,8 +69,8 @@ def read_model(path: Path, *, trusted: bool, output: str | None, size: tuple[int
         raise BundleError(f"{path}: no such model")
     suffix = path.suffix.lower()
     if suffix == ".onnx":
-        graph = _read_by_frontend(path, "onnx")
-    elif suffix == ".xml":
+        return ForeignModel(_read_onnx(path, output), path.name)
+    if suffix == ".xml":
         graph = _read_by_frontend(path, "ir")
     elif suffix in {".keras", ".h5", ".hdf5"}:
         _require_trust(path, trusted, "a Keras model file can hold Python code, which runs when it is loaded")
@@ -80,7 +80,7 @@ def read_model(path: Path, *, trusted: bool, output: str | None, size: tuple[int
         graph = _read_by_frontend(path, "tf")
     else:
         raise BundleError(f"{path}: no model that can be imported", hint=_hint_for_format(path))
-    return ForeignModel(_with_one_output(_with_one_input(graph, path.name), path.name, output), path.name)
+    return ForeignModel(_with_one_port_each(graph, path.name, output), path.name)
 
 
 def read_keras_application(
@@ -136,6 +136,30 @@ def _read_by_frontend(path: Path, framework: str) -> ov.Model:
     return graph
 
 
+def _read_onnx(path: Path, output: str | None) -> ov.Model:
+    """As `_read_by_frontend`, but operations that OpenVINO lacks may stand where the chosen output does not need them.
+
+    scikit-learn's exports look up the class's name beside computing probabilities, and OpenVINO has no names.
+    """
+    from openvino.frontend import FrontEndManager
+
+    try:
+        return _with_one_port_each(_read_by_frontend(path, "onnx"), path.name, output)
+    except _UnsupportedError as error:
+        frontend = FrontEndManager().load_by_framework("onnx")
+        try:
+            graph = _with_one_port_each(frontend.convert_partially(frontend.load(str(path))), path.name, output)
+        except (BundleError, RuntimeError):
+            raise error from None
+        if any(operation.get_type_name() == "ONNXFrameworkNode" for operation in graph.get_ops()):
+            raise error from None
+        return graph
+
+
+class _UnsupportedError(BundleError):
+    """A model with operations that OpenVINO does not have."""
+
+
 def _cannot_read(name: str, error: Exception) -> BundleError:
     found = UNSUPPORTED_OPERATIONS.search(str(error))
     if found is None:
@@ -144,10 +168,10 @@ def _cannot_read(name: str, error: Exception) -> BundleError:
     hint = None
     if "ai.onnx.ml" in operations:
         hint = (
-            "scikit-learn's converter makes plain operations of some classifiers: "
-            "skl2onnx.to_onnx(..., options={'zipmap': False}, black_op={'LinearClassifier'})"
+            "scikit-learn's converter makes plain operations of linear and neural classifiers: skl2onnx.to_onnx(..., "
+            "options={'zipmap': False}, black_op={'LinearClassifier', 'Normalizer', 'Scaler'})"
         )
-    return BundleError(f"{name}: OpenVINO has no {operations}", hint=hint)
+    return _UnsupportedError(f"{name}: OpenVINO has no {operations}", hint=hint)
 
 
 def _load_keras(path: Path) -> keras.Model:
@@ -181,11 +205,11 @@ def _graph_of_keras(model: keras.Model, size: tuple[int, int] | None) -> ov.Mode
         raise _cannot_read(f"model {model.name!r}", error) from error
 
 
-def _with_one_input(graph: ov.Model, name: str) -> ov.Model:
+def _with_one_port_each(graph: ov.Model, name: str, output: str | None) -> ov.Model:
     if len(graph.inputs) != 1:
         names = ", ".join(sorted(port.any_name for port in graph.inputs if port.names))
         raise BundleError(f"{name}: takes {len(graph.inputs)} inputs ({names}); labeling needs one, the image")
-    return graph
+    return _with_one_output(graph, name, output)
 
 
 def _with_one_output(graph: ov.Model, name: str, wanted: str | None) -> ov.Model:

@@ -323,6 +323,25 @@ def test_operations_that_openvino_lacks_are_named(tmp_path: Path) -> None:
     assert "skl2onnx" in (caught.value.hint or "")
 
 
+def test_operations_beside_the_way_to_the_probabilities_do_not_matter(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("ReduceMean", ["x"], ["mean"], axes=[2, 3], keepdims=0),
+        helper.make_node("Softmax", ["mean"], ["probabilities"], axis=1),
+        helper.make_node("ArgMax", ["mean"], ["number"], axis=1, keepdims=0),
+        helper.make_node("ArrayFeatureExtractor", ["names", "number"], ["label"], domain="ai.onnx.ml"),
+    ]
+    outputs = [
+        helper.make_tensor_value_info("label", TensorProto.INT64, None),
+        helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["N", 3]),
+    ]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["N", 3, *SIZE])]
+    names = numpy_helper.from_array(np.arange(3, dtype=np.int64), "names")
+    file = write(helper.make_graph(nodes, "sklearn", inputs, outputs, [names]), tmp_path / "s.onnx")
+    assert ask(imported(read(file), tmp_path / "b"), photos()).shape == (5, 3)
+    with pytest.raises(BundleError, match="ArrayFeatureExtractor"):
+        read(file, output="label")
+
+
 def test_two_inputs_are_refused(tmp_path: Path) -> None:
     inputs = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["N", 3]) for name in "ab"]
     outputs = [helper.make_tensor_value_info("c", TensorProto.FLOAT, ["N", 3])]
