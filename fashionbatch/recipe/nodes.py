@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import yaml
 
@@ -187,6 +187,14 @@ def read_yaml(text: str, *, name: str, positions: bool = True) -> tuple[Node, li
     return reader.read(), reader.problems
 
 
+class _Built(NamedTuple):
+    """A node, how many values it has and how deep it is, both with its aliases spelt out."""
+
+    node: Node
+    size: int
+    height: int
+
+
 @dataclass
 class _Reader:
     """Builds the tree from the parser's events. Aliases share a node, so a bomb costs nothing before it is counted."""
@@ -195,7 +203,7 @@ class _Reader:
     name: str
     positions: bool
     problems: list[Problem] = field(default_factory=list)
-    _anchors: dict[str, tuple[Node, int] | None] = field(default_factory=dict)
+    _anchors: dict[str, _Built | None] = field(default_factory=dict)
     _aliases: int = 0
 
     def __post_init__(self) -> None:
@@ -220,32 +228,29 @@ class _Reader:
                 continue
             if root is not None:
                 raise self._fatal(event.start_mark, "a second document begins here; a recipe is one document")
-            root, _ = self._node(next(events), events, depth=1)
+            root = self._node(next(events), events, depth=1).node
         return root if root is not None else Node(None, Mark(self.name))
 
-    def _node(self, event: Any, events: Iterator[Any], depth: int) -> tuple[Node, int]:
-        """The node that an event begins, and how many nodes it has with its aliases spelt out."""
+    def _node(self, event: Any, events: Iterator[Any], depth: int) -> _Built:
+        """The node that an event begins."""
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
-        if depth > MAX_DEPTH:
-            raise self._fatal(event.start_mark, f"nested more than {MAX_DEPTH} deep")
+            return self._alias(event, depth)
+        self._check_depth(depth, event)
         if event.tag is not None:
             self._problem(event.start_mark, f"tag {_short_tag(event.tag)!r} is not allowed; remove it")
         if event.anchor is not None:
             self._anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
-            node, count = self._scalar(event), 1
+            built = _Built(self._scalar(event), 1, 1)
         elif isinstance(event, yaml.SequenceStartEvent):
-            node, count = self._sequence(event, events, depth)
+            built = self._sequence(event, events, depth)
         else:
-            node, count = self._mapping(event, events, depth)
-        if count > MAX_NODES:
-            raise self._fatal(event.start_mark, f"more than {MAX_NODES:,} values")
+            built = self._mapping(event, events, depth)
         if event.anchor is not None:
-            self._anchors[event.anchor] = (node, count)
-        return node, count
+            self._anchors[event.anchor] = built
+        return built
 
-    def _alias(self, event: Any) -> tuple[Node, int]:
+    def _alias(self, event: Any, depth: int) -> _Built:
         self._aliases += 1
         if self._aliases > MAX_ALIASES:
             raise self._fatal(event.start_mark, f"more than {MAX_ALIASES} aliases")
@@ -254,6 +259,7 @@ class _Reader:
         found = self._anchors[event.anchor]
         if found is None:
             raise self._fatal(event.start_mark, f"alias '*{event.anchor}' stands inside what it refers to")
+        self._check_depth(depth + found.height - 1, event)
         return found
 
     def _scalar(self, event: Any) -> Node:
@@ -269,35 +275,33 @@ class _Reader:
                 self._problem(event.start_mark, str(error))
         return Node(value, self._mark(event.start_mark), text)
 
-    def _sequence(self, event: Any, events: Iterator[Any], depth: int) -> tuple[Node, int]:
+    def _sequence(self, event: Any, events: Iterator[Any], depth: int) -> _Built:
         items: list[Node] = []
-        total = 1
+        count = height = 1
         while not isinstance(child := next(events), yaml.SequenceEndEvent):
-            node, count = self._node(child, events, depth + 1)
-            items.append(node)
-            total = self._counted(total + count, child)
-        return Node(tuple(items), self._mark(event.start_mark)), total
+            item = self._node(child, events, depth + 1)
+            items.append(item.node)
+            count, height = self._counted(count + item.size, child), max(height, item.height + 1)
+        return _Built(Node(tuple(items), self._mark(event.start_mark)), count, height)
 
-    def _mapping(self, event: Any, events: Iterator[Any], depth: int) -> tuple[Node, int]:
+    def _mapping(self, event: Any, events: Iterator[Any], depth: int) -> _Built:
         entries: dict[str, Entry] = {}
-        total = 1
+        count = height = 1
         while not isinstance(key_event := next(events), yaml.MappingEndEvent):
-            key_node, key_count = self._node(key_event, events, depth + 1)
-            key_mark = self._mark(key_event.start_mark)
+            key = self._node(key_event, events, depth + 1)
             value_event = next(events)
-            node, count = self._node(value_event, events, depth + 1)
-            total = self._counted(total + key_count + count, value_event)
-            if isinstance(key_node.value, tuple | dict):
-                self._problem(key_event.start_mark, "a key must be text, not a list or a mapping")
-            elif key_node.text == "<<" and isinstance(key_event, yaml.ScalarEvent) and key_event.style is None:
-                self._problem(key_event.start_mark, "merge keys ('<<') are not read; 'extends: FILE' inherits a recipe")
-            elif key_node.text in entries:
-                first = entries[key_node.text].key_mark
-                seen = f"it stands in line {first.line}, column {first.column} already" if first.line else "twice"
-                self._problem(key_event.start_mark, f"duplicate key {key_node.text!r}; {seen}")
+            value = self._node(value_event, events, depth + 1)
+            count = self._counted(count + key.size + value.size, value_event)
+            height = max(height, value.height + 1)
+            if mistake := _mistake_in_key(key.node, key_event, entries):
+                self._problem(key_event.start_mark, mistake)
             else:
-                entries[key_node.text] = Entry(key_mark, node)
-        return Node(entries, self._mark(event.start_mark)), total
+                entries[key.node.text] = Entry(self._mark(key_event.start_mark), value.node)
+        return _Built(Node(entries, self._mark(event.start_mark)), count, height)
+
+    def _check_depth(self, depth: int, event: Any) -> None:
+        if depth > MAX_DEPTH:
+            raise self._fatal(event.start_mark, f"nested more than {MAX_DEPTH} deep")
 
     def _counted(self, total: int, event: Any) -> int:
         if total > MAX_NODES:
@@ -330,6 +334,18 @@ class _Reader:
         before = _LINE_END.split(self.text[: error.position])
         source = self._lines[len(before) - 1]
         return Mark(self.name, len(before), len(before[-1]) + 1, source).problem(message)
+
+
+def _mistake_in_key(key: Node, event: Any, entries: dict[str, Entry]) -> str | None:
+    if isinstance(key.value, tuple | dict):
+        return "a key must be text, not a list or a mapping"
+    if key.text == "<<" and isinstance(event, yaml.ScalarEvent) and event.style is None:
+        return "merge keys ('<<') are not read; 'extends: FILE' inherits a recipe"
+    if key.text not in entries:
+        return None
+    first = entries[key.text].key_mark
+    seen = f"it stands in line {first.line}, column {first.column} already" if first.line else "twice"
+    return f"duplicate key {key.text!r}; {seen}"
 
 
 def _short_tag(tag: str) -> str:

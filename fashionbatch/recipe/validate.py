@@ -112,7 +112,8 @@ class _Checker:
         unions = dict.fromkeys(one.path[: one.union] for one in located if one.union is not None)
         for place in unions:
             group = [one for one in located if one.union == len(place) and one.path[: one.union] == place]
-            branches = {branch: [one for one in group if one.branch == branch] for branch in {o.branch for o in group}}
+            names = dict.fromkeys(one.branch for one in group)
+            branches = {name: [one for one in group if one.branch == name] for name in names}
             meant = [errors for errors in branches.values() if not any(_wrong_type(one, place) for one in errors)]
             if len(meant) > 1:
                 meant = [errors for errors in meant if not any(_wrong_keys(one, place) for one in errors)]

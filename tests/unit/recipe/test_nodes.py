@@ -161,6 +161,12 @@ def test_an_alias_bomb_is_refused_before_it_is_spelt_out():
     assert "counting what aliases stand for" in refusal("\n".join(lines))
 
 
+def test_aliases_cannot_nest_deeper_than_brackets_can():
+    lines = ["a0: &a0 " + "[" * 30 + "]" * 30]
+    lines += [f"a{n}: &a{n} " + "[" * 30 + f"*a{n - 1}" + "]" * 30 for n in range(1, 60)]
+    assert f"r.yaml:2:39: nested more than {nodes.MAX_DEPTH} deep" in refusal("\n".join(lines))
+
+
 def test_many_aliases_are_refused():
     text = "a: &a 1\nb: [" + ", ".join(["*a"] * (nodes.MAX_ALIASES + 1)) + "]"
     assert f"more than {nodes.MAX_ALIASES} aliases" in refusal(text)
