@@ -13,7 +13,7 @@ from fashionbatch.recipe.load import load_recipe, parse_recipe
 from fashionbatch.recipe.nodes import read_yaml
 
 FUZZ = settings(
-    max_examples=100, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=60, deadline=None, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 # Pieces of YAML, so that the generated text gets past the scanner more often than random characters do.
 CHARACTERS = "a{}[]'\"#~?\n\t\u2028\ufeff\x00드"
