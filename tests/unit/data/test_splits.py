@@ -246,7 +246,7 @@ def test_groups_that_named_splits_tear_apart_are_an_error() -> None:
         assign(samples, group_by="sku")
 
 
-def test_large_sets_are_split_quickly_enough_to_test() -> None:
+def test_a_large_set_is_split_to_the_image() -> None:
     labels = [("abcdefghij"[index % 10],) for index in range(60_000)]
     assignment = assign(make_samples(labels))
     assert sizes(assignment) == {"train": 48_000, "validation": 12_000}
