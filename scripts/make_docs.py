@@ -1,7 +1,9 @@
-"""Makes the documents that are generated, docs/cli.md from the commands themselves among them.
+"""Makes the documents that are generated: the reference of commands, and the JSON schema of recipes for editors.
 
-python scripts/make_docs.py            # write them
-python scripts/make_docs.py --check    # write nothing; exit code 1 where one is stale
+    python scripts/make_docs.py            # write them
+    python scripts/make_docs.py --check    # write nothing; exit code 1 where one is stale
+
+The reference is built from the commands' parameters, not from click's help pages, whose layout changes with click.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import click
 from fashionbatch.cli import VERBS, cli
 from fashionbatch.plugins import load_plugins
 from fashionbatch.recipe.jsonschema import schema_text
+from fashionbatch.registry import Registry
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -41,13 +44,7 @@ def main() -> int:
 def documents() -> Iterator[tuple[Path, str]]:
     """Each generated document and what should be in it now."""
     yield DOCS / "cli.md", cli_reference()
-    yield DOCS / "recipe.schema.json", recipe_schema()
-
-
-def recipe_schema() -> str:
-    """The JSON schema of recipes that name built-in components only."""
-    os.environ["FASHIONBATCH_PLUGINS"] = ""
-    return schema_text(load_plugins().registry)
+    yield DOCS / "recipe.schema.json", schema_text(_built_ins())
 
 
 def cli_reference() -> str:
@@ -70,6 +67,19 @@ def cli_reference() -> str:
         assert command is not None
         lines += _command_lines(command, click.Context(command, info_name=verb, parent=root), depth=2)
     return "\n".join(lines) + "\n"
+
+
+def _built_ins() -> Registry:
+    """The components that come with FashionBatch, whatever else is installed here."""
+    before = os.environ.get("FASHIONBATCH_PLUGINS")
+    os.environ["FASHIONBATCH_PLUGINS"] = ""
+    try:
+        return load_plugins().registry
+    finally:
+        if before is None:
+            del os.environ["FASHIONBATCH_PLUGINS"]
+        else:
+            os.environ["FASHIONBATCH_PLUGINS"] = before
 
 
 def _command_lines(command: click.Command, context: click.Context, depth: int) -> Iterator[str]:
@@ -114,22 +124,32 @@ def _option_text(option: click.Option) -> str:
     if option.is_flag or option.count:
         return names
     if isinstance(option.type, click.Choice):
-        return f"{names} " + " \\| ".join(f"`{choice}`" for choice in option.type.choices)
+        return f"{names} " + _cell("|".join(map(str, option.type.choices)))
     # "INTEGER RANGE" says no more than INTEGER; what the range is stands in the help.
-    return f"{names} {option.metavar or option.type.name.removesuffix(' range').upper()}"
+    return f"{names} {_cell(option.metavar or option.type.name.removesuffix(' range').upper())}"
 
 
 def _meaning(option: click.Option) -> str:
-    text = " ".join((option.help or "").split()).replace("|", "\\|")
+    parts = [_cell(" ".join((option.help or "").split()))]
     if option.required:
-        return f"{text} Required."
-    if option.multiple:
-        text += " May be given several times."
-    shows_default = option.show_default if option.show_default is not None else False
-    if shows_default and option.default is not None and not option.is_flag:
-        default = option.show_default if isinstance(option.show_default, str) else option.default
-        text += f" Default: `{default}`."
-    return text
+        parts.append("[required]")
+    elif isinstance(option.show_default, str):
+        parts.append(f"[default: {option.show_default}]")
+    elif option.show_default and not option.is_flag:
+        parts.append(f"[default: {option.default}]")
+    if isinstance(option.type, click.IntRange | click.FloatRange):
+        parts.append(_range_text(option.type))
+    return " ".join(filter(None, parts))
+
+
+def _range_text(range_: click.IntRange | click.FloatRange) -> str:
+    if range_.max is None:
+        return f"[{range_.min} or more]"
+    return f"[{range_.min} to {range_.max}]" if range_.min is not None else f"[{range_.max} or less]"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 if __name__ == "__main__":
