@@ -168,6 +168,8 @@ def _check_spec(spec: object, kind: str, hook: str) -> None:
         raise TypeError(f"{kind} {spec.name!r}: parameters must be a subclass of fashionbatch.specs.Parameters")
     if spec.parameters.model_config.get("extra") != "forbid":
         raise TypeError(f"{kind} {spec.name!r}: its parameters must forbid unknown keys")
+    if "name" in spec.parameters.model_fields:
+        raise TypeError(f"{kind} {spec.name!r}: a parameter cannot be called 'name', which names the component")
     if not spec.summary.strip() or "\n" in spec.summary:
         raise ValueError(f"{kind} {spec.name!r} needs a summary of one line")
     for name in ("load", "build", "open", "run", "encode", "assemble", "precisions"):

@@ -69,6 +69,12 @@ def test_finding_plugins_imports_none_of_them(add_distribution):
         (WIDE.replace('name="wide"', 'name="wide", api=2'), "is written for plugin API 2; this is 1"),
         (WIDE.replace("One wide layer.", "One\\nwide layer."), "needs a summary of one line"),
         (WIDE.replace('name="wide"', 'name="wide", parameters=dict'), "must be a subclass of"),
+        (
+            HEAD
+            + "class Named(Parameters):\n    name: str\n"
+            + WIDE.replace(HEAD, "").replace('name="wide"', 'name="wide", parameters=Named'),
+            "a parameter cannot be called 'name'",
+        ),
         (WIDE.replace("build=lambda pixels, parameters: pixels", "build=3"), "build must be callable"),
         (WIDE + WIDE.replace("def register", "def second_register").replace(HEAD, ""), "second_register_architectures"),
     ],
