@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -14,7 +15,7 @@ from pathlib import Path
 import click
 
 from fashionbatch import __version__
-from fashionbatch.errors import OutputError
+from fashionbatch.errors import InterruptedRunError, OutputError
 
 RECIPE = "quickstart"
 MARKER = ".fashionbatch-demo"
@@ -200,7 +201,9 @@ def _run(arguments: Sequence[str]) -> None:
                 process.wait(_PATIENCE)
             except subprocess.TimeoutExpired:
                 process.terminate()
-            raise
+            message = "the demo was stopped"
+            hint = "the same command goes on from here"
+            raise InterruptedRunError(message, signal_number=signal.SIGINT, hint=hint) from None
     if code:
         raise click.exceptions.Exit(code if code > 0 else 128 - code)
     click.secho(f"({time.monotonic() - started:.0f} s)", dim=True)

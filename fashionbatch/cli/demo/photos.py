@@ -60,10 +60,11 @@ def write_photos(split: SplitData, folder: Path, display_names: Mapping[str, str
 
 def write_known_labels(labels: Mapping[str, str], path: Path) -> None:
     """Write a CSV of `filepath,label`, in the order that the label table has."""
+    rows = sorted(labels.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape"))
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(("filepath", "label"))
-        writer.writerows(sorted(labels.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape")))
+        writer.writerows(rows)
 
 
 def read_known_labels(path: Path) -> dict[str, str]:
