@@ -11,6 +11,7 @@ scikit-learn computes them; what it would warn about is decided here instead:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -73,40 +74,50 @@ def evaluate_split(
             f"targets and probabilities must both be (n, {outputs}), got {targets.shape} and {probabilities.shape}"
         )
     _require_images(len(targets))
+    right, decided = truth(targets, decoding), decide(probabilities, decoding, thresholds)
     limits = tuple(float(limit) for limit in thresholds)
     if decoding == "several_of_many" and not limits:
         limits = (PLAIN_THRESHOLD,) * outputs
-    decided = decide(probabilities, decoding, limits)
-    positive, columns = _curve_columns(targets, probabilities, class_names, decoding)
-    return _collect(
-        truth(targets, decoding),
-        decided,
-        class_names,
-        decoding,
-        thresholds=limits,
-        loss=_cross_entropy(targets, probabilities, decoding),
-        top_k=_top_k(targets, probabilities) if decoding == "one_of_many" and len(class_names) > 5 else {},
-        curves=tuple(_curves(name, *pair) for name, pair in zip(columns, positive, strict=True) if _both(pair[0])),
-        average_precisions=dict(zip(columns, map(_average_precision, positive), strict=True)),
-    )
+    return _collect(right, decided, class_names, decoding, thresholds=limits, known=_Known(targets, probabilities))
 
 
-def evaluate_decisions(right: Decisions, decided: Decisions, class_names: Sequence[str], decoding: Decoding) -> Metrics:
-    """The figures that decisions alone allow: no loss, no top-k, no curves.
+def evaluate_decisions(
+    right: Decisions,
+    decided: Decisions,
+    class_names: Sequence[str],
+    decoding: Decoding,
+    *,
+    targets: NDArray[np.float32] | None = None,
+    probabilities: NDArray[np.float32] | None = None,
+) -> Metrics:
+    """The figures of decisions that somebody else made: those in a label table, say.
 
     Args:
         right: class numbers int64 `(n,)`, or bool `(n, classes)` for `several_of_many`.
         decided: the same for what was given; `UNDECIDED` (-1) where nothing was.
         class_names: in the order of the numbers.
         decoding: the kind of head.
+        targets: as in `evaluate_split`; with `probabilities`, for the figures that decisions alone do not give: loss,
+            top-k, curves.
+        probabilities: as in `evaluate_split`.
 
     Raises:
         DataError: there are no images.
+        ValueError: the shapes do not fit together.
     """
     if right.shape != decided.shape:
         raise ValueError(f"shapes differ: {right.shape} and {decided.shape}")
     _require_images(len(right))
-    return _collect(right, decided, class_names, decoding)
+    known = None if targets is None or probabilities is None else _Known(targets, probabilities)
+    return _collect(right, decided, class_names, decoding, known=known)
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is known beside decisions."""
+
+    targets: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
 
 
 def _collect(
@@ -116,33 +127,32 @@ def _collect(
     decoding: Decoding,
     *,
     thresholds: Sequence[float] = (),
-    loss: float | None = None,
-    top_k: Mapping[int, float] | None = None,
-    curves: tuple[Curves, ...] = (),
-    average_precisions: Mapping[str, float | None] | None = None,
+    known: _Known | None = None,
 ) -> Metrics:
-    classes = _class_figures(
-        right, decided, class_names, _limit_of_each(thresholds, len(class_names), decoding), average_precisions or {}
-    )
+    questions = _questions(known, class_names, decoding) if known else {}
+    curves = {name: _curves(name, *pair) for name, pair in questions.items() if _both(pair[0])}
+    precisions = {name: _average_precision(*pair) for name, pair in questions.items()}
+    limits = _limit_of_each(thresholds, len(class_names), decoding)
+    classes = _class_figures(right, decided, class_names, limits, precisions)
     several = decoding == "several_of_many"
-    known = [figures.average_precision for figures in classes if figures.average_precision is not None]
-    curve = curves[0] if decoding == "yes_or_no" and curves else None
+    areas = [value for value in precisions.values() if value is not None]
+    curve = next(iter(curves.values()), None) if decoding == "yes_or_no" else None
     return Metrics(
         decoding=decoding,
         images=len(right),
-        loss=loss,
+        loss=_cross_entropy(known, decoding) if known else None,
         accuracy=float(right_images(right, decided).mean()),
         label_accuracy=float((right == decided).mean()) if several else None,
-        top_k=dict(top_k or {}),
-        mean_average_precision=float(np.mean(known)) if several and known else None,
+        top_k=_top_k(known) if known and decoding == "one_of_many" and len(class_names) > 5 else {},
+        mean_average_precision=float(np.mean(areas)) if several and areas else None,
         roc_auc=curve.roc_auc if curve else None,
         average_precision=curve.average_precision if curve else None,
         classes=classes,
         means=_means(right, decided, classes),
         confusion=() if several else _confusion(right, decided, len(class_names)),
         undecided=0 if several else int((decided == UNDECIDED).sum()),
-        curves=curves,
-        notes=_notes(classes, has_curves=decoding == "yes_or_no" and loss is not None and curve is None),
+        curves=tuple(curves.values()),
+        notes=_notes(classes, has_no_curve=decoding == "yes_or_no" and known is not None and curve is None),
     )
 
 
@@ -224,8 +234,8 @@ def _confusion(right: Decisions, decided: Decisions, classes: int) -> tuple[tupl
     return tuple(tuple(int(count) for count in row) for row in matrix)
 
 
-def _cross_entropy(targets: NDArray[np.float32], probabilities: NDArray[np.float32], decoding: Decoding) -> float:
-    given = probabilities.astype(np.float64)
+def _cross_entropy(known: _Known, decoding: Decoding) -> float:
+    targets, given = known.targets, known.probabilities.astype(np.float64)
     if decoding == "one_of_many":
         given = given / np.maximum(given.sum(axis=1, keepdims=True), _EPSILON)
     given = np.clip(given, _EPSILON, 1 - _EPSILON)
@@ -235,34 +245,30 @@ def _cross_entropy(targets: NDArray[np.float32], probabilities: NDArray[np.float
     return float((losses - (1 - targets) * np.log1p(-given)).mean())
 
 
-def _top_k(targets: NDArray[np.float32], probabilities: NDArray[np.float32]) -> dict[int, float]:
+def _top_k(known: _Known) -> dict[int, float]:
     # Stable, so that ties go to the earlier class, as in the label table.
-    order = np.argsort(-probabilities, axis=1, kind="stable")
-    right = targets.argmax(axis=1)[:, None]
+    order = np.argsort(-known.probabilities, axis=1, kind="stable")
+    right = known.targets.argmax(axis=1)[:, None]
     return {k: float((order[:, :k] == right).any(axis=1).mean()) for k in TOP_K}
 
 
-def _curve_columns(
-    targets: NDArray[np.float32],
-    probabilities: NDArray[np.float32],
-    class_names: Sequence[str],
-    decoding: Decoding,
-) -> tuple[list[tuple[NDArray[np.bool_], NDArray[np.float32]]], list[str]]:
-    """The yes-or-no questions of a decoding, as (truth, score) columns with the names of their positive classes."""
+def _questions(
+    known: _Known, class_names: Sequence[str], decoding: Decoding
+) -> dict[str, tuple[NDArray[np.bool_], NDArray[np.float32]]]:
+    """The yes-or-no questions of a decoding: the positive class, the truth and the scores."""
     if decoding == "one_of_many":
-        return [], []
-    names = [class_names[1]] if decoding == "yes_or_no" else list(class_names)
-    return [(targets[:, number] > 0.5, probabilities[:, number]) for number in range(len(names))], names
+        return {}
+    names = [class_names[1]] if decoding == "yes_or_no" else class_names
+    return {name: (known.targets[:, number] > 0.5, known.probabilities[:, number]) for number, name in enumerate(names)}
 
 
 def _both(positive: NDArray[np.bool_]) -> bool:
     return bool(positive.any() and not positive.all())
 
 
-def _average_precision(pair: tuple[NDArray[np.bool_], NDArray[np.float32]]) -> float | None:
+def _average_precision(positive: NDArray[np.bool_], scores: NDArray[np.float32]) -> float | None:
     from sklearn.metrics import average_precision_score
 
-    positive, scores = pair
     return float(average_precision_score(positive, scores)) if positive.any() else None
 
 
@@ -271,7 +277,7 @@ def _curves(name: str, positive: NDArray[np.bool_], scores: NDArray[np.float32])
 
     false_rate, true_rate, _ = roc_curve(positive, scores)
     precision, recall, _ = precision_recall_curve(positive, scores, drop_intermediate=True)
-    average_precision = _average_precision((positive, scores))
+    average_precision = _average_precision(positive, scores)
     assert average_precision is not None
     return Curves(
         name=name,
@@ -294,7 +300,7 @@ def _thinned(values: NDArray[np.float64], *, by: NDArray[np.float64]) -> tuple[f
     return tuple(round(float(value), 6) for value in values)
 
 
-def _notes(classes: Sequence[ClassFigures], *, has_curves: bool) -> tuple[str, ...]:
+def _notes(classes: Sequence[ClassFigures], *, has_no_curve: bool) -> tuple[str, ...]:
     notes = []
     empty = [figures.name for figures in classes if not figures.support]
     never = [figures.name for figures in classes if figures.support and not figures.predicted]
@@ -302,7 +308,7 @@ def _notes(classes: Sequence[ClassFigures], *, has_curves: bool) -> tuple[str, .
         notes.append(f"without images in this data, so left out of macro means: {_listed(empty)}")
     if never:
         notes.append(f"never given, so precision counts as 0: {_listed(never)}")
-    if has_curves:
+    if has_no_curve:
         notes.append("all images are of one class, so there is no ROC and no precision-recall curve")
     return tuple(notes)
 

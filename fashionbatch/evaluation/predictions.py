@@ -54,10 +54,14 @@ class Predictions:
         # Rounding down: a wrong label at 99.96% must not read as certain.
         return f"{text} {int(probability * 100)}%" if percent and np.isfinite(probability) else text
 
-    def _text(self, decision: NDArray[np.bool_] | np.int64) -> str:
+    def names_of(self, decision: NDArray[np.bool_] | np.int64) -> list[str]:
+        """The labels of one row of `right` or `given`; empty where there is none."""
         if isinstance(decision, np.ndarray):
-            return ", ".join(name for name, yes in zip(self.names, decision, strict=True) if yes) or _NOTHING
-        return _NOTHING if decision == UNDECIDED else self.names[int(decision)]
+            return [name for name, yes in zip(self.names, decision, strict=True) if yes]
+        return [] if decision == UNDECIDED else [self.names[int(decision)]]
+
+    def _text(self, decision: NDArray[np.bool_] | np.int64) -> str:
+        return ", ".join(self.names_of(decision)) or _NOTHING
 
 
 def predict_labels(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import math
 from collections.abc import Sequence
 
 from fashionbatch.evaluation.figures import Metrics
+from fashionbatch.evaluation.predictions import Predictions
 from fashionbatch.evaluation.tables import aligned
 
 _NONE = "-"
@@ -45,6 +49,39 @@ def overall_text(metrics: Metrics) -> str:
     if metrics.undecided:
         rows.append(("without a label", f"{metrics.undecided:,}"))
     return aligned([row for row in rows if row[1] != _NONE])
+
+
+def confusion_csv(metrics: Metrics) -> str:
+    """The confusion matrix as a table: rows are right classes, columns given ones.
+
+    For several labels an image, one row a label: how often yes and no were right and wrong.
+    """
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    if metrics.decoding == "several_of_many":
+        writer.writerow(["label", "right_yes", "wrong_yes", "wrong_no", "right_no"])
+        for label in metrics.classes:
+            wrong_yes, wrong_no = label.predicted - label.right, label.support - label.right
+            right_no = metrics.images - label.right - wrong_yes - wrong_no
+            writer.writerow([label.name, label.right, wrong_yes, wrong_no, right_no])
+    else:
+        writer.writerow(["right \\ given", *(figures.name for figures in metrics.classes)])
+        for figures, row in zip(metrics.classes, metrics.confusion, strict=True):
+            writer.writerow([figures.name, *row])
+    return text.getvalue()
+
+
+def predictions_csv(names: Sequence[str], predictions: Predictions) -> str:
+    """Every image with what is right, what it was given, how sure that was, and whether it is right (1 or 0)."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "right", "given", "prob", "correct"])
+    for number, name in enumerate(names):
+        probability = float(predictions.probability[number])
+        shown = "" if math.isnan(probability) else f"{probability:.6g}"
+        right, given = (predictions.names_of(one[number]) for one in (predictions.right, predictions.given))
+        writer.writerow([name, "|".join(right), "|".join(given), shown, int(predictions.correct[number])])
+    return text.getvalue()
 
 
 def _classes_text(metrics: Metrics, shown: Sequence[str]) -> str:

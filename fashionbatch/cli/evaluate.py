@@ -1,0 +1,274 @@
+"""`fashionbatch evaluate`: how good a bundle is on labeled images, or a table that it wrote."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from fashionbatch.errors import DataError, OutputError, RecipeError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from fashionbatch.bundle.open import Bundle
+    from fashionbatch.evaluation.run import Evaluation
+    from fashionbatch.evaluation.truth import Truth
+    from fashionbatch.inference.session import Session
+    from fashionbatch.plan import Plan
+    from fashionbatch.registry import Registry
+    from fashionbatch.specs import Split
+
+_RECIPE_ENDINGS = (".yaml", ".yml")
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    metavar="SOURCE|RECIPE",
+    help="A folder of labeled images, or a recipe whose data to take.  [default: the data that it was trained with]",
+)
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    help="Which part of the recipe's data.  [default: test, else validation; of a folder, all of it]",
+)
+@click.option(
+    "--predictions",
+    type=click.Path(path_type=Path),
+    metavar="TABLE",
+    help="Judge a table that classify wrote; the network does not run. Without --data, folder names are the truth.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write figures and pictures into this folder.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace the files of an earlier evaluation in that folder.")
+@click.option("--runtime", default="openvino", show_default=True, help="What computes.")
+@click.option(
+    "--precision",
+    type=click.Choice(["auto", "float32", "bfloat16"]),
+    default="auto",
+    show_default=True,
+    help="auto: the fastest that kept the labels in validation.",
+)
+@click.option("--batch-size", type=click.IntRange(1, 1024), default=8, show_default=True, help="Images at once.")
+@click.option("--montage", type=click.IntRange(1, 2000), default=36, show_default=True, help="Images in the montage.")
+@click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="Of the montage's choice.")
+@click.option("--tile", type=click.IntRange(16, 512), default=96, show_default=True, help="Its tiles' side in pixels.")
+def command(
+    bundle: Path,
+    *,
+    data: str | None,
+    split: Split | None,
+    predictions: Path | None,
+    output: Path | None,
+    overwrite: bool,
+    runtime: str,
+    precision: Any,
+    batch_size: int,
+    montage: int,
+    seed: int,
+    tile: int,
+) -> None:
+    """Measure a bundle on labeled data.
+
+    Prints loss, accuracy and a table of the classes. Images are decoded and labels decided as classify does it, so the
+    figures are the ones of its table.
+    """
+    from fashionbatch.bundle.open import open_bundle
+    from fashionbatch.evaluation.report import report_text
+    from fashionbatch.plugins import load_plugins
+
+    if output is not None:
+        _require_free(output, overwrite=overwrite)
+    opened = open_bundle(bundle)
+    registry = load_plugins().registry
+    if predictions is not None:
+        evaluation, computed = _judge_table(predictions, opened, data, split, registry), {}
+    else:
+        from fashionbatch.inference.session import open_session
+
+        truth, root = _truth(opened, data, split, registry)
+        with open_session(
+            opened, registry=registry, runtime=runtime, precision=precision, batch_size=batch_size
+        ) as session:
+            computed = _computed(session)
+            evaluation = _judge_network(session, truth, root)
+    click.echo(f"{click.style(opened.manifest.name, bold=True)} on {evaluation.subject}")
+    if computed:
+        click.echo(f"{computed['runtime']}, {computed['precision']}: {computed['precision_reason']}")
+    for reason, count in evaluation.left_out.items():
+        click.echo(f"{count:,} {'image does' if count == 1 else 'images do'} not count: {reason}")
+    click.echo()
+    click.echo(report_text(evaluation.metrics, opened.manifest.labels.display_names), nl=False)
+    for note in evaluation.notes:
+        click.echo(f"{click.style('note:', fg='yellow', bold=True)} {note}")
+    if output is not None:
+        from fashionbatch.pictures.report import Montage
+
+        for line in _write(output, opened, evaluation, computed, Montage(montage, seed, tile)):
+            click.echo(line)
+
+
+# ------------------------------------------------------------------------------------------------------------- truth
+
+
+def _truth(bundle: Bundle, data: str | None, split: Split | None, registry: Registry) -> tuple[Truth, Path | None]:
+    """What the bundle is judged by, and the folder that names are relative to."""
+    from fashionbatch.evaluation.truth import truth_of_folder, truth_of_split
+    from fashionbatch.plan import load_plan
+
+    if data is not None and _is_recipe(data):
+        return truth_of_split(load_plan(data, registry), bundle.manifest, split), None
+    if data is None:
+        plan = _plan_of(bundle, registry)
+        if plan is None:
+            raise DataError(
+                f"{bundle.path}: the bundle has no recipe that says what data it was trained with",
+                hint="give a folder of labeled images, or a recipe, with --data",
+            )
+        with _hint_at_data():
+            return truth_of_split(plan, bundle.manifest, split), None
+    path = Path(data)
+    root = path if path.is_dir() else None
+    plan = _usable_plan_of(bundle, registry)
+    if split is None:
+        return truth_of_folder(path, bundle.manifest, registry, plan), root
+    if plan is None:
+        raise click.UsageError("--split needs a recipe that says how the data are split; give one with --data")
+    return truth_of_split(plan, bundle.manifest, split, data_path=path), root
+
+
+def _is_recipe(data: str) -> bool:
+    from fashionbatch.recipe.find import shipped_recipe
+
+    if os.path.exists(data):
+        return data.lower().endswith(_RECIPE_ENDINGS) and not os.path.isdir(data)
+    return data.lower().endswith(_RECIPE_ENDINGS) or shipped_recipe(data) is not None
+
+
+def _plan_of(bundle: Bundle, registry: Registry) -> Plan | None:
+    from fashionbatch.plan import plan_from_text
+
+    text = bundle.recipe_text()
+    # Where the recipe lay is not part of a bundle: its relative paths are looked for where the user stands.
+    return None if text is None else plan_from_text(text, registry, Path.cwd(), name=str(bundle.recipe))
+
+
+def _usable_plan_of(bundle: Bundle, registry: Registry) -> Plan | None:
+    # A plugin that the recipe needs may be missing here; a folder of images can be read all the same.
+    try:
+        return _plan_of(bundle, registry)
+    except RecipeError:
+        return None
+
+
+@contextmanager
+def _hint_at_data() -> Iterator[None]:
+    try:
+        yield
+    except DataError as error:
+        where = "if the data lie somewhere else now, give the place with --data PATH --split test"
+        raise DataError(error.message, hint=f"{error.hint}; {where}" if error.hint else where) from error
+
+
+# ----------------------------------------------------------------------------------------------------------- judging
+
+
+def _judge_network(session: Session, truth: Truth, root: Path | None) -> Evaluation:
+    from tqdm import tqdm
+
+    from fashionbatch.evaluation.run import evaluate_bundle
+
+    with tqdm(total=len(truth), desc="evaluate", unit=" images", disable=None, leave=False) as bar:
+        advance: Callable[[int], object] = lambda done: bar.update(done - bar.n)  # noqa: E731 - one line says it
+        return evaluate_bundle(session, truth, root=root, progress=advance)
+
+
+def _judge_table(table: Path, bundle: Bundle, data: str | None, split: Split | None, registry: Registry) -> Evaluation:
+    from fashionbatch.evaluation.label_table import read_sidecar
+    from fashionbatch.evaluation.table_run import evaluate_table
+
+    bundles = read_sidecar(table).get("bundles")
+    digests = [one.get("digest") for one in bundles if isinstance(one, dict)] if isinstance(bundles, list) else []
+    if digests and bundle.digest not in digests:
+        raise DataError(
+            f"{table}: was written with another bundle than {bundle.path}", hint="its sidecar, .meta.json, says which"
+        )
+    if data is not None and data.lower().endswith(".csv"):
+        return evaluate_table(table, bundle.manifest, Path(data))
+    truth, root = (None, None) if data is None and split is None else _truth(bundle, data, split, registry)
+    plan = _usable_plan_of(bundle, registry)
+    separator = getattr(plan.source.parameters, "separator", "_") if plan is not None else "_"
+    return evaluate_table(table, bundle.manifest, truth, root=root, separator=separator)
+
+
+def _computed(session: Session) -> dict[str, Any]:
+    return {
+        "runtime": session.runtime.version,
+        "precision": session.precision,
+        "precision_reason": session.precision_reason,
+        "batch_size": session.batch_size,
+        "device": session.device,
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------- files
+
+
+def _require_free(output: Path, *, overwrite: bool) -> None:
+    if output.exists() and not output.is_dir():
+        raise OutputError(f"{output}: is a file; figures and pictures need a folder")
+    if not overwrite and output.is_dir() and any(output.iterdir()):
+        raise OutputError(
+            f"{output}: is not empty", hint="choose another folder, or replace the files with --overwrite"
+        )
+
+
+def _write(output: Path, bundle: Bundle, evaluation: Evaluation, computed: dict[str, Any], montage: Any) -> list[str]:
+    from fashionbatch import __version__
+    from fashionbatch.evaluation.report import confusion_csv, predictions_csv, report_text
+    from fashionbatch.pictures.files import write_atomically
+    from fashionbatch.pictures.report import draw_evaluation
+
+    manifest = bundle.manifest
+    shown = manifest.labels.display_names
+    document = {
+        "format": 1,
+        "bundle": {"name": manifest.name, "digest": bundle.digest, "path": str(bundle.path)},
+        "subject": evaluation.subject,
+        "split": evaluation.split,
+        "left_out": dict(evaluation.left_out),
+        "notes": list(evaluation.notes),
+        "computed": computed,
+        "fashionbatch": __version__,
+        "metrics": evaluation.metrics.as_dict(),
+    }
+    texts = {
+        "metrics.json": json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n",
+        "report.txt": report_text(evaluation.metrics, shown),
+        "confusion_matrix.csv": confusion_csv(evaluation.metrics),
+        "predictions.csv": predictions_csv(evaluation.names, evaluation.predictions),
+    }
+    for name, text in texts.items():
+        write_atomically(output / name, text.encode("utf-8", "surrogateescape"))
+    pictures = draw_evaluation(
+        evaluation.metrics,
+        evaluation.predictions,
+        evaluation.images,
+        shown,
+        output,
+        title=f"{manifest.name}: {evaluation.split or 'evaluation'}",
+        montage=montage,
+    )
+    return ["", f"{output}: {', '.join([*texts, *(path.name for path in pictures)])}"]

@@ -1,0 +1,233 @@
+"""Judges a table of labels that a bundle gave earlier; the network does not run again."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.bundle.manifest import BundleManifest
+from fashionbatch.data.targets import make_targets
+from fashionbatch.errors import DataError
+from fashionbatch.evaluation.decisions import UNDECIDED, right_images
+from fashionbatch.evaluation.decisions import truth as right_decisions
+from fashionbatch.evaluation.figures import Metrics
+from fashionbatch.evaluation.label_table import PATH, STATUS, read_label_table, read_rows, read_sidecar
+from fashionbatch.evaluation.metrics import evaluate_decisions
+from fashionbatch.evaluation.predictions import Predictions
+from fashionbatch.evaluation.run import Evaluation
+from fashionbatch.evaluation.truth import Truth, class_of_name, composed, printable
+from fashionbatch.specs import Split
+
+SEPARATOR = "|"
+"""Between the labels of one image in a table."""
+
+Labels: TypeAlias = tuple[str, ...]
+_FindTruth: TypeAlias = Callable[[str], Labels | None]
+
+
+def evaluate_table(
+    table: Path,
+    manifest: BundleManifest,
+    truth: Truth | Path | None,
+    *,
+    root: Path | None = None,
+    separator: str = "_",
+) -> Evaluation:
+    """Count how many labels of a table are right.
+
+    Args:
+        table: as `classify` wrote it with this bundle.
+        manifest: of the bundle.
+        truth: what is right. A path is a CSV file with the columns `filepath` (or `path`), as the table has them, and
+            `label` or `labels`. None: the names of the folders that the photos lie in say it.
+        root: the folder that the table's paths are relative to, where the table's sidecar does not say it.
+        separator: between labels in the name of a folder, where an image has several.
+
+    Returns:
+        The figures. Rows that are not `ok` do not count; an empty label is a wrong one. Loss and curves are there where
+        the table has the probabilities of all classes.
+
+    Raises:
+        DataError: it is no table of this bundle, or says nothing about any image whose truth is known.
+    """
+    if truth is None:
+        find, expected = _truth_by_folder(manifest, separator), 0
+    elif isinstance(truth, Path):
+        find, expected = _truth_by_list(truth, manifest)
+    else:
+        expected = len(truth)
+        folder = read_sidecar(table).get("folder")
+        find = _truth_by_path(truth, [Path(place) for place in (folder, root) if place is not None])
+    rows = _Rows(manifest)
+    for number, row in enumerate(read_label_table(table), 1):
+        rows.add(row, find, f"{table}: row {number}")
+    if expected > rows.known:
+        rows.left_out["not in the table"] = expected - rows.known
+    if not rows.names:
+        why = ", ".join(f"{count:,} {reason}" for reason, count in rows.left_out.items()) or "it has no rows"
+        raise DataError(
+            f"{table}: there is nothing to count: {why}",
+            hint="give the folder or recipe that says what is right with --data",
+        )
+    if isinstance(truth, Truth):
+        return rows.evaluation(f"the labels in {table}, against {truth.name}", truth.split, truth.notes)
+    against = "the names of the photos' folders" if truth is None else str(truth)
+    return rows.evaluation(f"the labels in {table}, against {against}")
+
+
+class _Rows:
+    """Rows that count, as far as they are read."""
+
+    def __init__(self, manifest: BundleManifest) -> None:
+        self.names: list[str] = []
+        self.left_out: Counter[str] = Counter()
+        self.known = 0
+        self._manifest = manifest
+        self._several = manifest.head.decoding == "several_of_many"
+        self._column = "labels" if self._several else "label"
+        self._number = {name: number for number, name in enumerate(manifest.labels.class_names)}
+        self._classes = class_of_name(manifest)
+        self._right: list[Labels] = []
+        self._given: list[Labels] = []
+        self._probability: list[float] = []
+        names = manifest.labels.class_names
+        self._columns = [f"prob_{name}" for name in (names[1:] if manifest.outputs == 1 else names)]
+        self._probabilities: list[list[float]] | None = []
+
+    def add(self, row: Mapping[str, Any], find: _FindTruth, where: str) -> None:
+        """Take a row, or note why it does not count."""
+        if self._column not in row:
+            raise DataError(
+                f"{where}: there is no column {self._column!r}", hint="is the table of this bundle, and of it alone?"
+            )
+        right = find(row[PATH])
+        if right is not None:
+            self.known += 1
+        if row[STATUS] != "ok":
+            self.left_out[f"with status {row[STATUS]}"] += 1
+            return
+        if right is None:
+            self.left_out["whose right label is not known"] += 1
+            return
+        cell = row[self._column] or ""
+        self.names.append(printable(row[PATH]))
+        self._right.append(right)
+        self._given.append(tuple(self._class(name, where) for name in cell.split(SEPARATOR) if name))
+        self._probability.append(_probability(row.get("prob"), where))
+        self._add_probabilities(row, where)
+
+    def _class(self, name: str, where: str) -> str:
+        # `classify --spreadsheet-safe` puts an apostrophe before a name that looks like a formula.
+        found = self._classes.get(composed(name)) or self._classes.get(composed(name.removeprefix("'")))
+        if found is None:
+            raise DataError(f"{where}: the bundle has no label {name!r}", hint="is the table of this bundle?")
+        return found
+
+    def _add_probabilities(self, row: Mapping[str, Any], where: str) -> None:
+        if self._probabilities is None:
+            return
+        if any(column not in row for column in self._columns):
+            self._probabilities = None
+        else:
+            self._probabilities.append([_probability(row[column], where) for column in self._columns])
+
+    def evaluation(self, subject: str, split: Split | None = None, notes: Sequence[str] = ()) -> Evaluation:
+        """The figures of the rows that count."""
+        labels, decoding = self._manifest.labels, self._manifest.head.decoding
+        targets = make_targets(self._right, labels.class_names, decoding)
+        right, given = right_decisions(targets, decoding), self._decisions()
+        probabilities = None if self._probabilities is None else np.array(self._probabilities, np.float32)
+        if probabilities is not None and not np.isfinite(probabilities).all():
+            probabilities = None
+        metrics: Metrics = evaluate_decisions(
+            right, given, labels.class_names, decoding, targets=targets, probabilities=probabilities
+        )
+        probability = np.array(self._probability, np.float32)
+        predictions = Predictions(
+            names=labels.display_names,
+            right=right,
+            given=given,
+            probability=probability,
+            correct=right_images(right, given),
+            surprise=np.nan_to_num(probability),
+        )
+        return Evaluation(
+            subject=subject,
+            split=split,
+            metrics=metrics,
+            predictions=predictions,
+            names=self.names,
+            images=None,
+            left_out=self.left_out,
+            notes=notes,
+        )
+
+    def _decisions(self) -> NDArray[np.int64] | NDArray[np.bool_]:
+        if self._several:
+            return make_targets(self._given, self._manifest.labels.class_names, "several_of_many") > 0.5
+        return np.array([self._number[names[0]] if names else UNDECIDED for names in self._given], np.int64)
+
+
+def _probability(cell: Any, where: str) -> float:
+    if cell is None or cell == "":
+        return float("nan")
+    try:
+        return float(cell)
+    except ValueError:
+        raise DataError(f"{where}: {cell!r} is no probability") from None
+
+
+def _truth_by_folder(manifest: BundleManifest, separator: str) -> _FindTruth:
+    known = class_of_name(manifest)
+    several = manifest.head.decoding == "several_of_many"
+
+    def find(path: str) -> Labels | None:
+        for folder in path.split("/")[:-1]:
+            parts = [part for part in composed(folder).split(separator) if part] if several else [composed(folder)]
+            if parts and all(part in known for part in parts):
+                return tuple(dict.fromkeys(known[part] for part in parts))
+        return None
+
+    return find
+
+
+def _truth_by_list(path: Path, manifest: BundleManifest) -> tuple[_FindTruth, int]:
+    known = class_of_name(manifest)
+    labels: dict[str, Labels] = {}
+    for number, row in enumerate(read_rows(path), 1):
+        place, cell = row.get(PATH) or row.get("path"), row.get("labels", row.get("label"))
+        if place is None or cell is None:
+            raise DataError(f"{path}: row {number} has no filepath, or no label or labels")
+        names = [composed(name) for name in str(cell).split(SEPARATOR) if name]
+        unknown = [name for name in names if name not in known]
+        if unknown:
+            raise DataError(f"{path}: row {number}: the bundle does not know the label {unknown[0]!r}")
+        labels[str(place)] = tuple(dict.fromkeys(known[name] for name in names))
+    if manifest.head.decoding != "several_of_many" and any(len(names) != 1 for names in labels.values()):
+        raise DataError(f"{path}: has images with several labels or none; this bundle gives exactly one")
+    return labels.get, len(labels)
+
+
+def _truth_by_path(truth: Truth, roots: Sequence[Path]) -> _FindTruth:
+    paths = truth.paths()
+    labels = {os.path.abspath(path): names for path, names in zip(paths, truth.labels, strict=True)}
+    # The sidecar's folder is resolved; a link may lead to the same files.
+    real = {os.path.realpath(path): labels[os.path.abspath(path)] for path in paths}
+
+    def find(path: str) -> Labels | None:
+        for root in roots:
+            place = os.path.abspath(root / path)
+            found = labels.get(place)
+            if found is None:
+                found = real.get(os.path.realpath(place))
+            if found is not None:
+                return found
+        return None
+
+    return find

@@ -1,0 +1,240 @@
+"""Labeled images to judge a bundle by: a split of a recipe's data, or every image in a folder."""
+
+from __future__ import annotations
+
+import os
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.bundle.manifest import BundleManifest
+from fashionbatch.data.context import LocalContext
+from fashionbatch.data.decode import Files, Rows, decode_all
+from fashionbatch.data.prepare import image_names, load_samples
+from fashionbatch.data.splits import assign_splits
+from fashionbatch.data.targets import make_targets
+from fashionbatch.errors import DataError
+from fashionbatch.plan import Plan
+from fashionbatch.registry import Registry, closest
+from fashionbatch.specs import SPLITS, DatasetSpec, Samples, Split
+
+FOLDER_DATASET = "image_folder"
+"""The dataset that reads a folder where the bundle's recipe has none that does: a folder for each class."""
+_FILE_DATASETS = {".csv": "csv_manifest", ".npz": "npz"}
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Images and what is right about them, not decoded yet.
+
+    Attributes:
+        name: what they are, in words for the user.
+        split: which split of a recipe they are; None for all images of a source.
+        samples: the source that they come from.
+        indices: their positions in it, ascending.
+        labels: for each of them its class names, as the bundle calls them.
+        notes: sentences that the user should read.
+    """
+
+    name: str
+    split: Split | None
+    samples: Samples
+    indices: NDArray[np.int64]
+    labels: Sequence[tuple[str, ...]]
+    notes: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def targets(self, manifest: BundleManifest) -> NDArray[np.float32]:
+        """float32 `(n, outputs)`, in the order of the bundle's classes."""
+        return make_targets(self.labels, manifest.labels.class_names, manifest.head.decoding)
+
+    def paths(self) -> list[Path]:
+        """The images' files.
+
+        Raises:
+            DataError: the source is no set of files.
+        """
+        images = self.samples.images
+        if isinstance(images, np.ndarray):
+            raise DataError(f"{self.name}: the source is one array, so its images have no file names")
+        return [images[index] for index in self.indices]
+
+
+@dataclass(frozen=True)
+class DecodedTruth:
+    """Images that could be read.
+
+    Attributes:
+        images: uint8 `(n, height, width, channels)`, as the bundle's network takes them.
+        targets: float32 `(n, outputs)`.
+        names: for each image a name that a person recognises.
+        skipped: name and reason of those that could not be read.
+    """
+
+    images: NDArray[np.uint8]
+    targets: NDArray[np.float32]
+    names: Sequence[str]
+    skipped: Sequence[tuple[str, str]]
+
+
+def truth_of_split(
+    plan: Plan, manifest: BundleManifest, split: Split | None, *, data_path: Path | None = None
+) -> Truth:
+    """One split of a recipe's data.
+
+    Args:
+        plan: the recipe.
+        manifest: of the bundle that is judged.
+        split: None takes the test split, or the validation split where there is no other.
+        data_path: takes the place of the source's path.
+
+    Raises:
+        DataError: the data are missing, have no such split, or have labels that the bundle does not know.
+    """
+    samples = load_samples(plan, data_path=data_path)
+    indices = assign_splits(samples, image_names(samples), plan.recipe.data.split).indices
+    wanted: tuple[Split, ...] = (split,) if split else ("test", "validation")
+    found = next((name for name in wanted if name in indices), None)
+    if found is None:
+        there = ", ".join(name for name in SPLITS if name in indices)
+        raise DataError(f"the data have no {' and no '.join(wanted)} split; there is: {there}")
+    chosen = indices[found]
+    labels = _known_labels(samples, chosen, manifest)
+    return Truth(f"the {found} split", found, samples, chosen, labels, _notes(found, manifest))
+
+
+def truth_of_folder(path: Path, manifest: BundleManifest, registry: Registry, plan: Plan | None) -> Truth:
+    """Labeled images that lie somewhere: all of them, or the test split where the source itself names one.
+
+    They are read by the dataset of the bundle's recipe, if it can read them, else as a folder for each class, or as a
+    CSV file of paths and labels, or as an .npz file of arrays.
+
+    Args:
+        path: a folder, such a file, or whatever the dataset reads; or `data:NAME`.
+        manifest: of the bundle that is judged.
+        registry: where the dataset is registered.
+        plan: the bundle's recipe; None where there is none, or it cannot be used here.
+
+    Raises:
+        DataError: nothing there can be read, or has labels that the bundle does not know.
+    """
+    samples = _samples_of_folder(path, registry, plan)
+    named = [] if samples.splits is None else [split for split in SPLITS if split in samples.splits]
+    if "test" in named or "validation" in named:
+        split: Split = "test" if "test" in named else "validation"
+        assert samples.splits is not None
+        indices = np.array([number for number, name in enumerate(samples.splits) if name == split], np.int64)
+        labels = _known_labels(samples, indices, manifest)
+        return Truth(f"the {split} split of {path}", split, samples, indices, labels, _notes(split, manifest))
+    indices = np.arange(len(samples))
+    return Truth(f"all images of {path}", None, samples, indices, _known_labels(samples, indices, manifest))
+
+
+def decode_truth(truth: Truth, manifest: BundleManifest, *, root: Path | None = None) -> DecodedTruth:
+    """Read the images as the bundle's network takes them; what cannot be read is left out and named.
+
+    Args:
+        truth: what to read.
+        manifest: of the bundle that is judged.
+        root: names are relative to it, as in a label table of that folder; None: to what all images have in common.
+
+    Raises:
+        DataError: none of the images can be read.
+    """
+    images = truth.samples.images
+    if isinstance(images, np.ndarray):
+        array = images if images.ndim == 4 else images[..., np.newaxis]
+        pixels, outcome = decode_all(Rows(array, truth.indices), manifest.image, title="decode")
+    else:
+        pixels, outcome = decode_all(Files(truth.paths()), manifest.image, title="decode")
+    if root is None or isinstance(images, np.ndarray):
+        every = image_names(truth.samples)
+        names = [every[index] for index in truth.indices]
+    else:
+        names = [printable(os.path.relpath(path, root)) for path in truth.paths()]
+    if not outcome.kept:
+        reasons = sorted({reason for _, reason in outcome.failed})
+        raise DataError(f"{truth.name}: none of the {len(truth)} images can be read: {'; '.join(reasons[:3])}")
+    return DecodedTruth(
+        images=pixels,
+        targets=truth.targets(manifest)[outcome.kept],
+        names=[names[position] for position in outcome.kept],
+        skipped=[(names[position], reason) for position, reason in outcome.failed],
+    )
+
+
+def _samples_of_folder(path: Path, registry: Registry, plan: Plan | None) -> Samples:
+    problems = []
+    if plan is not None:
+        try:
+            return load_samples(plan, data_path=path)
+        except DataError as error:
+            problems.append(error)
+    spec = registry.get(DatasetSpec, _FILE_DATASETS.get(path.suffix.lower(), FOLDER_DATASET))
+    try:
+        parameters = spec.parameters.model_validate({"path": os.fspath(path)})
+        return spec.load(parameters, LocalContext(base=Path.cwd()))
+    except DataError as error:
+        problems.append(error)
+    raise problems[-1] if path.is_dir() or path.suffix.lower() in _FILE_DATASETS else problems[0]
+
+
+def _known_labels(samples: Samples, indices: NDArray[np.int64], manifest: BundleManifest) -> list[tuple[str, ...]]:
+    """The labels as the bundle's class names; they may be written as its display names, too."""
+    known = class_of_name(manifest)
+    labels, unknown = [], Counter[str]()
+    for index in indices:
+        own = samples.labels[index]
+        unknown.update(name for name in own if composed(name) not in known)
+        labels.append(tuple(dict.fromkeys(known.get(composed(name), name) for name in own)))
+    if unknown:
+        listed = ", ".join(f"{name!r} ({count} images)" for name, count in unknown.most_common(5))
+        close = closest(next(iter(unknown)), known)
+        raise DataError(
+            f"labels that the bundle does not know: {listed}" + (f"; did you mean {close!r}?" if close else ""),
+            hint=f"it knows {_listed(manifest.labels.class_names)}; a recipe given with --data can leave others out",
+        )
+    if manifest.head.decoding != "several_of_many" and any(len(names) != 1 for names in labels):
+        raise DataError("the data have images with several labels or none; this bundle gives exactly one")
+    return labels
+
+
+def class_of_name(manifest: BundleManifest) -> dict[str, str]:
+    """Class names and display names, composed -> class name; where they clash the class name is meant.
+
+    No folder can be called `T-shirt/top`, so the names are known with `_` or `-` for `/`, too.
+    """
+    labels = manifest.labels
+    shown = {composed(name): own for name, own in zip(labels.display_names, labels.class_names, strict=True)}
+    names = shown | {composed(name): name for name in labels.class_names}
+    return {name.replace("/", other): own for other in "-_" for name, own in names.items()} | names
+
+
+def _notes(split: Split, manifest: BundleManifest) -> tuple[str, ...]:
+    if split == "train":
+        return ("the network was trained on these images; the figures say nothing about others",)
+    if split == "validation":
+        what = "which epoch is kept, and the thresholds" if manifest.head.thresholds else "which epoch is kept"
+        return (f"this split also chose the network: training picks by it {what}, so its figures flatter a little",)
+    return ()
+
+
+def composed(name: str) -> str:
+    """The name with composed letters: archives from macOS store folder names with decomposed ones."""
+    return unicodedata.normalize("NFC", name)
+
+
+def printable(name: str) -> str:
+    """A file's name as text; bytes that are no UTF-8 are written as hexadecimal escapes."""
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names[:10]) + (f" and {len(names) - 10} more" if len(names) > 10 else "")
