@@ -127,8 +127,23 @@ def training_model(network: Network, augmentation: Sequence[Resolved[Augmentatio
     if network.backbone.trainable_weights:
         probabilities = network.core(pixels)
     else:
-        probabilities = network.head(network.backbone(pixels, training=False))
+        probabilities = network.head(_in_inference_mode(network.backbone)(pixels))
     return keras.Model(image, probabilities, name=f"{network.model.name}_training")
+
+
+def _in_inference_mode(model: keras.Model) -> keras.layers.Layer:
+    """A model as a layer that never trains: within a functional model, `training=False` alone is overruled by `fit`."""
+    import keras
+
+    class InferenceMode(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
+        def __init__(self) -> None:
+            super().__init__(name=f"{model.name}_frozen")
+            self.model = model
+
+        def call(self, pixels: Any) -> Any:
+            return self.model(pixels, training=False)
+
+    return InferenceMode()
 
 
 def layer_table(network: Network) -> list[tuple[str, str, str, int]]:

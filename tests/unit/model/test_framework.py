@@ -1,0 +1,86 @@
+"""TensorFlow is imported in the precision that was asked for, and without its noise."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from fashionbatch.errors import RuntimeUnavailableError
+from fashionbatch.model import framework, precision
+
+WITH = "flags\t\t: fpu avx2 avx512_bf16 amx_tile\n"
+WITHOUT = "flags\t\t: fpu avx2\n"
+
+
+@pytest.fixture
+def machine(tmp_path, monkeypatch):
+    """`machine(flags)` pretends that the CPU has them, and that TensorFlow has not been imported."""
+
+    def pretend(text, *, loaded=False):
+        file = tmp_path / "cpuinfo"
+        file.write_text(text, encoding="utf-8")
+        known = precision.cpu_computes_bfloat16
+        monkeypatch.setattr(precision, "cpu_computes_bfloat16", lambda: known(file))
+        monkeypatch.setattr(precision, "tensorflow_is_loaded", lambda: loaded)
+        monkeypatch.setattr(framework, "tensorflow_is_loaded", lambda: loaded)
+
+    monkeypatch.setenv(framework.MATH_MODE, "")
+    return pretend
+
+
+@pytest.mark.parametrize(("flags", "expected"), [(WITH, "bfloat16"), (WITHOUT, "float32")])
+def test_auto_takes_bfloat16_where_there_is_hardware_for_it(machine, flags, expected):
+    machine(flags)
+    assert precision.training_precision("auto")[0] == expected
+
+
+def test_what_the_recipe_says_is_taken_or_refused(machine):
+    machine(WITHOUT)
+    assert precision.training_precision("float32")[0] == "float32"
+    with pytest.raises(RuntimeUnavailableError, match="this CPU does not compute"):
+        precision.training_precision("bfloat16")
+
+
+def test_an_imported_tensorflow_cannot_be_changed_any_more(machine):
+    machine(WITH, loaded=True)
+    assert precision.training_precision("auto")[0] == "float32"
+    with pytest.raises(RuntimeUnavailableError, match="already imported with float32"):
+        precision.training_precision("bfloat16")
+
+
+def test_the_precision_is_in_the_environment_before_tensorflow_reads_it(machine):
+    machine(WITH)
+    framework.set_arithmetic("bfloat16")
+    assert os.environ[framework.MATH_MODE] == "BF16"
+    assert framework.arithmetic_of_tensorflow() == "bfloat16"
+    framework.set_arithmetic("float32")
+    assert framework.MATH_MODE not in os.environ
+
+
+def test_a_machine_that_does_not_tell_its_cpu_has_no_bfloat16(tmp_path):
+    assert not precision.cpu_computes_bfloat16(tmp_path / "absent")
+
+
+NOISE = b"""WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795.8 8316 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU will not be used.
+E0000 00:00:1795.8 8316 cuda_platform.cc:52] failed call to cuInit: INTERNAL: CUDA error
+"""
+REAL = b"E0000 00:00:1795.8 8316 loader.cc:9] libfoo.so: cannot open shared object file\n"
+
+
+def test_known_noise_is_dropped_and_everything_else_passed_on(capfd):
+    with framework._without_noise():
+        os.write(2, NOISE + REAL)
+    assert capfd.readouterr().err.encode() == REAL
+
+
+def test_an_import_that_fails_is_shown_whole(capfd):
+    def fail():
+        with framework._without_noise():
+            os.write(2, NOISE)
+            raise ImportError
+
+    with pytest.raises(ImportError):
+        fail()
+    assert capfd.readouterr().err.encode() == NOISE

@@ -1,0 +1,69 @@
+"""Every optimizer and schedule that recipes can name becomes Keras's."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+
+from fashionbatch.model.optimizers import build_optimizer, build_rate
+from fashionbatch.plan import Choice, PlannedPhase
+from fashionbatch.recipe.optimizers import OPTIMIZERS
+from fashionbatch.recipe.schedules import SCHEDULES
+
+STEPS = 10
+
+
+def phase(optimizer="sgd", schedule=None, *, rate=0.1, epochs=4, **parameters):
+    chosen = OPTIMIZERS[optimizer].parameters(learning_rate=rate)
+    return PlannedPhase(
+        name="training",
+        train="all",
+        epochs=epochs,
+        batch_size=8,
+        optimizer=Choice(optimizer, chosen),
+        schedule=Choice(schedule, SCHEDULES[schedule].parameters(**parameters)) if schedule else None,
+        augmentation=(),
+        early_stopping=None,
+    )
+
+
+@pytest.mark.parametrize("name", sorted(OPTIMIZERS))
+def test_an_optimizer_is_made_and_takes_a_step(name):
+    optimizer = build_optimizer(phase(name, rate=0.05), STEPS)
+    assert type(optimizer).__name__ == OPTIMIZERS[name].keras_class
+    variable = keras.Variable(np.ones((2, 2), np.float32))
+    optimizer.apply([np.ones((2, 2), np.float32)], [variable])
+    assert not np.array_equal(variable.numpy(), np.ones((2, 2)))
+
+
+def rate_at(epoch, schedule, **parameters):
+    rate = build_rate(phase("sgd", schedule, **parameters), STEPS)
+    return rate if isinstance(rate, float) else float(rate(round(epoch * STEPS)))
+
+
+@pytest.mark.parametrize(
+    ("schedule", "parameters", "rates"),
+    [
+        (None, {}, {0: 0.1, 3: 0.1}),
+        ("constant", {"learning_rate": 0.3}, {0: 0.3, 3: 0.3}),
+        ("reduce_on_plateau", {}, {0: 0.1, 3: 0.1}),
+        ("inverse_time", {}, {0: 0.1, 2: 0.1 / (1 + 0.1 / 4 * 20)}),
+        ("inverse_time", {"decay": 0.5}, {0: 0.1, 1: 0.1 / 6}),
+        ("exponential", {"decay_rate": 0.5, "decay_epochs": 2}, {0: 0.1, 2: 0.05, 4: 0.025}),
+        ("exponential", {"decay_rate": 0.5, "staircase": True}, {0.9: 0.1, 1: 0.05}),
+        ("cosine", {}, {0: 0.1, 2: 0.05, 4: 0.0}),
+        ("cosine", {"warmup_epochs": 1, "alpha": 0.1}, {0: 0.0, 0.5: 0.05, 1: 0.1, 4: 0.01}),
+        ("cosine_restarts", {"first_decay_epochs": 1}, {0: 0.1, 0.5: 0.05, 1: 0.1}),
+        ("polynomial", {"end_learning_rate": 0.02}, {0: 0.1, 2: 0.06, 4: 0.02}),
+        ("piecewise_constant", {"boundaries": [1, 2], "values": [0.3, 0.2, 0.1]}, {0.9: 0.3, 1: 0.2, 1.9: 0.2, 2: 0.1}),
+    ],
+)
+def test_a_schedule_counts_epochs(schedule, parameters, rates):
+    for epoch, expected in rates.items():
+        assert rate_at(epoch, schedule, **parameters) == pytest.approx(expected, abs=1e-6), epoch
+
+
+def test_every_schedule_is_tried():
+    names = test_a_schedule_counts_epochs.pytestmark[0].args[1]
+    assert {case[0] for case in names} == {None, *SCHEDULES}
