@@ -182,6 +182,25 @@ def test_what_is_no_graph_is_a_bundle_error(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('<edge from-layer="0"', '<edge from-layer="99"'),
+        ('shape="3, 3"', 'shape="1000000, 1000000"'),
+        ('element_type="f32" shape="3, 3"', 'element_type="string" shape="3, 3"'),
+        ('type="MatMul"', 'type="NoSuchOperation"'),
+        ('axis="1"', 'axis="99"'),
+    ],
+)
+def test_a_graph_that_contradicts_itself_is_a_bundle_error(tmp_path: Path, old: str, new: str) -> None:
+    path = make_tiny_bundle(tmp_path / "b", size=SHAPE[:2])
+    text = (path / "model.xml").read_text(encoding="utf-8")
+    assert old in text
+    (path / "model.xml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(BundleError):
+        OpenVinoRuntime(request(path / "model.xml", outputs=3))
+
+
+@pytest.mark.parametrize(
     ("changes", "says"),
     [({"outputs": 3}, r"expected f32 \[4,3\]"), ({"input_shape": (14, 16, 3)}, r"expected u8 images \[14, 16, 3\]")],
 )
