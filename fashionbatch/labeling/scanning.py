@@ -78,7 +78,9 @@ class ScanProcess:
                     if "rows" in message:
                         report(message["rows"])
                     else:
-                        return self._conclude(message)
+                        summary = self._conclude(message)
+                        self._process.wait()
+                        return summary
 
     def close(self) -> None:
         """End it, if it is still at work."""

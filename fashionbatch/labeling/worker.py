@@ -63,6 +63,8 @@ def main(tasks: int, replies: int, frame_file: int) -> None:
     messages.send(replies, {"state": "ready"})
     while (chunk := messages.receive(tasks)) is not None:
         messages.send(replies, {"chunk": chunk["chunk"], "failed": worker.decode_chunk(chunk["tasks"])})
+    # There is nothing to put in order, and the interpreter would take its time over it.
+    os._exit(0)
 
 
 def _layout(request: dict[str, Any]) -> Any:

@@ -33,7 +33,7 @@ MEMORY_LIMIT = 2 << 30
 
 _DEPTH = 2
 _START_LIMIT_S = 120.0
-_STARTS = 3
+_STARTS, _KILLED_STARTS = 3, 12
 _TRIES = 3
 _AHEAD_BYTES = 1 << 15
 _REPORTED = ("error", "missing", "changed")
@@ -210,17 +210,15 @@ class WorkerPool:
 
     def close(self) -> None:
         """End all workers."""
-        for worker in self._workers.values():
-            self._selector.unregister(worker.replies)
-            os.close(worker.tasks)
-            os.close(worker.replies)
+        workers, self._workers = list(self._workers.values()), {}
+        for worker in workers:
+            self._disconnect(worker)
             if worker.chunks:
                 worker.process.kill()
-        for worker in self._workers.values():
+        for worker in workers:
             self._reap(worker)
         for process in self._ended:
             process.poll()
-        self._workers.clear()
         self._selector.close()
         self._errors.close()
 
@@ -244,6 +242,11 @@ class WorkerPool:
         worker = _Worker(number, process, tasks_write, replies_read, messages.Inbox(replies_read), time.monotonic())
         self._workers[number] = worker
         self._selector.register(replies_read, selectors.EVENT_READ, worker)
+
+    def _disconnect(self, worker: _Worker) -> None:
+        self._selector.unregister(worker.replies)
+        os.close(worker.tasks)
+        os.close(worker.replies)
 
     def _configure(self, worker: _Worker) -> None:
         with contextlib.suppress(BrokenPipeError):
@@ -317,13 +320,13 @@ class WorkerPool:
             exit_code: as subprocess has it; None for one that was ended because of the time.
         """
         assert self._frames is not None or not worker.chunks
-        self._selector.unregister(worker.replies)
-        os.close(worker.tasks)
-        os.close(worker.replies)
+        self._disconnect(worker)
+        del self._workers[worker.number]
         self.replaced += 1
         if not worker.is_ready:
-            self._failed_starts += 1
-            if self._failed_starts >= _STARTS:
+            # A SIGKILL comes from elsewhere: from a user, or for want of memory, which may pass.
+            self._failed_starts += 1 if exit_code == -signal.SIGKILL else _KILLED_STARTS // _STARTS
+            if self._failed_starts >= _KILLED_STARTS:
                 raise self._cannot_start(self._last_words() or _describe_exit(exit_code))
         outcomes: list[Outcome] = []
         for chunk in reversed(worker.chunks):

@@ -1,0 +1,67 @@
+"""SIGKILL at every step of writing, and at random moments: the same command again completes the same table."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+Run = Callable[..., Any]
+
+
+def resume(run: Run, case: Any, output: Path) -> None:
+    """Start the same command again; where the run was killed after all was done, the table is there already."""
+    ended = run(case.arguments(output))
+    if ended.exit:
+        assert ended.exit == 1
+        assert f"{output} exists" in ended.output
+        assert not output.with_name(output.name + ".job").exists()
+    assert output.read_bytes() == case.table
+    assert set(os.listdir(output.parent)) == {"labels.csv", "labels.csv.meta.json", "labels.csv.files"}
+
+
+def test_a_kill_at_any_step_of_writing_loses_and_invents_nothing(run: Run, case: Any, place: Path) -> None:
+    undisturbed = run(case.arguments(place / "count.csv"))
+    assert len(undisturbed.steps) > 30
+    assert any(step.startswith("rename 000002.rows") for step in undisturbed.steps), "several shards are wanted"
+    for number, step in enumerate(undisturbed.steps, 1):
+        output = place / f"{number}" / "labels.csv"
+        output.parent.mkdir()
+        killed = run(case.arguments(output), kill_at=number)
+        assert killed.exit == -signal.SIGKILL, (step, killed.output)
+        assert not output.exists() or output.read_bytes() == case.table, f"half a table after {step}"
+        resume(run, case, output)
+
+
+def test_kills_of_a_run_that_replaces_a_table_leave_the_old_or_the_new_one(run: Run, case: Any, place: Path) -> None:
+    output = place / "labels.csv"
+    output.write_bytes(b"old")
+    steps = len(run(case.arguments(output, "--overwrite")).steps)
+    for number in range(1, steps + 1, 3):
+        for path in place.iterdir():
+            path.unlink()
+        output.write_bytes(b"old")
+        run(case.arguments(output, "--overwrite"), kill_at=number)
+        assert output.read_bytes() in {b"old", case.table}
+        ended = run(case.arguments(output, "--overwrite"))
+        assert ended.exit == 0, ended.output
+        assert output.read_bytes() == case.table
+
+
+def test_twenty_kills_at_random_moments_lose_and_invent_nothing(run: Run, case: Any, place: Path) -> None:
+    chance = random.Random(4)
+    output = place / "labels.csv"
+    kills = 0
+    while kills < 20:
+        ended = run(case.arguments(output, "-j", "1"), real_workers=True, kill_after=chance.uniform(0.05, 1.0))
+        if ended.exit == 0:
+            assert output.read_bytes() == case.table
+            for path in place.iterdir():
+                path.unlink()
+            continue
+        assert ended.exit == -signal.SIGKILL, ended.output
+        kills += 1
+    resume(run, case, output)

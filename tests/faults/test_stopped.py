@@ -1,0 +1,160 @@
+"""Ctrl-C and SIGTERM, two runs on one output, workers that are killed: the real program, from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Three shards of a thousand rows; the photos are links to a few files, which are real files all the same.
+FILES = 3300
+StartRun = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module")
+def photos(case: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("many")
+    sources = sorted(path for path in case.photos.rglob("*") if path.is_file())
+    for number in range(FILES):
+        os.link(sources[number % len(sources)], folder / f"{number:04}{sources[number % len(sources)].suffix}")
+    return folder
+
+
+def command(case: Any, photos: Path, output: Path, *more: str) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "fashionbatch",
+        "classify",
+        str(photos),
+        "-b",
+        str(case.bundle),
+        "-o",
+        str(output),
+        *more,
+    ]
+
+
+@pytest.fixture(scope="module")
+def table(case: Any, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    output = tmp_path_factory.mktemp("whole") / "labels.csv"
+    subprocess.run(command(case, photos, output), check=True, capture_output=True)
+    return output.read_bytes()
+
+
+@pytest.fixture
+def start(case: Any, photos: Path) -> Iterator[StartRun]:
+    """Start a run and wait until its first shard is on the disk."""
+    started: list[subprocess.Popen[str]] = []
+
+    def begin(output: Path, *more: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(command(case, photos, output, *more), stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        first = output.with_name(output.name + ".job") / "shards" / "000000.rows"
+        while not first.exists():
+            assert process.poll() is None, process.communicate()[1]
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
+
+
+def finish(case: Any, photos: Path, output: Path, table: bytes) -> None:
+    subprocess.run(command(case, photos, output), check=True, capture_output=True)
+    assert output.read_bytes() == table
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_first_signal_commits_what_is_in_hand(  # noqa: PLR0917
+    case: Any, photos: Path, table: bytes, start: StartRun, tmp_path: Path, number: int, code: int
+) -> None:
+    output = tmp_path / "labels.csv"
+    process = start(output, "-j", "1")
+    process.send_signal(number)
+    said = process.communicate()[1]
+    assert process.returncode == code, said
+    assert "of 3,300 rows are done" in said
+    assert "start the same command again" in said
+    assert not output.exists()
+    assert not list((tmp_path / "labels.csv.job").glob("**/.*.tmp"))
+    finish(case, photos, output, table)
+
+
+def test_a_second_signal_leaves_at_once_and_nothing_is_lost(
+    case: Any, photos: Path, table: bytes, start: StartRun, tmp_path: Path
+) -> None:
+    output = tmp_path / "labels.csv"
+    process = start(output, "-j", "1")
+    process.send_signal(signal.SIGINT)
+    process.send_signal(signal.SIGTERM)
+    process.communicate()
+    assert process.returncode in {130, 143}
+    finish(case, photos, output, table)
+
+
+def test_a_second_run_on_the_same_output_is_refused(
+    case: Any, photos: Path, table: bytes, start: StartRun, tmp_path: Path
+) -> None:
+    output = tmp_path / "labels.csv"
+    process = start(output, "-j", "1")
+    process.send_signal(signal.SIGSTOP)
+    second = subprocess.run(command(case, photos, output), capture_output=True, text=True, check=False)
+    process.send_signal(signal.SIGCONT)
+    assert second.returncode == 1
+    assert f"is being written by another run (process {process.pid}" in second.stderr
+    assert process.wait() == 0
+    assert output.read_bytes() == table
+
+
+def test_workers_that_are_killed_again_and_again_cost_nothing(
+    case: Any, photos: Path, table: bytes, tmp_path: Path
+) -> None:
+    output = tmp_path / "labels.csv"
+    process = subprocess.Popen(command(case, photos, output, "-j", "2"), stderr=subprocess.PIPE, text=True)
+    killed = 0
+    while process.poll() is None and killed < 6:
+        workers = [child for child in children(process.pid) if "labeling.worker" in child[1]]
+        for pid, _ in workers[-1:]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+                killed += 1
+                # Until the next one is there.
+                while process.poll() is None and pid in dict(children(process.pid)):
+                    pass
+    assert process.wait() == 0, process.communicate()[1]
+    process.communicate()
+    assert killed >= 2
+    assert output.read_bytes() == table
+
+
+def test_workers_do_not_outlive_a_run_that_is_killed(start: StartRun, tmp_path: Path) -> None:
+    process = start(tmp_path / "labels.csv", "-j", "2")
+    workers = dict(children(process.pid))
+    assert workers
+    process.kill()
+    process.communicate()
+    while any(os.path.exists(f"/proc/{pid}") for pid in workers):
+        pass
+
+
+def children(parent: int) -> list[tuple[int, str]]:
+    """Process ids and command lines of a process's children."""
+    if sys.platform != "linux":
+        pytest.skip("reads /proc")
+    found = []
+    for task in Path(f"/proc/{parent}/task").glob("*/children"):
+        for pid in task.read_text().split():
+            with contextlib.suppress(OSError):
+                found.append((int(pid), Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")))
+    return found
