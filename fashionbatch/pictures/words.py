@@ -29,21 +29,3 @@ def shortened(text: str, width: int) -> str:
         if grown > width:
             return head.rstrip() + ELLIPSIS + tail.lstrip()
         head, tail = (candidate, tail) if step_head else (head, candidate)
-
-
-def wrapped(text: str, width: int, lines: int = 2) -> str:
-    """The text on at most that many lines of `width` cells, broken at spaces and after `_`, `-` and `/` if possible."""
-    done: list[str] = []
-    left = text
-    while cells(left) > width and len(done) < lines - 1:
-        cut = _break(left, width)
-        done.append(left[:cut].rstrip())
-        left = left[cut:].lstrip()
-    return "\n".join([*done, shortened(left, width)])
-
-
-def _break(text: str, width: int) -> int:
-    """Where to break so that the first part fits: after the last breaking point, else where it is full."""
-    full = next(end for end in range(1, len(text) + 1) if cells(text[: end + 1]) > width)
-    good = [end for end in range(1, full + 1) if text[end - 1] in " _-/" or text[end : end + 1] == " "]
-    return good[-1] if good and good[-1] > full // 3 else full

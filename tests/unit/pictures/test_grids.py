@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fashionbatch.pictures.grids import draw_mistakes, draw_montage, draw_samples
+from fashionbatch.pictures.style import RIGHT, SIZE_LIMIT, WRONG
+from fashionbatch.pictures.tiles import Section, Tile, draw_tiles, scaled
+
+BORDER = 3
+
+
+def of_colour(image, colour):
+    wanted = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
+    return (image == wanted).all(axis=2)
+
+
+def frames(image, colour, side):
+    """How many tiles have a frame of that colour, where no captions are drawn."""
+    return int(of_colour(image, colour).sum()) / (side**2 - (side - 2 * BORDER) ** 2)
+
+
+def test_a_montage_frames_right_ones_green_and_wrong_ones_red(photos, predictions, tmp_path, pixels):
+    image = pixels(draw_montage(photos, predictions, tmp_path / "montage.png", count=30, tile=34))
+    assert frames(image, RIGHT, 34) == 21
+    assert frames(image, WRONG, 34) == 9
+
+
+def test_a_montage_has_as_many_tiles_as_asked_and_the_seed_chooses_them(photos, predictions, tmp_path, pixels):
+    def draw(seed):
+        return pixels(draw_montage(photos, predictions, tmp_path / "m.png", count=12, tile=34, seed=seed))
+
+    one = draw(1)
+    assert frames(one, RIGHT, 34) + frames(one, WRONG, 34) == 12
+    assert np.array_equal(one, draw(1))
+    assert not np.array_equal(one, draw(2))
+
+
+def test_mistakes_show_only_wrong_images_and_no_more_than_asked(photos, predictions, tmp_path, pixels):
+    image = pixels(draw_mistakes(photos, predictions, tmp_path / "all.png", tile=34))
+    assert frames(image, WRONG, 34) == 9
+    assert not of_colour(image, RIGHT).any()
+    few = pixels(draw_mistakes(photos, predictions, tmp_path / "few.png", tile=34, count=4))
+    assert frames(few, WRONG, 34) == 4
+
+
+def test_mistakes_name_the_right_label_in_green_and_the_predicted_one_in_red(photos, predictions, tmp_path, pixels):
+    image = pixels(draw_mistakes(photos, predictions, tmp_path / "mistakes.png", tile=118, count=4))
+    assert of_colour(image, RIGHT).any()
+    assert of_colour(image, WRONG).sum() > 4 * (118**2 - 112**2)
+
+
+def test_no_mistakes_give_a_picture_that_says_so(photos, predictions, tmp_path, pixels):
+    import dataclasses
+
+    perfect = dataclasses.replace(predictions, correct=np.ones(30, bool))
+    image = pixels(draw_mistakes(photos, perfect, tmp_path / "none.png"))
+    assert image.shape[0] < 100
+    assert image.min() < 100
+
+
+def test_samples_stand_above_what_augmentation_makes_of_them(photos, tmp_path, pixels):
+    plain = pixels(draw_samples(photos[:8], ["a"] * 8, tmp_path / "plain.png"))
+    variants = [np.repeat(photo[np.newaxis], 4, axis=0) for photo in photos[:3]]
+    both = pixels(draw_samples(photos[:8], ["a"] * 8, tmp_path / "both.png", augmented=variants))
+    assert both.shape[1] == plain.shape[1]
+    assert both.shape[0] > plain.shape[0] + 3 * 90
+
+
+def test_small_images_are_enlarged_without_blur(photos):
+    enlarged = np.asarray(scaled(photos[0], 90))
+    assert enlarged.shape == (84, 84, 3)
+    assert set(np.unique(enlarged)) <= set(np.unique(photos[0]))
+    assert (enlarged[:3, :3, 0] == photos[0][0, 0, 0]).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "size"), [((300, 150, 3), (100, 50)), ((90, 180, 1), (50, 100)), ((2, 900, 3), (1, 100))]
+)
+def test_photos_of_any_shape_fit_their_tile(shape, size):
+    picture = scaled(np.zeros(shape, np.uint8), 100)
+    assert (picture.height, picture.width) == size
+
+
+def test_large_grids_of_photos_stay_small_files(tmp_path, pixels):
+    noise = np.random.default_rng(0).integers(0, 255, (36, 24, 24, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
+    path = draw_tiles([Section([Tile(image, border=WRONG) for image in noise], 6)], tmp_path / "big.png", tile=100)
+    assert path.stat().st_size < 1.5 * SIZE_LIMIT
+    assert of_colour(pixels(path), WRONG).sum() > 0.9 * 36 * (100**2 - 94**2)
