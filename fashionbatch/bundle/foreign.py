@@ -34,6 +34,7 @@ _APPLICATION_SCALINGS: dict[str, Scaling] = {
     "vgg19": "caffe",
     "xception": "-1..1",
 }
+_IMAGENET_CLASSES = 1000
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".joblib", ".bin", ".ckpt", ".safetensors"}
 
 
@@ -108,11 +109,14 @@ def read_keras_application(
     try:
         model = build(**options)
     except Exception as error:  # Keras raises ValueError, OSError, and Exception itself where there is no network
+        hint = "--weights PATH takes a weights file that is here already" if weights == "imagenet" else None
+        if weights != "none" and classes != _IMAGENET_CLASSES:
+            hint = f"weights of ImageNet have {_IMAGENET_CLASSES:,} classes, but there are {classes:,} labels"
         kind = WeightsError if weights != "none" else BundleError
         raise kind(
             f"keras.applications.{name} with weights {weights!r} and {classes} classes cannot be built: "
             f"{first_sentence(error)}",
-            hint="--weights PATH takes a weights file that is here already" if weights == "imagenet" else None,
+            hint=hint,
         ) from error
     module = build.__module__.rpartition(".")[2]
     origin = f"keras.applications.{name} (Keras {keras.__version__}, weights {Path(weights).name})"

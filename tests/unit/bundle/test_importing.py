@@ -382,7 +382,7 @@ def test_keras_applications_know_their_scaling(tmp_path: Path) -> None:
         ("MobileNetV9", "none", BundleError, "did you mean MobileNetV"),
         ("Xyz", "none", BundleError, "there are: ConvNeXtBase"),
         ("MobileNetV2", "absent.h5", WeightsError, "no such weights file"),
-        ("MobileNetV2", "imagenet", WeightsError, "3 classes cannot be built"),
+        ("MobileNetV2", "imagenet", WeightsError, "have 1,000 classes, but there are 3 labels"),
     ],
 )
 def test_a_keras_application_that_cannot_be_made_says_why(
