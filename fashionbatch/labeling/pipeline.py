@@ -22,7 +22,8 @@ from fashionbatch.errors import DataError, InterruptedRunError
 from fashionbatch.labeling.frames import PENDING, Frames
 from fashionbatch.labeling.manifest import FileRecord, Manifest
 from fashionbatch.labeling.shards import Counts, ShardStore
-from fashionbatch.labeling.workers import Outcome, Task, WorkerPool
+from fashionbatch.labeling.tasks import Outcome, Task
+from fashionbatch.labeling.workers import WorkerPool
 from fashionbatch.specs import Runtime
 
 CHUNK = 8

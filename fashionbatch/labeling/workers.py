@@ -16,91 +16,23 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any
 
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling import messages
 from fashionbatch.labeling.frames import DOING, FAILED, OK, PENDING, Frames
 from fashionbatch.labeling.processes import start_python
+from fashionbatch.labeling.tasks import Chunk, Outcome, Task, Worker
 from fashionbatch.labeling.worker import OUT_OF_MEMORY
-
-Status: TypeAlias = Literal["ok", "error", "timeout", "crashed", "missing", "changed"]
 
 DECODER = "fashionbatch.images:decode_into"
 MEMORY_LIMIT = 2 << 30
 """Bytes that one image may make a worker take: the largest that the decoder accepts need about 1.5 GB."""
 
-_DEPTH = 2
 _START_LIMIT_S = 120.0
 _STARTS, _KILLED_STARTS = 3, 12
 _TRIES = 3
-_AHEAD_BYTES = 1 << 15
 _REPORTED = ("error", "missing", "changed")
-
-
-class Task(NamedTuple):
-    """One image to decode.
-
-    Attributes:
-        place: where in the shared memory its pixels belong.
-        path: relative to the folder.
-        size: in bytes, as the scan saw it.
-        mtime_ns: as the scan saw it.
-    """
-
-    place: int
-    path: bytes
-    size: int
-    mtime_ns: int
-
-
-class Outcome(NamedTuple):
-    """What became of one task; `error` is empty where the status is `ok`."""
-
-    place: int
-    status: Status
-    error: str
-
-
-@dataclass
-class _Chunk:
-    number: int
-    tasks: Sequence[Task]
-    tries: int = 0
-
-    def __post_init__(self) -> None:
-        tasks = [[task.place, os.fsdecode(task.path), task.size, task.mtime_ns] for task in self.tasks]
-        self.message = messages.pack({"chunk": self.number, "tasks": tasks})
-
-    @property
-    def is_suspect(self) -> bool:
-        """One image that a worker died of or hung at: it is tried alone."""
-        return self.tries > 0
-
-
-@dataclass
-class _Worker:
-    number: int
-    process: subprocess.Popen[bytes]
-    tasks: int
-    replies: int
-    inbox: messages.Inbox
-    started: float
-    is_loaded: bool = False
-    is_ready: bool = False
-    is_fresh: bool = True
-    chunks: deque[_Chunk] = field(default_factory=deque)
-
-    def has_room_for(self, chunk: _Chunk) -> bool:
-        """Whether it can be given the chunk now without the pipe filling up while it is busy."""
-        if not self.is_ready:
-            return False
-        if not self.chunks:
-            return True
-        if chunk.is_suspect or self.chunks[0].is_suspect:
-            return False
-        return len(self.chunks) < _DEPTH and len(chunk.message) <= _AHEAD_BYTES
 
 
 class WorkerPool:
@@ -137,7 +69,7 @@ class WorkerPool:
         }
         self._memory_limit = memory_limit
         self._frames: Frames | None = None
-        self._queue: deque[_Chunk] = deque()
+        self._queue: deque[Chunk] = deque()
         self._numbers = itertools.count()
         self._failed_starts = 0
         self._looked = time.monotonic()
@@ -145,7 +77,7 @@ class WorkerPool:
         self._ended: list[subprocess.Popen[bytes]] = []
         self._selector = selectors.DefaultSelector()
         self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        self._workers: dict[int, _Worker] = {}
+        self._workers: dict[int, Worker] = {}
         for number in range(count):
             self._start(number)
 
@@ -173,7 +105,7 @@ class WorkerPool:
 
     def put(self, tasks: Sequence[Task]) -> None:
         """Queue a chunk: images that one worker decodes, one after the other."""
-        self._queue.append(_Chunk(next(self._numbers), tasks))
+        self._queue.append(Chunk(next(self._numbers), tasks))
         self._hand_out()
 
     @property
@@ -194,7 +126,7 @@ class WorkerPool:
         """
         outcomes: list[Outcome] = []
         for key, _ in self._selector.select(min(timeout_s, self._timeout_s / 4)):
-            worker: _Worker = key.data
+            worker: Worker = key.data
             try:
                 received, alive = worker.inbox.read()
                 for message in received:
@@ -239,21 +171,21 @@ class WorkerPool:
         finally:
             os.close(tasks_read)
             os.close(replies_write)
-        worker = _Worker(number, process, tasks_write, replies_read, messages.Inbox(replies_read), time.monotonic())
+        worker = Worker(number, process, tasks_write, replies_read, messages.Inbox(replies_read), time.monotonic())
         self._workers[number] = worker
         self._selector.register(replies_read, selectors.EVENT_READ, worker)
 
-    def _disconnect(self, worker: _Worker) -> None:
+    def _disconnect(self, worker: Worker) -> None:
         self._selector.unregister(worker.replies)
         os.close(worker.tasks)
         os.close(worker.replies)
 
-    def _configure(self, worker: _Worker) -> None:
+    def _configure(self, worker: Worker) -> None:
         with contextlib.suppress(BrokenPipeError):
             messages.send(worker.tasks, {**self._request, "number": worker.number})
         worker.started = time.monotonic()
 
-    def _accept(self, worker: _Worker, message: dict[str, Any]) -> list[Outcome]:
+    def _accept(self, worker: Worker, message: dict[str, Any]) -> list[Outcome]:
         if not worker.is_ready:
             self._accept_state(worker, message)
             return []
@@ -270,7 +202,7 @@ class WorkerPool:
         worker.is_fresh = False
         return [failed.get(place) or Outcome(place, "ok", "") for place in places]
 
-    def _accept_state(self, worker: _Worker, message: dict[str, Any]) -> None:
+    def _accept_state(self, worker: Worker, message: dict[str, Any]) -> None:
         if "cannot" in message:
             raise self._cannot_start(message["cannot"])
         if message["state"] == "loaded":
@@ -281,7 +213,7 @@ class WorkerPool:
             worker.is_ready = True
             self._failed_starts = 0
 
-    def _reap(self, worker: _Worker) -> int | None:
+    def _reap(self, worker: Worker) -> int | None:
         """The exit code of a worker that is ending; None where even SIGKILL has not ended it yet."""
         for patience_s in (1.0, 1.0):
             try:
@@ -312,7 +244,7 @@ class WorkerPool:
                 outcomes += self._replace(worker, None)
         return outcomes
 
-    def _replace(self, worker: _Worker, exit_code: int | None) -> list[Outcome]:
+    def _replace(self, worker: Worker, exit_code: int | None) -> list[Outcome]:
         """Start another worker in a dead one's stead and sort out what it leaves behind.
 
         Args:
@@ -336,7 +268,7 @@ class WorkerPool:
         self._start(worker.number)
         return outcomes
 
-    def _salvage(self, chunk: _Chunk, exit_code: int | None) -> list[Outcome]:
+    def _salvage(self, chunk: Chunk, exit_code: int | None) -> list[Outcome]:
         assert self._frames is not None
         states = self._frames.states
         done = [task for task in chunk.tasks if states[task.place] == OK]
@@ -362,7 +294,7 @@ class WorkerPool:
         assert self._frames is not None
         for task in tasks:
             self._frames.states[task.place] = PENDING
-        self._queue.appendleft(_Chunk(next(self._numbers), tasks, tries))
+        self._queue.appendleft(Chunk(next(self._numbers), tasks, tries))
 
     def _verdict(self, task: Task, exit_code: int | None) -> Outcome:
         if exit_code is None:
@@ -384,7 +316,7 @@ class WorkerPool:
                     # It has just died; its pipe for replies says so at the next look.
                     break
 
-    def _next_for(self, worker: _Worker) -> _Chunk | None:
+    def _next_for(self, worker: Worker) -> Chunk | None:
         for position, chunk in enumerate(self._queue):
             # Suspects wait for a worker that has decoded nothing yet.
             if (chunk.is_suspect and not worker.is_fresh) or not worker.has_room_for(chunk):

@@ -22,7 +22,7 @@ import fashionbatch.cli.classify
 from fashionbatch.cli import main
 from fashionbatch.labeling import durable, run, shards
 from fashionbatch.labeling.frames import Frames
-from fashionbatch.labeling.workers import Outcome, Task
+from fashionbatch.labeling.tasks import Outcome, Task
 
 SHARD_ROWS = 20
 

@@ -10,7 +10,8 @@ import pytest
 
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.frames import FrameLayout, Frames, create_frame_file
-from fashionbatch.labeling.workers import Outcome, Task, WorkerPool
+from fashionbatch.labeling.tasks import Outcome, Task
+from fashionbatch.labeling.workers import WorkerPool
 from fashionbatch.specs import ImageSpec
 
 SPEC = ImageSpec(size=(2, 2))
