@@ -9,6 +9,7 @@ import click
 
 from fashionbatch.cli.progress import Progress, duration
 from fashionbatch.cli.signals import orderly_end
+from fashionbatch.cli.tables import format_table, printable
 
 _PATH = click.Path(path_type=Path)
 _SHOWN_LABELS = 10
@@ -106,19 +107,17 @@ def _print_summary(output: Path, meta: Any) -> None:
     seconds = meta["times"]["seconds"]
     statuses = ", ".join(f"{count:,} {status}" for status, count in meta["counts"]["status"].items())
     rate = "" if meta["times"]["resumed"] or not seconds else f" ({meta['rows'] / seconds:,.0f}/s)"
-    click.echo(f"{output}: {meta['rows']:,} rows in {duration(seconds)}{rate}: {statuses}")
+    click.echo(f"{printable(str(output))}: {meta['rows']:,} rows in {duration(seconds)}{rate}: {statuses}")
     labels = meta["counts"]["label"]
     for bundle, counts in labels.items() if len(meta["bundles"]) > 1 else [("", labels)]:
         _print_labels(bundle, counts)
     unreadable = meta["files"]["unreadable_count"]
     if unreadable:
         where, reason = meta["files"]["unreadable"][0]
-        click.echo(f"{unreadable:,} folders could not be read, such as {where} ({reason})")
+        click.echo(f"{unreadable:,} folders could not be read, such as {printable(where)} ({reason})")
 
 
 def _print_labels(bundle: str, counts: dict[str, int]) -> None:
-    from fashionbatch.cli.tables import format_table
-
     if bundle:
         click.echo(f"{bundle}:")
     shown = list(counts.items())[:_SHOWN_LABELS]

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from fashionbatch.cli.tables import printable
+
 _LINE_EVERY_S = 10.0
 
 
@@ -32,7 +34,7 @@ class Progress:
             return
         # A run of hours goes on when whoever read its messages has left.
         with contextlib.suppress(OSError):
-            click.echo(line, err=True)
+            click.echo(printable(line), err=True)
 
     def scanning(self, files: int) -> None:
         """So many files were found so far."""

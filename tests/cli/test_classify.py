@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fashionbatch import cli
+from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
+
+Classify = Callable[..., int]
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, number in {"a.png": 0, "b.png": 1, "c.png": 1}.items():
+        Image.new("RGB", (8, 8), class_colour(number, 3)).save(folder / name)
+    return folder
+
+
+@pytest.fixture
+def classify(bundle: Path, photos: Path, tmp_path: Path) -> Classify:
+    """Run `fashionbatch classify photos -b bundle -o labels.csv -j 1 MORE...`; gives the exit code."""
+
+    def run(*more: str, output: Path = tmp_path / "labels.csv", name: str = str(bundle)) -> int:
+        return cli._run(["classify", str(photos), "-b", name, "-o", str(output), "-j", "1", *more])
+
+    return run
+
+
+def test_says_first_what_it_does_and_last_what_came_of_it(
+    classify: Classify, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (photos / "broken.jpg").touch()
+    assert classify() == 0
+    said = capsys.readouterr()
+    first = said.err.splitlines()[0]
+    assert first.startswith(
+        f"Labeling 4 files (227 B) of {photos}; with bundle tiny (3 classes), openvino in float32: "
+    )
+    summary = said.out.splitlines()
+    assert summary[0].startswith(f"{tmp_path / 'labels.csv'}: 4 rows in ")
+    assert summary[0].endswith("3 ok, 1 error")
+    assert [line.split() for line in summary[1:]] == [
+        ["label", "files", "share"],
+        ["green", "2", "66.7%"],
+        ["red", "1", "33.3%"],
+    ]
+
+
+def test_the_table_is_what_the_options_ask_for(classify: Classify, tmp_path: Path) -> None:
+    assert classify("--topk", "2", "--limit", "1", "-q") == 0
+    table = (tmp_path / "labels.csv").read_text().splitlines()
+    assert table[0] == "filepath,status,error,label,prob,top2_label,top2_prob"
+    assert table[1].startswith("a.png,ok,,red,0.99")
+    assert len(table) == 2
+
+
+def test_quiet_prints_nothing(classify: Classify, capsys: pytest.CaptureFixture[str]) -> None:
+    assert classify("-q") == 0
+    said = capsys.readouterr()
+    assert (said.out, said.err) == ("", "")
+
+
+def test_strict_makes_rows_without_label_an_exit_code_of_its_own(
+    classify: Classify, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert classify("--strict") == 0
+    (photos / "broken.jpg").touch()
+    assert classify("--strict", "--overwrite") == 4
+    assert (tmp_path / "labels.csv").read_text().count("\n") == 5
+    assert "1 of 4 files could not be labeled" in capsys.readouterr().err
+
+
+def test_a_number_of_images_given_as_the_bundle_is_understood(
+    classify: Classify, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert classify(name="256") == 1
+    assert "--batch-size 256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("-j", "0"),
+        ("--batch-size", "no"),
+        ("--timeout", "0"),
+        ("--threshold", "2"),
+        ("--precision", "int8"),
+        ("--what",),
+    ],
+)
+def test_wrong_usage_has_exit_code_2(classify: Classify, tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert classify(*arguments) == 2
+    assert os.listdir(tmp_path) == ["photos"]
+
+
+def test_an_existing_output_is_the_users_decision(classify: Classify, tmp_path: Path) -> None:
+    assert classify() == 0
+    assert classify() == 1
+    assert classify("--overwrite") == 0
+
+
+def test_neither_tensorflow_nor_pandas_is_imported(
+    bundle: Path, photos: Path, tmp_path: Path, run_python: Callable[[str], str]
+) -> None:
+    arguments = ["classify", str(photos), "-b", str(bundle), "-o", str(tmp_path / "labels.csv"), "-q"]
+    heavy = ("tensorflow", "keras", "pandas", "sklearn", "matplotlib", "pyarrow", "scipy")
+    code = f"import sys; from fashionbatch import cli; assert cli._run({arguments!r}) == 0; "
+    assert run_python(code + f"print([name for name in {heavy!r} if name in sys.modules])").strip() == "[]"
+
+
+def test_a_folder_whose_name_is_not_utf_8_can_be_labeled(
+    bundle: Path, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = photos.rename(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    output = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.csv"))
+    assert cli._run(["classify", str(odd), "-b", str(bundle), "-o", str(output), "-j", "1"]) == 0
+    assert output.read_bytes().count(b"\n") == 4
