@@ -23,6 +23,7 @@ lint: $(VENV)/.installed-dev ## check style, types and the layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy scripts
 	$(BIN)/lint-imports --no-logo
 
 format: $(VENV)/.installed-dev ## bring the code into shape
