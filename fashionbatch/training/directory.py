@@ -66,7 +66,7 @@ class RunDirectory:
 
 
 def require_usable(directory: RunDirectory, *, resume: bool, overwrite: bool) -> Literal["new", "resumed", "replaced"]:
-    """Find out what is to be done with a directory, before anything costs time. Changes nothing.
+    """Find out what is to be done with a directory, before anything costs time. Leaves everything as it is.
 
     Raises:
         OutputError: it holds a run and neither `resume` nor `overwrite` was asked for; or something else; or nothing
@@ -101,8 +101,12 @@ def locked(directory: RunDirectory) -> Iterator[None]:
     Raises:
         OutputError: another process trains into it.
     """
-    directory.path.mkdir(parents=True, exist_ok=True)
-    with open(directory.path / _LOCK, "a", encoding="ascii") as file:
+    try:
+        directory.path.mkdir(parents=True, exist_ok=True)
+        file = open(directory.path / _LOCK, "a", encoding="ascii")  # noqa: SIM115 - closed by the `with` below
+    except OSError as error:
+        raise OutputError(f"{directory.path}: cannot be written: {error.strerror}") from error
+    with file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -171,5 +175,10 @@ def _require_writable(path: Path) -> None:
         parent = parent.parent
     if not parent.is_dir():
         raise OutputError(f"{path}: cannot be made: {parent} is no directory")
-    if not os.access(parent, os.W_OK | os.X_OK):
-        raise OutputError(f"{path}: cannot be made: no permission to write in {parent}")
+    # Trying is the only sure way: for root, permissions say yes also where the file system says no.
+    made = parent / f".{path.name}.{os.getpid()}"
+    try:
+        made.mkdir()
+        made.rmdir()
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be made: {error.strerror} in {parent}") from error

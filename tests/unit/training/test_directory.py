@@ -1,0 +1,72 @@
+"""What becomes of a run's directory is known before anything costs time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fashionbatch.errors import OutputError
+from fashionbatch.training.directory import RunDirectory, locked, require_usable
+
+
+def usable(path: Path, *, resume: bool = False, overwrite: bool = False) -> str:
+    return require_usable(RunDirectory(path), resume=resume, overwrite=overwrite)
+
+
+def begun_run(path: Path, *, finished: bool = False) -> Path:
+    path.mkdir()
+    (path / "run.json").write_text("{}")
+    if finished:
+        (path / "summary.json").write_text("{}")
+    return path
+
+
+def test_a_new_directory_may_lie_in_folders_that_are_made_with_it(tmp_path: Path) -> None:
+    assert usable(tmp_path / "runs" / "shoes") == "new"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_holds_a_lock_alone_is_new(tmp_path: Path) -> None:
+    (tmp_path / ".lock").touch()
+    assert usable(tmp_path) == "new"
+
+
+@pytest.mark.parametrize(("finished", "hint"), [(True, "--overwrite replaces it"), (False, "--resume continues it")])
+def test_a_run_is_never_overwritten_unasked(tmp_path: Path, finished: bool, hint: str) -> None:
+    run = begun_run(tmp_path / "run", finished=finished)
+    with pytest.raises(OutputError, match="holds a") as caught:
+        usable(run)
+    assert hint in (caught.value.hint or "")
+    assert usable(run, resume=True) == "resumed"
+    assert usable(run, overwrite=True) == "replaced"
+
+
+def test_what_is_no_run_is_left_alone_even_with_overwrite(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(OutputError, match="holds files, but no run"):
+        usable(tmp_path, overwrite=True)
+
+
+@pytest.mark.parametrize("place", ["/proc/run", "/proc/runs/shoes"])
+def test_a_place_that_cannot_be_written_is_told_before_training_also_to_root(place: str) -> None:
+    if not Path("/proc/self").exists():
+        pytest.skip("needs /proc, a file system that nobody can write to")
+    with pytest.raises(OutputError, match="cannot be made"):
+        usable(Path(place))
+
+
+def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="is no directory"):
+        usable(tmp_path / "file")
+    with pytest.raises(OutputError, match="is no directory"):
+        usable(tmp_path / "file" / "run")
+
+
+def test_two_trainings_cannot_share_a_directory(tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    with locked(directory), pytest.raises(OutputError, match="another process"), locked(directory):
+        pass
+    with locked(directory):
+        pass
