@@ -1,4 +1,4 @@
-"""Backbones: `mlp`, `cnn`, `mini_vgg`, `smaller_vgg`, each from uint8-ranged pixels to one row of features an image."""
+"""Backbones: small ones that are trained from nothing, and those of keras.applications."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fashionbatch.hookspecs import hookimpl
 from fashionbatch.specs import ArchitectureSpec
-from fashionbatch_plugins.architectures import small
+from fashionbatch_plugins.architectures import pretrained, small
 
 
 @hookimpl
@@ -39,4 +39,12 @@ def register_architectures() -> Iterator[ArchitectureSpec]:
         parameters=small.SmallerVgg,
         build=small.build_smaller_vgg,
         example_shape=(16, 16, 3),
+    )
+    yield ArchitectureSpec(
+        name="pretrained",
+        summary="Any backbone of keras.applications, with ImageNet's weights or others.",
+        parameters=pretrained.Pretrained,
+        build=pretrained.build_pretrained,
+        initialize=pretrained.initialize_pretrained,
+        example_shape=(32, 32, 3),
     )

@@ -1,0 +1,245 @@
+"""Backbones of `keras.applications`, each with its own preprocessing inside, and the weights that they begin with."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import warnings
+from collections.abc import Callable, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from pydantic import Field, field_validator
+
+from fashionbatch.errors import WeightsError
+from fashionbatch.specs import DatasetContext, Parameters
+
+if TYPE_CHECKING:
+    import h5py
+    import keras
+
+_MODULES: Mapping[str, tuple[str, ...]] = {
+    "convnext": ("ConvNeXtTiny", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge"),
+    "densenet": ("DenseNet121", "DenseNet169", "DenseNet201"),
+    "efficientnet": tuple(f"EfficientNetB{size}" for size in range(8)),
+    "efficientnet_v2": tuple(f"EfficientNetV2{size}" for size in ("B0", "B1", "B2", "B3", "S", "M", "L")),
+    "inception_resnet_v2": ("InceptionResNetV2",),
+    "inception_v3": ("InceptionV3",),
+    "mobilenet": ("MobileNet",),
+    "mobilenet_v2": ("MobileNetV2",),
+    "mobilenet_v3": ("MobileNetV3Small", "MobileNetV3Large"),
+    "nasnet": ("NASNetMobile", "NASNetLarge"),
+    "resnet": ("ResNet50", "ResNet101", "ResNet152"),
+    "resnet_v2": ("ResNet50V2", "ResNet101V2", "ResNet152V2"),
+    "vgg16": ("VGG16",),
+    "vgg19": ("VGG19",),
+    "xception": ("Xception",),
+}
+BACKBONES: Mapping[str, str] = {name: module for module, names in _MODULES.items() for name in names}
+"""Every backbone by the name that recipes use -> its module in `keras.applications`."""
+
+_URL = re.compile(r"https?://\S+")
+_SHOWN_MISFITS = 6
+
+
+class Pretrained(Parameters):
+    """A backbone of `keras.applications` without its top. Grey images become three equal channels."""
+
+    backbone: str = Field(
+        "MobileNetV2", description="A class of keras.applications, such as VGG16, ResNet50, EfficientNetB0."
+    )
+    weights: str = Field(
+        "imagenet",
+        description="imagenet: from FASHIONBATCH_DATA_DIR/weights, else Keras's cache, else downloaded; none: random "
+        "ones; or the path of a weights file (.weights.h5 or .h5), relative to the recipe.",
+    )
+    pooling: Literal["average", "max", "flatten"] = Field(
+        "average", description="How the last feature map becomes a row: each channel's average or max, or all values."
+    )
+
+    @field_validator("backbone")
+    @classmethod
+    def _is_a_backbone(cls, backbone: str) -> str:
+        by_lower_case = {name.lower(): name for name in BACKBONES}
+        found = by_lower_case.get(backbone.lower())
+        if found is not None:
+            return found
+        close = get_close_matches(backbone.lower(), by_lower_case, n=1)
+        raise ValueError(
+            f"keras.applications has no {backbone!r}; did you mean {by_lower_case[close[0]]!r}?"
+            if close
+            else f"keras.applications has no {backbone!r}; there are: {', '.join(BACKBONES)}"
+        )
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _null_means_none(cls, weights: object) -> object:
+        return "none" if weights is None or weights == "" else weights
+
+
+def build_pretrained(pixels: keras.KerasTensor, parameters: Pretrained) -> keras.KerasTensor:
+    """Features `(batch, n)` of pixels `(batch, height, width, 1 or 3)` in 0..255. Weights are random."""
+    from keras import applications, layers
+
+    x = pixels
+    if x.shape[-1] == 1:
+        x = layers.Concatenate(name="grey_to_rgb")([x, x, x])
+    x = getattr(applications, BACKBONES[parameters.backbone]).preprocess_input(x, data_format="channels_last")
+    model = _application(parameters.backbone)(include_top=False, weights=None, input_tensor=x)
+    _give_stable_names(model)
+    features = model.output
+    if parameters.pooling == "flatten":
+        return layers.Flatten(name="flatten")(features)
+    pooling = layers.GlobalAveragePooling2D if parameters.pooling == "average" else layers.GlobalMaxPooling2D
+    return pooling(name="pooling")(features)
+
+
+def initialize_pretrained(backbone: keras.Model, parameters: Pretrained, context: DatasetContext) -> None:
+    """Load the weights that the recipe names into a backbone that `build_pretrained` made.
+
+    Raises:
+        WeightsError: they are missing, or do not fit.
+    """
+    if parameters.weights == "none":
+        return
+    height, width = backbone.inputs[0].shape[1:3]
+    if parameters.weights == "imagenet":
+        source = _imagenet(parameters.backbone, (height, width), context)
+    else:
+        source = _from_file(parameters.backbone, (height, width), context.locate(parameters.weights))
+    _give_stable_names(source)
+    for layer in source.layers:
+        if layer.weights:
+            backbone.get_layer(layer.name).set_weights(layer.get_weights())
+
+
+def _application(name: str) -> Callable[..., keras.Model]:
+    from keras import applications
+
+    application: Callable[..., keras.Model] = getattr(applications, name)
+    return application
+
+
+def _give_stable_names(model: keras.Model) -> None:
+    """Number the layers that have no name of their own within the network, not within the process as Keras does."""
+    counts: dict[str, int] = {}
+    for layer in model.layers:
+        kind = _snake_case(type(layer).__name__)
+        if re.fullmatch(rf"{kind}(_\d+)?", layer.name):
+            counts[kind] = counts.get(kind, 0) + 1
+            layer.name = f"{kind}{counts[kind]}"
+
+
+def _alone(name: str, size: tuple[int, int], weights: str | None) -> keras.Model:
+    """The backbone by itself, layer for layer what a weights file of Keras was saved from.
+
+    NASNet's layers depend on the image's size, so it has to be the same.
+    """
+    import keras
+
+    with warnings.catch_warnings():
+        # That ImageNet's weights were made for images of another size.
+        warnings.simplefilter("ignore", UserWarning)
+        return _application(name)(include_top=False, weights=weights, input_tensor=keras.Input((*size, 3)))
+
+
+# ----------------------------------------------------------------------------------------------------- where they are
+
+
+def _imagenet(name: str, size: tuple[int, int], context: DatasetContext) -> keras.Model:
+    wanted = [f"weights/{name.lower()}_imagenet{top}.weights.h5" for top in ("_notop", "")]
+    for candidate in wanted:
+        path = context.find_data_file(candidate)
+        if path is not None:
+            return _from_file(name, size, path)
+    try:
+        # Its own cache is looked into first.
+        return _alone(name, size, "imagenet")
+    except Exception as error:
+        raise _no_imagenet(name, wanted[0], error) from error
+
+
+def _no_imagenet(name: str, wanted: str, error: Exception) -> WeightsError:
+    url = _URL.search(str(error))
+    where = f"{url[0].rstrip('.,:')} " if url else "the file from Keras's site "
+    return WeightsError(
+        f"the ImageNet weights of {name} are neither in FASHIONBATCH_DATA_DIR ({wanted}) nor in Keras's cache, and "
+        f"cannot be downloaded: {' '.join(str(error).split())}",
+        hint=f"download {where}on another machine and put it into FASHIONBATCH_DATA_DIR as {wanted}",
+    )
+
+
+# ----------------------------------------------------------------------------------------------------- what is in them
+
+
+def _from_file(name: str, size: tuple[int, int], path: Path) -> keras.Model:
+    """The backbone with a file's weights: Keras's own format, or the older HDF5 one, whatever the file is called."""
+    import h5py
+
+    if path.suffix == ".keras" or not path.is_file():
+        raise WeightsError(
+            f"{path} is no weights file",
+            hint="a .weights.h5 or .h5 file; a .keras model may hold code and is not loaded",
+        )
+    model = _alone(name, size, None)
+    try:
+        with h5py.File(path, "r") as file:
+            is_old = "layer_names" in file.attrs
+            if not is_old and "layers" not in file:
+                raise WeightsError(f"{path} holds no Keras weights")
+            misfits = [] if is_old else _misfits(model, file["layers"])
+    except OSError as error:
+        raise WeightsError(f"{path} is no HDF5 file: {error}") from error
+    if misfits:
+        more = f"; and {len(misfits) - _SHOWN_MISFITS} more" if len(misfits) > _SHOWN_MISFITS else ""
+        raise WeightsError(f"{path} does not fit {name}: {'; '.join(misfits[:_SHOWN_MISFITS])}{more}")
+    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
+        # Keras tells the formats apart by the file's name.
+        link = Path(folder) / ("old.h5" if is_old else "new.weights.h5")
+        link.symlink_to(path.absolute())
+        try:
+            model.load_weights(link, **({"by_name": True} if is_old else {}))
+        except (ValueError, KeyError) as error:
+            raise WeightsError(f"{path} does not fit {name}: {' '.join(str(error).split())[:300]}") from error
+    return model
+
+
+def _misfits(model: keras.Model, stored: h5py.Group) -> list[str]:
+    """Layers whose weights the file has not, or in other shapes. It numbers the layers of each class in their order."""
+    counts: dict[str, int] = {}
+    misfits = []
+    for layer in model.layers:
+        kind = _snake_case(type(layer).__name__)
+        key = f"{kind}_{counts[kind]}" if kind in counts else kind
+        counts[kind] = counts.get(kind, 0) + 1
+        # Sorted: the layers within a layer are stored by their names.
+        expected = sorted(tuple(weight.shape) for weight in layer.weights)
+        if not expected:
+            continue
+        found = sorted(_shapes(stored[key])) if key in stored else []
+        if found != expected:
+            misfits.append(f"{layer.name} needs {_listed(expected)}, the file's {key} has {_listed(found)}")
+    return misfits
+
+
+def _shapes(group: h5py.Group) -> list[tuple[int, ...]]:
+    """The shapes of all arrays of a layer, and of the layers within it."""
+    shapes: list[tuple[int, ...]] = []
+
+    def note(_: str, item: Any) -> None:
+        if hasattr(item, "shape"):
+            shapes.append(tuple(item.shape))
+
+    group.visititems(note)
+    return shapes
+
+
+def _snake_case(name: str) -> str:
+    # As Keras names the groups of its files.
+    spaced = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", spaced).lower()
+
+
+def _listed(shapes: list[tuple[int, ...]]) -> str:
+    return " and ".join("x".join(map(str, shape)) or "a number" for shape in shapes) or "nothing"
