@@ -10,16 +10,22 @@ from fashionbatch.labeling.job import JobPaths
 from fashionbatch.labeling.options import LabelOptions
 
 
-def check_paths(options: LabelOptions, paths: JobPaths) -> None:
-    """Look at the folder and at the place for the output.
+def check_options(options: LabelOptions, paths: JobPaths) -> None:
+    """Look at the folder, at the place for the output, and at what goes together.
 
     Raises:
         DataError: the folder is not there.
         OutputError: the output cannot be made there, or it exists and no job of it is under way.
-        FashionBatchError: no bundle was given.
+        FashionBatchError: options that do not go together.
     """
     if not options.bundles:
         raise FashionBatchError("no bundle was given", hint="-b/--bundle names the directory that training made")
+    if options.files_from is None and (options.path_column or options.keep or options.null):
+        raise FashionBatchError("--path-column, --keep and --null belong to --files-from")
+    if options.files_from is not None and (options.include or options.exclude or options.previous):
+        raise FashionBatchError("--files-from does not go together with --include, --exclude or --previous")
+    if options.part is not None and options.restart:
+        raise FashionBatchError("--restart would discard what other parts have done", hint="remove the job directory")
     try:
         mode = os.stat(options.folder).st_mode
     except OSError as error:

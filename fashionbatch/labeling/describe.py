@@ -32,6 +32,12 @@ def describe_request(options: LabelOptions, folder: Path, loaded: Loaded) -> dic
             "include": list(options.include),
             "exclude": list(options.exclude),
             "limit": options.limit,
+            "files_from": options.files_from and str(options.files_from),
+            "path_column": options.path_column,
+            "keep": list(options.keep),
+            "null": options.null,
+            "previous": options.previous and str(options.previous),
+            "retry_errors": options.retry_errors,
         },
     }
 
@@ -51,42 +57,44 @@ def describe_job(options: LabelOptions, folder: Path, loaded: Loaded, sessions: 
             "instruction_set": instruction_set(),
         },
         "decoding": {"policy": POLICY["version"], "pillow": PIL.__version__},
+        "columns": list(loaded.table.names),
+        "bundle_paths": [str(bundle.path.resolve()) for bundle in loaded.bundles],
     }
 
 
-def describe_table(
-    options: LabelOptions, job: dict[str, Any], loaded: Loaded, counts: Counts, times: dict[str, Any]
-) -> dict[str, Any]:
+def describe_table(output: Path, job: dict[str, Any], counts: Counts, times: dict[str, Any]) -> dict[str, Any]:
     """The sidecar's content, but for the table's digest.
 
     Args:
-        options: of the run that finishes the table.
+        output: the table.
         job: as in `job.json`.
-        loaded: bundles and columns.
         counts: of all rows.
         times: as the run measured them.
     """
-    bundles = [
-        {**described, "path": str(bundle.path.resolve())}
-        for described, bundle in zip(job["bundles"], loaded.bundles, strict=True)
-    ]
+    bundles = [{**bundle, "path": path} for bundle, path in zip(job["bundles"], job["bundle_paths"], strict=True)]
     labels = [dict(counter.most_common()) for counter in counts.labels]
-    single = len(bundles) == 1
     return {
         "format_version": 1,
-        "table": options.output.name,
+        "table": output.name,
         "rows": counts.rows,
-        "columns": list(loaded.table.names),
+        "columns": job["columns"],
         "bundles": bundles,
         "folder": job["folder"],
         "options": job["options"],
         "compute": job["compute"],
         "decoding": job["decoding"],
-        "versions": {"fashionbatch": __version__, "runtime": job["compute"]["version"], "pillow": PIL.__version__},
+        "versions": {
+            "fashionbatch": __version__,
+            "runtime": job["compute"]["version"],
+            "pillow": job["decoding"]["pillow"],
+        },
         "files": job["files"],
+        "reused": job.get("reused"),
         "counts": {
             "status": dict(counts.statuses.most_common()),
-            "label": labels[0] if single else dict(zip((one["name"] for one in bundles), labels, strict=True)),
+            "label": labels[0]
+            if len(bundles) == 1
+            else dict(zip((bundle["name"] for bundle in bundles), labels, strict=True)),
         },
         "times": {"started": job["created"], "finished": now(), **times},
     }
@@ -101,7 +109,8 @@ def comparable(description: dict[str, Any]) -> dict[str, Any]:
 def opening_line(options: LabelOptions, files: dict[str, Any], loaded: Loaded, sessions: Sequence[Session]) -> str:
     """What a run does, as the first thing that a user reads of it."""
     rows = files["rows"]
-    parts = [f"Labeling {rows:,} file{'s' if rows != 1 else ''} ({human_size(files['bytes'])}) of {options.folder}"]
+    where = f"{options.folder}" if options.files_from is None else f"{options.files_from}"
+    parts = [f"Labeling {rows:,} file{'s' if rows != 1 else ''} ({human_size(files['bytes'])}) of {where}"]
     for bundle, session in zip(loaded.bundles, sessions, strict=True):
         parts.append(
             f"with bundle {bundle.manifest.name} ({len(bundle.manifest.labels.class_names)} classes), "

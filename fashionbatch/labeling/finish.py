@@ -3,7 +3,7 @@
 1. the table beside its final name, fsynced
 2. table.json in the job directory: the table's digest and the sidecar's content
 3. the table gets its name
-4. sidecar and list of files
+4. sidecar and list of files; what the caller does with a complete table
 5. the job directory goes, table.json last
 """
 
@@ -12,34 +12,34 @@ from __future__ import annotations
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling import durable
+from fashionbatch.labeling.describe import describe_table
 from fashionbatch.labeling.job import JOB_FORMAT, JobPaths, discard, read_table_record, write_object
 from fashionbatch.labeling.shards import ShardStore
-from fashionbatch.specs import WriterSpec
+from fashionbatch.plugins import Plugins
+from fashionbatch.specs import LabelingReport, WriterSpec
 
 
 def assemble(
     paths: JobPaths,
-    store: ShardStore,
+    job: dict[str, Any],
     writer: WriterSpec,
-    columns: Sequence[str],
     *,
-    meta: dict[str, Any],
+    times: dict[str, Any],
     stop_signal: Callable[[], int],
 ) -> dict[str, Any]:
     """Join the shards to the table and put it under its name: steps 1 to 3.
 
     Args:
         paths: of the output.
-        store: shards that are all done.
+        job: as in `job.json`; its shards are all done.
         writer: the table's format.
-        columns: the table's columns.
-        meta: the sidecar's content; the table's digest is added.
+        times: as the run measured them, for the sidecar.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
 
     Returns:
@@ -49,12 +49,14 @@ def assemble(
         OutputError: the table could not be written, or a shard is damaged; the shards stay.
         InterruptedRunError: there was a signal.
     """
+    store = ShardStore(paths.shards, job["shards"])
+    meta = describe_table(paths.output, job, store.counts(range(len(store))), times)
     temporary = durable.temporary_name(paths.output)
     with durable.output_errors(paths.output), durable.removed_on_error(temporary):
         durable.step("create", temporary)
         with open(temporary, "wb", buffering=1 << 20) as file:
             hashing = _HashingFile(file)
-            writer.assemble(columns, _until_stopped(store.checked_paths(), stop_signal), hashing)  # type: ignore[arg-type]
+            writer.assemble(job["columns"], _until_stopped(store.checked_paths(), stop_signal), hashing)  # type: ignore[arg-type]
             durable.step("sync", temporary)
             file.flush()
             os.fsync(file.fileno())
@@ -78,31 +80,47 @@ def table_is_complete(paths: JobPaths) -> dict[str, Any] | None:
     return meta if digest == record.get("sha256") and isinstance(meta, dict) else None
 
 
-def write_companions(paths: JobPaths, meta: dict[str, Any]) -> None:
-    """Put the sidecar and the list of files beside the table: step 4.
+def conclude(
+    paths: JobPaths,
+    meta: dict[str, Any],
+    plugins: Plugins,
+    *,
+    say: Callable[[str], None],
+    then: Callable[[dict[str, Any]], None] | None = None,
+) -> LabelingReport:
+    """What follows when the table is under its name: steps 4 and 5. Safe to do again.
+
+    Args:
+        paths: of the output.
+        meta: the sidecar's content.
+        plugins: those that want to hear of it.
+        say: where problems of plugins are told.
+        then: what else is to be done with a complete table, before the job directory goes.
 
     Raises:
-        OutputError: they could not be written; the table is there.
+        OutputError: something could not be written; the table is there.
     """
     write_object(paths.meta, meta)
     with durable.output_errors(paths.files):
         if paths.manifest.exists():
             durable.rename(paths.manifest, paths.files)
-
-
-def tidy_up(paths: JobPaths) -> None:
-    """Remove the job directory's content: step 5. The lock goes when it is released.
-
-    Raises:
-        OutputError: it cannot be removed.
-    """
+    if then is not None:
+        then(meta)
+    report = LabelingReport(table=paths.output, bundle=Path(meta["bundles"][0]["path"]), meta=meta)
+    for problem in plugins.notify("labeling_finished", report):
+        say(f"warning: {problem}")
     discard(paths)
+    return report
 
 
 def _until_stopped(shards: Iterator[Path], stop_signal: Callable[[], int]) -> Iterator[Path]:
     for path in shards:
         if stop_signal():
-            raise InterruptedRunError("interrupted while the table was put together", signal_number=stop_signal())
+            raise InterruptedRunError(
+                "interrupted while the table was put together; all rows are labeled",
+                signal_number=stop_signal(),
+                hint="start the same command again to complete it",
+            )
         yield path
 
 

@@ -4,6 +4,8 @@ labels.csv.job/
     lock          held by flock while a run is at work
     job.json      what the rows depend on; it is written last, so its being there means that the rest is complete
     manifest      the frozen scan
+    kept          for each row the cells of the user's own columns, where there are any
+    reused        for each row what is reused of an earlier table, where there is one
     shards/       a file for each finished shard
     table.json    that the table is complete, and its digest; written before the table gets its name
 """
@@ -17,14 +19,17 @@ import json
 import os
 import shutil
 import socket
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from fashionbatch.errors import OutputError
+from fashionbatch.errors import InterruptedRunError, OutputError
 from fashionbatch.labeling import durable
 
 JOB_FORMAT = 1
-_NOT_COMPARED = {"created", "files", "shards", "notes"}
+_NOT_COMPARED = {"created", "files", "shards", "columns", "bundle_paths", "fashionbatch", "reused"}
+_SETUP_POLL_S = 0.1
 
 
 class JobPaths:
@@ -42,6 +47,8 @@ class JobPaths:
         self.lock = self.directory / "lock"
         self.job = self.directory / "job.json"
         self.manifest = self.directory / "manifest"
+        self.kept = self.directory / "kept"
+        self.reused = self.directory / "reused"
         self.shards = self.directory / "shards"
         self.table = self.directory / "table.json"
 
@@ -55,33 +62,81 @@ class JobPaths:
 class JobLock:
     """Holds an output's job directory, so that no second run works on it.
 
+    Several parts of one job may be at work together: they share the lock, and each holds another one for its part.
+
     Args:
         paths: of the output. The directory is made where there is none.
+        part: what distinguishes a part from the others, such as `2-of-8`; None for a run that does all.
 
     Raises:
         OutputError: another run holds it, or it cannot be made.
     """
 
-    def __init__(self, paths: JobPaths) -> None:
+    def __init__(self, paths: JobPaths, part: str | None = None) -> None:
         self.paths = paths
+        self._held: list[int] = []
         with durable.output_errors(paths.directory):
-            self._descriptor = self._acquire()
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+            if part is None:
+                self._held.append(self._acquire())
+                os.ftruncate(self._held[0], 0)
+                os.pwrite(self._held[0], f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+                return
+            try:
+                self._held.append(self._acquire(fcntl.LOCK_SH))
+                self._held.append(self._hold(f"lock.{part}", f"part {part} of {paths.output}"))
+            except BaseException:
+                self.release()
+                raise
+
+    @contextlib.contextmanager
+    def setting_up(self, stop_signal: Callable[[], int]) -> Iterator[None]:
+        """Keep other parts waiting while one of them makes the job.
+
+        Raises:
+            InterruptedRunError: there was a signal while another part was making it.
+        """
+        path = self.paths.directory / "lock.setup"
+        with durable.output_errors(path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            while True:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                if stop_signal():
+                    raise InterruptedRunError("interrupted", signal_number=stop_signal())
+                time.sleep(_SETUP_POLL_S)
+            yield
+        finally:
+            os.close(descriptor)
 
     def release(self) -> None:
-        """Let go; a directory that holds nothing but the lock goes too."""
-        if self._descriptor < 0:
+        """Let go; a directory that holds nothing but locks goes too, where nobody else is at work in it."""
+        if not self._held:
             return
         with contextlib.suppress(OSError):
-            if {path.name for path in self.paths.directory.iterdir()} <= {self.paths.lock.name}:
+            names = list(self.paths.directory.iterdir())
+            if all(path.name.startswith(self.paths.lock.name) for path in names):
+                fcntl.flock(self._held[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
                 # Before the lock is let go: who opened the file meanwhile sees that it has no name any more.
-                self.paths.lock.unlink(missing_ok=True)
+                for path in names:
+                    path.unlink(missing_ok=True)
                 self.paths.directory.rmdir()
-        os.close(self._descriptor)
-        self._descriptor = -1
+        for descriptor in reversed(self._held):
+            os.close(descriptor)
+        self._held.clear()
 
-    def _acquire(self) -> int:
+    def _hold(self, name: str, what: str) -> int:
+        path = self.paths.directory / name
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            raise OutputError(f"{what} is being done by another run") from None
+        return descriptor
+
+    def _acquire(self, how: int = fcntl.LOCK_EX) -> int:
         while True:
             self.paths.directory.mkdir(exist_ok=True)
             try:
@@ -90,7 +145,7 @@ class JobLock:
                 # The run that held it has just finished and removed the directory.
                 continue
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
                 if _is_named(descriptor, self.paths.lock):
                     return descriptor
             except BlockingIOError:
@@ -173,7 +228,7 @@ def discard(paths: JobPaths) -> None:
         durable.step("remove shards", paths.shards)
         shutil.rmtree(paths.shards, ignore_errors=True)
         for path in sorted(paths.directory.iterdir()):
-            if path not in {paths.lock, paths.table}:
+            if path != paths.table and not path.name.startswith(paths.lock.name):
                 durable.remove(path)
         durable.remove(paths.table)
 

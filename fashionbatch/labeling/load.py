@@ -79,7 +79,7 @@ def load(options: LabelOptions) -> Loaded:
         BundleColumns(bundle.manifest, options.rows, f"{bundle.manifest.name}_" if len(bundles) > 1 else "")
         for bundle in bundles
     ]
-    table = TableRows(columns, spreadsheet_safe=options.rows.spreadsheet_safe)
+    table = TableRows(columns, kept=options.keep, spreadsheet_safe=options.rows.spreadsheet_safe)
     # A format whose library is not installed says so now and not after the first shard.
     writer.encode(table.names, [])
     specs = list(dict.fromkeys(bundle.manifest.image for bundle in bundles))

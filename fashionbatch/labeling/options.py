@@ -15,6 +15,26 @@ DEFAULT_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True)
+class Part:
+    """One of several runs that share a job, each doing a contiguous part of its shards.
+
+    Attributes:
+        number: from 1.
+        count: how many parts there are.
+    """
+
+    number: int
+    count: int
+
+    def shards(self, count: int) -> range:
+        """The shards of this part, of so many in all."""
+        return range((self.number - 1) * count // self.count, self.number * count // self.count)
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+@dataclass(frozen=True)
 class LabelOptions:
     """One run.
 
@@ -24,6 +44,13 @@ class LabelOptions:
         output: the table.
         format: the name of a writer; None goes by the output's ending, and takes CSV where that says nothing.
         rows: what stands in a row.
+        files_from: a list of files that takes the place of the scan, in its order; `-` is standard input.
+        path_column: the list is a CSV file, and this column holds the paths; None for a plain list, one path a line.
+        keep: columns of the list that the table takes over.
+        null: paths in a plain list end with a NUL byte.
+        previous: an earlier table whose rows are taken over for files that have not changed.
+        retry_errors: of the earlier table, take over only what was labeled.
+        part: which part of the shards this run does; None for all of them.
         all_files: take every regular file, not only those with an image extension.
         include: glob patterns of which a path must match one; none means all.
         exclude: glob patterns of which a path must match none.
@@ -46,6 +73,13 @@ class LabelOptions:
     output: Path
     format: str | None = None
     rows: RowOptions = field(default_factory=RowOptions)
+    files_from: Path | None = None
+    path_column: str | None = None
+    keep: tuple[str, ...] = ()
+    null: bool = False
+    previous: Path | None = None
+    retry_errors: bool = False
+    part: Part | None = None
     all_files: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()

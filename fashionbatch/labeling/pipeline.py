@@ -20,7 +20,9 @@ from numpy.typing import NDArray
 
 from fashionbatch.errors import DataError, InterruptedRunError
 from fashionbatch.labeling.frames import PENDING, Frames
-from fashionbatch.labeling.manifest import FileRecord, Manifest
+from fashionbatch.labeling.jobfiles import JobFiles
+from fashionbatch.labeling.manifest import FileRecord
+from fashionbatch.labeling.rows import ShardRows
 from fashionbatch.labeling.shards import Counts, ShardStore
 from fashionbatch.labeling.tasks import Outcome, Task
 from fashionbatch.labeling.workers import WorkerPool
@@ -52,21 +54,19 @@ class FinishedShard:
 
     Attributes:
         number: of the shard.
-        files: the rows' files.
-        failed: row within the shard -> status and error.
-        probabilities: for each lane float32 `(rows, outputs)`.
+        rows: its files, and those that failed.
+        probabilities: for each lane float32 `(files to label, outputs)`.
     """
 
     number: int
-    files: Sequence[FileRecord]
-    failed: dict[int, tuple[str, str]]
+    rows: ShardRows
     probabilities: list[NDArray[np.float32]]
 
 
 @dataclass
 class _Shard:
     result: FinishedShard
-    first_row: int
+    to_label: Sequence[FileRecord]
     batches_left: int
     unissued: Iterator[int]
     is_dropped: bool = False
@@ -94,7 +94,7 @@ class Pipeline:
     """Labels shards, one after the other, and reads ahead into the next one.
 
     Args:
-        manifest: the job's files.
+        files: the job's rows.
         store: the job's shards.
         pool: configured workers.
         frames: the memory that they decode into.
@@ -107,7 +107,7 @@ class Pipeline:
     def __init__(
         self,
         *,
-        manifest: Manifest,
+        files: JobFiles,
         store: ShardStore,
         pool: WorkerPool,
         frames: Frames,
@@ -116,7 +116,7 @@ class Pipeline:
         advanced: Callable[[int, int], None],
         stop_signal: Callable[[], int],
     ) -> None:
-        self._manifest = manifest
+        self._files = files
         self._store = store
         self._pool = pool
         self._frames = frames
@@ -148,6 +148,7 @@ class Pipeline:
         self._in_flight = [0 for _ in lanes]
         for shard in self._shards.values():
             self._allocate(shard)
+            self._advance(shard)
 
     def run_shard(self, number: int, *, ahead: int | None = None) -> Counts:
         """Label one shard; returns what it holds when it is on the disk.
@@ -207,17 +208,18 @@ class Pipeline:
     def _open_shard(self, number: int) -> _Shard:
         if number in self._shards:
             return self._shards[number]
-        start, stop = self._store.rows(number)
-        files = list(self._manifest.rows(start, stop))
-        starts = range(0, len(files), self._frames.layout.batch_size)
-        result = FinishedShard(number, files, {}, [])
-        shard = _Shard(result, start, len(starts), iter(starts))
+        rows = self._files.rows(*self._store.rows(number))
+        to_label = rows.to_label
+        starts = range(0, len(to_label), self._frames.layout.batch_size)
+        shard = _Shard(FinishedShard(number, rows, []), to_label, len(starts), iter(starts))
         self._shards[number] = shard
         self._allocate(shard)
+        if not to_label:
+            self._advance(shard)
         return shard
 
     def _allocate(self, shard: _Shard) -> None:
-        rows = len(shard.result.files)
+        rows = len(shard.to_label)
         shard.result.probabilities = [np.zeros((rows, lane.outputs), np.float32) for lane in self._lanes]
 
     def _drop_all_but(self, number: int) -> None:
@@ -240,7 +242,7 @@ class Pipeline:
 
     def _issue_batch(self, shard: _Shard, start: int) -> None:
         batch_size = self._frames.layout.batch_size
-        files = shard.result.files[start : start + batch_size]
+        files = shard.to_label[start : start + batch_size]
         key, buffer = next(self._keys), self._free.popleft()
         first_place = buffer * batch_size
         self._batches[key] = _Batch(shard, start, len(files), buffer, len(files), len(self._lanes))
@@ -260,7 +262,7 @@ class Pipeline:
             if outcome.status in {"missing", "error"}:
                 self._require_folder()
             batch.failed.add(row)
-            batch.shard.result.failed[batch.start + row] = (outcome.status, outcome.error)
+            batch.shard.result.rows.failed[batch.start + row] = (outcome.status, outcome.error)
             for images in self._frames.images:
                 images[outcome.place] = 0
         batch.decoding -= 1
@@ -301,9 +303,15 @@ class Pipeline:
         if self.first_labels is None:
             self.first_labels = time.monotonic()
         self._advanced(batch.size, len(batch.failed))
-        shard = batch.shard
-        shard.batches_left -= 1
-        if not shard.batches_left and not shard.is_dropped:
+        batch.shard.batches_left -= 1
+        self._advance(batch.shard)
+
+    def _advance(self, shard: _Shard) -> None:
+        """Commit a shard when nothing of it is left to label and the networks are known."""
+        if self._lanes and not shard.batches_left and not shard.is_dropped and shard.commit is None:
+            reused = len(shard.result.rows.files) - len(shard.to_label)
+            if reused:
+                self._advanced(reused, 0)
             shard.commit = self._committer.submit(self._commit, shard.result)
 
     def _require_folder(self) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +39,30 @@ class RowOptions:
     probabilities: bool = False
     threshold: float | None = None
     spreadsheet_safe: bool = False
+
+
+@dataclass
+class ShardRows:
+    """The files of a shard, and what is known about them besides what the networks say.
+
+    Attributes:
+        files: one a row.
+        kept: for each row the cells of the user's own columns; empty where there are none.
+        reused: for each row status, error and cells of an earlier table, or None; empty where nothing is reused.
+        failed: position among the rows that are not reused -> status and error of a file that was not decoded.
+    """
+
+    files: Sequence[FileRecord]
+    kept: Sequence[Sequence[Cell]] = ()
+    reused: Sequence[Sequence[Cell] | None] = ()
+    failed: dict[int, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def to_label(self) -> list[FileRecord]:
+        """The files that are not reused."""
+        if not self.reused:
+            return list(self.files)
+        return [file for file, old in zip(self.files, self.reused, strict=True) if old is None]
 
 
 class BundleColumns:
@@ -126,16 +151,19 @@ class TableRows:
 
     Args:
         bundles: what each bundle fills.
+        kept: names of columns that come from the user's own list of files.
         spreadsheet_safe: as in RowOptions.
 
     Raises:
         FashionBatchError: two columns would have one name.
     """
 
-    def __init__(self, bundles: Sequence[BundleColumns], *, spreadsheet_safe: bool = False) -> None:
+    def __init__(
+        self, bundles: Sequence[BundleColumns], *, kept: Sequence[str] = (), spreadsheet_safe: bool = False
+    ) -> None:
         self._bundles = bundles
         self._safe = spreadsheet_safe
-        self.names = (*FIRST_COLUMNS, *(name for bundle in bundles for name in bundle.names))
+        self.names = (*FIRST_COLUMNS, *kept, *(name for bundle in bundles for name in bundle.names))
         twice = [name for name, times in Counter(self.names).items() if times > 1]
         if twice:
             raise FashionBatchError(
@@ -144,40 +172,45 @@ class TableRows:
             )
 
     def rows(
-        self,
-        files: Sequence[FileRecord],
-        failed: dict[int, tuple[str, str]],
-        probabilities: Sequence[NDArray[np.float32]],
-        counts: Counts,
+        self, shard: ShardRows, probabilities: Sequence[NDArray[np.float32]], counts: Counts
     ) -> Iterator[Sequence[Cell]]:
-        """The rows of some files, in their order.
+        """The rows of a shard, in their order.
 
         Args:
-            files: n of them.
-            failed: row -> status and error of the files that were not decoded.
-            probabilities: for each bundle float32 `(n, outputs)`; a failed file's row has no meaning.
+            shard: its files and what became of them.
+            probabilities: for each bundle float32 `(labeled files, outputs)`; a failed file's row has no meaning.
             counts: each row is counted here as it is made.
         """
         decoded = [bundle.decode(values) for bundle, values in zip(self._bundles, probabilities, strict=True)]
+        failed = dict(shard.failed)
         for one in decoded:
-            for row in np.flatnonzero(~one.valid).tolist():
-                failed.setdefault(row, ("error", NO_PROBABILITIES))
+            for position in np.flatnonzero(~one.valid).tolist():
+                failed.setdefault(position, ("error", NO_PROBABILITIES))
         while len(counts.labels) < len(self._bundles):
             counts.labels.append(Counter())
-        empty = [None] * (len(self.names) - len(FIRST_COLUMNS))
         parts = [bundle.cells(one) for bundle, one in zip(self._bundles, decoded, strict=True)]
-        for row, file in enumerate(files):
-            cells = [next(part) for part in parts]
-            status, error = failed.get(row, ("ok", ""))
-            counts.statuses[status] += 1
-            path = os.fsdecode(file.path)
-            if status == "ok":
-                for bundle, own, labels in zip(self._bundles, cells, counts.labels, strict=True):
-                    bundle.count(own, labels)
-                line: list[Cell] = [path, status, error, *(cell for own in cells for cell in own)]
+        empty: list[Cell] = [None] * sum(len(bundle.names) for bundle in self._bundles)
+        positions = itertools.count()
+        for row, file in enumerate(shard.files):
+            old = shard.reused[row] if shard.reused else None
+            if old is not None:
+                status, error, cells = str(old[0]), str(old[1] or ""), list(old[2:])
             else:
-                line = [path, status, error, *empty]
+                new = [cell for part in parts for cell in next(part)]
+                status, error = failed.get(next(positions), ("ok", ""))
+                cells = new if status == "ok" else empty
+            self._count(status, cells, counts)
+            line: list[Cell] = [os.fsdecode(file.path), status, error, *(shard.kept[row] if shard.kept else ()), *cells]
             yield [_without_formula(cell) for cell in line] if self._safe else line
+
+    def _count(self, status: str, cells: Sequence[Cell], counts: Counts) -> None:
+        counts.statuses[status] += 1
+        if status != "ok":
+            return
+        start = 0
+        for bundle, labels in zip(self._bundles, counts.labels, strict=True):
+            bundle.count(cells[start : start + len(bundle.names)], labels)
+            start += len(bundle.names)
 
 
 def as_written(probability: float) -> float:

@@ -15,22 +15,30 @@ from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputEr
 from fashionbatch.images import EXTENSIONS
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.labeling import checks, describe, durable, finish
+from fashionbatch.labeling.catalogue import ListOptions
 from fashionbatch.labeling.frames import FrameLayout, Frames, create_frame_file
 from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
+from fashionbatch.labeling.jobfiles import JobFiles
 from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.machine import process_age_s
-from fashionbatch.labeling.manifest import Manifest
 from fashionbatch.labeling.options import LabelOptions, Reporter, Silent
 from fashionbatch.labeling.pipeline import FinishedShard, Lane, Pipeline, buffers_needed
+from fashionbatch.labeling.previous import Reuse, reuse_rows
 from fashionbatch.labeling.scan import ScanOptions
 from fashionbatch.labeling.scanning import ScanProcess
 from fashionbatch.labeling.shards import Counts, ShardStore, plan_shards
 from fashionbatch.labeling.workers import WorkerPool
 from fashionbatch.specs import LabelingReport
 
+Then = Callable[[dict[str, Any]], None]
+
 
 def label(
-    options: LabelOptions, *, reporter: Reporter | None = None, stop_signal: Callable[[], int] = lambda: 0
+    options: LabelOptions,
+    *,
+    reporter: Reporter | None = None,
+    stop_signal: Callable[[], int] = lambda: 0,
+    then: Then | None = None,
 ) -> LabelingReport:
     """Label every file of a folder; goes on where an earlier run of the same job stopped.
 
@@ -38,6 +46,7 @@ def label(
         options: what to label, by what, into what.
         reporter: where the run says what it does.
         stop_signal: asked now and then for the number of a signal that wants an end; 0 while there is none.
+        then: what to do with the complete table, given its sidecar; done again if the run is killed meanwhile.
 
     Returns:
         The table, and what its sidecar holds.
@@ -50,7 +59,27 @@ def label(
         InterruptedRunError: stopped by a signal; what was committed stays.
     """
     with contextlib.ExitStack() as stack:
-        return _Run(options, reporter or Silent(), stop_signal, stack).run()
+        return _Run(options, reporter or Silent(), stop_signal, stack).make_table(then)
+
+
+def label_part(
+    options: LabelOptions, *, reporter: Reporter | None = None, stop_signal: Callable[[], int] = lambda: 0
+) -> int:
+    """Do one part of a job that several runs share: `options.part`. `merge` makes the table when all parts are done.
+
+    Args:
+        options: the same in each run, but for the part.
+        reporter: as in `label`.
+        stop_signal: as in `label`.
+
+    Returns:
+        The rows of the part.
+
+    Raises:
+        FashionBatchError: as in `label`.
+    """
+    with contextlib.ExitStack() as stack:
+        return _Run(options, reporter or Silent(), stop_signal, stack).do_part()
 
 
 class _Run:
@@ -65,11 +94,12 @@ class _Run:
         self._paths = JobPaths(Path(os.path.abspath(options.output)))
         self._source = Path(os.path.realpath(options.folder))
         self._folder = self._source if self._source.is_dir() else self._source.parent
+        self._first_labels: float | None = None
 
-    def run(self) -> LabelingReport:
-        """Decide what there is to do, and do it."""
+    def make_table(self, then: Then | None) -> LabelingReport:
+        """All shards, then the table."""
         options, paths = self._options, self._paths
-        checks.check_paths(options, paths)
+        checks.check_options(options, paths)
         self._stack.callback(JobLock(paths).release)
         complete = None if options.restart else finish.table_is_complete(paths)
         if complete is not None:
@@ -77,59 +107,77 @@ class _Run:
             request = describe.describe_request(options, self._source, loaded)
             if not differences(describe.comparable(complete), request):
                 self._reporter.say(f"{options.output} is complete; an earlier run was stopped while it tidied up")
-                return self._conclude(loaded, complete)
+                return finish.conclude(paths, complete, loaded.plugins, say=self._reporter.say, then=then)
         checks.refuse_existing_output(options, paths)
         job = None if options.restart or complete is not None else read_job(paths)
         if job is None:
             discard(paths)
             self._stack.callback(self._leave_no_unborn_job)
-        return self._label(job)
+        job, loaded = self._label(job)
+        times = {
+            "seconds": round(time.monotonic() - self._began, 3),
+            "seconds_to_first_labels": self._first_labels,
+        }
+        meta = finish.assemble(paths, job, loaded.writer, times=times, stop_signal=self._stop_signal)
+        return finish.conclude(paths, meta, loaded.plugins, say=self._reporter.say, then=then)
 
-    def _label(self, job: dict[str, Any] | None) -> LabelingReport:
+    def do_part(self) -> int:
+        """The shards of one part."""
+        options, paths = self._options, self._paths
+        assert options.part is not None
+        checks.check_options(options, paths)
+        lock = JobLock(paths, f"{options.part.number}-of-{options.part.count}")
+        self._stack.callback(lock.release)
+        with contextlib.ExitStack() as setup:
+            setup.enter_context(lock.setting_up(self._stop_signal))
+            checks.refuse_existing_output(options, paths)
+            job = read_job(paths)
+            if job is None:
+                discard(paths)
+                setup.callback(self._leave_no_unborn_job)
+            job, _ = self._label(job, made=setup.close)
+        bounds = job["shards"]
+        return sum(bounds[shard + 1] - bounds[shard] for shard in options.part.shards(len(bounds) - 1))
+
+    # ------------------------------------------------------------------------------------------------------ labeling
+
+    def _label(
+        self, job: dict[str, Any] | None, made: Callable[[], None] = lambda: None
+    ) -> tuple[dict[str, Any], Loaded]:
+        """Do what is not done of the job's shards, or of a new job's; `made` is called when the job is on the disk."""
         # What takes time is started before anything is waited for: workers and scan load while this process does.
         frame_file, pool = self._start_workers()
         scan = self._start_scan() if job is None else None
         loaded = load(self._options)
         frames = self._share_frames(loaded, frame_file, pool)
-        if job is None:
-            assert scan is not None
+        if scan is not None:
             files = asdict(scan.finish(self._reporter.scanning, self._stop_signal))
             bounds = plan_shards(files["rows"], columns=len(loaded.table.names), batch_size=self._options.batch_size)
         else:
+            assert job is not None
             files, bounds = job["files"], job["shards"]
-        manifest = Manifest(self._paths.manifest)
-        self._stack.callback(manifest.close)
         store = ShardStore(self._paths.shards, bounds)
-        pipeline = Pipeline(
-            manifest=manifest,
-            store=store,
-            pool=pool,
-            frames=frames,
-            folder=os.fsencode(self._folder),
-            commit=lambda shard: _commit(shard, store, loaded),
-            advanced=self._reporter.advance,
-            stop_signal=self._stop_signal,
-        )
-        self._stack.callback(pipeline.close)
-        pending = sorted(set(range(len(store))) - store.done())
-        if pending:
-            pipeline.begin(pending[0])
+        pending = self._pending(store)
+        early = self._options.previous is None or job is not None
+        pipeline = self._pipeline(store, loaded, pool, frames, pending) if early else None
         sessions = self._open_sessions(loaded)
         description = describe.describe_job(self._options, self._source, loaded, sessions)
         if job is None:
             job = {**description, "files": files, "shards": bounds, "created": describe.now()}
-            with durable.output_errors(self._paths.shards):
-                self._paths.shards.mkdir(exist_ok=True)
-            write_job(self._paths, job)
+            self._make_job(job)
         else:
-            self._require_same_job(job, description, manifest)
+            self._require_same_job(job, description)
+        made()
         self._reporter.say(describe.opening_line(self._options, files, loaded, sessions))
+        if job.get("reused"):
+            self._reporter.say(f"compared with {self._options.previous}: {Reuse(**job['reused'])}")
+        # What is reused was not known before the networks were: which one counts is among what has to be the same.
+        pipeline = pipeline or self._pipeline(store, loaded, pool, frames, pending)
         pipeline.connect([_lane(session, loaded, number) for number, session in enumerate(sessions)])
         self._run_shards(pipeline, store, pending, loaded)
-        meta = self._assemble(store, loaded, job, pipeline, resumed=len(pending) < len(store))
-        return self._conclude(loaded, meta)
-
-    # --------------------------------------------------------------------------------------------------- the parts
+        if pipeline.first_labels is not None:
+            self._first_labels = round(process_age_s() - (time.monotonic() - pipeline.first_labels), 3)
+        return job, loaded
 
     def _start_workers(self) -> tuple[int, WorkerPool]:
         frame_file = create_frame_file()
@@ -146,17 +194,20 @@ class _Run:
 
     def _start_scan(self) -> ScanProcess:
         options = self._options
-        scan = ScanProcess(
-            self._source,
-            ScanOptions(
+        looked_for: ScanOptions | ListOptions
+        if options.files_from is not None:
+            looked_for = ListOptions(
+                str(options.files_from), options.path_column, options.keep, options.null, options.limit
+            )
+        else:
+            looked_for = ScanOptions(
                 extensions=None if options.all_files else tuple(sorted(EXTENSIONS)),
                 include=options.include,
                 exclude=options.exclude,
                 skip=_inside(self._folder, self._paths),
                 limit=options.limit,
-            ),
-            self._paths.manifest,
-        )
+            )
+        scan = ScanProcess(self._source, looked_for, self._paths)
         self._stack.callback(scan.close)
         return scan
 
@@ -170,29 +221,65 @@ class _Run:
         pool.configure(frames, folder=os.fsencode(self._folder), specs=specs)
         return frames
 
+    def _pending(self, store: ShardStore) -> list[int]:
+        mine = range(len(store)) if self._options.part is None else self._options.part.shards(len(store))
+        done = store.done()
+        return [shard for shard in mine if shard not in done]
+
+    def _pipeline(
+        self, store: ShardStore, loaded: Loaded, pool: WorkerPool, frames: Frames, pending: Sequence[int]
+    ) -> Pipeline:
+        """A pipeline that is decoding already."""
+        files = JobFiles(self._paths)
+        self._stack.callback(files.close)
+        pipeline = Pipeline(
+            files=files,
+            store=store,
+            pool=pool,
+            frames=frames,
+            folder=os.fsencode(self._folder),
+            commit=lambda shard: _commit(shard, store, loaded),
+            advanced=self._reporter.advance,
+            stop_signal=self._stop_signal,
+        )
+        self._stack.callback(pipeline.close)
+        if pending:
+            pipeline.begin(pending[0])
+        return pipeline
+
     def _open_sessions(self, loaded: Loaded) -> list[Session]:
         sessions = loaded.open_sessions(self._options)
         for session in sessions:
             self._stack.callback(session.close)
         return sessions
 
-    def _require_same_job(self, job: dict[str, Any], description: dict[str, Any], manifest: Manifest) -> None:
+    def _make_job(self, job: dict[str, Any]) -> None:
+        if self._options.previous is not None:
+            previous = Path(os.path.abspath(self._options.previous))
+            job["reused"] = reuse_rows(previous, self._paths, job, retry_errors=self._options.retry_errors)
+        with durable.output_errors(self._paths.shards):
+            self._paths.shards.mkdir(exist_ok=True)
+        write_job(self._paths, job)
+
+    def _require_same_job(self, job: dict[str, Any], description: dict[str, Any]) -> None:
         found = differences(job, description)
         if found:
             raise OutputError(
                 f"{self._options.output} belongs to another job that is under way: {'; '.join(found)}",
                 hint="start that command again to finish it, or `--restart` to discard what it has done",
             )
-        if manifest.digest() != job["files"]["digest"]:
-            raise OutputError(
-                f"{self._paths.manifest} is not the list of files that the job began with",
-                hint="`--restart` scans the folder again and begins anew",
-            )
+        with contextlib.closing(JobFiles(self._paths)) as files:
+            if files.manifest.digest() != job["files"]["digest"]:
+                raise OutputError(
+                    f"{self._paths.manifest} is not the list of files that the job began with",
+                    hint="`--restart` scans the folder again and begins anew",
+                )
 
     def _run_shards(self, pipeline: Pipeline, store: ShardStore, pending: Sequence[int], loaded: Loaded) -> None:
         following = dict(itertools.pairwise(pending))
-        done_rows = store.bounds[-1] - sum(stop - start for start, stop in map(store.rows, pending))
-        self._reporter.start(store.bounds[-1], done_rows)
+        mine = range(len(store)) if self._options.part is None else self._options.part.shards(len(store))
+        total = _rows(store, mine)
+        self._reporter.start(total, total - _rows(store, pending))
 
         def run_shard(number: int) -> None:
             pipeline.run_shard(number, ahead=following.get(number))
@@ -200,39 +287,17 @@ class _Run:
         try:
             loaded.engine.run(pending, run_shard)
         except InterruptedRunError as error:
-            done = sum(stop - start for start, stop in map(store.rows, store.done()))
+            done = _rows(store, store.done() & set(mine))
             raise InterruptedRunError(
-                f"interrupted: {done:,} of {store.bounds[-1]:,} rows are done",
+                f"interrupted: {done:,} of {total:,} rows are done",
                 signal_number=error.signal_number,
                 hint="start the same command again: it goes on from there",
             ) from None
         finally:
             self._reporter.stop()
-        undone = len(store) - len(store.done())
+        undone = len(set(mine) - store.done())
         if undone:
-            raise FashionBatchError(f"engine {self._options.engine!r} left {undone:,} of {len(store):,} shards undone")
-
-    def _assemble(
-        self, store: ShardStore, loaded: Loaded, job: dict[str, Any], pipeline: Pipeline, *, resumed: bool
-    ) -> dict[str, Any]:
-        first = pipeline.first_labels
-        times = {
-            "seconds": round(time.monotonic() - self._began, 3),
-            "seconds_to_first_labels": first and round(process_age_s() - (time.monotonic() - first), 3),
-            "resumed": resumed,
-        }
-        meta = describe.describe_table(self._options, job, loaded, store.counts(range(len(store))), times)
-        return finish.assemble(
-            self._paths, store, loaded.writer, loaded.table.names, meta=meta, stop_signal=self._stop_signal
-        )
-
-    def _conclude(self, loaded: Loaded, meta: dict[str, Any]) -> LabelingReport:
-        finish.write_companions(self._paths, meta)
-        report = LabelingReport(table=self._paths.output, bundle=loaded.bundles[0].path, meta=meta)
-        for problem in loaded.plugins.notify("labeling_finished", report):
-            self._reporter.say(f"warning: {problem}")
-        finish.tidy_up(self._paths)
-        return report
+            raise FashionBatchError(f"engine {self._options.engine!r} left {undone:,} of {len(mine):,} shards undone")
 
     def _leave_no_unborn_job(self) -> None:
         with contextlib.suppress(FashionBatchError):
@@ -242,14 +307,17 @@ class _Run:
 
 def _commit(shard: FinishedShard, store: ShardStore, loaded: Loaded) -> Counts:
     counts = Counts()
-    rows = loaded.table.rows(shard.files, shard.failed, shard.probabilities, counts)
-    data = loaded.writer.encode(loaded.table.names, rows)
+    data = loaded.writer.encode(loaded.table.names, loaded.table.rows(shard.rows, shard.probabilities, counts))
     store.commit(shard.number, data, counts)
     return counts
 
 
 def _lane(session: Session, loaded: Loaded, number: int) -> Lane:
     return Lane(session.runtime, loaded.spec_number(loaded.bundles[number]), session.manifest.outputs)
+
+
+def _rows(store: ShardStore, shards: Sequence[int] | set[int]) -> int:
+    return sum(stop - start for start, stop in map(store.rows, shards))
 
 
 def _inside(folder: Path, paths: JobPaths) -> tuple[str, ...]:

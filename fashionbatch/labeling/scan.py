@@ -17,7 +17,6 @@ import json
 import os
 import pickle
 import stat
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -237,27 +236,29 @@ class _Scanner:
         return entries()
 
 
-def main() -> None:
-    """The process: options as JSON on standard input; progress, then the summary, as JSON lines on standard output."""
-    request: dict[str, Any] = json.load(sys.stdin)
-    options = ScanOptions(**request["options"])
+def main(request_pipe: int) -> None:
+    """The process: what to do as JSON from a pipe; progress, then the summary, as JSON lines on standard output."""
+    with open(request_pipe, encoding="ascii") as pipe:
+        request: dict[str, Any] = json.load(pipe)
 
     def say(message: dict[str, Any]) -> None:
         # When the parent is gone, this raises BrokenPipeError, which ends the scan.
         print(json.dumps(message), flush=True)  # noqa: T201 - the protocol
 
+    def report(rows: int) -> None:
+        say({"rows": rows})
+
+    folder, manifest = os.fsencode(request["folder"]), Path(request["manifest"])
     try:
-        summary = scan_folder(
-            os.fsencode(request["folder"]),
-            options,
-            Path(request["manifest"]),
-            report=lambda rows: say({"rows": rows}),
-        )
-    except OSError as error:
-        say({"error": error.strerror or str(error), "errno": error.errno, "path": os.fsdecode(error.filename or "")})
+        if "list" in request:
+            from fashionbatch.labeling.catalogue import ListOptions, list_files
+
+            options = ListOptions(**request["list"])
+            summary = list_files(folder, options, manifest, Path(request["kept"]), report=report)
+        else:
+            summary = scan_folder(folder, ScanOptions(**request["scan"]), manifest, report=report)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        say({"error": reason, "path": os.fsdecode(getattr(error, "filename", None) or "")})
     else:
         say({"summary": asdict(summary)})
-
-
-if __name__ == "__main__":
-    main()

@@ -14,6 +14,8 @@ from typing import Any
 
 from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError, OutputError
 from fashionbatch.labeling import durable
+from fashionbatch.labeling.catalogue import ListOptions
+from fashionbatch.labeling.job import JobPaths
 from fashionbatch.labeling.processes import start_python
 from fashionbatch.labeling.scan import ScanOptions, ScanSummary
 
@@ -24,29 +26,39 @@ class ScanProcess:
     """A scan that is under way.
 
     Args:
-        folder: the folder, or one file.
-        options: what to look for.
-        manifest: the final name of the manifest; it gets it when the scan is complete.
+        folder: the folder, or one file; what the paths of a list are relative to.
+        options: what to look for, or the list that takes the place of looking.
+        paths: of the output. The manifest gets its final name when the scan is complete.
 
     Raises:
         FashionBatchError: the process cannot be started.
     """
 
-    def __init__(self, folder: Path, options: ScanOptions, manifest: Path) -> None:
+    def __init__(self, folder: Path, options: ScanOptions | ListOptions, paths: JobPaths) -> None:
         self._folder = folder
         self._options = options
-        self._manifest = manifest
-        self._temporary = durable.temporary_name(manifest)
-        request = {"folder": str(folder), "manifest": str(self._temporary), "options": asdict(options)}
+        self._paths = paths
+        self._files = {durable.temporary_name(path): path for path in (paths.kept, paths.manifest)}
+        kept, manifest = map(str, self._files)
+        kind = "list" if isinstance(options, ListOptions) else "scan"
+        request = {"folder": str(folder), "manifest": manifest, "kept": kept, kind: asdict(options)}
+        read, write = os.pipe()
         try:
             self._process = start_python(
-                "fashionbatch.labeling.scan", stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+                "fashionbatch.labeling.scan",
+                [read],
+                pass_fds=[read],
+                stdin=None if isinstance(options, ListOptions) else subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
             )
-            assert self._process.stdin is not None
-            self._process.stdin.write(json.dumps(request).encode())
-            self._process.stdin.close()
+            with open(write, "w", encoding="ascii", closefd=False) as pipe:
+                json.dump(request, pipe)
         except OSError as error:
             raise FashionBatchError(f"cannot start the scan: {error}") from error
+        finally:
+            os.close(read)
+            os.close(write)
 
     def finish(self, report: Callable[[int], None], stop_signal: Callable[[], int]) -> ScanSummary:
         """Wait for it, and give the manifest its name.
@@ -90,19 +102,23 @@ class ScanProcess:
         for pipe in (self._process.stdout, self._process.stderr):
             if pipe is not None:
                 pipe.close()
-        with contextlib.suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
+        for temporary in self._files:
+            with contextlib.suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
     def _conclude(self, message: dict[str, Any]) -> ScanSummary:
         if "error" in message:
-            if message["path"].startswith(str(self._manifest.parent)):
-                raise OutputError(f"cannot write {self._manifest}: {message['error']}")
-            raise DataError(f"cannot read {self._folder}: {message['error']}")
+            if message["path"].startswith(str(self._paths.directory)):
+                raise OutputError(f"cannot write {message['path']}: {message['error']}")
+            source = self._options.file if isinstance(self._options, ListOptions) else str(self._folder)
+            raise DataError(f"cannot read {'standard input' if source == '-' else source}: {message['error']}")
         summary = ScanSummary(**message["summary"])
         if not summary.rows:
             raise _nothing_found(self._folder, self._options, summary)
-        with durable.output_errors(self._manifest):
-            durable.rename(self._temporary, self._manifest)
+        for temporary, path in self._files.items():
+            with durable.output_errors(path):
+                if temporary.exists():
+                    durable.rename(temporary, path)
         return summary
 
     def _died(self) -> FashionBatchError:
@@ -114,7 +130,9 @@ class ScanProcess:
         return FashionBatchError(f"the scan of {self._folder} failed: {reason}")
 
 
-def _nothing_found(folder: Path, options: ScanOptions, summary: ScanSummary) -> DataError:
+def _nothing_found(folder: Path, options: ScanOptions | ListOptions, summary: ScanSummary) -> DataError:
+    if isinstance(options, ListOptions):
+        return DataError(f"{options.file}: the list names no files")
     seen = []
     if summary.other:
         most = sorted(summary.other.items(), key=lambda item: -item[1])[:8]

@@ -145,6 +145,8 @@ def _opened(path: bytes, folder: int, size: int, mtime_ns: int) -> Any:
 def _require_unchanged(file: BinaryIO, size: int, mtime_ns: int) -> None:
     now = os.fstat(file.fileno())
     if not stat.S_ISREG(now.st_mode):
+        if size < 0:
+            raise _RowStatusError("error", "NotAFileError: not a regular file")
         raise _RowStatusError("changed", "FileChanged: no longer a regular file")
     if now.st_size != size:
         raise _RowStatusError("changed", "FileChanged: its size is no longer that of the scan")

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashionbatch.errors import OutputError
-from fashionbatch.labeling.manifest import BLOCK_ROWS, UNKNOWN, FileRecord, Manifest, ManifestWriter
+from fashionbatch.labeling.blocks import BLOCK_ROWS
+from fashionbatch.labeling.manifest import UNKNOWN, FileRecord, Manifest, ManifestWriter
 
 
 def write(path: Path, records: list[FileRecord]) -> str:
@@ -113,9 +114,9 @@ def test_a_forged_manifest_with_right_checksums_harms_nobody(
     tmp_path_factory: pytest.TempPathFactory, body: bytes, index: list[tuple[int, bool]], rows: int
 ) -> None:
     entries = b"".join(struct.pack("<QI", offset, zlib.crc32(body) if right else 0) for offset, right in index)
-    trailer = struct.pack("<QQII", rows % 3000, 0, len(index), 1)
+    trailer = struct.pack("<QQII", rows % 3000, 0, 1, len(index))
     path = tmp_path_factory.mktemp("forged") / "m"
-    crc = struct.pack("<I8s", zlib.crc32(entries + trailer), b"FBFILES.")
+    crc = struct.pack("<I8s", zlib.crc32(entries + trailer), b"FBFILES1")
     path.write_bytes(b"FBFILES1" + body + entries + trailer + crc)
     # OutputError is the one thing that may come of it.
     with contextlib.suppress(OutputError):

@@ -10,7 +10,7 @@ from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.open import read_manifest
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.manifest import FileRecord
-from fashionbatch.labeling.rows import NO_PROBABILITIES, BundleColumns, RowOptions, TableRows
+from fashionbatch.labeling.rows import NO_PROBABILITIES, BundleColumns, RowOptions, ShardRows, TableRows
 from fashionbatch.labeling.shards import Counts
 from fashionbatch.specs import Cell
 from fashionbatch.testing.bundles import make_tiny_bundle
@@ -32,7 +32,8 @@ def rows_of(
     counts: Counts | None = None,
 ) -> list[dict[str, Cell]]:
     files = [FileRecord(b"%d.jpg" % number, 1, 1) for number in range(len(probabilities))]
-    rows = table.rows(files, failed or {}, [np.array(probabilities, np.float32)], counts or Counts())
+    shard = ShardRows(files, failed=failed or {})
+    rows = table.rows(shard, [np.array(probabilities, np.float32)], counts if counts is not None else Counts())
     return [dict(zip(table.names, row, strict=True)) for row in rows]
 
 
@@ -152,8 +153,8 @@ def test_text_that_looks_like_a_formula_is_guarded_on_request(tmp_path: Path) ->
     bundle = manifest(tmp_path, class_names=["=1+1", "b"])
     files = [FileRecord(b"-cmd.jpg", 1, 1), FileRecord(b"a=1.jpg", 1, 1)]
     probabilities = [np.array([[1, 0], [0, 1]], np.float32)]
-    safe = list(table_of(bundle, spreadsheet_safe=True).rows(files, {}, probabilities, Counts()))
-    exact = list(table_of(bundle).rows(files, {}, probabilities, Counts()))
+    safe = list(table_of(bundle, spreadsheet_safe=True).rows(ShardRows(files), probabilities, Counts()))
+    exact = list(table_of(bundle).rows(ShardRows(files), probabilities, Counts()))
     assert [row[0] for row in safe] == ["'-cmd.jpg", "a=1.jpg"]
     assert safe[0][3] == "'=1+1"
     assert [row[0] for row in exact] == ["-cmd.jpg", "a=1.jpg"]
@@ -165,5 +166,28 @@ def test_several_bundles_have_columns_with_their_names(tmp_path: Path) -> None:
     table = TableRows([BundleColumns(one, RowOptions(), "one_"), BundleColumns(other, RowOptions(), "other_")])
     assert table.names[3:] == ("one_label", "one_prob", "other_label", "other_prob")
     probabilities = [np.array([[0, 0, 1]], np.float32), np.array([[1, 0]], np.float32)]
-    [row] = table.rows([FileRecord(b"a", 1, 1)], {}, probabilities, Counts())
+    [row] = table.rows(ShardRows([FileRecord(b"a", 1, 1)]), probabilities, Counts())
     assert list(row) == ["a", "ok", "", "blue", 1.0, "x", 1.0]
+
+
+def test_kept_columns_and_reused_rows_stand_between_the_others(tmp_path: Path) -> None:
+    bundle = manifest(tmp_path)
+    table = TableRows([BundleColumns(bundle, RowOptions())], kept=["sku"])
+    files = [FileRecord(b"a", 1, 1), FileRecord(b"b", 1, 1), FileRecord(b"c", 1, 1), FileRecord(b"d", 1, 1)]
+    shard = ShardRows(
+        files,
+        kept=[["1"], ["2"], ["3"], ["4"]],
+        reused=[None, ["ok", "", "blue", 0.5], ["error", "OSError: x", None, None], None],
+        failed={1: ("missing", "FileNotFoundError: y")},
+    )
+    counts = Counts()
+    rows = table.rows(shard, [np.array([[0, 1, 0], [0, 0, 0]], np.float32)], counts)
+    assert [list(row) for row in rows] == [
+        ["a", "ok", "", "1", "green", 1.0],
+        ["b", "ok", "", "2", "blue", 0.5],
+        ["c", "error", "OSError: x", "3", None, None],
+        ["d", "missing", "FileNotFoundError: y", "4", None, None],
+    ]
+    assert counts.statuses == {"ok": 2, "error": 1, "missing": 1}
+    assert counts.labels == [{"green": 1, "blue": 1}]
+    assert [file.path for file in shard.to_label] == [b"a", b"d"]
