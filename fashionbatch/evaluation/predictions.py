@@ -24,7 +24,8 @@ class Predictions:
         given: the same for what was given; `UNDECIDED` where nothing was.
         probability: float32 `(n,)`, of the class that was given; NaN where several are, or where it is not known.
         correct: bool `(n,)`, whether all that was given is right.
-        surprise: float32 `(n,)`, how far the network was from the truth in its worst output, 0..1.
+        surprise: float32 `(n,)` in 0..1, how sure the network was of a wrong answer: `probability`, or for several
+            labels how far its worst output is from the truth.
     """
 
     names: tuple[str, ...]
@@ -86,16 +87,17 @@ def predict_labels(
     given = decide(probabilities, decoding, thresholds)
     right = truth(targets, decoding)
     if decoding == "one_of_many":
-        probability = probabilities[np.arange(len(given)), given]
+        surprise = probability = probabilities[np.arange(len(given)), given]
     elif decoding == "yes_or_no":
-        probability = np.where(given == 1, probabilities[:, 0], 1 - probabilities[:, 0])
+        surprise = probability = np.where(given == 1, probabilities[:, 0], 1 - probabilities[:, 0])
     else:
         probability = np.full(len(given), np.nan, np.float32)
+        surprise = np.abs(targets - probabilities).max(axis=1)
     return Predictions(
         names=tuple(names),
         right=right,
         given=given,
         probability=probability.astype(np.float32),
         correct=right_images(right, given),
-        surprise=np.abs(targets - probabilities).max(axis=1),
+        surprise=surprise.astype(np.float32),
     )

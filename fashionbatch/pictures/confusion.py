@@ -25,7 +25,7 @@ NAMES_UP_TO = 110
 """Classes up to which each row and column has its name; beyond, some of them have."""
 _NAME_WIDTH = 22
 _WORST = 6
-_DARK = 0.55  # shade from which on a cell's text is white
+_DARK = 0.62  # shade from which on a cell's text is white
 
 
 def draw_confusion(

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from fashionbatch.errors import DataError
+from fashionbatch.evaluation.disagreement import compare
+from fashionbatch.evaluation.metrics import evaluate_split
+from fashionbatch.evaluation.predictions import predict_labels
+from fashionbatch.evaluation.report import confusion_csv, predictions_csv
+from fashionbatch.evaluation.run import Evaluation
+
+NAMES = ("고양이", "dog", "T-shirt/top")
+TARGETS = np.eye(3, dtype=np.float32)[[0, 1, 2, 1]]
+PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.0, 0.99, 0.01], [0.1, 0.8, 0.1]], np.float32)
+
+
+def evaluation(probabilities, names=("a", "b", "c", "d")):
+    predictions = predict_labels(TARGETS, probabilities, NAMES, "one_of_many")
+    metrics = evaluate_split(TARGETS, probabilities, NAMES, "one_of_many")
+    return Evaluation("test", "test", metrics, predictions, names, None, {})
+
+
+def test_mistakes_come_the_surest_first():
+    predictions = predict_labels(TARGETS, PROBABILITIES, NAMES, "one_of_many")
+    assert predictions.mistakes() == [2, 1]
+    assert predictions.right_text(1) == "dog"
+    assert predictions.given_text(1, percent=True) == "고양이 60%"
+    assert predictions.given_text(2, percent=True) == "dog 99%"
+
+
+def test_almost_sure_is_not_shown_as_certain():
+    predictions = predict_labels(TARGETS[:1], np.array([[0.9996, 0, 0]], np.float32), NAMES, "one_of_many")
+    assert predictions.given_text(0, percent=True) == "고양이 99%"
+
+
+def test_a_no_is_as_sure_as_its_own_class():
+    targets, probabilities = np.array([[0], [1]], np.float32), np.array([[0.1], [0.2]], np.float32)
+    predictions = predict_labels(targets, probabilities, ["cat", "dog"], "yes_or_no")
+    assert predictions.given_text(0, percent=True) == "cat 90%"
+    assert predictions.mistakes() == [1]
+
+
+def test_several_labels_are_listed_and_none_is_said():
+    targets = np.array([[1, 0, 1], [0, 0, 0]], np.float32)
+    probabilities = np.array([[0.9, 0.1, 0.4], [0.1, 0.1, 0.2]], np.float32)
+    predictions = predict_labels(targets, probabilities, NAMES, "several_of_many")
+    assert predictions.right_text(0) == "고양이, T-shirt/top"
+    assert predictions.given_text(0, percent=True) == "고양이"
+    assert predictions.given_text(1) == "(none)"
+    assert list(predictions.correct) == [False, True]
+
+
+def test_lists_and_matrices_are_tables():
+    one = evaluation(PROBABILITIES)
+    lines = predictions_csv(one.names, one.predictions).splitlines()
+    assert lines[0] == "name,right,given,prob,correct"
+    assert lines[2] == "b,dog,고양이,0.6,0"
+    assert confusion_csv(one.metrics).splitlines() == [
+        "right \\ given,고양이,dog,T-shirt/top",
+        "고양이,1,0,0",
+        "dog,1,1,0",
+        "T-shirt/top,0,1,0",
+    ]
+
+
+def test_several_labels_have_four_counts_each():
+    targets = np.array([[1, 0], [1, 1], [0, 0]], np.float32)
+    probabilities = np.array([[0.9, 0.9], [0.1, 0.9], [0.1, 0.1]], np.float32)
+    text = confusion_csv(evaluate_split(targets, probabilities, ["red", "hat"], "several_of_many"))
+    assert text.splitlines() == ["label,right_yes,wrong_yes,wrong_no,right_no", "red,1,0,1,1", "hat,1,1,0,1"]
+
+
+def test_networks_disagree_where_any_two_do():
+    other = PROBABILITIES.copy()
+    other[1] = [0.2, 0.7, 0.1]
+    other[2] = [0.8, 0.1, 0.1]
+    found = compare([evaluation(PROBABILITIES), evaluation(other)])
+    assert list(found.photos) == [1, 2]
+    assert found.patterns == {(False, False): 1, (False, True): 1, (True, True): 2}
+
+
+def test_networks_that_saw_other_photos_or_know_other_labels_are_not_compared():
+    one = evaluation(PROBABILITIES)
+    with pytest.raises(DataError, match="same images"):
+        compare([one, evaluation(PROBABILITIES, names=("a", "b", "c", "x"))])
+    other = dataclasses.replace(one, predictions=dataclasses.replace(one.predictions, names=("a", "b", "c")))
+    with pytest.raises(DataError, match="same labels"):
+        compare([one, other])
