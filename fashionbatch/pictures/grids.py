@@ -102,12 +102,53 @@ def draw_montage(
     return draw_tiles([Section(tiles, _columns(len(tiles)))], path, tile=tile, title=title, note=note)
 
 
+def draw_disagreements(
+    images: NDArray[np.uint8],
+    predictions: Sequence[Predictions],
+    photos: Sequence[int],
+    networks: Sequence[str],
+    path: Path,
+    *,
+    count: int = 30,
+    tile: int = 112,
+    title: str = "disagreements",
+) -> Path:
+    """Draw photos that networks label differently: the right label, then what each network gives, green or red.
+
+    Args:
+        images: uint8 `(n, height, width, channels)`.
+        predictions: one for each network, of the same images.
+        photos: the images to draw, in this order.
+        networks: how the networks are called.
+        path: the PNG file.
+        count: how many at most.
+        tile: the side of a tile in pixels.
+        title: over the picture.
+
+    Returns:
+        The path.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    tiles = []
+    for photo in photos[:count]:
+        captions = [(f"R: {predictions[0].right_text(photo)}", INK)]
+        for number, own in enumerate(predictions, 1):
+            colour, mark = (RIGHT, RIGHT_MARK) if own.correct[photo] else (WRONG, WRONG_MARK)
+            captions.append((f"{number} {mark} {own.given_text(photo, percent=True)}", colour))
+        tiles.append(Tile(images[photo], captions))
+    names = ", ".join(f"{number}: {name}" for number, name in enumerate(networks, 1))
+    note = f"{len(photos):,} of {len(images):,} images are labeled differently; {names}"
+    return draw_tiles([Section(tiles, _columns(len(tiles)))], path, tile=tile, title=title, note=note)
+
+
 def draw_samples(
     images: NDArray[np.uint8],
     labels: Sequence[str],
     path: Path,
     *,
-    augmented: Sequence[NDArray[np.uint8]] = (),
+    augmented: Sequence[tuple[int, NDArray[np.uint8]]] = (),
     augmentation: str = "augmentation: the original, then variants",
     tile: int = 96,
     title: str = "samples",
@@ -119,7 +160,7 @@ def draw_samples(
         images: uint8 `(n, height, width, channels)`.
         labels: what to write under each.
         path: the PNG file.
-        augmented: for each of the first images, uint8 `(variants, height, width, channels)`.
+        augmented: some of the images by number, each with its variants, uint8 `(variants, height, width, channels)`.
         augmentation: the heading of that part.
         tile: the side of a tile in pixels.
         title: over the picture.
@@ -135,11 +176,11 @@ def draw_samples(
     sections = [Section(samples, _SAMPLE_COLUMNS)]
     if augmented:
         rows = [
-            Tile(picture, [(label, INK)] if column == 0 else [("", INK)])
-            for image, label, variants in zip(images, labels, augmented, strict=False)
-            for column, picture in enumerate([image, *variants])
+            Tile(picture, [(labels[number] if column == 0 else "", INK)])
+            for number, variants in augmented
+            for column, picture in enumerate([images[number], *variants])
         ]
-        sections.append(Section(rows, 1 + len(augmented[0]), augmentation))
+        sections.append(Section(rows, 1 + len(augmented[0][1]), augmentation))
     return draw_tiles(sections, path, tile=tile, title=title, note=note)
 
 

@@ -61,7 +61,7 @@ def test_no_mistakes_give_a_picture_that_says_so(photos, predictions, tmp_path, 
 
 def test_samples_stand_above_what_augmentation_makes_of_them(photos, tmp_path, pixels):
     plain = pixels(draw_samples(photos[:8], ["a"] * 8, tmp_path / "plain.png"))
-    variants = [np.repeat(photo[np.newaxis], 4, axis=0) for photo in photos[:3]]
+    variants = [(number, np.repeat(photos[number : number + 1], 4, axis=0)) for number in (0, 3, 5)]
     both = pixels(draw_samples(photos[:8], ["a"] * 8, tmp_path / "both.png", augmented=variants))
     assert both.shape[1] == plain.shape[1]
     assert both.shape[0] > plain.shape[0] + 3 * 90

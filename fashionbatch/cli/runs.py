@@ -1,0 +1,214 @@
+"""`fashionbatch runs`: what training has left, in one table; several runs side by side."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.errors import DataError
+
+if TYPE_CHECKING:
+    from fashionbatch.evaluation.disagreement import Disagreement
+    from fashionbatch.evaluation.records import RunRecord
+    from fashionbatch.specs import Split
+
+_FIGURES = ("accuracy", "label_accuracy", "mean_average_precision", "roc_auc", "loss")
+_SPLITS = ("test", "validation", "train")
+_PATTERNS = 8
+_RUN = click.Path(path_type=Path, file_okay=False)
+
+
+@click.group()
+def command() -> None:
+    """List training runs, and compare them."""
+
+
+@command.command("list")
+@click.argument("folder", type=_RUN, default="runs")
+def list_runs(folder: Path) -> None:
+    """List the runs in FOLDER, with figures, parameters and seconds.
+
+    FOLDER is `runs` where it is not given. A figure of the validation split also chose the run's weights.
+    """
+    from fashionbatch.evaluation.records import find_runs
+
+    runs = find_runs(folder)
+    if not runs:
+        click.echo(f"{folder}: there are no runs")
+        return
+    head = ("run", "recipe", "test", "validation", "epochs", "parameters", "seconds", "finished")
+    for line in format_table(head, [_listed(run) for run in runs]):
+        click.echo(line)
+
+
+@command.command("compare")
+@click.argument("runs", nargs=-1, required=True, type=_RUN, metavar="RUN...")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write curves and photos here.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    help="Of the photos.  [default: test, else validation]",
+)
+@click.option("--data", metavar="PATH", help="Take the photos from here instead of the recipe's path.")
+@click.option("--figures-only", is_flag=True, help="Do not run the networks to find photos on which they disagree.")
+@click.option("--count", type=click.IntRange(1, 500), default=30, show_default=True, help="Photos in the picture.")
+def compare_runs(
+    runs: tuple[Path, ...],
+    *,
+    output: Path | None,
+    split: Split | None,
+    data: str | None,
+    figures_only: bool,
+    count: int,
+) -> None:
+    """Show runs side by side: figures, what their recipes have differently, and photos on which they disagree."""
+    from fashionbatch.evaluation.records import read_run, recipe_differences
+
+    records = [read_run(path) for path in runs]
+    names = _short_names(runs)
+    for line in format_table(("figure", *names), _figure_rows(records)):
+        click.echo(line)
+    differences = recipe_differences(records)
+    if differences:
+        click.echo()
+        for line in format_table(("recipe", *names), [(path, *values) for path, values in differences.items()]):
+            click.echo(line)
+    written = [_draw_runs(records, names, output)] if output is not None else []
+    if len(runs) > 1 and not figures_only:
+        click.echo()
+        found = _disagreement(records, split, data)
+        for line in _disagreement_lines(found, names):
+            click.echo(line)
+        if output is not None:
+            written += _write_disagreement(found, names, output, count)
+    if written:
+        click.echo(f"\n{output}: {', '.join(path.name for path in written)}")
+
+
+def _listed(run: RunRecord) -> tuple[str, ...]:
+    summary = run.summary
+    if summary is None:
+        unfinished = "not finished"
+        return (str(run.path), str(run.recipe.get("name", "-")), "-", "-", str(run.epochs), "-", "-", unfinished)
+    figures = (_shown(run.figure(split, "accuracy")) for split in ("test", "validation"))
+    finished = str(summary.get("finished", "-")).replace("T", " ")[:16]
+    parameters, seconds = _shown(summary.get("parameters")), _seconds(run)
+    return (str(run.path), str(summary.get("name", "-")), *figures, str(run.epochs), parameters, seconds, finished)
+
+
+def _figure_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
+    rows = []
+    for split in _SPLITS:
+        for name in _FIGURES:
+            values = [record.figure(split, name) for record in records]
+            if any(value is not None for value in values):
+                rows.append((f"{split} {name.replace('_', ' ')}", *map(_shown, values)))
+    summaries = [record.summary or {} for record in records]
+    rows += [(name, *(_shown(summary.get(name)) for summary in summaries)) for name in ("parameters", "seed")]
+    rows.append(("epochs", *(str(record.epochs) for record in records)))
+    rows.append(("training seconds", *map(_seconds, records)))
+    return rows
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, int):
+        return f"{value:,}"
+    return f"{value:.4f}" if isinstance(value, float) else "-"
+
+
+def _seconds(run: RunRecord) -> str:
+    return "-" if run.seconds is None else f"{run.seconds:,.1f}"
+
+
+def _short_names(runs: Sequence[Path]) -> list[str]:
+    """The directories' own names where those differ, else their paths."""
+    names = [path.resolve().name for path in runs]
+    return [printable(name) for name in (names if len(set(names)) == len(names) else map(str, runs))]
+
+
+def _draw_runs(records: Sequence[RunRecord], names: Sequence[str], output: Path) -> Path:
+    from fashionbatch.pictures.runs import RunPicture, draw_runs
+
+    pictures = []
+    for record, name in zip(records, names, strict=True):
+        figures = {f"{split} accuracy": record.figure(split, "accuracy") for split in ("test", "validation")}
+        figures |= {"training seconds": record.seconds, "parameters": (record.summary or {}).get("parameters")}
+        known = {figure: float(value) for figure, value in figures.items() if value is not None}
+        pictures.append(RunPicture(name, record.history, known))
+    return draw_runs(pictures, output / "runs.png")
+
+
+# ------------------------------------------------------------------------------------------------------ disagreement
+
+
+def _disagreement(records: Sequence[RunRecord], split: Split | None, data: str | None) -> Disagreement:
+    """Run every network over the photos of the first run's recipe."""
+    from fashionbatch.bundle.open import open_bundle
+    from fashionbatch.evaluation.disagreement import compare
+    from fashionbatch.evaluation.run import evaluate_bundle
+    from fashionbatch.evaluation.truth import truth_of_split
+    from fashionbatch.inference.session import open_session
+    from fashionbatch.plan import plan_from_text
+    from fashionbatch.plugins import load_plugins
+
+    registry = load_plugins().registry
+    bundles = [open_bundle(record.bundle) for record in records]
+    text = bundles[0].recipe_text()
+    if text is None:
+        raise DataError(f"{bundles[0].path}: has no recipe that says where the photos are", hint="--figures-only")
+    plan = plan_from_text(text, registry, Path.cwd(), name=str(bundles[0].recipe))
+    path = Path(data) if data is not None else None
+    evaluations = []
+    for bundle in bundles:
+        truth = truth_of_split(plan, bundle.manifest, split, data_path=path)
+        with open_session(bundle, registry=registry) as session:
+            evaluations.append(evaluate_bundle(session, truth))
+    return compare(evaluations)
+
+
+def _disagreement_lines(found: Disagreement, names: Sequence[str]) -> list[str]:
+    first = found.evaluations[0]
+    total, differing = len(first.names), len(found.photos)
+    lines = [f"{first.subject}: the runs label {differing:,} of {total:,} photos differently"]
+    patterns = sorted(found.patterns.items(), key=lambda item: -item[1])
+    for right, count in patterns[:_PATTERNS]:
+        who = [name for name, one in zip(names, right, strict=True) if one]
+        which = "all are right" if all(right) else f"right: {', '.join(who)} alone" if who else "none is right"
+        lines.append(f"{count:>9,}  {which}")
+    return lines + list(first.notes)
+
+
+def _write_disagreement(found: Disagreement, names: Sequence[str], output: Path, count: int) -> list[Path]:
+    from fashionbatch.pictures.files import write_atomically
+    from fashionbatch.pictures.grids import draw_disagreements
+
+    first = found.evaluations[0]
+    predictions = [evaluation.predictions for evaluation in found.evaluations]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["name", "right", *names])
+    for photo in map(int, found.photos):
+        writer.writerow(
+            [
+                first.names[photo],
+                *(
+                    "|".join(labels)
+                    for labels in [
+                        predictions[0].names_of(predictions[0].right[photo]),
+                        *(own.names_of(own.given[photo]) for own in predictions),
+                    ]
+                ),
+            ]
+        )
+    table = output / "disagreements.csv"
+    write_atomically(table, text.getvalue().encode("utf-8", "surrogateescape"))
+    assert first.images is not None
+    photos = [int(photo) for photo in found.photos]
+    picture = draw_disagreements(first.images, predictions, photos, names, output / "disagreements.png", count=count)
+    return [table, picture]

@@ -1,0 +1,135 @@
+"""What training left of its runs: figures and histories, read back to be listed and compared."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fashionbatch.errors import DataError
+
+MARKER, SUMMARY, HISTORY, BUNDLE = "run.json", "summary.json", "history.csv", "bundle"
+_DEPTH = 4  # folders below the one that is searched
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A run directory.
+
+    Attributes:
+        path: the directory.
+        summary: its `summary.json`; None for a run that is not finished.
+        recipe: the resolved recipe that it was begun with; empty where the run does not say.
+        history: `loss`, `val_loss`, `accuracy`, `val_accuracy`, as far as they are there: one value an epoch.
+    """
+
+    path: Path
+    summary: Mapping[str, Any] | None
+    recipe: Mapping[str, Any]
+    history: Mapping[str, Sequence[float]]
+
+    @property
+    def bundle(self) -> Path:
+        """The trained bundle."""
+        return self.path / BUNDLE
+
+    @property
+    def epochs(self) -> int:
+        """Finished epochs."""
+        return len(self.history.get("loss", ()))
+
+    def figure(self, split: str, name: str) -> float | None:
+        """A figure of a split, such as `accuracy`; None where the run has none."""
+        value = (self.summary or {}).get("figures", {}).get(split, {}).get(name)
+        return float(value) if isinstance(value, int | float) else None
+
+    @property
+    def seconds(self) -> float | None:
+        """Of training, over all epochs."""
+        value = (self.summary or {}).get("seconds", {}).get("training")
+        return float(value) if isinstance(value, int | float) else None
+
+
+def find_runs(folder: Path) -> list[RunRecord]:
+    """Every run in a folder and the folders below it, by path; the folder may be a run itself.
+
+    Raises:
+        DataError: it is no folder.
+    """
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder", hint="training makes `runs/NAME` where it is not told otherwise")
+    return [read_run(path) for path in sorted(_run_directories(folder))]
+
+
+def read_run(path: Path) -> RunRecord:
+    """Read one run directory.
+
+    Raises:
+        DataError: it is none, or a file of it is damaged.
+    """
+    if not (path / MARKER).is_file() and not (path / SUMMARY).is_file():
+        inner = path.parent if path.name == BUNDLE and (path.parent / SUMMARY).is_file() else None
+        raise DataError(
+            f"{path}: not a run directory: it holds no {SUMMARY}",
+            hint=f"did you mean {inner}?" if inner else "give what `fashionbatch train -o` was given",
+        )
+    summary = _json(path / SUMMARY) if (path / SUMMARY).is_file() else None
+    begun = _json(path / MARKER) if (path / MARKER).is_file() else {}
+    recipe = begun.get("recipe")
+    return RunRecord(path, summary, recipe if isinstance(recipe, dict) else {}, _history(path / HISTORY))
+
+
+def recipe_differences(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
+    """Where recipes differ: dotted path -> what each run has there, as JSON; empty where it has nothing."""
+    flat = [dict(_flat(run.recipe)) for run in runs]
+    paths = list(dict.fromkeys(path for one in flat for path in one))
+    rows = {path: [one.get(path, "") for one in flat] for path in paths}
+    return {path: values for path, values in rows.items() if len(set(values)) > 1}
+
+
+def _run_directories(folder: Path) -> Iterator[Path]:
+    base = len(folder.parts)
+    for place, folders, files in os.walk(folder):
+        path = Path(place)
+        if MARKER in files or SUMMARY in files:
+            folders.clear()
+            yield path
+        elif len(path.parts) - base >= _DEPTH:
+            folders.clear()
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    if not isinstance(document, dict):
+        raise DataError(f"{path}: is not what training writes")
+    return document
+
+
+def _history(path: Path) -> dict[str, list[float]]:
+    columns: dict[str, list[float]] = {"loss": [], "val_loss": [], "accuracy": [], "val_accuracy": []}
+    if not path.is_file():
+        return {}
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            for row in csv.DictReader(file):
+                for name, values in columns.items():
+                    if row.get(name):
+                        values.append(float(row[name]))
+    except (OSError, ValueError, csv.Error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from error
+    return {name: values for name, values in columns.items() if values}
+
+
+def _flat(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _flat(item, f"{where}.{key}" if where else str(key))
+    else:
+        yield where, json.dumps(value, ensure_ascii=False)

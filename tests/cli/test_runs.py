@@ -1,0 +1,101 @@
+"""`fashionbatch runs`: the table of runs, and runs side by side."""
+
+from __future__ import annotations
+
+import csv
+import json
+
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from fashionbatch.cli.runs import command
+from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
+
+CLASSES = ("cat", "dog", "hen")
+RECIPE = """
+version: 1
+name: colours
+data:
+  source: {name: image_folder, path: PATH}
+  image: {size: [8, 8]}
+  split: {validation: 0.25, test: 0.0}
+architecture: {name: mlp}
+"""
+HISTORY = "epoch,loss,accuracy,val_loss,val_accuracy\n1,0.5,0.8,0.6,0.7\n2,0.4,0.9,0.5,0.8\n"
+
+
+def run(*arguments):
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def make_run(tmp_path):
+    photos = tmp_path / "photos"
+    for number, name in enumerate(CLASSES):
+        for copy in range(8):
+            (photos / name).mkdir(parents=True, exist_ok=True)
+            Image.new("RGB", (9, 9), class_colour(number, 3)).save(photos / name / f"{copy}.png")
+
+    def make(name, *, channels=3, seed=1, finished=True):
+        path = tmp_path / "runs" / name
+        path.mkdir(parents=True)
+        recipe = {"name": "colours", "training": {"seed": seed}}
+        (path / "run.json").write_text(json.dumps({"recipe": recipe}), encoding="utf-8")
+        (path / "history.csv").write_text(HISTORY, encoding="utf-8")
+        if finished:
+            recipe_yaml = RECIPE.replace("PATH", str(photos))
+            make_tiny_bundle(path / "bundle", class_names=CLASSES, channels=channels, recipe_yaml=recipe_yaml)
+            figures = {"validation": {"accuracy": 0.75, "loss": 0.5}}
+            summary = {"name": "colours", "seed": seed, "parameters": 12345, "figures": figures}
+            summary |= {"seconds": {"training": 12.25}, "finished": "2026-01-02T03:04:05+00:00"}
+            (path / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+        return path
+
+    return make
+
+
+def test_list_shows_figures_parameters_and_seconds(make_run, tmp_path):
+    make_run("b")
+    make_run("a", finished=False)
+    lines = run("list", tmp_path / "runs").splitlines()
+    assert [line.split()[0].rsplit("/", 1)[1] for line in lines[1:]] == ["a", "b"]
+    assert lines[1].endswith("not finished")
+    assert lines[2].split()[2:] == ["-", "0.7500", "2", "12,345", "12.2", "2026-01-02", "03:04"]
+
+
+def test_a_folder_without_runs_says_so(tmp_path):
+    assert "there are no runs" in run("list", tmp_path)
+
+
+def test_compare_shows_figures_recipes_and_photos_that_runs_label_differently(make_run, tmp_path):
+    colours, greys = make_run("colours"), make_run("greys", channels=1, seed=2)
+    folder = tmp_path / "compared"
+    output = run("compare", colours, greys, "-o", folder)
+    lines = [line.split() for line in output.splitlines()]
+    assert ["validation", "accuracy", "0.7500", "0.7500"] in lines
+    assert ["training.seed", "1", "2"] in lines
+    # In grey a blue hen is as dark as a red cat.
+    assert "the validation split: the runs label 2 of 6 photos differently" in output
+    assert ["4", "all", "are", "right"] in lines
+    assert ["2", "right:", "colours", "alone"] in lines
+    assert "this split also chose the network" in output
+    assert {path.name for path in folder.iterdir()} == {"runs.png", "disagreements.csv", "disagreements.png"}
+    with (folder / "disagreements.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["right"], row["colours"], row["greys"]) for row in rows] == [("hen", "hen", "cat")] * 2
+
+
+def test_runs_that_agree_are_compared_too(make_run, tmp_path):
+    output = run("compare", make_run("one"), make_run("two"), "-o", tmp_path / "compared")
+    assert "label 0 of 6 photos differently" in output
+
+
+def test_figures_alone_need_no_photos(make_run):
+    one, two = make_run("one"), make_run("two", finished=False)
+    output = run("compare", one, two, "--figures-only")
+    assert "differently" not in output
+    line = next(line for line in output.splitlines() if line.startswith("parameters"))
+    assert line.split() == ["parameters", "12,345", "-"]
