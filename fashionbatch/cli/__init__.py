@@ -21,10 +21,12 @@ from fashionbatch.errors import FashionBatchError, RecipeError
 VERBS: dict[str, tuple[str, str]] = {
     "bundle": ("fashionbatch.cli.bundle", "Look into a trained bundle and check that it is whole."),
     "classify": ("fashionbatch.cli.classify", "Label every image in a folder: one row a file."),
+    "data": ("fashionbatch.cli.data", "Look at a recipe's data: splits, samples, augmentation."),
     "demo": ("fashionbatch.cli.demo", "Train on the embedded sample and label a folder, in minutes."),
     "evaluate": ("fashionbatch.cli.evaluate", "Measure a bundle on labeled data."),
     "plugins": ("fashionbatch.cli.plugins", "List the components that recipes can name."),
     "recipe": ("fashionbatch.cli.recipe", "Check, show, list and copy recipes."),
+    "runs": ("fashionbatch.cli.runs", "List training runs, and compare them."),
     "train": ("fashionbatch.cli.train", "Train a recipe's classifier into a run directory."),
 }
 BUG_EXIT_CODE = 3

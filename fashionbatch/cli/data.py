@@ -1,0 +1,188 @@
+"""`fashionbatch data`: look at a recipe's data before anything is trained."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fashionbatch.cli.recipe import set_option
+from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.errors import DataError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from fashionbatch.data.splits import Assignment
+    from fashionbatch.plan import Plan, PlannedPhase
+    from fashionbatch.specs import Samples, Split
+
+_CLASSES = 40
+_VARIANTS = 7
+
+
+@click.group()
+def command() -> None:
+    """Look at a recipe's data: splits, samples, augmentation."""
+
+
+@command.command("preview")
+@click.argument("recipe")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The picture, a PNG file.")
+@click.option("--data", "data_path", metavar="PATH", help="Take the data from here instead of the recipe's path.")
+@click.option(
+    "--split",
+    type=click.Choice(["train", "validation", "test"]),
+    default="train",
+    show_default=True,
+    help="Where the samples come from.",
+)
+@click.option("--count", type=click.IntRange(1, 400), default=24, show_default=True, help="Samples.")
+@click.option("--augmented", type=click.IntRange(0, 50), default=5, show_default=True, help="Of these, augmented ones.")
+@click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="Of the choice.")
+@click.option("--tile", type=click.IntRange(32, 512), default=96, show_default=True, help="Tiles' side in pixels.")
+@set_option
+def preview(
+    recipe: str,
+    *,
+    output: Path | None,
+    data_path: str | None,
+    split: Split,
+    count: int,
+    augmented: int,
+    seed: int,
+    tile: int,
+    overrides: tuple[str, ...],
+) -> None:
+    """Count the images of each class and split; draw samples, and what augmentation makes of them.
+
+    RECIPE is a file, or the name of a recipe that `recipe list` shows. Images are drawn as the network gets them.
+    """
+    from fashionbatch.data.prepare import image_names, load_samples
+    from fashionbatch.data.splits import assign_splits
+    from fashionbatch.data.targets import check_labels, display_names
+    from fashionbatch.plan import load_plan
+    from fashionbatch.plugins import load_plugins
+
+    plan = load_plan(recipe, load_plugins().registry, overrides=overrides)
+    samples = load_samples(plan, data_path=Path(data_path) if data_path is not None else None)
+    check_labels(samples, plan.head.spec.decoding)
+    shown = display_names(samples.class_names, plan.recipe.data.labels.names)
+    assignment = assign_splits(samples, image_names(samples), plan.recipe.data.split)
+    for line in _count_lines(samples, assignment, shown):
+        click.echo(line)
+    if output is None:
+        return
+    if split not in assignment.indices:
+        raise DataError(f"the data have no {split} split; there is: {', '.join(assignment.indices)}")
+    from fashionbatch.pictures.grids import draw_samples
+
+    chosen = _choose(samples, assignment.indices[split], count, seed)
+    images, kept = _decode(plan, samples, chosen)
+    phase = next((phase for phase in plan.phases if phase.augmentation), None)
+    sources = _one_a_class(samples, kept, augmented) if phase is not None else []
+    variants = _augment(phase, images[sources], seed) if phase is not None and sources else ()
+    draw_samples(
+        images,
+        [", ".join(shown[samples.class_names.index(name)] for name in samples.labels[index]) for index in kept],
+        output,
+        augmented=list(zip(sources, variants, strict=True)),
+        augmentation=_heading(phase) if phase is not None else "",
+        tile=tile,
+        title=f"{plan.recipe.name}: {split}",
+        note=f"{len(kept)} of {len(assignment.indices[split]):,} images, as the network gets them (seed {seed})",
+    )
+    click.echo(f"\n{output}: {len(kept)} samples" + (f", {len(sources)} of them augmented" if sources else ""))
+    if phase is None:
+        click.echo("the recipe has no augmentation")
+
+
+def _count_lines(samples: Samples, assignment: Assignment, shown: Sequence[str]) -> Iterator[str]:
+    """A table of images by class and split, and what there is to say about the data."""
+    splits = list(assignment.indices)
+    counts = {
+        split: Counter(name for index in indices for name in samples.labels[index])
+        for split, indices in assignment.indices.items()
+    }
+    rows = [
+        (display, *(f"{counts[split][name]:,}" for split in splits))
+        for name, display in zip(samples.class_names, shown, strict=True)
+    ]
+    yield from format_table(("class", *splits), rows[:_CLASSES])
+    if len(rows) > _CLASSES:
+        yield f"and {len(rows) - _CLASSES:,} more classes"
+    yield "images: " + ", ".join(f"{split} {len(indices):,}" for split, indices in assignment.indices.items())
+    for note in assignment.notes:
+        yield f"note: {note}"
+    if samples.skipped:
+        path, reason = samples.skipped[0]
+        yield f"left out {len(samples.skipped):,} files that cannot be used, such as {printable(str(path))}: {reason}"
+
+
+def _choose(samples: Samples, indices: NDArray[np.int64], count: int, seed: int) -> list[int]:
+    """Images at random, as many of each class as there may be, class by class."""
+    import numpy as np
+
+    position = {name: number for number, name in enumerate(samples.class_names)}
+    taken: Counter[tuple[str, ...]] = Counter()
+    turns = []
+    for index in np.random.default_rng(seed).permutation(indices):
+        labels = samples.labels[index]
+        turns.append((taken[labels], sorted(position[name] for name in labels), int(index)))
+        taken[labels] += 1
+    first = sorted(turns)[:count]
+    return [index for _, _, index in sorted(first, key=lambda turn: turn[1])]
+
+
+def _decode(plan: Plan, samples: Samples, chosen: Sequence[int]) -> tuple[NDArray[np.uint8], list[int]]:
+    """The images as the network gets them, and which of the chosen ones could be read."""
+    import numpy as np
+
+    from fashionbatch.data.decode import Files, Rows, decode_all
+
+    if isinstance(samples.images, np.ndarray):
+        array = samples.images if samples.images.ndim == 4 else samples.images[..., np.newaxis]
+        originals: Rows | Files = Rows(array, np.array(chosen, np.int64))
+    else:
+        originals = Files([samples.images[index] for index in chosen])
+    images, outcome = decode_all(originals, plan.recipe.data.image, title="decode", progress=False)
+    if not outcome.kept:
+        raise DataError(f"none of the {len(chosen)} chosen images can be read: {outcome.failed[0][1]}")
+    for position, reason in outcome.failed:
+        name = printable(str(originals.paths[position])) if isinstance(originals, Files) else "an image"
+        click.echo(f"left out {name}: {reason}")
+    return images, [chosen[position] for position in outcome.kept]
+
+
+def _one_a_class(samples: Samples, kept: Sequence[int], count: int) -> list[int]:
+    """Positions of images with different labels, as far as there are so many."""
+    seen: Counter[tuple[str, ...]] = Counter()
+    turns = []
+    for position, index in enumerate(kept):
+        turns.append((seen[samples.labels[index]], position))
+        seen[samples.labels[index]] += 1
+    return sorted(position for _, position in sorted(turns)[:count])
+
+
+def _augment(phase: PlannedPhase, images: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
+    """Variants of each image, uint8 `(n, variants, height, width, channels)`."""
+    import numpy as np
+
+    from fashionbatch.model.framework import load_tensorflow
+
+    load_tensorflow()
+    pixels = np.repeat(images.astype(np.float32), _VARIANTS, axis=0)
+    for number, component in enumerate(phase.augmentation):
+        layer = component.spec.build(component.parameters, seed + number)
+        pixels = np.asarray(layer(pixels, training=True))
+    variants = pixels.round().clip(0, 255).astype(np.uint8)
+    return variants.reshape(len(images), _VARIANTS, *images.shape[1:])
+
+
+def _heading(phase: PlannedPhase) -> str:
+    names = ", ".join(component.spec.name for component in phase.augmentation)
+    return f"augmentation in training: the original, then {_VARIANTS} variants by {names}"

@@ -1,0 +1,80 @@
+"""`fashionbatch data preview`: counts, samples, augmentation."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from fashionbatch.cli.data import command
+from fashionbatch.errors import DataError
+
+RECIPE = """
+version: 1
+name: colours
+data:
+  source: {name: image_folder, path: photos}
+  labels: {names: {cat: 고양이}}
+  image: {size: [32, 32]}
+  split: {validation: 0.25, test: 0.0}
+augmentation: [random_flip, {name: random_brightness, amount: 0.2}]
+architecture: {name: mlp}
+"""
+
+
+def run(*arguments):
+    result = CliRunner().invoke(command, [str(argument) for argument in arguments], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    for number, name in enumerate(("cat", "dog", "hen")):
+        for copy in range(8):
+            (tmp_path / "photos" / name).mkdir(parents=True, exist_ok=True)
+            image = np.full((20, 20, 3), 40 * number + 60, np.uint8)
+            image[:, :10] = 255
+            Image.fromarray(image).save(tmp_path / "photos" / name / f"{copy}.png")
+    (tmp_path / "photos" / "cat" / "notes.txt").write_text("x")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+def size(path):
+    with Image.open(path) as image:
+        return image.size
+
+
+def test_counts_by_class_and_split_need_no_picture(recipe):
+    output = run("preview", recipe)
+    assert [line.split() for line in output.splitlines()[:2]] == [
+        ["class", "train", "validation"],
+        ["고양이", "6", "2"],
+    ]
+    assert "images: train 18, validation 6" in output
+    assert "notes.txt" in output
+
+
+def test_samples_are_drawn_with_what_augmentation_makes_of_them(recipe, tmp_path):
+    plain, augmented = tmp_path / "plain.png", tmp_path / "augmented.png"
+    assert "6 samples\n" in run("preview", recipe, "-o", plain, "--count", "6", "--augmented", "0")
+    assert "6 samples, 3 of them augmented" in run(
+        "preview", recipe, "-o", augmented, "--count", "6", "--augmented", "3"
+    )
+    assert size(augmented)[1] > size(plain)[1] + 3 * 96
+    assert "no augmentation" in run("preview", recipe, "-o", plain, "--set", "augmentation=[]")
+
+
+def test_the_seed_chooses_the_samples(recipe, tmp_path):
+    paths = [tmp_path / f"{name}.png" for name in ("one", "same")]
+    for path in paths:
+        run("preview", recipe, "-o", path, "--augmented", "0", "--split", "validation", "--count", "4")
+    assert paths[0].read_bytes() == paths[1].read_bytes()
+
+
+def test_a_split_that_is_not_there_is_named(recipe, tmp_path):
+    with pytest.raises(DataError, match="no test split; there is: train, validation"):
+        run("preview", recipe, "-o", tmp_path / "x.png", "--split", "test")
