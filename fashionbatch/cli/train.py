@@ -39,6 +39,9 @@ _FIGURES = (
 @set_option
 @click.option("--resume", is_flag=True, help="Continue a run that was stopped, after its last finished epoch.")
 @click.option("--overwrite", is_flag=True, help="Replace the run that is in the run directory.")
+@click.option(
+    "--keep-features", is_flag=True, help="Leave a frozen backbone's features in the run directory, as .npy files."
+)
 @click.option("--dry-run", is_flag=True, help="Build the network, list its layers, and train nothing.")
 def command(
     recipe: str,
@@ -48,6 +51,7 @@ def command(
     overrides: tuple[str, ...],
     resume: bool,
     overwrite: bool,
+    keep_features: bool,
     dry_run: bool,
 ) -> None:
     """Train a recipe's classifier into a run directory.
@@ -75,6 +79,7 @@ def command(
         data_path=path,
         resume=resume,
         overwrite=overwrite,
+        keep_features=keep_features,
         show=_show,
         bars=sys.stderr.isatty(),
     )

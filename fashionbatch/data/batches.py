@@ -67,7 +67,7 @@ def batches(
             yield batch if weights is None else (*batch, weights[chosen].astype(np.float32))
 
     signature = [
-        tf.TensorSpec((None, *split.images.shape[1:]), tf.uint8),
+        tf.TensorSpec((None, *split.images.shape[1:]), tf.as_dtype(split.images.dtype)),
         tf.TensorSpec((None, *split.targets.shape[1:]), tf.float32),
     ]
     if weights is not None:

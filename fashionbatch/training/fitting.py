@@ -46,7 +46,13 @@ class Fitting:
 
 
 def prepare_fitting(
-    plan: Plan, phase: PlannedPhase, network: Network, data: PreparedData, epoch: Callable[[], int]
+    plan: Plan,
+    phase: PlannedPhase,
+    network: Network,
+    data: PreparedData,
+    *,
+    epoch: Callable[[], int],
+    of_features: bool = False,
 ) -> Fitting:
     """Compile a phase's model and make its batches.
 
@@ -56,11 +62,13 @@ def prepare_fitting(
         network: with the phase's layers frozen.
         data: the splits `train` and perhaps `validation`.
         epoch: tells the number of the epoch that is about to begin.
+        of_features: whether the data hold the backbone's features in the place of images; the head alone is fitted.
     """
     recipe = plan.recipe.training
     training = data.splits["train"]
     label_weights, weights = _weights(plan, data)
-    model = training_model(network, phase.augmentation, recipe.seed)
+    model = network.head if of_features else training_model(network, phase.augmentation, recipe.seed)
+    is_small = of_features or training.images[0].size <= _SMALL_IMAGE
     steps = -(-len(training) // phase.batch_size)
     optimizer = build_optimizer(phase, steps)
     model.compile(
@@ -68,7 +76,7 @@ def prepare_fitting(
         loss=plan.loss.spec.build(plan.loss.parameters, label_weights),
         metrics=[_accuracy(data.decoding)],
         jit_compile=False,
-        steps_per_execution=_BATCHES_AT_ONCE if training.images[0].size <= _SMALL_IMAGE else 1,
+        steps_per_execution=_BATCHES_AT_ONCE if is_small else 1,
     )
     optimizer.build(model.trainable_variables)
     validation = data.splits.get("validation")

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from fashionbatch.plan import Plan, PlannedPhase
 from fashionbatch.recipe.schedules import ReduceOnPlateau
 from fashionbatch.training.checkpoint import Progress, State, assign, values_of, write_text
 from fashionbatch.training.directory import RunDirectory
+from fashionbatch.training.features import can_be_kept, export_features, with_features
 from fashionbatch.training.fitting import Fitting, prepare_fitting
 from fashionbatch.training.history import Epoch, from_plain, to_csv
 from fashionbatch.training.report import Reporter, epoch_callback
@@ -34,13 +36,21 @@ class Loop:
         data: the splits.
         directory: where each finished epoch goes.
         reporter: what the user sees.
+        export: the folder where features of a frozen backbone are left, None for nowhere.
     """
 
     def __init__(
-        self, plan: Plan, network: Network, data: PreparedData, directory: RunDirectory, reporter: Reporter
+        self,
+        plan: Plan,
+        network: Network,
+        data: PreparedData,
+        directory: RunDirectory,
+        reporter: Reporter,
+        *,
+        export: Path | None = None,
     ) -> None:
         self.history: list[Epoch] = []
-        self._plan, self._network, self._data = plan, network, data
+        self._plan, self._network, self._data, self._export = plan, network, data, export
         self._directory, self._checkpoints, self._reporter = directory, directory.checkpoints, reporter
         self._epochs = sum(phase.epochs for phase in plan.phases)
 
@@ -76,7 +86,14 @@ class Loop:
         # A phase begins alike whether this process ran the one before it or not.
         keras.utils.set_random_seed((self._plan.recipe.training.seed + index + 1) % 2**32)
         learning = set_trained_layers(self._network, phase.train)
-        fitting = prepare_fitting(self._plan, phase, self._network, self._data, lambda: len(self.history))
+        data, of_features = self._data, can_be_kept(self._network, phase)
+        if of_features:
+            if self._export is not None:
+                export_features(self._plan, self._network, data, self._export, self._reporter)
+            data = with_features(self._plan, self._network, data, self._reporter)
+        fitting = prepare_fitting(
+            self._plan, phase, self._network, data, epoch=lambda: len(self.history), of_features=of_features
+        )
         running = _Phase(phase, fitting, Watch.of_phase(phase, has_validation=fitting.validation is not None))
         if state is not None:
             running.restore(state)

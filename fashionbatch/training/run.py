@@ -17,7 +17,7 @@ from typing import Any
 from fashionbatch import __version__
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.data.prepared import PreparedData
-from fashionbatch.errors import DataError, InterruptedRunError, OutputError
+from fashionbatch.errors import DataError, InterruptedRunError, OutputError, TrainingError
 from fashionbatch.evaluation.figures import Metrics
 from fashionbatch.inference.session import usable_cores
 from fashionbatch.model.framework import load_tensorflow, set_arithmetic
@@ -63,6 +63,7 @@ def train(
     data_path: Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
+    keep_features: bool = False,
     show: Show = print,
     bars: bool = False,
 ) -> TrainingReport:
@@ -78,6 +79,7 @@ def train(
         data_path: takes the place of the source's path.
         resume: continue the run that is in `output`; a finished one is left as it is.
         overwrite: replace the run that is in `output`, once the new one is about to begin.
+        keep_features: leave the features of a frozen backbone in the run directory, a `.npy` file a split.
         show: prints a line.
         bars: whether to draw progress bars on standard error.
 
@@ -95,7 +97,12 @@ def train(
     if begun is not None and directory.is_complete:
         show(f"{output} is finished already")
         return _report(directory, _read_summary(directory))
-    run = _Run(plan, directory, plugins, reporter)
+    if keep_features and not any(phase.train == "head" and not phase.augmentation for phase in plan.phases):
+        raise TrainingError(
+            "there are no features to keep: no phase trains the head alone without augmentation",
+            hint="give the recipe a phase with `train: head` and `augmentation: []`",
+        )
+    run = _Run(plan, directory, plugins, reporter, export=output / "features" if keep_features else None)
     with stoppable():
         try:
             return run.to_the_end(begun, data_path)
@@ -107,8 +114,11 @@ def train(
 class _Run:
     """One call of `train`."""
 
-    def __init__(self, plan: Plan, directory: RunDirectory, plugins: Plugins, reporter: Reporter) -> None:
+    def __init__(
+        self, plan: Plan, directory: RunDirectory, plugins: Plugins, reporter: Reporter, *, export: Path | None
+    ) -> None:
         self._plan, self._directory, self._plugins, self._reporter = plan, directory, plugins, reporter
+        self._export = export
         self._clock = _Clock()
         self._loop: Loop | None = None
         self._initial: Mapping[str, Any] | None = None
@@ -132,7 +142,7 @@ class _Run:
                 run_directory.begin(self._directory, self._plan, facts)
             elif state is not None:
                 self._reporter.show(f"resumed after epoch {len(state.progress.history)}")
-            self._loop = Loop(self._plan, network, data, self._directory, self._reporter)
+            self._loop = Loop(self._plan, network, data, self._directory, self._reporter, export=self._export)
             history = self._loop.run(state)
             summary = self._finish(network, data, history, {"training": precision, "reason": reason})
         report = _report(self._directory, summary)

@@ -199,7 +199,7 @@ def _from_file(name: str, size: tuple[int, int], path: Path) -> keras.Model:
         link = Path(folder) / ("old.h5" if is_old else "new.weights.h5")
         link.symlink_to(path.absolute())
         try:
-            model.load_weights(link, **({"by_name": True} if is_old else {}))
+            model.load_weights(link)
         except (ValueError, KeyError) as error:
             raise WeightsError(f"{path} does not fit {name}: {' '.join(str(error).split())[:300]}") from error
     return model

@@ -1,0 +1,119 @@
+"""Backbones of keras.applications: their names, their preprocessing, and weights that fit or are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from fashionbatch.data.context import LocalContext
+from fashionbatch.errors import WeightsError
+from fashionbatch_plugins.architectures import pretrained
+from fashionbatch_plugins.architectures.pretrained import BACKBONES, Pretrained
+
+
+def built(channels=3, **parameters):
+    import keras
+
+    checked = Pretrained(**{"backbone": "MobileNet", "weights": "none", **parameters})
+    pixels = keras.Input((32, 32, channels))
+    return keras.Model(pixels, pretrained.build_pretrained(pixels, checked)), checked
+
+
+def test_every_backbone_of_keras_is_there():
+    import keras
+
+    offered = {name for name, value in vars(keras.applications).items() if callable(value) and name[0].isupper()}
+    assert offered == set(BACKBONES)
+    assert all(hasattr(getattr(keras.applications, module), "preprocess_input") for module in BACKBONES.values())
+
+
+def test_a_backbone_is_found_however_it_is_capitalised():
+    assert Pretrained(backbone="vgg16").backbone == "VGG16"
+    with pytest.raises(ValidationError, match="did you mean 'MobileNetV2'"):
+        Pretrained(backbone="MobilNetV2")
+
+
+def test_no_weights_may_be_written_as_null():
+    assert Pretrained.model_validate({"weights": None}).weights == "none"
+
+
+@pytest.mark.parametrize(("pooling", "features"), [("average", 1024), ("max", 1024), ("flatten", 1024)])
+def test_features_are_a_row(pooling, features):
+    assert built(pooling=pooling)[0].output_shape == (None, features)
+
+
+def test_pixels_are_prepared_inside_and_grey_ones_become_three_channels():
+    import keras
+
+    model, _ = built(channels=1)
+    grey = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 1)).astype(np.float32)
+    alone = pretrained._alone("MobileNet", (32, 32), None)
+    for layer in alone.layers:
+        layer.set_weights(model.get_layer(layer.name).get_weights() if layer.weights else [])
+    prepared = keras.applications.mobilenet.preprocess_input(np.repeat(grey, 3, axis=-1))
+    expected = np.asarray(alone([prepared], training=False)).mean(axis=(1, 2))
+    np.testing.assert_allclose(model(grey, training=False), expected, atol=1e-5)
+
+
+def test_layers_without_a_name_of_their_own_are_numbered_within_the_network():
+    names = [[layer.name for layer in built(backbone="MobileNetV3Small")[0].layers[1:]] for _ in range(2)]
+    assert names[0] == names[1]
+    assert "rescaling1" in names[0]
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """A file of the weights of MobileNet, and the weights."""
+    folder = tmp_path_factory.mktemp("weights")
+    model = pretrained._alone("MobileNet", (32, 32), None)
+    model.save_weights(folder / "mobilenet_imagenet_notop.weights.h5")
+    return folder / "mobilenet_imagenet_notop.weights.h5", model.get_layer("conv1").get_weights()[0]
+
+
+def test_weights_come_from_a_path_relative_to_the_recipe(saved):
+    path, kernel = saved
+    model, parameters = built(weights=path.name)
+    pretrained.initialize_pretrained(model, parameters, LocalContext(path.parent))
+    np.testing.assert_array_equal(model.get_layer("conv1").get_weights()[0], kernel)
+
+
+def test_imagenets_weights_come_from_the_data_directory(saved, tmp_path, monkeypatch):
+    path, kernel = saved
+    (tmp_path / "weights").mkdir()
+    (tmp_path / "weights" / path.name).symlink_to(path)
+    monkeypatch.setenv("FASHIONBATCH_DATA_DIR", str(tmp_path))
+    model, parameters = built(weights="imagenet")
+    pretrained.initialize_pretrained(model, parameters, LocalContext(Path()))
+    np.testing.assert_array_equal(model.get_layer("conv1").get_weights()[0], kernel)
+
+
+def test_without_a_network_the_error_says_which_file_to_put_where(tmp_path, monkeypatch):
+    def offline(*_, **options):
+        if options["weights"] is not None:
+            raise Exception("URL fetch failure on https://example.org/mobilenet_no_top.h5: None -- no network")
+
+    monkeypatch.setenv("FASHIONBATCH_DATA_DIR", str(tmp_path))
+    model, parameters = built(weights="imagenet")
+    monkeypatch.setattr(pretrained, "_application", lambda name: offline)
+    with pytest.raises(WeightsError, match=r"neither in FASHIONBATCH_DATA_DIR .* nor in Keras's cache") as caught:
+        pretrained.initialize_pretrained(model, parameters, LocalContext(Path()))
+    assert "download https://example.org/mobilenet_no_top.h5 " in caught.value.hint
+    assert "as weights/mobilenet_imagenet_notop.weights.h5" in caught.value.hint
+
+
+def test_weights_of_another_network_are_refused_with_names_and_shapes(saved):
+    path, _ = saved
+    model, parameters = built(backbone="VGG16", weights=path.name)
+    with pytest.raises(WeightsError, match="does not fit VGG16: block1_conv1 needs 3x3x3x64 and 64, the file's conv2d"):
+        pretrained.initialize_pretrained(model, parameters, LocalContext(path.parent))
+
+
+@pytest.mark.parametrize("name", ["code.keras", "text.weights.h5"])
+def test_what_is_no_weights_file_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("not HDF5", encoding="utf-8")
+    model, parameters = built(weights=name)
+    with pytest.raises(WeightsError, match="is no "):
+        pretrained.initialize_pretrained(model, parameters, LocalContext(tmp_path))

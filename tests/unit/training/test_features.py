@@ -1,0 +1,92 @@
+"""A frozen backbone's features are computed once, and training on them is training on the images."""
+
+from __future__ import annotations
+
+import csv
+
+import numpy as np
+import pytest
+
+from fashionbatch.data.prepare import prepare_data
+from fashionbatch.errors import TrainingError
+from fashionbatch.training import features, loop, start
+from fashionbatch.training.directory import RunDirectory
+from fashionbatch.training.loop import Loop
+from fashionbatch.training.report import Reporter
+from fashionbatch.training.run import train
+
+PHASES = """  phases:
+    - {train: head, epochs: 2, augmentation: [], optimizer: {name: sgd, learning_rate: 0.1}}
+"""
+
+
+@pytest.fixture(scope="module")
+def plan(make_plan):
+    return make_plan(("  seed: 7\n", f"  seed: 7\n{PHASES}"))
+
+
+@pytest.fixture(scope="module")
+def data(plan):
+    return prepare_data(plan, progress=False)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "features"
+
+
+def fit(plan, data, folder, *, export=None):
+    lines = []
+    network = start.make_network(plan, len(data.class_names))
+    reporter = Reporter(lines.append, bars=False)
+    return Loop(plan, network, data, RunDirectory(folder), reporter, export=export).run(None), lines
+
+
+def test_training_on_features_is_training_on_images(plan, data, tmp_path, monkeypatch):
+    kept, lines = fit(plan, data, tmp_path / "kept")
+    assert any(line.startswith("features of train: 36 computed") for line in lines)
+    monkeypatch.setattr(loop, "can_be_kept", lambda network, phase: False)
+    plain, _ = fit(plan, data, tmp_path / "plain")
+    for one, other in zip(kept, plain, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-4)
+        assert one.val_loss == pytest.approx(other.val_loss, rel=1e-4)
+
+
+def test_features_are_computed_once_and_damaged_ones_again(plan, data, tmp_path, cache):
+    first, _ = fit(plan, data, tmp_path / "first")
+    second, lines = fit(plan, data, tmp_path / "second")
+    assert "features of train: 36, from the cache" in lines
+    assert [epoch.loss for epoch in first] == [epoch.loss for epoch in second]
+
+    [file] = cache.glob("*/train.npy")
+    file.write_bytes(file.read_bytes()[:-100])
+    third, lines = fit(plan, data, tmp_path / "third")
+    assert any(line.startswith("features of train: 36 computed") for line in lines)
+    assert [epoch.loss for epoch in first] == [epoch.loss for epoch in third]
+
+
+def test_other_weights_have_other_features(plan, data, make_plan):
+    keys = set()
+    for seed in (7, 7, 8):
+        other = make_plan(("  seed: 7\n", f"  seed: {seed}\n{PHASES}"))
+        keys.add(features._key(other, start.make_network(other, 3), data))
+    assert len(keys) == 2
+
+
+def test_features_are_left_in_file_order_with_labels_on_request(plan, data, tmp_path):
+    fit(plan, data, tmp_path / "run", export=tmp_path / "features")
+    for split in ("train", "validation", "test"):
+        array = np.load(tmp_path / "features" / f"{split}.npy")
+        with open(tmp_path / "features" / f"{split}.csv", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        assert array.shape == (len(data.splits[split]), 8)
+        assert array.dtype == np.float32
+        assert [row["name"] for row in rows] == sorted(data.splits[split].names)
+        labels = dict(zip(data.splits[split].names, data.splits[split].labels, strict=True))
+        assert all((row["labels"],) == labels[row["name"]] for row in rows)
+
+
+def test_features_cannot_be_kept_where_none_stay_the_same(make_plan, plugins, tmp_path):
+    with pytest.raises(TrainingError, match="no phase trains the head alone without augmentation"):
+        train(make_plan(), tmp_path / "run", plugins=plugins, keep_features=True, show=lambda line: None)
