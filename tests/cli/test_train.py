@@ -1,0 +1,121 @@
+"""`fashionbatch train` as its users meet it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fashionbatch.cli import VERBS
+from fashionbatch.cli.train import command, summary_lines
+from fashionbatch.errors import FashionBatchError, RecipeError
+from fashionbatch.specs import TrainingReport
+
+RECIPE = """
+version: 1
+name: two shapes
+data:
+  source: {name: npz, path: pictures.npz}
+  image: {size: [8, 8], channels: 1}
+  split: {validation: 0.25, test: 0.0}
+architecture: {name: mlp, dense: [4]}
+training: {epochs: 2, batch_size: 8}
+"""
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "pictures.npz", x_train=images, y_train=np.arange(40) % 2)
+    path = tmp_path / "two.yaml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+def invoke(*arguments: object):
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def test_help_begins_with_the_line_in_the_list_of_verbs():
+    assert command.get_short_help_str(200) == VERBS["train"][1]
+
+
+def test_a_dry_run_lists_the_layers_and_trains_nothing(recipe, tmp_path):
+    result = invoke(recipe, "-o", tmp_path / "run", "--dry-run")
+    assert result.exit_code == 0, result.output
+    lines = result.output.splitlines()
+    assert lines[0].split() == ["layer", "kind", "output", "parameters", "part"]
+    backbone = [line.split()[0] for line in lines if line.endswith("backbone")]
+    assert backbone == ["scale", "flatten", "dense1"]
+    assert any(line.startswith("head_output") and line.endswith("head") for line in lines)
+    assert lines[-1].startswith("270 parameters")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        (("architecture: {name: mlp", "architecture: {name: mpl"), RecipeError, "did you mean 'mlp'"),
+        (("dense: [4]", "dens: [4]"), RecipeError, "dens"),
+        (("epochs: 2", "epochs: two"), RecipeError, "epochs"),
+        (("pictures.npz", "picture.npz"), FashionBatchError, "'picture.npz' does not exist"),
+    ],
+)
+def test_a_mistake_in_the_recipe_is_one_clear_error(recipe, tmp_path, change, error, message):
+    recipe.write_text(RECIPE.replace(*change), encoding="utf-8")
+    result = invoke(recipe, "-o", tmp_path / "run")
+    assert isinstance(result.exception, error)
+    assert message in str(result.exception)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_directory_that_cannot_be_made_is_said_before_anything_is_computed(recipe, tmp_path):
+    (tmp_path / "file").write_text("", encoding="utf-8")
+    result = invoke(recipe, "-o", tmp_path / "file" / "run")
+    assert "is no directory" in str(result.exception)
+
+
+def test_resume_and_overwrite_exclude_each_other(recipe):
+    result = invoke(recipe, "--resume", "--overwrite")
+    assert result.exit_code == 2
+    assert "give one of them" in result.output
+
+
+def test_the_end_tells_figures_verdict_places_and_the_next_command(tmp_path):
+    figures = {"images": 100, "loss": 0.5, "accuracy": 0.9}
+    summary = {
+        "figures": {"train": figures, "test": {**figures, "accuracy": 0.8}},
+        "thresholds": [],
+        "phases": [{"name": "training", "overfitting": {"text": "no sign of overfitting"}}],
+        "pictures": ["curves.png"],
+    }
+    run = tmp_path / "my run"
+    lines = summary_lines(TrainingReport(run_directory=run, bundle=run / "bundle", summary=summary))
+    text = "\n".join(lines)
+    assert text.index("test") < text.index("train")
+    assert "0.8000" in text
+    assert "no sign of overfitting" in lines
+    assert lines[-1] == f"next      fashionbatch classify PHOTOS -b '{run}/bundle' -o labels.csv"
+
+
+def test_ctrl_c_ends_with_one_line_that_says_how_to_resume(recipe, tmp_path):
+    recipe.write_text(RECIPE.replace("epochs: 2", "epochs: 100000"), encoding="utf-8")
+    arguments = [sys.executable, "-m", "fashionbatch", "train", str(recipe), "-o", str(tmp_path / "run")]
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith("epoch"):
+                os.kill(process.pid, signal.SIGINT)
+                break
+        process.stdout.read()
+        errors = process.stderr.read()
+    assert process.returncode == 130
+    assert errors.startswith("error: stopped in training; ")
+    assert "Traceback" not in errors
+    assert "--resume" in errors
+    assert (tmp_path / "run" / "checkpoints" / "last.npz").exists()
