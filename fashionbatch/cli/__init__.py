@@ -21,12 +21,15 @@ from fashionbatch.errors import FashionBatchError, RecipeError
 VERBS: dict[str, tuple[str, str]] = {
     "bundle": ("fashionbatch.cli.bundle", "Look into a trained bundle and check that it is whole."),
     "classify": ("fashionbatch.cli.classify", "Label every image in a folder: one row a file."),
+    "compare": ("fashionbatch.cli.compare", "Compare two label tables: changed labels, shifts of shares, accuracy."),
     "data": ("fashionbatch.cli.data", "Look at a recipe's data: splits, samples, augmentation."),
     "demo": ("fashionbatch.cli.demo", "Train on the embedded sample and label a folder, in minutes."),
     "evaluate": ("fashionbatch.cli.evaluate", "Measure a bundle on labeled data."),
+    "merge": ("fashionbatch.cli.merge", "Join the parts of a labeling job."),
     "plugins": ("fashionbatch.cli.plugins", "List the components that recipes can name."),
     "recipe": ("fashionbatch.cli.recipe", "Check, show, list and copy recipes."),
     "runs": ("fashionbatch.cli.runs", "List training runs, and compare them."),
+    "status": ("fashionbatch.cli.status", "Say how far a labeling run is."),
     "train": ("fashionbatch.cli.train", "Train a recipe's classifier into a run directory."),
 }
 BUG_EXIT_CODE = 3

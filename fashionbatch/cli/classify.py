@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,8 +12,14 @@ from fashionbatch.cli.progress import Progress, duration
 from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import format_table, printable
 
+if TYPE_CHECKING:
+    from fashionbatch.labeling.options import LabelOptions
+
 _PATH = click.Path(path_type=Path)
 _SHOWN_LABELS = 10
+_STOPPING = (
+    "finishing what is in hand; a second signal leaves at once (either way, the same command goes on from there)"
+)
 
 
 class _Duration(click.ParamType[float]):
@@ -28,21 +35,47 @@ class _Duration(click.ParamType[float]):
         return seconds
 
 
+class _Part(click.ParamType[tuple[int, int]]):
+    name = "i/n"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        number, _, count = str(value).partition("/")
+        if not (number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+            self.fail(f"{value!r} is no part such as 2/8, the second of eight", param, ctx)
+        return int(number), int(count)
+
+
 @click.command("classify")
-@click.argument("folder", type=_PATH)
-@click.option("-b", "--bundle", "bundles", type=_PATH, required=True, multiple=True, help="What training made.")
+@click.argument("folder", type=_PATH, required=False)
+@click.option(
+    "-b", "--bundle", "bundles", type=_PATH, required=True, multiple=True, help="What training made; may be repeated."
+)
 @click.option("-o", "--output", type=_PATH, required=True, help="The table; its ending says the format.")
 @click.option("-j", "--workers", type=click.IntRange(1, 256), help="Processes that decode.  [default: one a core]")
 @click.option("--batch-size", type=click.IntRange(1, 1024), default=8, show_default=True, help="Images at once.")
-@click.option("--topk", type=click.IntRange(1), default=1, help="Name the K most likely classes.")
+@click.option("--topk", type=click.IntRange(1), default=1, metavar="K", help="Name the K most likely classes.")
 @click.option("--probabilities", is_flag=True, help="Add a column for every class.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Leave the label empty below this probability.")
 @click.option("--format", "format_", metavar="NAME", help="csv, jsonl or parquet, or a plugin's.")
 @click.option("--all-files", is_flag=True, help="Take every file, not only those with an image extension.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take only paths that match; may be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out paths that match; may be repeated.")
-@click.option("--limit", type=click.IntRange(1), help="Stop after so many files.")
+@click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N files.")
+@click.option(
+    "--files-from", type=_PATH, metavar="FILE", help="Label the files that a list names; - is standard input."
+)
+@click.option("--path-column", metavar="NAME", help="The list is a CSV file with the paths in this column.")
+@click.option("--keep", metavar="NAMES", help="Columns of the list, comma-separated, that the table takes over.")
+@click.option("-0", "--null", is_flag=True, help="Paths in the list end with a NUL byte.")
+@click.option("--previous", type=_PATH, metavar="TABLE", help="Reuse an earlier table's rows for unchanged files.")
+@click.option("--retry-errors", is_flag=True, help="Do over what has no label, in --previous or in the output itself.")
+@click.option("--shard", "part", type=_Part(), help="Do one part; `merge` joins the parts.")
+@click.option("--sort-into", type=_PATH, metavar="DIR", help="Put each file into a folder of its label.")
+@click.option("--link", "way", flag_value="link", default="link", help="... as symbolic links.  [default]")
+@click.option("--copy", "way", flag_value="copy", help="... as copies.")
+@click.option("--move", "way", flag_value="move", help="... by moving them there.")
 @click.option("--runtime", default="openvino", show_default=True, help="What computes.")
+@click.option("--engine", default="local", show_default=True, help="What runs the shards.")
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @click.option(
     "--precision",
@@ -55,58 +88,112 @@ class _Duration(click.ParamType[float]):
 @click.option("--spreadsheet-safe", is_flag=True, help="Put an apostrophe before text that looks like a formula.")
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists, once the new one is complete.")
 @click.option("--restart", is_flag=True, help="Discard what an earlier run of the same output has done.")
+@click.option("--dry-run", is_flag=True, help="Say how many files there are and how long it would take, and stop.")
 @click.option("--strict", is_flag=True, help="Exit with 4 if any file could not be labeled.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
 def command(
     *,
-    folder: Path,
-    bundles: tuple[Path, ...],
-    output: Path,
-    format_: str | None,
+    folder: Path | None,
+    files_from: Path | None,
+    keep: str | None,
     topk: int,
     probabilities: bool,
     threshold: float | None,
     spreadsheet_safe: bool,
-    timeout: float,
+    part: tuple[int, int] | None,
+    sort_into: Path | None,
+    way: Any,
+    dry_run: bool,
     strict: bool,
     quiet: bool,
     **others: Any,
 ) -> None:
     """Label every image in a folder: one row a file.
 
-    The run may be killed at any moment; the same command goes on where it stopped. FOLDER may be one file, too.
+    The run may be killed at any moment; the same command goes on where it stopped. FOLDER may be one file, too; with
+    --files-from it is what the paths are relative to, by default the current directory.
     """
-    from fashionbatch.errors import RowError
-    from fashionbatch.labeling.options import LabelOptions
+    if folder is None and files_from is None:
+        raise click.UsageError("Missing argument 'FOLDER'.")
+    if dry_run and part is not None:
+        raise click.UsageError("--dry-run and --shard do not go together")
+    from fashionbatch.labeling.options import LabelOptions, Part
     from fashionbatch.labeling.rows import RowOptions
-    from fashionbatch.labeling.run import label
 
     options = LabelOptions(
-        folder=folder,
-        bundles=bundles,
-        output=output,
-        format=format_,
+        folder=folder or Path(),
+        files_from=files_from,
+        keep=tuple(keep.split(",")) if keep else (),
         rows=RowOptions(topk, probabilities, threshold, spreadsheet_safe),
-        timeout_s=timeout,
+        part=part and Part(*part),
+        format=others.pop("format_"),
+        timeout_s=others.pop("timeout"),
         **others,
     )
     reporter = Progress(quiet=quiet)
-    message = (
-        "finishing what is in hand; a second signal leaves at once (either way, the same command goes on from there)"
-    )
-    with orderly_end(message) as stop_signal:
-        report = label(options, reporter=reporter, stop_signal=stop_signal)
-    if not quiet:
-        _print_summary(output, report.meta)
+    if options.retry_errors and options.previous is None:
+        options = replace(options, previous=options.output, overwrite=True)
+    if dry_run:
+        _estimate(options, reporter)
+    elif part is not None:
+        _label_part(options, reporter)
+    else:
+        _label(options, reporter, sort_into, way, strict=strict)
+
+
+def _label(options: LabelOptions, reporter: Progress, sort_into: Path | None, way: Any, *, strict: bool) -> None:
+    from fashionbatch.errors import RowError
+    from fashionbatch.labeling.job import JobPaths
+    from fashionbatch.labeling.run import label
+    from fashionbatch.labeling.sorting import check_root, sort_files
+
+    sorted_files: list[str] = []
+    with orderly_end(_STOPPING) as stop_signal:
+
+        def sort(meta: dict[str, Any]) -> None:
+            assert sort_into is not None
+            paths = JobPaths(options.output.absolute())
+            sorted_files.append(str(sort_files(paths, meta, sort_into, way, stop_signal=stop_signal)))
+
+        if sort_into is not None:
+            check_root(options, sort_into, way)
+        then = None if sort_into is None else sort
+        report = label(options, reporter=reporter, stop_signal=stop_signal, then=then)
+    if not reporter.quiet:
+        _print_summary(options.output, report.meta, reporter.summary())
+        for line in sorted_files:
+            click.echo(f"{printable(str(sort_into))}: {line}")
     failed = report.meta["rows"] - report.meta["counts"]["status"].get("ok", 0)
     if strict and failed:
         raise RowError(f"{failed:,} of {report.meta['rows']:,} files could not be labeled; the table says why")
 
 
-def _print_summary(output: Path, meta: Any) -> None:
-    seconds = meta["times"]["seconds"]
+def _label_part(options: LabelOptions, reporter: Progress) -> None:
+    from fashionbatch.labeling.run import label_part
+
+    with orderly_end(_STOPPING) as stop_signal:
+        rows = label_part(options, reporter=reporter, stop_signal=stop_signal)
+    if not reporter.quiet:
+        output = printable(str(options.output))
+        click.echo(f"part {options.part} of {output} is done: {rows:,} rows")
+        click.echo(f"when all parts are, `fashionbatch merge {output}` makes the table")
+
+
+def _estimate(options: LabelOptions, reporter: Progress) -> None:
+    from fashionbatch.labeling.describe import human_size
+    from fashionbatch.labeling.estimate import estimate
+
+    with orderly_end("stopping") as stop_signal:
+        found = estimate(options, reporter=reporter, stop_signal=stop_signal)
+    click.echo(f"{found.files:,} files, {human_size(found.bytes)}")
+    for what, count in found.left_out.items():
+        click.echo(f"  left out: {count:,} {what}")
+    click.echo(f"{found.rate:,.0f} files/s on a sample of {found.sample:,}: about {duration(found.files / found.rate)}")
+
+
+def _print_summary(output: Path, meta: Any, rate: str) -> None:
+    seconds = meta["times"].get("seconds", 0.0)
     statuses = ", ".join(f"{count:,} {status}" for status, count in meta["counts"]["status"].items())
-    rate = "" if meta["times"]["resumed"] or not seconds else f" ({meta['rows'] / seconds:,.0f}/s)"
     click.echo(f"{printable(str(output))}: {meta['rows']:,} rows in {duration(seconds)}{rate}: {statuses}")
     labels = meta["counts"]["label"]
     for bundle, counts in labels.items() if len(meta["bundles"]) > 1 else [("", labels)]:

@@ -19,18 +19,22 @@ class Progress:
 
     Args:
         quiet: show nothing but warnings.
+
+    Attributes:
+        quiet: as given.
     """
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._quiet = quiet
+        self.quiet = quiet
         self._bar: Any = None
         self._total = self._done = self._failed = 0
         self._began = self._last_line = time.monotonic()
         self._done_before = 0
+        self._took_s = 0.0
 
     def say(self, line: str) -> None:
         """A sentence for the user."""
-        if self._quiet and not line.startswith("warning"):
+        if self.quiet and not line.startswith("warning"):
             return
         # A run of hours goes on when whoever read its messages has left.
         with contextlib.suppress(OSError):
@@ -48,7 +52,7 @@ class Progress:
         self._began = self._last_line = time.monotonic()
         if done:
             self.say(f"going on where an earlier run stopped: {done:,} of {total:,} rows are done")
-        if sys.stderr.isatty() and not self._quiet:
+        if sys.stderr.isatty() and not self.quiet:
             from tqdm import tqdm
 
             self._bar = tqdm(total=total, initial=done, unit="file", dynamic_ncols=True, smoothing=0.05)
@@ -66,8 +70,14 @@ class Progress:
                 self._last_line = time.monotonic()
                 self.say(self._line())
 
+    def summary(self) -> str:
+        """What this run did, as part of a sentence."""
+        rows = self._done - self._done_before
+        return f" ({rows / self._took_s:,.0f}/s)" if rows and self._took_s else ""
+
     def stop(self) -> None:
         """Labeling has ended."""
+        self._took_s = time.monotonic() - self._began
         if self._bar is not None:
             with contextlib.suppress(OSError):
                 self._bar.close()

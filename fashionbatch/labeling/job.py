@@ -29,7 +29,7 @@ from fashionbatch.labeling import durable
 
 JOB_FORMAT = 1
 _NOT_COMPARED = {"created", "files", "shards", "columns", "bundle_paths", "fashionbatch", "reused"}
-_SETUP_POLL_S = 0.1
+_POLL_S = 0.1
 
 
 class JobPaths:
@@ -105,7 +105,7 @@ class JobLock:
                     break
                 if stop_signal():
                     raise InterruptedRunError("interrupted", signal_number=stop_signal())
-                time.sleep(_SETUP_POLL_S)
+                time.sleep(_POLL_S)
             yield
         finally:
             os.close(descriptor)
@@ -137,6 +137,7 @@ class JobLock:
         return descriptor
 
     def _acquire(self, how: int = fcntl.LOCK_EX) -> int:
+        tries = 3
         while True:
             self.paths.directory.mkdir(exist_ok=True)
             try:
@@ -151,6 +152,11 @@ class JobLock:
             except BlockingIOError:
                 holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace")
                 os.close(descriptor)
+                tries -= 1
+                if tries:
+                    # `status` takes the lock for a moment, to see whether anybody holds it.
+                    time.sleep(_POLL_S)
+                    continue
                 raise OutputError(
                     f"{self.paths.output} is being written by another run ({holder or 'which has just begun'})",
                     hint="wait for it, or give another -o/--output",

@@ -193,21 +193,7 @@ class _Run:
         return frame_file, pool
 
     def _start_scan(self) -> ScanProcess:
-        options = self._options
-        looked_for: ScanOptions | ListOptions
-        if options.files_from is not None:
-            looked_for = ListOptions(
-                str(options.files_from), options.path_column, options.keep, options.null, options.limit
-            )
-        else:
-            looked_for = ScanOptions(
-                extensions=None if options.all_files else tuple(sorted(EXTENSIONS)),
-                include=options.include,
-                exclude=options.exclude,
-                skip=_inside(self._folder, self._paths),
-                limit=options.limit,
-            )
-        scan = ScanProcess(self._source, looked_for, self._paths)
+        scan = ScanProcess(self._source, looked_for(self._options, self._folder, self._paths), self._paths)
         self._stack.callback(scan.close)
         return scan
 
@@ -318,6 +304,25 @@ def _lane(session: Session, loaded: Loaded, number: int) -> Lane:
 
 def _rows(store: ShardStore, shards: Sequence[int] | set[int]) -> int:
     return sum(stop - start for start, stop in map(store.rows, shards))
+
+
+def looked_for(options: LabelOptions, folder: Path, paths: JobPaths) -> ScanOptions | ListOptions:
+    """What the scan is asked for.
+
+    Args:
+        options: of the run.
+        folder: the folder.
+        paths: of the output, which may lie in the folder.
+    """
+    if options.files_from is not None:
+        return ListOptions(str(options.files_from), options.path_column, options.keep, options.null, options.limit)
+    return ScanOptions(
+        extensions=None if options.all_files else tuple(sorted(EXTENSIONS)),
+        include=options.include,
+        exclude=options.exclude,
+        skip=_inside(folder, paths),
+        limit=options.limit,
+    )
 
 
 def _inside(folder: Path, paths: JobPaths) -> tuple[str, ...]:

@@ -70,10 +70,12 @@ class ShardStore:
     Attributes:
         directory: where they lie.
         bounds: where each shard begins, and where the last one ends.
+        repairs: whether a damaged shard is removed, so that it is labeled anew.
     """
 
     directory: Path
     bounds: Sequence[int]
+    repairs: bool = True
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
@@ -123,16 +125,28 @@ class ShardStore:
         """The files of all shards in order, each compared with its digest first.
 
         Raises:
-            OutputError: one is missing or damaged; a damaged one is removed, so that starting again labels it anew.
+            OutputError: as `require_whole`.
         """
         for shard in range(len(self)):
-            path = self.path(shard)
-            expected = self._read_about(shard)["sha256"]
-            with durable.output_errors(path), open(path, "rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            if digest != expected:
-                raise self._damaged(shard)
-            yield path
+            self.require_whole(shard)
+            yield self.path(shard)
+
+    def files(self, shard: int) -> tuple[Path, Path]:
+        """What a finished shard consists of, the file that says that it is done last."""
+        return self._about(shard), self.path(shard)
+
+    def require_whole(self, shard: int) -> None:
+        """Compare a finished shard with its digest.
+
+        Raises:
+            OutputError: it is missing or damaged; a damaged one is removed, so that starting again labels it anew.
+        """
+        path = self.path(shard)
+        expected = self._read_about(shard)["sha256"]
+        with durable.output_errors(path), open(path, "rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        if digest != expected:
+            raise self._damaged(shard)
 
     def _about(self, shard: int) -> Path:
         return self.directory / f"{shard:06}.json"
@@ -148,6 +162,8 @@ class ShardStore:
         return dict(about)
 
     def _damaged(self, shard: int) -> OutputError:
+        if not self.repairs:
+            return OutputError(f"{self.path(shard)}: damaged")
         with durable.output_errors(self.path(shard)):
             durable.remove(self.path(shard))
         return OutputError(

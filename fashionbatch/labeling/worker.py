@@ -15,7 +15,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import Any
 
 OUT_OF_MEMORY = 86
 """The exit code of a worker that an image has brought to its memory limit."""
@@ -119,13 +119,13 @@ class _Worker:
             except ImageError as error:
                 if isinstance(error.__cause__, MemoryError):
                     os._exit(OUT_OF_MEMORY)
-                _require_unchanged(file, size, mtime_ns)
+                _require_unchanged(file.fileno(), size, mtime_ns)
                 raise _RowStatusError("error", error.message) from error
             except MemoryError:
                 os._exit(OUT_OF_MEMORY)
             except Exception as error:
                 raise _RowStatusError("error", one_line(error)) from error
-            _require_unchanged(file, size, mtime_ns)
+            _require_unchanged(file.fileno(), size, mtime_ns)
 
 
 @contextlib.contextmanager
@@ -137,13 +137,16 @@ def _opened(path: bytes, folder: int, size: int, mtime_ns: int) -> Any:
         raise _RowStatusError("missing", f"FileNotFoundError: {error.strerror}") from error
     except OSError as error:
         raise _RowStatusError("error", one_line(error)) from error
-    with open(descriptor, "rb") as file:
-        _require_unchanged(file, size, mtime_ns)
-        yield file
+    try:
+        _require_unchanged(descriptor, size, mtime_ns)
+        with open(descriptor, "rb", closefd=False) as file:
+            yield file
+    finally:
+        os.close(descriptor)
 
 
-def _require_unchanged(file: BinaryIO, size: int, mtime_ns: int) -> None:
-    now = os.fstat(file.fileno())
+def _require_unchanged(descriptor: int, size: int, mtime_ns: int) -> None:
+    now = os.fstat(descriptor)
     if not stat.S_ISREG(now.st_mode):
         if size < 0:
             raise _RowStatusError("error", "NotAFileError: not a regular file")

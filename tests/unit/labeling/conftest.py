@@ -2,10 +2,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
 
+from fashionbatch.labeling import shards
+from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 
 Paint = Callable[[Mapping[str, int]], Path]
@@ -37,3 +40,18 @@ def paint(photos: Path) -> Paint:
         return photos
 
     return make
+
+
+@pytest.fixture
+def options(photos: Path, tiny: Path, tmp_path: Path) -> Callable[..., LabelOptions]:
+    def make(**changes: Any) -> LabelOptions:
+        given = {"folder": photos, "bundles": [tiny], "output": tmp_path / "labels.csv", "workers": 1, **changes}
+        return LabelOptions(**given)
+
+    return make
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shards, "SMALLEST", 10)
+    monkeypatch.setattr(shards, "_CELLS", 10)

@@ -11,22 +11,12 @@ from typing import Any
 import pytest
 
 from fashionbatch.errors import BundleError, DataError, FashionBatchError, InterruptedRunError, OutputError
-from fashionbatch.labeling import shards
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.rows import RowOptions
 from fashionbatch.labeling.run import label
 
 Paint = Callable[[Mapping[str, int]], Path]
 NAMES = ("red", "green", "blue")
-
-
-@pytest.fixture
-def options(photos: Path, tiny: Path, tmp_path: Path) -> Callable[..., LabelOptions]:
-    def make(**changes: Any) -> LabelOptions:
-        given = {"folder": photos, "bundles": [tiny], "output": tmp_path / "labels.csv", "workers": 1, **changes}
-        return LabelOptions(**given)
-
-    return make
 
 
 MakeOptions = Callable[..., LabelOptions]
@@ -189,12 +179,6 @@ def test_a_mistake_is_one_clear_error_and_leaves_nothing_behind(  # noqa: PLR091
 
 
 # ------------------------------------------------------------------------------------------------- stopping, resuming
-
-
-@pytest.fixture
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shards, "SMALLEST", 10)
-    monkeypatch.setattr(shards, "_CELLS", 10)
 
 
 class StopAfter:

@@ -1,0 +1,51 @@
+"""`fashionbatch compare`: what changed between two label tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fashionbatch.cli.tables import format_table, printable
+
+_PATH = click.Path(path_type=Path)
+_SHOWN = 15
+SHIFT_EXIT_CODE = 5
+
+
+@click.command("compare")
+@click.argument("old", type=_PATH)
+@click.argument("new", type=_PATH)
+@click.option("--truth", type=_PATH, metavar="TABLE", help="The right labels, with columns filepath and label.")
+@click.option("--max-shift", type=click.FloatRange(0, 1), help="Exit with 5 if a label's share shifts by more.")
+def command(*, old: Path, new: Path, truth: Path | None, max_shift: float | None) -> int:
+    """Compare two label tables: changed labels, shifts of shares, accuracy.
+
+    OLD and NEW are tables that `classify` wrote, or CSV files with the columns filepath and label.
+    """
+    from fashionbatch.labeling.compare import compare_tables
+
+    found = compare_tables(old, new, truth=truth)
+    click.echo(
+        f"{found.both:,} files in both, {found.only_old:,} in the old table only, {found.only_new:,} in the new one"
+    )
+    share = found.changed / found.both if found.both else 0.0
+    click.echo(f"{found.changed:,} labels changed ({share:.2%})")
+    for (was, is_now), files in list(found.changes.items())[:_SHOWN]:
+        click.echo(f"  {files:,}  {printable(was) or '(none)'} -> {printable(is_now) or '(none)'}")
+    rows = [
+        [label, f"{before:.2%}", f"{after:.2%}", f"{after - before:+.2%}"]
+        for label, (before, after) in sorted(found.shares.items(), key=lambda item: -abs(item[1][1] - item[1][0]))
+    ]
+    for line in format_table(["label", "old", "new", "shift"], rows[:_SHOWN]):
+        click.echo(line)
+    if len(rows) > _SHOWN:
+        click.echo(f"and {len(rows) - _SHOWN:,} labels that shifted less")
+    if found.accuracy is not None:
+        before, after = found.accuracy
+        click.echo(f"accuracy on {found.truths:,} files: {before:.2%} old, {after:.2%} new, {after - before:+.2%}")
+    label, shift = found.largest_shift
+    if max_shift is not None and shift > max_shift:
+        click.echo(f"the share of {printable(label)} shifted by {shift:.2%}, more than {max_shift:.2%}", err=True)
+        return SHIFT_EXIT_CODE
+    return 0

@@ -1,0 +1,32 @@
+"""`fashionbatch merge`: the parts of a labeling job -> its table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fashionbatch.cli.progress import Progress
+from fashionbatch.cli.signals import orderly_end
+from fashionbatch.cli.tables import printable
+
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("merge")
+@click.argument("output", type=_PATH)
+@click.argument("jobs", type=_PATH, nargs=-1)
+@click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
+def command(*, output: Path, jobs: tuple[Path, ...], overwrite: bool) -> None:
+    """Join the parts of a labeling job.
+
+    OUTPUT is the table that the runs with --shard were given. JOBS are job directories (NAME.job) from other machines.
+    It is checked that all belong together and that no row is missing.
+    """
+    from fashionbatch.labeling.merge import merge
+
+    reporter = Progress()
+    with orderly_end("stopping; the same command goes on from there") as stop_signal:
+        report = merge(output, jobs, overwrite=overwrite, say=reporter.say, stop_signal=stop_signal)
+    statuses = ", ".join(f"{count:,} {status}" for status, count in report.meta["counts"]["status"].items())
+    click.echo(f"{printable(str(output))}: {report.meta['rows']:,} rows: {statuses}")

@@ -1,0 +1,42 @@
+"""`fashionbatch status`: how far a labeling run is, from another terminal."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from fashionbatch.cli.progress import duration
+from fashionbatch.cli.tables import printable
+
+
+@click.command("status")
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def command(*, output: Path, as_json: bool) -> None:
+    """Say how far a labeling run is.
+
+    OUTPUT is the table, as `classify` was given it.
+    """
+    from fashionbatch.labeling.status import read_status
+
+    status = read_status(output)
+    if as_json:
+        click.echo(json.dumps(asdict(status)))
+        return
+    name = printable(str(output))
+    if status.rows is None:
+        click.echo(f"{name}: {status.state}")
+        return
+    line = f"{name}: {status.state}, {status.done:,} of {status.rows:,} rows done"
+    if status.rate is not None and status.state == "running":
+        line += f", {status.rate:,.0f}/s"
+    if status.remaining_s is not None:
+        line += f", {duration(status.remaining_s)} left"
+    click.echo(line)
+    if status.statuses:
+        click.echo("  " + ", ".join(f"{count:,} {name}" for name, count in status.statuses.items()))
+    if status.state == "stopped":
+        click.echo("  the command that began it goes on from there")

@@ -1,0 +1,135 @@
+"""What a labeling run would do and how long it would take: counts all files, labels a few of them for the rate."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from fashionbatch.labeling import checks
+from fashionbatch.labeling.job import JobPaths
+from fashionbatch.labeling.manifest import Manifest
+from fashionbatch.labeling.options import LabelOptions, Reporter
+from fashionbatch.labeling.run import label, looked_for
+from fashionbatch.labeling.scanning import ScanProcess
+
+SAMPLE = 256
+_TABLE = "sample.csv"
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a run would do.
+
+    Attributes:
+        files: rows that the table would have.
+        bytes: their sizes together.
+        left_out: what else is in the folder -> how many of it.
+        sample: how many files were labeled for the rate.
+        rate: files a second, once the model is loaded.
+    """
+
+    files: int
+    bytes: int
+    left_out: dict[str, int]
+    sample: int
+    rate: float
+
+
+class _Clock:
+    """Passes on what is said, and measures from the first labels to the last."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self.say = reporter.say
+        self.scanning = reporter.scanning
+        self.rows = self.first_rows = 0
+        self.first = self.last = 0.0
+
+    def start(self, total: int, done: int) -> None:
+        """Nothing."""
+
+    def advance(self, rows: int, failed: int) -> None:  # noqa: ARG002 - the reporter's signature
+        """Count."""
+        self.rows += rows
+        self.last = time.monotonic()
+        if not self.first:
+            self.first, self.first_rows = self.last, rows
+
+    def stop(self) -> None:
+        """Nothing."""
+
+    @property
+    def rate(self) -> float:
+        """Rows a second, without the wait for the first ones where there are more."""
+        took_s = self.last - self.first
+        return (
+            (self.rows - self.first_rows) / took_s if took_s > 0 and self.rows > self.first_rows else float(self.rows)
+        )
+
+
+def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable[[], int]) -> Estimate:
+    """Count what a run would label and measure a sample, spread evenly over it. Nothing is written beside the output.
+
+    Args:
+        options: of the run.
+        reporter: where it is said what is done.
+        stop_signal: the number of the signal that asks for an end, 0 while there is none.
+
+    Raises:
+        FashionBatchError: as `label`, but for what concerns the output's place.
+    """
+    checks.check_options(replace(options, overwrite=True), JobPaths(options.output.absolute()))
+    source = Path(os.path.realpath(options.folder))
+    folder = source if source.is_dir() else source.parent
+    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as scratch:
+        output = Path(scratch, _TABLE)
+        paths = JobPaths(output)
+        paths.directory.mkdir()
+        scan = ScanProcess(source, looked_for(options, folder, JobPaths(options.output.absolute())), paths)
+        try:
+            summary = scan.finish(reporter.scanning, stop_signal)
+        finally:
+            scan.close()
+        sample = Path(scratch, "files")
+        manifest = Manifest(paths.manifest)
+        step = max(1, summary.rows // SAMPLE)
+        wanted = range(0, summary.rows, step)[:SAMPLE]
+        sample.write_bytes(b"".join(next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted))
+        manifest.close()
+        clock = _Clock(reporter)
+        label(
+            replace(
+                options,
+                folder=folder,
+                files_from=sample,
+                null=True,
+                path_column=None,
+                keep=(),
+                include=(),
+                exclude=(),
+                output=output,
+                limit=None,
+                previous=None,
+                retry_errors=False,
+                restart=True,
+                overwrite=False,
+            ),
+            reporter=clock,
+            stop_signal=stop_signal,
+        )
+    left_out = {
+        f"with the extension {name}" if name.startswith(".") else f"with extension: {name}": count
+        for name, count in sorted(summary.other.items(), key=lambda item: -item[1])
+    }
+    left_out |= {
+        "by --include and --exclude": summary.excluded,
+        "sockets, pipes and devices": summary.special,
+        "links to folders": summary.directory_links,
+        "folders that cannot be read": summary.unreadable_count,
+    }
+    return Estimate(
+        summary.rows, summary.bytes, {what: n for what, n in left_out.items() if n}, len(wanted), clock.rate
+    )

@@ -1,0 +1,127 @@
+"""Joins the parts of a job that several runs have done: checks that they belong together and are complete."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from fashionbatch.errors import OutputError
+from fashionbatch.labeling import durable, finish
+from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
+from fashionbatch.labeling.manifest import Manifest
+from fashionbatch.labeling.shards import ShardStore
+from fashionbatch.plugins import load_plugins
+from fashionbatch.specs import LabelingReport, WriterSpec
+
+_SHOWN_GAPS = 5
+
+
+def merge(
+    output: Path,
+    others: Sequence[Path] = (),
+    *,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+    stop_signal: Callable[[], int] = lambda: 0,
+) -> LabelingReport:
+    """Make the table of a job whose shards are done.
+
+    Args:
+        output: the table. Its job directory is used where there is one, else it is made from the others.
+        others: job directories from other machines; their shards are copied.
+        overwrite: replace an output that exists.
+        say: where problems of plugins are told.
+        stop_signal: the number of the signal that asks for an end, 0 while there is none.
+
+    Returns:
+        The table, and what its sidecar holds.
+
+    Raises:
+        OutputError: the parts do not belong together, rows are missing, or something cannot be written.
+        InterruptedRunError: there was a signal.
+    """
+    paths = JobPaths(output.absolute())
+    if not paths.directory.is_dir() and not others:
+        raise OutputError(f"{output}: there is no job directory {paths.directory.name} beside it")
+    with contextlib.ExitStack() as stack:
+        stack.callback(JobLock(paths).release)
+        plugins = load_plugins(hooks=("register_writers", "labeling_finished"))
+        complete = finish.table_is_complete(paths)
+        if complete is not None:
+            return finish.conclude(paths, complete, plugins, say=say)
+        if paths.output.exists() and not overwrite:
+            raise OutputError(f"{output} exists", hint="`--overwrite` replaces it when the new table is complete")
+        job = read_job(paths)
+        for directory in others:
+            job = _take_over(paths, job, directory)
+        if job is None:
+            raise OutputError(f"{paths.directory}: no job was begun there")
+        store = ShardStore(paths.shards, job["shards"])
+        _require_complete(output, store)
+        writer = plugins.registry.get(WriterSpec, job["options"]["format"])
+        meta = finish.assemble(paths, job, writer, times={"merged_from": 1 + len(others)}, stop_signal=stop_signal)
+        return finish.conclude(paths, meta, plugins, say=say)
+
+
+def _take_over(paths: JobPaths, job: dict[str, Any] | None, directory: Path) -> dict[str, Any]:
+    """Copy what another job directory has done; returns the job's description."""
+    other_paths = _paths_of(directory)
+    other = read_job(other_paths)
+    if other is None:
+        raise OutputError(f"{directory}: is no job directory")
+    if job is None:
+        discard(paths)
+        for name in ("manifest", "kept", "reused"):
+            if (directory / name).exists():
+                _copy(directory / name, paths.directory / name)
+        with durable.output_errors(paths.shards):
+            paths.shards.mkdir(exist_ok=True)
+        write_job(paths, other)
+        job = other
+    found = differences(job, other)
+    if other["files"]["digest"] != job["files"]["digest"]:
+        found.append("the files that it began with are others")
+    if other["shards"] != job["shards"]:
+        found.append("its shards are cut otherwise")
+    if found:
+        raise OutputError(f"{directory}: does not belong to {paths.output.name}: {'; '.join(found)}")
+    with contextlib.closing(Manifest(other_paths.manifest)) as manifest:
+        if manifest.digest() != other["files"]["digest"]:
+            raise OutputError(f"{other_paths.manifest}: is not the list of files that the job began with")
+    store, other_store = (ShardStore(one.shards, job["shards"]) for one in (paths, other_paths))
+    for shard in sorted(other_store.done() - store.done()):
+        other_store.require_whole(shard)
+        for source in other_store.files(shard):
+            _copy(source, paths.shards / source.name)
+    return job
+
+
+def _copy(source: Path, target: Path) -> None:
+    def write(file: BinaryIO) -> None:
+        with open(source, "rb") as stream:
+            shutil.copyfileobj(stream, file, 1 << 20)
+
+    durable.write_file(target, write)
+
+
+def _paths_of(directory: Path) -> JobPaths:
+    paths = JobPaths(directory.with_name(directory.name.removesuffix(".job")))
+    if paths.directory != directory:
+        raise OutputError(f"{directory}: a job directory's name ends in .job")
+    return paths
+
+
+def _require_complete(output: Path, store: ShardStore) -> None:
+    missing = sorted(set(range(len(store))) - store.done())
+    if not missing:
+        return
+    rows = sum(stop - start for start, stop in map(store.rows, missing))
+    gaps = ", ".join("{:,} to {:,}".format(*store.rows(shard)) for shard in missing[:_SHOWN_GAPS])
+    more = f" and {len(missing) - _SHOWN_GAPS:,} more stretches" if len(missing) > _SHOWN_GAPS else ""
+    raise OutputError(
+        f"{output}: {rows:,} of {store.bounds[-1]:,} rows are not done yet: rows {gaps}{more}",
+        hint="let the runs with --shard that are missing finish, or start `classify` without --shard to do the rest",
+    )

@@ -1,0 +1,268 @@
+"""Puts labeled files into a folder for each label. It never overwrites, and never leaves its root.
+
+Each file keeps its relative path below the label's folder, so two files of one name do not meet, and doing it again
+does nothing new.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from fashionbatch.bundle.open import read_manifest
+from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
+from fashionbatch.labeling import durable
+from fashionbatch.labeling.job import JobPaths
+from fashionbatch.labeling.manifest import FileRecord, Manifest
+from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.rows import SEPARATOR
+from fashionbatch.labeling.tables import TableReader
+
+Way: TypeAlias = Literal["link", "copy", "move"]
+
+_NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
+_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
+_LONGEST_NAME = 120
+_NO_LINKS_HERE = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK}
+
+
+@dataclass
+class Sorted:
+    """What became of the files.
+
+    Attributes:
+        placed: files that are in the folder of a label now; one with several labels counts for each.
+        unlabeled: rows without a label.
+        changed: files that are not as they were when they were labeled, and so were left alone.
+        taken: files whose place is taken by something else, and so were left alone.
+    """
+
+    placed: int = 0
+    unlabeled: int = 0
+    changed: int = 0
+    taken: int = 0
+
+    def __str__(self) -> str:
+        parts = [f"{self.placed:,} files in place"]
+        for count, what in (
+            (self.unlabeled, "without a label"),
+            (self.changed, "changed since, left alone"),
+            (self.taken, "left alone, since their place is taken"),
+        ):
+            if count:
+                parts.append(f"{count:,} {what}")
+        return ", ".join(parts)
+
+
+@dataclass
+class LabelFolders:
+    """Safe and distinct folder names for labels.
+
+    Example:
+        >>> folders = LabelFolders()
+        >>> folders.name("T-shirt/top"), folders.name("T-shirt:top"), folders.name("..")
+        ('T-shirt_top', 'T-shirt_top (2)', '_')
+    """
+
+    _names: dict[str, str] = field(default_factory=dict)
+    _used: set[str] = field(default_factory=set)
+
+    def name(self, label: str) -> str:
+        """The label's folder; the same each time when labels come in the same order."""
+        if label not in self._names:
+            plain = _NOT_IN_NAMES.sub("_", label).strip(". ") or "_"
+            plain = os.fsencode(plain)[:_LONGEST_NAME].decode("utf-8", "ignore")
+            if _RESERVED.fullmatch(plain):
+                plain += "_"
+            name, number = plain, 1
+            # Some file systems take names for equal that differ in case alone.
+            while name.casefold() in self._used:
+                number += 1
+                name = f"{plain} ({number})"
+            self._used.add(name.casefold())
+            self._names[label] = name
+        return self._names[label]
+
+
+def check_root(options: LabelOptions, into: Path, way: Way) -> None:
+    """Refuse what could not be done after hours of labeling.
+
+    Raises:
+        FashionBatchError: several bundles, or a root that is not apart from the folder.
+        OutputError: the root is not a directory.
+    """
+    if len(options.bundles) > 1:
+        raise FashionBatchError("--sort-into needs one bundle: a file has one place")
+    if options.rows.spreadsheet_safe:
+        raise FashionBatchError("--sort-into and --spreadsheet-safe do not go together: labels name the folders")
+    root, folder = (Path(os.path.realpath(path)) for path in (into, options.folder))
+    if folder.is_dir() and (root == folder or root.is_relative_to(folder) or folder.is_relative_to(root)):
+        raise FashionBatchError(
+            f"--sort-into {into} and {options.folder} lie in one another",
+            hint="give a folder beside it, so that the next run does not label the sorted files",
+        )
+    if into.exists() and not into.is_dir():
+        raise OutputError(f"--sort-into {into}: is no folder")
+    if way == "move" and any(
+        read_manifest(bundle).manifest.head.decoding == "several_of_many" for bundle in options.bundles
+    ):
+        raise FashionBatchError("--move needs one label a file; this bundle gives several", hint="--link or --copy")
+
+
+def sort_files(
+    paths: JobPaths, meta: dict[str, Any], into: Path, way: Way, *, stop_signal: Callable[[], int] = lambda: 0
+) -> Sorted:
+    """Put the files of a complete table into a folder for each label.
+
+    Args:
+        paths: of the table; its list of files is beside it.
+        meta: the table's sidecar.
+        into: the root; it is made.
+        way: `link` makes symbolic links, `copy` copies, `move` moves.
+        stop_signal: the number of the signal that asks for an end, 0 while there is none.
+
+    Raises:
+        OutputError: the root cannot be written.
+        InterruptedRunError: there was a signal; doing it again goes on.
+    """
+    done = Sorted()
+    folders = LabelFolders()
+    source = Path(meta["folder"])
+    folder = source if source.is_dir() else source.parent
+    table = TableReader(paths.output, meta["options"]["format"])
+    column = next(number for number, name in enumerate(table.columns) if name in {"label", "labels"})
+    status = table.columns.index("status")
+    with contextlib.closing(Manifest(paths.files)) as files, durable.output_errors(into):
+        into.mkdir(parents=True, exist_ok=True)
+        root = os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            for file, row in zip(files.rows(0, len(files)), table.rows(), strict=True):
+                if stop_signal():
+                    raise InterruptedRunError(
+                        f"interrupted while files were sorted into {into}; the table is complete",
+                        signal_number=stop_signal(),
+                        hint="start the same command again to sort the rest",
+                    )
+                labels = str(row[column] or "").split(SEPARATOR) if row[status] == "ok" else [""]
+                if labels == [""]:
+                    done.unlabeled += 1
+                for label in filter(None, labels):
+                    _place(os.fsencode(folder), file, root, folders.name(label), way, done)
+        finally:
+            os.close(root)
+    return done
+
+
+def _place(folder: bytes, file: FileRecord, root: int, label: str, way: Way, done: Sorted) -> None:  # noqa: PLR0917
+    source = os.path.join(folder, file.path)
+    *inner, name = _safe_parts(file.path)
+    with _directory(root, [os.fsencode(label), *inner]) as directory:
+        if way == "move" and not os.path.lexists(source) and _exists(name, directory):
+            done.placed += 1
+            return
+        if not _is_as_labeled(source, file):
+            done.changed += 1
+            return
+        try:
+            _PUT[way](source, name, directory)
+        except FileExistsError:
+            if not _is_same(source, file, name, directory, way):
+                done.taken += 1
+                return
+            if way == "move":
+                os.unlink(source)
+        done.placed += 1
+
+
+def _link(source: bytes, name: bytes, directory: int) -> None:
+    os.symlink(source, name, dir_fd=directory)
+
+
+def _copy(source: bytes, name: bytes, directory: int) -> None:
+    temporary = b".fashionbatch.tmp"
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=directory)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with open(source, "rb") as stream, open(os.open(temporary, flags, 0o644, dir_fd=directory), "wb") as target:
+        shutil.copyfileobj(stream, target, 1 << 20)
+        target.flush()
+        seen = os.fstat(stream.fileno())
+        os.utime(target.fileno(), ns=(seen.st_atime_ns, seen.st_mtime_ns))
+        os.fsync(target.fileno())
+    try:
+        # Unlike a rename, a link never replaces what is there.
+        os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
+    finally:
+        os.unlink(temporary, dir_fd=directory)
+
+
+def _move(source: bytes, name: bytes, directory: int) -> None:
+    try:
+        os.link(source, name, dst_dir_fd=directory, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS_HERE:
+            raise
+        _copy(source, name, directory)
+    os.fsync(directory)
+    os.unlink(source)
+
+
+_PUT: dict[Way, Callable[[bytes, bytes, int], None]] = {"link": _link, "copy": _copy, "move": _move}
+
+
+@contextlib.contextmanager
+def _directory(root: int, parts: Sequence[bytes]) -> Iterator[int]:
+    """The directory below the root, made where it is missing. A link on the way is an error: it could lead out."""
+    opened = os.dup(root)
+    try:
+        for part in parts:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, dir_fd=opened)
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=opened)
+            os.close(opened)
+            opened = inner
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def _safe_parts(path: bytes) -> list[bytes]:
+    """The parts of a path that a list of files may have led anywhere."""
+    return [b"__" if part == b".." else part for part in path.split(b"/") if part not in {b"", b"."}] or [b"_"]
+
+
+def _exists(name: bytes, directory: int) -> bool:
+    try:
+        os.stat(name, dir_fd=directory, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
+
+
+def _is_as_labeled(source: bytes, file: FileRecord) -> bool:
+    try:
+        seen = os.stat(source)
+    except OSError:
+        return False
+    return (seen.st_size, seen.st_mtime_ns) == (file.size, file.mtime_ns)
+
+
+def _is_same(source: bytes, file: FileRecord, name: bytes, directory: int, way: Way) -> bool:
+    """Whether what is in the place already is what would be put there."""
+    try:
+        if way == "link":
+            return os.readlink(name, dir_fd=directory) == source
+        seen = os.stat(name, dir_fd=directory, follow_symlinks=False)
+        if way == "move":
+            # Linked there before a kill; an equal file of another making stays, and so does the source.
+            return os.path.samestat(seen, os.lstat(source))
+    except OSError:
+        return False
+    return (seen.st_size, seen.st_mtime_ns) == (file.size, file.mtime_ns)

@@ -1,0 +1,109 @@
+"""How far a labeling run is, seen from another process. It touches nothing."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from fashionbatch.errors import DataError
+from fashionbatch.labeling.job import JobPaths, read_job
+from fashionbatch.labeling.shards import ShardStore
+
+State: TypeAlias = Literal["starting", "running", "stopped", "complete"]
+
+_RECENT = 20
+
+
+@dataclass(frozen=True)
+class Status:
+    """What is known about an output.
+
+    Attributes:
+        state: `starting` while the folder is scanned and the model is loaded; `stopped` where nobody works on a job
+            that is not complete; `complete` where the table is there and no job is.
+        rows: of the table; None while that is not known.
+        done: rows that are on the disk.
+        statuses: status -> rows, of those that are on the disk.
+        rate: rows a second lately; None where that cannot be told.
+        remaining_s: seconds to the end at that rate, for a run that is at work.
+    """
+
+    state: State
+    rows: int | None
+    done: int
+    statuses: dict[str, int]
+    rate: float | None
+    remaining_s: float | None
+
+
+def read_status(output: Path) -> Status:
+    """Look at an output and its job directory.
+
+    Args:
+        output: the table, as `classify` was given it.
+
+    Raises:
+        DataError: there is neither a table nor a job.
+        OutputError: the job's description is damaged.
+    """
+    paths = JobPaths(output.absolute())
+    if not paths.directory.is_dir():
+        return _complete(paths)
+    running = _is_held(paths)
+    job = read_job(paths)
+    if job is None:
+        return Status("starting" if running else "stopped", None, 0, {}, None, None)
+    store = ShardStore(paths.shards, job["shards"], repairs=False)
+    done = sorted(store.done())
+    counts = store.counts(done)
+    rate = _rate(store, done)
+    left = store.bounds[-1] - counts.rows
+    remaining_s = left / rate if rate and running else None
+    statuses = dict(counts.statuses.most_common())
+    return Status("running" if running else "stopped", store.bounds[-1], counts.rows, statuses, rate, remaining_s)
+
+
+def _complete(paths: JobPaths) -> Status:
+    try:
+        meta = json.loads(paths.meta.read_bytes())
+        rows, statuses = int(meta["rows"]), dict(meta["counts"]["status"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise DataError(f"{paths.output}: there is neither a job under way nor a table that classify wrote") from None
+    return Status("complete", rows, rows, statuses, None, None)
+
+
+def _is_held(paths: JobPaths) -> bool:
+    try:
+        with open(paths.lock, "rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    except OSError:
+        pass
+    return False
+
+
+def _rate(store: ShardStore, done: Sequence[int]) -> float | None:
+    """Rows a second over the shards that were finished last, up to now."""
+    finished = []
+    for shard in done:
+        try:
+            finished.append((store.path(shard).stat().st_mtime, shard))
+        except OSError:
+            continue
+    recent = sorted(finished)[-_RECENT:]
+    if len(recent) < 2:
+        return None
+    # The first one's rows were labeled before the time that is measured began.
+    rows = sum(stop - start for start, stop in (store.rows(shard) for _, shard in recent[1:]))
+    took_s = recent[-1][0] - recent[0][0]
+    silent_s = time.time() - recent[-1][0]
+    usual_s = took_s / (len(recent) - 1)
+    # A run that has not finished a shard for long has become slower.
+    return rows / (took_s + max(silent_s - 2 * usual_s, 0.0)) if took_s > 0 else None

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fashionbatch.errors import DataError, FashionBatchError
+from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.run import label
+
+Paint = Callable[[Mapping[str, int]], Path]
+MakeOptions = Callable[..., LabelOptions]
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="") as file:
+        return list(csv.DictReader(file, strict=True))
+
+
+@pytest.fixture
+def items(paint: Paint, tmp_path: Path) -> Path:
+    paint({"b.png": 1, "sub/a.png": 0})
+    path = tmp_path / "items.csv"
+    path.write_text(
+        '\ufeffsku,image,shop\n3,b.png,"Kim, Lee"\n1,sub/a.png,x\n2,gone.png,y\n4,b.png,"two\nlines"\n5,,z\n6,sub,w\n'
+    )
+    return path
+
+
+def test_a_catalogue_gives_one_row_a_line_in_its_order_with_its_columns(
+    items: Path, options: MakeOptions, tmp_path: Path
+) -> None:
+    label(options(files_from=items, path_column="image", keep=("sku", "shop")))
+    found = rows(tmp_path / "labels.csv")
+    assert [(row["sku"], row["filepath"], row["status"], row["label"], row["shop"]) for row in found] == [
+        ("3", "b.png", "ok", "green", "Kim, Lee"),
+        ("1", "sub/a.png", "ok", "red", "x"),
+        ("2", "gone.png", "missing", "", "y"),
+        ("4", "b.png", "ok", "green", "two\nlines"),
+        ("5", "", "missing", "", "z"),
+        ("6", "sub", "error", "", "w"),
+    ]
+
+
+@pytest.mark.parametrize(("end", "null"), [("\n", False), ("\r\n", False), ("\0", True)])
+def test_a_plain_list_has_one_path_a_line(  # noqa: PLR0917
+    paint: Paint, photos: Path, options: MakeOptions, tmp_path: Path, end: str, null: bool
+) -> None:
+    paint({"b.png": 1, "a.png": 0})
+    name = os.fsencode("c\n.png" if null else "c.png") + b"\xff.png"
+    os.rename(photos / "a.png", os.path.join(os.fsencode(photos), name))
+    (tmp_path / "list").write_bytes(end.encode().join([b"b.png", name]))
+    label(options(files_from=tmp_path / "list", null=null))
+    assert [(os.fsencode(row["filepath"]), row["label"]) for row in rows(tmp_path / "labels.csv")] == [
+        (b"b.png", "green"),
+        (name, "red"),
+    ]
+
+
+def test_absolute_paths_are_taken_as_they_are(paint: Paint, options: MakeOptions, tmp_path: Path) -> None:
+    folder = paint({"a.png": 2})
+    (tmp_path / "list").write_text(f"{folder / 'a.png'}\n")
+    label(options(folder=tmp_path, files_from=tmp_path / "list"))
+    assert [row["label"] for row in rows(tmp_path / "labels.csv")] == ["blue"]
+
+
+@pytest.mark.parametrize(
+    ("text", "changes", "message"),
+    [
+        ("sku,image\n1,a.png\n", {"path_column": "picture"}, "no column 'picture'; there are: sku, image"),
+        ("sku,image\n1,a.png\n", {"path_column": "image", "keep": ("shop",)}, "no column 'shop'"),
+        ("sku,image\n1\n", {"path_column": "image"}, "line 2 has 1 cells where the header has 2"),
+        ("sku,image\n", {"path_column": "image"}, "the list names no files"),
+        ("", {}, "the list names no files"),
+        ("a.png\n", {"keep": ("sku",)}, "--keep needs --path-column"),
+    ],
+)
+def test_a_list_that_is_not_what_the_options_say_is_one_clear_error(
+    options: MakeOptions, tmp_path: Path, text: str, changes: dict[str, Any], message: str
+) -> None:
+    (tmp_path / "list").write_text(text)
+    with pytest.raises(DataError, match=message):
+        label(options(files_from=tmp_path / "list", **changes))
+    assert sorted(os.listdir(tmp_path)) == ["list", "photos"]
+
+
+def test_a_kept_column_that_the_table_has_too_is_an_error_before_the_run(
+    items: Path, options: MakeOptions, tmp_path: Path
+) -> None:
+    items.write_text(items.read_text().replace("sku", "label"))
+    with pytest.raises(FashionBatchError, match="two columns of the table would be called 'label'"):
+        label(options(files_from=items, path_column="image", keep=("label",)))
+
+
+def test_a_list_that_is_missing_is_one_clear_error(options: MakeOptions, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"nowhere\.txt: No such file"):
+        label(options(files_from=tmp_path / "nowhere.txt"))

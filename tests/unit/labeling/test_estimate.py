@@ -1,0 +1,24 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from fashionbatch.labeling.estimate import estimate
+from fashionbatch.labeling.options import LabelOptions, Silent
+
+Paint = Callable[[Mapping[str, int]], Path]
+
+
+def test_a_dry_run_counts_and_measures_and_leaves_nothing(
+    paint: Paint, options: Callable[..., LabelOptions], tmp_path: Path
+) -> None:
+    folder = paint({f"{number:02}.png": number % 3 for number in range(40)})
+    (folder / "notes.txt").touch()
+    found = estimate(options(), reporter=Silent(), stop_signal=lambda: 0)
+    assert found.files == 40
+    assert found.bytes == sum(path.stat().st_size for path in folder.glob("*.png"))
+    assert found.left_out == {"with the extension .txt": 1}
+    assert found.sample == 40
+    assert found.rate > 0
+    assert os.listdir(tmp_path) == ["photos"]

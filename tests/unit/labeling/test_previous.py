@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fashionbatch.errors import DataError
+from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.rows import RowOptions
+from fashionbatch.labeling.run import label
+
+Paint = Callable[[Mapping[str, int]], Path]
+MakeOptions = Callable[..., LabelOptions]
+
+
+@pytest.fixture
+def last_week(paint: Paint, options: MakeOptions, tmp_path: Path) -> Path:
+    """A table of 40 files, one of which cannot be decoded."""
+    folder = paint({f"{number:02}.png": number % 3 for number in range(40)})
+    (folder / "07.png").write_bytes(b"broken")
+    label(options(output=tmp_path / "last.csv"))
+    return tmp_path / "last.csv"
+
+
+def rows(path: Path) -> dict[str, dict[str, str]]:
+    with open(path, newline="") as file:
+        return {row["filepath"]: row for row in csv.DictReader(file)}
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_what_has_not_changed_is_reused_and_the_table_equals_a_full_one(
+    last_week: Path, paint: Paint, photos: Path, options: MakeOptions, tmp_path: Path
+) -> None:
+    paint({"00a.png": 2, "zz.png": 1, "03.png": 2})
+    os.utime(photos / "03.png", ns=(7, 7))
+    (photos / "11.png").unlink()
+    report = label(options(previous=last_week))
+    label(options(output=tmp_path / "full.csv"))
+    assert (tmp_path / "labels.csv").read_bytes() == (tmp_path / "full.csv").read_bytes()
+    assert report.meta["reused"] == {"reused": 38, "new": 2, "changed": 1, "retried": 0, "gone": 1}
+    assert report.meta["counts"]["status"] == {"ok": 40, "error": 1}
+
+
+def test_reused_rows_are_not_read_again(last_week: Path, photos: Path, options: MakeOptions, tmp_path: Path) -> None:
+    # Other pixels, but the same size and time: who reads the file again would see it.
+    before = (photos / "01.png").stat()
+    data = bytearray((photos / "01.png").read_bytes())
+    data[-20] ^= 1
+    (photos / "01.png").write_bytes(data)
+    os.utime(photos / "01.png", ns=(before.st_atime_ns, before.st_mtime_ns))
+    label(options(previous=last_week))
+    assert rows(tmp_path / "labels.csv")["01.png"]["status"] == "ok"
+
+
+def test_errors_can_be_tried_again(last_week: Path, photos: Path, options: MakeOptions, tmp_path: Path) -> None:
+    before = (photos / "07.png").stat()
+    (photos / "07.png").write_bytes(b"<html>")
+    os.utime(photos / "07.png", ns=(before.st_atime_ns, before.st_mtime_ns))
+    report = label(options(previous=last_week, retry_errors=True))
+    assert report.meta["reused"] == {"reused": 39, "new": 0, "changed": 0, "retried": 1, "gone": 0}
+    assert rows(tmp_path / "labels.csv")["07.png"]["error"] != rows(last_week)["07.png"]["error"]
+
+
+def test_a_table_can_be_brought_up_to_date_in_place(last_week: Path, paint: Paint, options: MakeOptions) -> None:
+    paint({"new.png": 1})
+    report = label(options(output=last_week, previous=last_week, overwrite=True))
+    assert report.meta["reused"]["reused"] == 40
+    assert rows(last_week)["new.png"]["label"] == "green"
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".parquet"])
+def test_other_formats_can_be_reused_too(
+    paint: Paint, photos: Path, options: MakeOptions, tmp_path: Path, suffix: str
+) -> None:
+    paint({"a.png": 0, "b.png": 1})
+    os.rename(photos / "b.png", os.fsencode(photos) + b"/\xff.png")
+    last = tmp_path / f"last{suffix}"
+    label(options(output=last))
+    paint({"c.png": 2})
+    new, full = tmp_path / f"new{suffix}", tmp_path / f"full{suffix}"
+    assert label(options(output=new, previous=last)).meta["reused"]["reused"] == 2
+    label(options(output=full))
+    assert new.read_bytes() == full.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rows": RowOptions(topk=2)}, "options.topk is 1 there and 2 now"),
+        ({"batch_size": 4}, "compute.batch_size is 8 there and 4 now"),
+    ],
+)
+def test_rows_of_another_making_are_not_reused(
+    last_week: Path, options: MakeOptions, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(DataError, match=message):
+        label(options(previous=last_week, **changes))
+    assert not (tmp_path / "labels.csv.job").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("last.csv", "changed after it was written"),
+        ("last.csv.files", "not the table's"),
+        ("last.csv.meta.json", "sidecar"),
+    ],
+)
+def test_a_table_that_was_changed_is_not_reused(
+    last_week: Path, options: MakeOptions, tmp_path: Path, name: str, message: str
+) -> None:
+    with open(tmp_path / name, "ab") as file:
+        file.write(b"!")
+    with pytest.raises(DataError, match=message):
+        label(options(previous=last_week))
+
+
+def test_a_table_without_its_sidecar_is_not_reused(last_week: Path, options: MakeOptions, tmp_path: Path) -> None:
+    (tmp_path / "last.csv.meta.json").unlink()
+    with pytest.raises(DataError, match="is not beside it"):
+        label(options(previous=last_week))
