@@ -90,7 +90,7 @@ def command(
     from fashionbatch.plugins import load_plugins
 
     if output is not None:
-        _require_free(output, overwrite=overwrite)
+        _make_folder(output, overwrite=overwrite)
     opened = open_bundle(bundle)
     registry = load_plugins().registry
     if predictions is not None:
@@ -137,7 +137,7 @@ def _truth(bundle: Bundle, data: str | None, split: Split | None, registry: Regi
                 f"{bundle.path}: the bundle has no recipe that says what data it was trained with",
                 hint="give a folder of labeled images, or a recipe, with --data",
             )
-        with _hint_at_data():
+        with _hint("if the data lie somewhere else now, give the place with --data PATH --split test"):
             return truth_of_split(plan, bundle.manifest, split), None
     path = Path(data)
     root = path if path.is_dir() else None
@@ -146,7 +146,8 @@ def _truth(bundle: Bundle, data: str | None, split: Split | None, registry: Regi
         return truth_of_folder(path, bundle.manifest, registry, plan), root
     if plan is None:
         raise click.UsageError("--split needs a recipe that says how the data are split; give one with --data")
-    return truth_of_split(plan, bundle.manifest, split, data_path=path), root
+    with _hint("without --split all labeled images there are judged"):
+        return truth_of_split(plan, bundle.manifest, split, data_path=path), root
 
 
 def _is_recipe(data: str) -> bool:
@@ -174,12 +175,11 @@ def _usable_plan_of(bundle: Bundle, registry: Registry) -> Plan | None:
 
 
 @contextmanager
-def _hint_at_data() -> Iterator[None]:
+def _hint(text: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        where = "if the data lie somewhere else now, give the place with --data PATH --split test"
-        raise DataError(error.message, hint=f"{error.hint}; {where}" if error.hint else where) from error
+        raise DataError(error.message, hint=f"{error.hint}; {text}" if error.hint else text) from error
 
 
 # ----------------------------------------------------------------------------------------------------------- judging
@@ -226,13 +226,18 @@ def _computed(session: Session) -> dict[str, Any]:
 # ------------------------------------------------------------------------------------------------------------- files
 
 
-def _require_free(output: Path, *, overwrite: bool) -> None:
+def _make_folder(output: Path, *, overwrite: bool) -> None:
+    # Before the network runs: a place that cannot be written is found out in no time, not at the end.
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output}: is a file; figures and pictures need a folder")
     if not overwrite and output.is_dir() and any(output.iterdir()):
         raise OutputError(
             f"{output}: is not empty", hint="choose another folder, or replace the files with --overwrite"
         )
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{output}: cannot be made: {error.strerror or error}") from error
 
 
 def _write(output: Path, bundle: Bundle, evaluation: Evaluation, computed: dict[str, Any], montage: Any) -> list[str]:

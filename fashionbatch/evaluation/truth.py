@@ -6,6 +6,7 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.bundle.manifest import BundleManifest
-from fashionbatch.data.context import LocalContext
+from fashionbatch.data.context import DATA_SCHEME, LocalContext
 from fashionbatch.data.decode import Files, Rows, decode_all
 from fashionbatch.data.prepare import image_names, load_samples
 from fashionbatch.data.splits import assign_splits
@@ -171,19 +172,15 @@ def decode_truth(truth: Truth, manifest: BundleManifest, *, root: Path | None = 
 
 
 def _samples_of_folder(path: Path, registry: Registry, plan: Plan | None) -> Samples:
-    problems = []
+    if not os.fspath(path).startswith(DATA_SCHEME) and not os.path.exists(path):
+        raise DataError(f"{path}: there is no such folder or file, and no recipe of that name")
     if plan is not None:
-        try:
+        # The recipe's dataset may read something else altogether; what is wrong is told by the one that is left.
+        with suppress(DataError):
             return load_samples(plan, data_path=path)
-        except DataError as error:
-            problems.append(error)
     spec = registry.get(DatasetSpec, _FILE_DATASETS.get(path.suffix.lower(), FOLDER_DATASET))
-    try:
-        parameters = spec.parameters.model_validate({"path": os.fspath(path)})
-        return spec.load(parameters, LocalContext(base=Path.cwd()))
-    except DataError as error:
-        problems.append(error)
-    raise problems[-1] if path.is_dir() or path.suffix.lower() in _FILE_DATASETS else problems[0]
+    parameters = spec.parameters.model_validate({"path": os.fspath(path)})
+    return spec.load(parameters, LocalContext(base=Path.cwd()))
 
 
 def _known_labels(samples: Samples, indices: NDArray[np.int64], manifest: BundleManifest) -> list[tuple[str, ...]]:

@@ -8,9 +8,11 @@ as its code point, and one warning says which package brings a font.
 from __future__ import annotations
 
 import functools
+import logging
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -69,6 +71,23 @@ def find_fonts(texts: Iterable[str]) -> Fonts:
 
     Warns with FontWarning, once for each set of missing scripts, where characters are left.
     """
+    with quiet_font_log():
+        return _find(texts)
+
+
+@contextmanager
+def quiet_font_log() -> Iterator[None]:
+    """Hide what matplotlib logs about fonts: that it makes a list of them, that a family has no bold face."""
+    log = logging.getLogger("matplotlib.font_manager")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+
+
+def _find(texts: Iterable[str]) -> Fonts:
     wanted = {character for text in texts for character in unicodedata.normalize("NFC", text)}
     wanted = {character for character in wanted if character.isprintable() and not _is_invisible(character)}
     paths = [base_font()]
@@ -192,5 +211,5 @@ def _warn_once(needed: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
         f"no installed font has the {' or '.join(scripts)} characters of some labels, so pictures show their code "
         f"points; `apt install {' '.join(packages)}` brings one (or copy a .ttf or .otf file to ~/.local/share/fonts)",
         FontWarning,
-        stacklevel=3,
+        stacklevel=4,
     )

@@ -7,14 +7,13 @@ program that uses pyplot itself, and needs no display.
 from __future__ import annotations
 
 import io
-import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fashionbatch.pictures.files import write_atomically
-from fashionbatch.pictures.fonts import Fonts, find_fonts
+from fashionbatch.pictures.fonts import Fonts, find_fonts, quiet_font_log
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -77,15 +76,8 @@ def picture_style(texts: Iterable[str] = ()) -> Iterator[Fonts]:
     import matplotlib
 
     fonts = find_fonts(texts)
-    # matplotlib logs that a family has no bold face and takes the next one: what we want, and no news to a user.
-    log = logging.getLogger("matplotlib.font_manager")
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with matplotlib.rc_context({**_SETTINGS, "font.family": list(fonts.families)}):
-            yield fonts
-    finally:
-        log.setLevel(level)
+    with quiet_font_log(), matplotlib.rc_context({**_SETTINGS, "font.family": list(fonts.families)}):
+        yield fonts
 
 
 def new_figure(width: float, height: float) -> Figure:

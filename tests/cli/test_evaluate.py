@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from fashionbatch.cli import classify, evaluate
-from fashionbatch.errors import DataError, OutputError
+from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 
 CLASSES = ("cat", "dog", "T-shirt/top")
@@ -214,15 +214,26 @@ def test_a_bundle_without_a_recipe_asks_for_data(bundle):
         run(evaluate.command, bundle)
 
 
-@pytest.mark.parametrize("data", ["nowhere", "nowhere.yaml", "."])
-def test_data_that_are_not_there_are_one_clear_error(bundle, data, tmp_path, monkeypatch):
-    from fashionbatch.errors import FashionBatchError
-
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ("nowhere", "nowhere: there is no such"),
+        ("nowhere.yaml", "nowhere.yaml"),
+        (".", "empty"),
+        ("data:x", "data:x"),
+    ],
+)
+def test_data_that_are_not_there_are_one_clear_error(bundle, data, message, tmp_path, monkeypatch):
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
-    with pytest.raises(FashionBatchError):
+    with pytest.raises(FashionBatchError, match=message):
         run(evaluate.command, bundle, "--data", data)
+
+
+def test_a_folder_that_cannot_be_made_is_found_out_before_the_network_runs(bundle, photos):
+    with pytest.raises(OutputError, match="cannot be made"):
+        run(evaluate.command, bundle, "--data", photos, "-o", photos / "cat" / "0.png" / "report")
 
 
 def test_evaluating_imports_no_framework(bundle, photos, run_python):
