@@ -22,7 +22,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
-from unicodedata import combining, east_asian_width
+
+from fashionbatch.display_width import display_width
 
 _EXCERPT = 110
 """The longest part of a source line that a problem quotes, in characters."""
@@ -95,8 +96,7 @@ def _excerpt(source: str, column: int) -> tuple[str, str]:
     # A tab or an escape sequence would move the caret, or worse.
     shown = "".join(char if char.isprintable() else " " for char in source[start:end])
     before = prefix + shown[: column - 1 - start]
-    width = sum(0 if combining(char) else 2 if east_asian_width(char) in "WF" else 1 for char in before)
-    return f"{prefix}{shown}{suffix}", f"{' ' * width}^"
+    return f"{prefix}{shown}{suffix}", f"{' ' * display_width(before)}^"
 
 
 class RecipeError(FashionBatchError):

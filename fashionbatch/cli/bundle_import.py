@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from fashionbatch.bundle.foreign import ForeignModel
 
 
-class _Size(click.ParamType):
+class _Size(click.ParamType[tuple[int, int]]):
     """`224`, or `HEIGHTxWIDTH`."""
 
     name = "size"

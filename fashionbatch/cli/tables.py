@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
+
+from fashionbatch.display_width import display_width
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -14,24 +15,16 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
         rows: as many cells each as the head has.
     """
     lines = [[printable(cell) for cell in row] for row in (head, *rows)]
-    widths = [max(map(width, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(display_width, column)) for column in zip(*lines, strict=True)]
     return [
         "  ".join([*(pad(cell, size) for cell, size in zip(row[:-1], widths[:-1], strict=True)), row[-1]]).rstrip()
         for row in lines
     ]
 
 
-def width(text: str) -> int:
-    """Columns that the text takes on a terminal: two for each East Asian wide character, none for a combining one."""
-    return sum(
-        0 if unicodedata.combining(character) else 1 + (unicodedata.east_asian_width(character) in "WF")
-        for character in text
-    )
-
-
 def pad(text: str, size: int) -> str:
     """The text with spaces after it, up to that many columns."""
-    return text + " " * (size - width(text))
+    return text + " " * (size - display_width(text))
 
 
 def printable(text: str) -> str:

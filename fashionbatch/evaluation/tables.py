@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Sequence
 
+from fashionbatch.display_width import display_width
+
 _GAP = "  "
-
-
-def display_width(text: str) -> int:
-    """How many terminal cells a text takes: wide characters take two, combining ones none."""
-    return sum(_cells(character) for character in text)
 
 
 def aligned(rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
@@ -34,9 +30,3 @@ def aligned(rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
 def _padded(text: str, width: int, *, left: bool) -> str:
     filling = " " * (width - display_width(text))
     return text + filling if left else filling + text
-
-
-def _cells(character: str) -> int:
-    if unicodedata.category(character) in {"Mn", "Me", "Cf"} or "\u1160" <= character <= "\u11ff":
-        return 0  # accents, invisible marks, and the vowels and finals of decomposed Hangul
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1

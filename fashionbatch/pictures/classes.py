@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fashionbatch.display_width import display_width
 from fashionbatch.pictures.style import BLUE, GREY, ORANGE, add_title, new_figure, picture_style, save_figure
-from fashionbatch.pictures.words import cells, shortened
+from fashionbatch.pictures.words import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +42,7 @@ def draw_classes(
     pairs = sorted(zip(classes, names, strict=True), key=lambda pair: 2.0 if pair[0].f1 is None else pair[0].f1)
     columns = [pairs[start : start + ROWS] for start in range(0, len(pairs), ROWS)]
     with picture_style([title, *names]) as fonts:
-        longest = max(cells(shortened(name, _NAME_WIDTH)) for name in names)
+        longest = max(display_width(shortened(name, _NAME_WIDTH)) for name in names)
         row_height = 0.34 if len(pairs) <= _NUMBERS_UP_TO else 0.24
         height = max(2.2, 1.1 + row_height * len(columns[0]))
         figure = new_figure((3.6 + 0.075 * longest) * len(columns), height)

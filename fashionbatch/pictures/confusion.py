@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch.display_width import display_width
 from fashionbatch.pictures.style import BLUE, GREY, INK, PAPER, VERMILION, new_figure, picture_style, save_figure
-from fashionbatch.pictures.words import cells, shortened
+from fashionbatch.pictures.words import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,11 +56,11 @@ def draw_confusion(
         cell, size = _cell_size(len(names))
         side = cell * len(names)
         shown = [shortened(fonts.readable(name), _NAME_WIDTH) for name in names]
-        margin = 0.075 * max(map(cells, shown)) + 0.6
+        margin = 0.075 * max(map(display_width, shown)) + 0.6
         figure = new_figure(max(3.6, side + margin + 0.3), max(2.6, side + margin + 0.5 + 0.16 * (len(worst) + 2)))
         axes = figure.add_subplot()
         axes.imshow(_shaded(shares), aspect="equal")
-        upright = max(map(cells, shown)) * size * 0.6 / 72 < cell
+        upright = max(map(display_width, shown)) * size * 0.6 / 72 < cell
         _label_axes(axes, shown, size, rotation=0 if upright else 90)
         _write_cells(axes, counts, shares, size)
         axes.set_title(shortened(fonts.readable(title), 60))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from fashionbatch.cli.tables import format_table, printable, width
+from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.display_width import display_width
 
 
 def test_columns_line_up_under_their_titles() -> None:
@@ -17,7 +18,7 @@ def test_columns_line_up_under_their_titles() -> None:
 
 @pytest.mark.parametrize(("text", "columns"), [("coat", 4), ("코트", 4), ("コート", 6), ("e\u0301", 1)])
 def test_wide_characters_take_two_columns(text: str, columns: int) -> None:
-    assert width(text) == columns
+    assert display_width(text) == columns
 
 
 def test_names_in_hangul_do_not_shift_the_next_column() -> None:

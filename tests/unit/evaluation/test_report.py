@@ -2,9 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from fashionbatch.display_width import display_width
 from fashionbatch.evaluation.metrics import evaluate_split
 from fashionbatch.evaluation.report import report_text
-from fashionbatch.evaluation.tables import aligned, display_width
+from fashionbatch.evaluation.tables import aligned
 
 TARGETS = np.array([[1, 1, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0]], np.float32)
 PROBABILITIES = np.array([[0.9, 0.8, 0.1], [0.6, 0.9, 0.2], [0.7, 0.1, 0.3], [0.2, 0.7, 0.1]], np.float32)

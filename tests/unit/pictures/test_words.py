@@ -3,7 +3,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fashionbatch.pictures.words import cells, shortened
+from fashionbatch.display_width import display_width
+from fashionbatch.pictures.words import shortened
 
 
 def test_a_text_that_fits_is_left_alone():
@@ -17,4 +18,4 @@ def test_a_long_text_keeps_both_ends():
 
 @given(st.text(min_size=0, max_size=40), st.integers(4, 20))
 def test_nothing_is_wider_than_asked(text, width):
-    assert cells(shortened(text, width)) <= width
+    assert display_width(shortened(text, width)) <= width

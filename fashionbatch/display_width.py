@@ -1,0 +1,17 @@
+"""How wide a text stands in a terminal: what aligned tables, carets and cut labels have in common."""
+
+from __future__ import annotations
+
+from unicodedata import category, east_asian_width
+
+
+def display_width(text: str) -> int:
+    """How many terminal cells a text takes: wide characters, such as Korean ones, take two; combining ones none."""
+    # ASCII is most of what is shown, and needs no look at each character.
+    return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def _cells(character: str) -> int:
+    if category(character) in {"Mn", "Me", "Cf"} or "\u1160" <= character <= "\u11ff":
+        return 0  # accents, invisible marks, and the vowels and finals of decomposed Hangul
+    return 2 if east_asian_width(character) in "WF" else 1
