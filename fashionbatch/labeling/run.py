@@ -95,6 +95,7 @@ class _Run:
         self._source = Path(os.path.realpath(options.folder))
         self._folder = self._source if self._source.is_dir() else self._source.parent
         self._first_labels: float | None = None
+        self._is_born = False
 
     def make_table(self, then: Then | None) -> LabelingReport:
         """All shards, then the table."""
@@ -246,6 +247,7 @@ class _Run:
         with durable.output_errors(self._paths.shards):
             self._paths.shards.mkdir(exist_ok=True)
         write_job(self._paths, job)
+        self._is_born = True
 
     def _require_same_job(self, job: dict[str, Any], description: dict[str, Any]) -> None:
         found = differences(job, description)
@@ -286,8 +288,8 @@ class _Run:
             raise FashionBatchError(f"engine {self._options.engine!r} left {undone:,} of {len(mine):,} shards undone")
 
     def _leave_no_unborn_job(self) -> None:
-        with contextlib.suppress(FashionBatchError):
-            if not self._paths.job.exists():
+        if not self._is_born:
+            with contextlib.suppress(FashionBatchError):
                 discard(self._paths)
 
 

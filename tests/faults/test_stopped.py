@@ -154,7 +154,7 @@ def children(parent: int) -> list[tuple[int, str]]:
         pytest.skip("reads /proc")
     found = []
     for task in Path(f"/proc/{parent}/task").glob("*/children"):
-        for pid in task.read_text().split():
-            with contextlib.suppress(OSError):
-                found.append((int(pid), Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")))
+        with contextlib.suppress(OSError):  # a thread or a child may be gone by now
+            children_of_task = task.read_text().split()
+            found += [(int(pid), Path(f"/proc/{pid}/cmdline").read_text()) for pid in children_of_task]
     return found
