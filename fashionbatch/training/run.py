@@ -102,7 +102,8 @@ def train(
             "there are no features to keep: no phase trains the head alone without augmentation",
             hint="give the recipe a phase with `train: head` and `augmentation: []`",
         )
-    run = _Run(plan, directory, plugins, reporter, export=output / "features" if keep_features else None)
+    export = output / "features" if keep_features else None
+    run = _Run(plan, directory, plugins, reporter, overwrite=overwrite, export=export)
     with stoppable():
         try:
             return run.to_the_end(begun, data_path)
@@ -115,10 +116,17 @@ class _Run:
     """One call of `train`."""
 
     def __init__(
-        self, plan: Plan, directory: RunDirectory, plugins: Plugins, reporter: Reporter, *, export: Path | None
+        self,
+        plan: Plan,
+        directory: RunDirectory,
+        plugins: Plugins,
+        reporter: Reporter,
+        *,
+        overwrite: bool,
+        export: Path | None,
     ) -> None:
         self._plan, self._directory, self._plugins, self._reporter = plan, directory, plugins, reporter
-        self._export = export
+        self._overwrite, self._export = overwrite, export
         self._clock = _Clock()
         self._loop: Loop | None = None
         self._initial: Mapping[str, Any] | None = None
@@ -131,17 +139,22 @@ class _Run:
         self._reporter.show(f"precision {precision}: {reason}")
         with self._clock.measure("preparation"):
             network = self._make_network(data, precision)
+        if begun is None:
+            self._make_ready(network)
         with run_directory.locked(self._directory):
-            state = self._directory.checkpoints.load() if begun is not None else None
-            if state is None:
-                self._initialize(network)
-            with self._clock.measure("conversion"):
-                require_bundle_can_be_made(self._plan, network)
+            state = None
             if begun is None:
-                facts = {"fingerprint": data.fingerprint, "precision": precision}
+                # Another process may have trained into it since the first look.
+                run_directory.require_usable(self._directory, resume=False, overwrite=self._overwrite)
+                facts = {"fingerprint": data.fingerprint, "precision": precision, "initialized_from": self._initial}
                 run_directory.begin(self._directory, self._plan, facts)
-            elif state is not None:
-                self._reporter.show(f"resumed after epoch {len(state.progress.history)}")
+            else:
+                state = self._directory.checkpoints.load()
+                if state is None:
+                    self._make_ready(network)
+                else:
+                    self._initial = begun.get("initialized_from")
+                    self._reporter.show(f"resumed after epoch {len(state.progress.history)}")
             self._loop = Loop(self._plan, network, data, self._directory, self._reporter, export=self._export)
             history = self._loop.run(state)
             summary = self._finish(network, data, history, {"training": precision, "reason": reason})
@@ -197,7 +210,8 @@ class _Run:
         self._reporter.show(f"{self._plan.architecture.spec.name}: {network.model.count_params():,} parameters")
         return network
 
-    def _initialize(self, network: Network) -> None:
+    def _make_ready(self, network: Network) -> None:
+        """Load what the network starts from, and prove that it can become a bundle."""
         report = initialize(self._plan, network, self._plugins.registry)
         if report is not None:
             self._reporter.show(f"weights of {self._plan.recipe.initialize_from}: {report.text()}")
@@ -208,6 +222,8 @@ class _Run:
                 "misfits": list(report.misfits),
                 "unused": list(report.unused),
             }
+        with self._clock.measure("conversion"):
+            require_bundle_can_be_made(self._plan, network)
 
     def _finish(
         self, network: Network, data: PreparedData, history: Sequence[Epoch], precision: Mapping[str, str]

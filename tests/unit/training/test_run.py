@@ -11,10 +11,11 @@ import pytest
 
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.prepare import prepare_data
-from fashionbatch.errors import DataError, InterruptedRunError, OutputError
+from fashionbatch.errors import BundleError, DataError, InterruptedRunError, OutputError
 from fashionbatch.inference.rebuild import keras_model_of
 from fashionbatch.inference.session import open_session
 from fashionbatch.training import directory as run_directory
+from fashionbatch.training import start
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.interrupt import Stopped
 from fashionbatch.training.run import TrainingWarning, train
@@ -199,4 +200,16 @@ def test_a_group_of_unknown_labels_is_said_before_training(make_plan, plugins, t
     plan = make_plan(("architecture:", "head: {name: multilabel, groups: {shape: ['0', round]}}\narchitecture:"))
     with pytest.raises(DataError, match=r"head\.groups\.shape: the data have no label 'round'"):
         train(plan, tmp_path / "run", plugins=plugins, show=lambda line: None)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_network_that_cannot_be_labeled_with_fails_before_anything_is_written(
+    make_plan, plugins, tmp_path, monkeypatch
+):
+    def refuse(model):
+        raise BundleError("OpenVINO has no such operation")
+
+    monkeypatch.setattr(start, "to_graph", refuse)
+    with pytest.raises(BundleError, match="no such operation"):
+        train(make_plan(), tmp_path / "run", plugins=plugins, show=lambda line: None)
     assert not (tmp_path / "run").exists()
