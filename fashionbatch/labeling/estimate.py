@@ -40,13 +40,17 @@ class Estimate:
 
 
 class _Clock:
-    """Passes on what is said, and measures from the first labels to the last."""
+    """Measures from the first labels to the last."""
 
-    def __init__(self, reporter: Reporter) -> None:
-        self.say = reporter.say
-        self.scanning = reporter.scanning
+    def __init__(self) -> None:
         self.rows = self.first_rows = 0
         self.first = self.last = 0.0
+
+    def say(self, line: str) -> None:
+        """Nothing: what the run says is about the sample."""
+
+    def scanning(self, files: int) -> None:
+        """Nothing."""
 
     def start(self, total: int, done: int) -> None:
         """Nothing."""
@@ -99,7 +103,8 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
         wanted = range(0, summary.rows, step)[:SAMPLE]
         sample.write_bytes(b"".join(next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted))
         manifest.close()
-        clock = _Clock(reporter)
+        clock = _Clock()
+        reporter.say(f"found {summary.rows:,} files; labeling {len(wanted):,} of them to see how fast it is")
         label(
             replace(
                 options,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import itertools
 import os
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,17 @@ def label_part(
         return _Run(options, reporter or Silent(), stop_signal, stack).do_part()
 
 
+@dataclass(frozen=True)
+class _Ready:
+    """A job that is on the disk, and what labels its shards."""
+
+    job: dict[str, Any]
+    loaded: Loaded
+    store: ShardStore
+    pipeline: Pipeline
+    pending: list[int]
+
+
 class _Run:
     def __init__(
         self, options: LabelOptions, reporter: Reporter, stop_signal: Callable[[], int], stack: contextlib.ExitStack
@@ -114,13 +126,14 @@ class _Run:
         if job is None:
             discard(paths)
             self._stack.callback(self._leave_no_unborn_job)
-        job, loaded = self._label(job)
+        ready = self._prepare(job)
+        self._run_shards(ready)
         times = {
             "seconds": round(time.monotonic() - self._began, 3),
             "seconds_to_first_labels": self._first_labels,
         }
-        meta = finish.assemble(paths, job, loaded.writer, times=times, stop_signal=self._stop_signal)
-        return finish.conclude(paths, meta, loaded.plugins, say=self._reporter.say, then=then)
+        meta = finish.assemble(paths, ready.job, ready.loaded.writer, times=times, stop_signal=self._stop_signal)
+        return finish.conclude(paths, meta, ready.loaded.plugins, say=self._reporter.say, then=then)
 
     def do_part(self) -> int:
         """The shards of one part."""
@@ -136,16 +149,21 @@ class _Run:
             if job is None:
                 discard(paths)
                 setup.callback(self._leave_no_unborn_job)
-            job, _ = self._label(job, made=setup.close)
-        bounds = job["shards"]
-        return sum(bounds[shard + 1] - bounds[shard] for shard in options.part.shards(len(bounds) - 1))
+            ready = self._prepare(job)
+        self._run_shards(ready)
+        return _rows(ready.store, options.part.shards(len(ready.store)))
+
+    def open_job(self) -> Pipeline:
+        """Get ready for shards of a job that another process has begun; the caller says which."""
+        job = read_job(self._paths)
+        if job is None:
+            raise OutputError(f"{self._paths.directory}: no job was begun there")
+        return self._prepare(job, begin=False).pipeline
 
     # ------------------------------------------------------------------------------------------------------ labeling
 
-    def _label(
-        self, job: dict[str, Any] | None, made: Callable[[], None] = lambda: None
-    ) -> tuple[dict[str, Any], Loaded]:
-        """Do what is not done of the job's shards, or of a new job's; `made` is called when the job is on the disk."""
+    def _prepare(self, job: dict[str, Any] | None, *, begin: bool = True) -> _Ready:
+        """Get everything ready to label the shards of a job, or of a new one, which is on the disk then."""
         # What takes time is started before anything is waited for: workers and scan load while this process does.
         frame_file, pool = self._start_workers()
         scan = self._start_scan() if job is None else None
@@ -158,7 +176,7 @@ class _Run:
             assert job is not None
             files, bounds = job["files"], job["shards"]
         store = ShardStore(self._paths.shards, bounds)
-        pending = self._pending(store)
+        pending = self._pending(store) if begin else []
         early = self._options.previous is None or job is not None
         pipeline = self._pipeline(store, loaded, pool, frames, pending) if early else None
         sessions = self._open_sessions(loaded)
@@ -168,17 +186,13 @@ class _Run:
             self._make_job(job)
         else:
             self._require_same_job(job, description)
-        made()
         self._reporter.say(describe.opening_line(self._options, files, loaded, sessions))
         if job.get("reused"):
             self._reporter.say(f"compared with {self._options.previous}: {Reuse(**job['reused'])}")
         # What is reused was not known before the networks were: which one counts is among what has to be the same.
         pipeline = pipeline or self._pipeline(store, loaded, pool, frames, pending)
         pipeline.connect([_lane(session, loaded, number) for number, session in enumerate(sessions)])
-        self._run_shards(pipeline, store, pending, loaded)
-        if pipeline.first_labels is not None:
-            self._first_labels = round(process_age_s() - (time.monotonic() - pipeline.first_labels), 3)
-        return job, loaded
+        return _Ready(job, loaded, store, pipeline, pending)
 
     def _start_workers(self) -> tuple[int, WorkerPool]:
         frame_file = create_frame_file()
@@ -263,17 +277,25 @@ class _Run:
                     hint="`--restart` scans the folder again and begins anew",
                 )
 
-    def _run_shards(self, pipeline: Pipeline, store: ShardStore, pending: Sequence[int], loaded: Loaded) -> None:
+    def _run_shards(self, ready: _Ready) -> None:
+        store, pending = ready.store, ready.pending
         following = dict(itertools.pairwise(pending))
         mine = range(len(store)) if self._options.part is None else self._options.part.shards(len(store))
         total = _rows(store, mine)
         self._reporter.start(total, total - _rows(store, pending))
 
         def run_shard(number: int) -> None:
-            pipeline.run_shard(number, ahead=following.get(number))
+            ready.pipeline.run_shard(number, ahead=following.get(number))
 
         try:
-            loaded.engine.run(pending, run_shard)
+            # Elsewhere the paths must not depend on the current directory.
+            elsewhere = replace(
+                self._options,
+                folder=self._source,
+                output=self._paths.output,
+                bundles=tuple(bundle.path.resolve() for bundle in ready.loaded.bundles),
+            )
+            ready.loaded.engine.run(pending, ShardFunction(elsewhere, run_shard))
         except InterruptedRunError as error:
             done = _rows(store, store.done() & set(mine))
             raise InterruptedRunError(
@@ -286,11 +308,51 @@ class _Run:
         undone = len(set(mine) - store.done())
         if undone:
             raise FashionBatchError(f"engine {self._options.engine!r} left {undone:,} of {len(mine):,} shards undone")
+        first = ready.pipeline.first_labels
+        if first is not None:
+            self._first_labels = round(process_age_s() - (time.monotonic() - first), 3)
 
     def _leave_no_unborn_job(self) -> None:
         if not self._is_born:
             with contextlib.suppress(FashionBatchError):
                 discard(self._paths)
+
+
+class ShardFunction:
+    """What an engine is handed: labels one shard and puts it on the disk.
+
+    It can be pickled and called in another process, also on another machine that sees the same folders: there it opens
+    the job for itself, once.
+
+    Args:
+        options: of the run.
+        run_shard: does it in this process.
+    """
+
+    def __init__(self, options: LabelOptions, run_shard: Callable[[int], None]) -> None:
+        self._options = options
+        self._run_shard = run_shard
+
+    def __call__(self, shard: int) -> None:
+        """Label a shard; returns when it is on the disk."""
+        self._run_shard(shard)
+
+    def __reduce__(self) -> tuple[Callable[[LabelOptions], ShardFunction], tuple[LabelOptions]]:
+        return _shard_function_elsewhere, (self._options,)
+
+
+_opened: dict[LabelOptions, Pipeline] = {}
+
+
+def _shard_function_elsewhere(options: LabelOptions) -> ShardFunction:
+    def run_shard(number: int) -> None:
+        if options not in _opened:
+            stack = contextlib.ExitStack()
+            _opened[options] = _Run(options, Silent(), lambda: 0, stack).open_job()
+            atexit.register(stack.close)
+        _opened[options].run_shard(number)
+
+    return ShardFunction(options, run_shard)
 
 
 def _commit(shard: FinishedShard, store: ShardStore, loaded: Loaded) -> Counts:

@@ -344,3 +344,44 @@ def labeling_finished(report):
     assert [line for line in said if line.startswith("warning")] == [
         "warning: labeling_finished of listener:listener failed: RuntimeError: no network"
     ]
+
+
+@pytest.mark.usefixtures("small_shards", "many")
+def test_an_engine_may_run_the_shards_in_other_processes(
+    options: MakeOptions, add_distribution: Callable[..., Path], tmp_path: Path
+) -> None:
+    source = """
+import pickle
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import EngineSpec
+
+def run(shards, run_shard):
+    elsewhere = pickle.loads(pickle.dumps(run_shard))
+    for shard in reversed(shards):
+        elsewhere(shard)
+
+@hookimpl
+def register_engines():
+    yield EngineSpec(name="elsewhere", summary="As in another process, the last shard first.", run=run)
+"""
+    label(options(output=tmp_path / "here.csv"))
+    add_distribution("elsewhere", {"elsewhere_for_fb": source}, {"elsewhere": "elsewhere_for_fb"})
+    label(options(engine="elsewhere"))
+    assert (tmp_path / "labels.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("many")
+def test_an_engine_that_does_not_do_its_work_is_told(
+    options: MakeOptions, add_distribution: Callable[..., Path]
+) -> None:
+    source = """
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import EngineSpec
+
+@hookimpl
+def register_engines():
+    yield EngineSpec(name="idle", summary="Does nothing.", run=lambda shards, run_shard: None)
+"""
+    add_distribution("idle", {"idle_for_fb": source}, {"idle": "idle_for_fb"})
+    with pytest.raises(FashionBatchError, match="engine 'idle' left 1 of 1 shards undone"):
+        label(options(engine="idle"))
