@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from fashionbatch.cli.tables import format_table
 from fashionbatch.plugins import PluginWarning, load_plugins
 from fashionbatch.registry import Entry, Registry
 from fashionbatch.specs import KINDS, Parameters
@@ -200,8 +201,7 @@ def _range_text(field: dict[str, Any]) -> str:
 
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-    widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
-    # The last column runs on: padding it would only wrap lines.
-    for number, row in enumerate((head, *rows)):
-        cells = [cell.ljust(width) for cell, width in zip(row[:-1], widths, strict=False)]
-        click.secho("  ".join((*cells, row[-1])), bold=number == 0)
+    title, *lines = format_table(head, rows)
+    click.secho(title, bold=True)
+    for line in lines:
+        click.echo(line)
