@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +81,8 @@ def require_usable(directory: RunDirectory, *, resume: bool, overwrite: bool) ->
         return "new"
     if not path.is_dir():
         raise OutputError(f"{path}: exists and is no directory", hint="choose another place for the run")
-    # A run that was stopped while it read its data left nothing but its lock.
+    _require_writable(path)
+    # A run that was stopped at its very beginning left nothing but its lock.
     if all(item.name == _LOCK for item in path.iterdir()):
         return "new"
     if not directory.marker.is_file():
@@ -170,15 +172,13 @@ def _differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
 
 
 def _require_writable(path: Path) -> None:
-    parent = path.absolute().parent
-    while not os.path.lexists(parent):
-        parent = parent.parent
-    if not parent.is_dir():
-        raise OutputError(f"{path}: cannot be made: {parent} is no directory")
-    # Trying is the only sure way: for root, permissions say yes also where the file system says no.
-    made = parent / f".{path.name}.{os.getpid()}"
+    """Try it: permissions alone do not tell of read-only and of strange file systems."""
+    existing = path.absolute()
+    while not os.path.lexists(existing):
+        existing = existing.parent
+    if not existing.is_dir():
+        raise OutputError(f"{path}: cannot be made: {existing} is no directory")
     try:
-        made.mkdir()
-        made.rmdir()
+        os.rmdir(tempfile.mkdtemp(dir=existing, prefix=".fashionbatch-"))
     except OSError as error:
-        raise OutputError(f"{path}: cannot be made: {error.strerror} in {parent}") from error
+        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -213,3 +214,9 @@ def test_a_network_that_cannot_be_labeled_with_fails_before_anything_is_written(
     with pytest.raises(BundleError, match="no such operation"):
         train(make_plan(), tmp_path / "run", plugins=plugins, show=lambda line: None)
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even root cannot write to")
+def test_a_place_that_cannot_be_written_is_said_at_once():
+    with pytest.raises(OutputError, match="/proc/run: cannot be written"):
+        run_directory.require_usable(RunDirectory(Path("/proc/run")), resume=False, overwrite=False)
