@@ -162,6 +162,7 @@ class Pipeline:
             DataError: the folder has gone.
             InterruptedRunError: there was a signal; this shard is on the disk, no further one was finished.
         """
+        self._require_no_signal()
         shard = self._open_shard(number)
         while shard.commit is None or not shard.commit.done():
             if self._stop_signal():
@@ -173,8 +174,7 @@ class Pipeline:
         assert shard.commit is not None, f"shard {number} has nothing left to wait for, but is not finished"
         counts = shard.commit.result()
         del self._shards[number]
-        if self._stop_signal():
-            raise InterruptedRunError("interrupted", signal_number=self._stop_signal())
+        self._require_no_signal()
         return counts
 
     def close(self) -> None:
@@ -313,6 +313,10 @@ class Pipeline:
             if reused:
                 self._advanced(reused, 0)
             shard.commit = self._committer.submit(self._commit, shard.result)
+
+    def _require_no_signal(self) -> None:
+        if self._stop_signal():
+            raise InterruptedRunError("interrupted", signal_number=self._stop_signal())
 
     def _require_folder(self) -> None:
         """A network drive that has gone must not turn the rest of the table into `missing`."""

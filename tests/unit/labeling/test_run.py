@@ -229,6 +229,13 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_table(options: MakeOptions, 
 
 
 @pytest.mark.usefixtures("small_shards", "many")
+def test_a_run_that_is_stopped_before_it_holds_anything_labels_nothing(options: MakeOptions, tmp_path: Path) -> None:
+    error = stop(options(), 0)
+    assert "interrupted" in str(error)
+    assert not list((tmp_path / "labels.csv.job").glob("shards/*.rows"))
+
+
+@pytest.mark.usefixtures("small_shards", "many")
 def test_the_table_is_the_same_with_any_number_of_workers(options: MakeOptions, tmp_path: Path) -> None:
     tables = set()
     for workers in (1, 3):
