@@ -13,8 +13,8 @@ from fashionbatch.labeling import checks
 from fashionbatch.labeling.job import JobPaths
 from fashionbatch.labeling.manifest import Manifest
 from fashionbatch.labeling.options import LabelOptions, Reporter
-from fashionbatch.labeling.run import label, looked_for
-from fashionbatch.labeling.scanning import ScanProcess
+from fashionbatch.labeling.run import label
+from fashionbatch.labeling.scanning import ScanProcess, looked_for
 
 SAMPLE = 256
 _TABLE = "sample.csv"

@@ -13,10 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
-from fashionbatch.images import EXTENSIONS
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.labeling import checks, describe, durable, finish
-from fashionbatch.labeling.catalogue import ListOptions
 from fashionbatch.labeling.frames import FrameLayout, Frames, create_frame_file
 from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
 from fashionbatch.labeling.jobfiles import JobFiles
@@ -25,8 +23,7 @@ from fashionbatch.labeling.machine import process_age_s
 from fashionbatch.labeling.options import LabelOptions, Reporter, Silent
 from fashionbatch.labeling.pipeline import FinishedShard, Lane, Pipeline, buffers_needed
 from fashionbatch.labeling.previous import Reuse, reuse_rows
-from fashionbatch.labeling.scan import ScanOptions
-from fashionbatch.labeling.scanning import ScanProcess
+from fashionbatch.labeling.scanning import ScanProcess, looked_for
 from fashionbatch.labeling.shards import Counts, ShardStore, plan_shards
 from fashionbatch.labeling.workers import WorkerPool
 from fashionbatch.specs import LabelingReport
@@ -169,6 +166,8 @@ class _Run:
         scan = self._start_scan() if job is None else None
         loaded = load(self._options)
         frames = self._share_frames(loaded, frame_file, pool)
+        # A scan that takes long is used to load the networks; else decoding is begun first, and goes on meanwhile.
+        sessions = self._open_sessions(loaded) if scan is not None and not scan.has_ended else []
         if scan is not None:
             files = asdict(scan.finish(self._reporter.scanning, self._stop_signal))
             bounds = plan_shards(files["rows"], columns=len(loaded.table.names), batch_size=self._options.batch_size)
@@ -179,7 +178,7 @@ class _Run:
         pending = self._pending(store) if begin else []
         early = self._options.previous is None or job is not None
         pipeline = self._pipeline(store, loaded, pool, frames, pending) if early else None
-        sessions = self._open_sessions(loaded)
+        sessions = sessions or self._open_sessions(loaded)
         description = describe.describe_job(self._options, self._source, loaded, sessions)
         if job is None:
             job = {**description, "files": files, "shards": bounds, "created": describe.now()}
@@ -192,6 +191,8 @@ class _Run:
         # What is reused was not known before the networks were: which one counts is among what has to be the same.
         pipeline = pipeline or self._pipeline(store, loaded, pool, frames, pending)
         pipeline.connect([_lane(session, loaded, number) for number, session in enumerate(sessions)])
+        # It is closed before the networks that it waits for.
+        self._stack.callback(pipeline.close)
         return _Ready(job, loaded, store, pipeline, pending)
 
     def _start_workers(self) -> tuple[int, WorkerPool]:
@@ -243,7 +244,6 @@ class _Run:
             advanced=self._reporter.advance,
             stop_signal=self._stop_signal,
         )
-        self._stack.callback(pipeline.close)
         if pending:
             pipeline.begin(pending[0])
         return pipeline
@@ -368,30 +368,3 @@ def _lane(session: Session, loaded: Loaded, number: int) -> Lane:
 
 def _rows(store: ShardStore, shards: Sequence[int] | set[int]) -> int:
     return sum(stop - start for start, stop in map(store.rows, shards))
-
-
-def looked_for(options: LabelOptions, folder: Path, paths: JobPaths) -> ScanOptions | ListOptions:
-    """What the scan is asked for.
-
-    Args:
-        options: of the run.
-        folder: the folder.
-        paths: of the output, which may lie in the folder.
-    """
-    if options.files_from is not None:
-        return ListOptions(str(options.files_from), options.path_column, options.keep, options.null, options.limit)
-    return ScanOptions(
-        extensions=None if options.all_files else tuple(sorted(EXTENSIONS)),
-        include=options.include,
-        exclude=options.exclude,
-        skip=_inside(folder, paths),
-        limit=options.limit,
-    )
-
-
-def _inside(folder: Path, paths: JobPaths) -> tuple[str, ...]:
-    """The run's own files as seen from the folder, where they lie in it."""
-    beside = Path(os.path.realpath(paths.output.parent))
-    if not beside.is_relative_to(folder):
-        return ()
-    return tuple(str(beside.relative_to(folder) / name) for name in paths.own_names)

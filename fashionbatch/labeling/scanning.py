@@ -13,13 +13,34 @@ from pathlib import Path
 from typing import Any
 
 from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError, OutputError
+from fashionbatch.images import EXTENSIONS
 from fashionbatch.labeling import durable
 from fashionbatch.labeling.catalogue import ListOptions
 from fashionbatch.labeling.job import JobPaths
+from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.processes import start_python
 from fashionbatch.labeling.scan import ScanOptions, ScanSummary
 
 _TICK_S = 0.1
+
+
+def looked_for(options: LabelOptions, folder: Path, paths: JobPaths) -> ScanOptions | ListOptions:
+    """What the scan is asked for.
+
+    Args:
+        options: of the run.
+        folder: the folder.
+        paths: of the output, which may lie in the folder.
+    """
+    if options.files_from is not None:
+        return ListOptions(str(options.files_from), options.path_column, options.keep, options.null, options.limit)
+    return ScanOptions(
+        extensions=None if options.all_files else tuple(sorted(EXTENSIONS)),
+        include=options.include,
+        exclude=options.exclude,
+        skip=_inside(folder, paths),
+        limit=options.limit,
+    )
 
 
 class ScanProcess:
@@ -59,6 +80,11 @@ class ScanProcess:
         finally:
             os.close(read)
             os.close(write)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether `finish` would return at once."""
+        return self._process.poll() is not None
 
     def finish(self, report: Callable[[int], None], stop_signal: Callable[[], int]) -> ScanSummary:
         """Wait for it, and give the manifest its name.
@@ -152,3 +178,11 @@ def _nothing_found(folder: Path, options: ScanOptions | ListOptions, summary: Sc
     if options.extensions is not None and summary.other:
         hint = f"images end in {' '.join(options.extensions)}; --all-files takes every file"
     return DataError(f"{what} in {folder}: {'; '.join(seen) or 'it is empty'}", hint=hint)
+
+
+def _inside(folder: Path, paths: JobPaths) -> tuple[str, ...]:
+    """The run's own files as seen from the folder, where they lie in it."""
+    beside = Path(os.path.realpath(paths.output.parent))
+    if not beside.is_relative_to(folder):
+        return ()
+    return tuple(str(beside.relative_to(folder) / name) for name in paths.own_names)
