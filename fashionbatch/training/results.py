@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ from fashionbatch.data.prepared import PreparedData
 from fashionbatch.evaluation.figures import Metrics
 from fashionbatch.evaluation.metrics import evaluate_split
 from fashionbatch.evaluation.overfitting import Verdict, judge_overfitting
-from fashionbatch.evaluation.report import report_text
+from fashionbatch.evaluation.report import confusion_csv, report_text
 from fashionbatch.evaluation.thresholds import thresholds_text
 from fashionbatch.inference.decode import PLAIN_THRESHOLD
 from fashionbatch.plan import Plan
@@ -78,7 +76,7 @@ def write_tables(
     if plain:
         document["splits_at_0.5"] = {name: figures.as_dict() for name, figures in plain.items()}
     write_json(folder / "report.json", document)
-    write_text(folder / "confusion_matrix.csv", _confusion_csv(metrics[judged_split(metrics)], data.class_names))
+    write_text(folder / "confusion_matrix.csv", confusion_csv(metrics[judged_split(metrics)]))
     about = {
         "notes": list(data.notes),
         "left_out": [{"name": name, "reason": reason} for name, reason in data.skipped],
@@ -90,20 +88,3 @@ def write_tables(
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write a JSON file in one step."""
     write_text(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
-
-
-def _confusion_csv(metrics: Metrics, class_names: Sequence[str]) -> str:
-    """Rows are right classes, columns given ones; for several labels an image, one row of counts a label."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    if metrics.decoding == "several_of_many":
-        writer.writerow(["label", "right_yes", "wrong_yes", "wrong_no", "right_no"])
-        for label in metrics.classes:
-            wrong_yes, wrong_no = label.predicted - label.right, label.support - label.right
-            right_no = metrics.images - label.right - wrong_yes - wrong_no
-            writer.writerow([label.name, label.right, wrong_yes, wrong_no, right_no])
-    else:
-        writer.writerow(["right \\ given", *class_names])
-        for name, row in zip(class_names, metrics.confusion, strict=True):
-            writer.writerow([name, *row])
-    return text.getvalue()
