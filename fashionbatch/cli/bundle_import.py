@@ -97,14 +97,14 @@ def import_bundle(
     weights: str | None,
     **choices: Any,
 ) -> None:
-    r"""Make a bundle from a model of another program.
+    """Make a bundle from a model of another program.
 
     MODEL is an ONNX file (PyTorch, timm, scikit-learn), an OpenVINO file (.xml), a .keras file or a SavedModel.
 
     \b
     fashionbatch bundle import resnet50.onnx --labels imagenet.txt --scaling imagenet --activation softmax -o resnet50/
     fashionbatch bundle import --keras-application MobileNetV2 --labels imagenet.txt -o mobilenet/
-    """
+    """  # noqa: D301 - click reads \b as a control character: lines below it are not wrapped
     from fashionbatch.bundle.importing import ImportOptions, import_model
     from fashionbatch.bundle.label_file import read_label_file
     from fashionbatch.specs import Resize
