@@ -3,63 +3,134 @@
     python scripts/make_results.py RUN [RUN ...]    # add finished runs to docs/results.json, then write the page
     python scripts/make_results.py                  # write the page again from docs/results.json
 
-Nothing on that page is typed: docs/results.json keeps what is used of each run's summary.json, one entry for a recipe
-and seed; a newer run takes the place of an older one.
+Nothing on that page is typed: docs/results.json keeps what is used of each run's summary.json, history.csv and
+recipe.yaml, one entry for a recipe and seed; a newer run takes the place of an older one.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import statistics
 import sys
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 DOCS = Path(__file__).parents[1] / "docs"
 KEPT = DOCS / "results.json"
 PAGE = DOCS / "results.md"
 
-# Recipe name -> shipped recipe, and the tutorial's split, figure and value.
-TUTORIALS: dict[str, tuple[str, str, str, float]] = {
-    "fashion-mnist-cnn": ("fashion_mnist_cnn", "test", "accuracy", 0.9073),
-    "fashion-mnist-minivgg": ("fashion_mnist_minivgg", "validation", "accuracy", 0.94),
-    "mnist-mlp": ("mnist_mlp", "test", "accuracy", 0.9756),
-    "mnist-cnn": ("mnist_cnn", "test", "accuracy", 0.9853),
-    "mnist-deep-cnn": ("mnist_deep_cnn", "test", "accuracy", 0.9926),
-    "clothing-multilabel": ("clothing_multilabel", "validation", "label_accuracy", 0.98),
-    "cats-dogs-small-cnn": ("cats_dogs_small_cnn", "validation", "accuracy", 0.80),
-    "cats-dogs-bottleneck": ("cats_dogs_bottleneck", "validation", "accuracy", 0.90),
-    "cats-dogs-finetune": ("cats_dogs_finetune", "validation", "accuracy", 0.95),
+HEADER = """\
+# Results
+
+<!-- Made by scripts/make_results.py from the files of runs. -->
+
+What the shipped recipes reached in runs of `fashionbatch train`, beside the figures of the tutorials that they follow.
+A figure is that of the finished network, computed by its bundle, in float32.
+
+- **Test** images chose nothing. **Validation** images chose nothing either where a recipe trains all its epochs; where
+  it says that validation chose the epoch, its figures flatter a little.
+- **Seconds** are those of training alone, on the machine named, which did other work meanwhile: an upper bound.
+"""
+
+
+@dataclass(frozen=True)
+class Tutorial:
+    """What a recipe is measured by.
+
+    Attributes:
+        recipe: the shipped recipe.
+        split: where the tutorial measured.
+        figure: what it measured, as `summary.json` names it.
+        value: its figure, or what the recipe aims for where the tutorial prints none.
+        is_aim: whether `value` is an aim.
+        data: how the data are had.
+        also: further figures that are shown.
+        first_epoch: the tutorial's validation accuracy after one epoch, where it prints that.
+    """
+
+    recipe: str
+    split: str
+    figure: str
+    value: float
+    data: str
+    is_aim: bool = False
+    also: tuple[str, ...] = ()
+    first_epoch: float | None = None
+
+
+_FASHION = "Fashion-MNIST, as Debian's package `dataset-fashion-mnist` has it"
+_MNIST = "MNIST; validation is the last 10,000 images of the training set"
+_CATS_DOGS = "2,000 photos of cats and dogs to train on, 800 others for validation"
+TUTORIALS: dict[str, Tutorial] = {
+    "mnist-mlp": Tutorial("mnist_mlp", "test", "accuracy", 0.9756, _MNIST),
+    "mnist-cnn": Tutorial("mnist_cnn", "test", "accuracy", 0.9853, _MNIST),
+    "mnist-deep-cnn": Tutorial("mnist_deep_cnn", "test", "accuracy", 0.9926, _MNIST),
+    "fashion-mnist-cnn": Tutorial("fashion_mnist_cnn", "test", "accuracy", 0.9073, _FASHION),
+    "fashion-mnist-minivgg": Tutorial(
+        "fashion_mnist_minivgg",
+        "validation",
+        "accuracy",
+        0.94,
+        f"{_FASHION}; validation is the source's own 10,000 test images",
+        is_aim=True,
+        first_epoch=0.8877,
+    ),
+    "clothing-multilabel": Tutorial(
+        "clothing_multilabel",
+        "validation",
+        "label_accuracy",
+        0.98,
+        "photos of clothes in six folders such as `red_dress`, a fifth held back",
+        is_aim=True,
+        also=("accuracy", "mean_average_precision"),
+    ),
+    "cats-dogs-small-cnn": Tutorial("cats_dogs_small_cnn", "validation", "accuracy", 0.80, _CATS_DOGS),
+    "cats-dogs-bottleneck": Tutorial(
+        "cats_dogs_bottleneck", "validation", "accuracy", 0.90, _CATS_DOGS, also=("roc_auc",)
+    ),
+    "cats-dogs-finetune": Tutorial("cats_dogs_finetune", "validation", "accuracy", 0.95, _CATS_DOGS, also=("roc_auc",)),
+}
+NAMES = {
+    "accuracy": "accuracy",
+    "label_accuracy": "single labels right",
+    "mean_average_precision": "mean average precision",
+    "roc_auc": "area under ROC",
 }
 
 
 def main() -> int:
     """Take up the runs that were named, and write the page."""
     kept: dict[str, Any] = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.is_file() else {}
-    for run in sys.argv[1:]:
-        path = Path(run) / "summary.json"
-        if not path.is_file():
+    for run in map(Path, sys.argv[1:]):
+        if not (run / "summary.json").is_file():
             print(f"{run}: holds no summary.json: is the run finished?", file=sys.stderr)
             return 1
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
         if summary["name"] not in TUTORIALS:
             print(f"{run}: {summary['name']!r} follows no tutorial", file=sys.stderr)
             return 1
-        kept[f"{summary['name']} seed {summary['seed']}"] = _digest(summary)
+        kept[f"{summary['name']} seed {summary['seed']}"] = _digest(summary, run)
     KEPT.write_text(json.dumps(dict(sorted(kept.items())), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     PAGE.write_text(page(kept), encoding="utf-8")
     return 0
 
 
-def _digest(summary: dict[str, Any]) -> dict[str, Any]:
+def _digest(summary: dict[str, Any], run: Path) -> dict[str, Any]:
+    with open(run / "history.csv", encoding="utf-8", newline="") as file:
+        history = list(csv.DictReader(file))
     return {
         "name": summary["name"],
         "seed": summary["seed"],
         "finished": summary["finished"][:10],
         "epochs": sum(phase["epochs"] for phase in summary["phases"]),
         "best_epoch": summary["phases"][-1]["best_epoch"],
-        "stops_early": any(phase["epochs"] < phase["epochs_planned"] for phase in summary["phases"]),
+        "validation_chose": _validation_chose(run),
+        "first_epoch": float(history[0]["val_accuracy"]),
         "seconds": round(summary["seconds"]["training"]),
         "precision": summary["precision"]["training"],
         "images": summary["data"]["images"],
@@ -71,59 +142,94 @@ def _digest(summary: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _validation_chose(run: Path) -> bool:
+    """Whether the epoch that was kept is the one that was best on validation."""
+    training = yaml.safe_load((run / "recipe.yaml").read_text(encoding="utf-8"))["training"]
+    last = {**training, **(training.get("phases") or [{}])[-1]}
+    return bool((last.get("early_stopping") or {}).get("restore_best_weights"))
+
+
 def page(kept: dict[str, Any]) -> str:
     """The page, as Markdown."""
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for run in kept.values():
+    for run in sorted(kept.values(), key=lambda run: run["seed"]):
         runs[run["name"]].append(run)
-    lines = [
-        "# Results",
-        "",
-        "<!-- Made by scripts/make_results.py from the summary.json files of runs. -->",
-        "",
-        "What the shipped recipes reached in runs of `fashionbatch train`. Where training stops early, validation",
-        "chooses the epoch that is kept, so its figures flatter a little; test chooses nothing. Seconds are those of",
-        "training alone, on the machine named, which also did other work: read them as an upper bound.",
-        "",
-    ]
-    for name, (recipe, split, figure, value) in TUTORIALS.items():
+    lines = [HEADER, "| recipe | measured on | the tutorial | here | seeds |", "|---|---|--:|--:|--:|"]
+    for name, tutorial in TUTORIALS.items():
         if name in runs:
-            lines += _section(recipe, sorted(runs[name], key=lambda run: run["seed"]), split, figure, value)
+            lines.append(_overview(tutorial, runs[name]))
+    lines.append("")
+    for name, tutorial in TUTORIALS.items():
+        if name in runs:
+            lines += _section(tutorial, runs[name])
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _section(recipe: str, runs: list[dict[str, Any]], split: str, figure: str, value: float) -> list[str]:
+def _overview(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
+    measured = f"{tutorial.split} {NAMES[tutorial.figure]}"
+    if tutorial.split == "validation" and runs[-1]["validation_chose"]:
+        measured += ", which chose the epoch"
+    value = f"aim: {tutorial.value:g}" if tutorial.is_aim else f"{tutorial.value:g}"
+    return (
+        f"| [{tutorial.recipe}](#{tutorial.recipe}) | {measured} | {value} | {_reached(tutorial, runs)} | {len(runs)} |"
+    )
+
+
+def _reached(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
+    reached = [run["figures"][tutorial.split][tutorial.figure] for run in runs]
+    if len(reached) == 1:
+        return f"{reached[0]:.4f}"
+    return f"{statistics.mean(reached):.4f} ± {statistics.stdev(reached):.4f}"
+
+
+def _section(tutorial: Tutorial, runs: list[dict[str, Any]]) -> list[str]:
     last = runs[-1]
-    splits = [name for name in ("validation", "test") if name in last["figures"]]
-    reached = [run["figures"][split][figure] for run in runs]
+    columns = [
+        (split, figure)
+        for split in ("validation", "test")
+        if split in last["figures"]
+        for figure in (tutorial.figure, *tutorial.also)
+    ]
     images = ", ".join(f"{count:,} {name}" for name, count in last["images"].items())
-    shown = figure.replace("_", " ")
+    seed = " --set training.seed=SEED" if len(runs) > 1 else ""
+    titles = " | ".join(f"{split} {_title(tutorial, figure)}" for split, figure in columns)
     lines = [
-        f"## {recipe}",
+        f"## {tutorial.recipe}",
         "",
-        f"    fashionbatch train {recipe} -o runs/{recipe} --set training.seed=SEED",
+        f"    fashionbatch train {tutorial.recipe} -o runs/{tutorial.recipe}{seed}",
         "",
-        f"{images}. The tutorial's {split} {shown}: {value:g}. Here: "
-        + (f"{reached[0]:.4f}." if len(reached) == 1 else f"{_spread(reached)} over {len(reached)} seeds."),
+        f"{tutorial.data}: {images}.{_first_epoch(tutorial, runs)}",
         "",
-        f"| seed | date | epochs (kept) | {' | '.join(f'{name} {shown}' for name in splits)} | seconds |",
-        f"|--:|---|--:|{'--:|' * len(splits)}--:|",
+        f"| seed | date | epochs | kept | {titles} | seconds |",
+        f"|--:|---|--:|--:|{'--:|' * len(columns)}--:|",
     ]
     for run in runs:
-        figures = " | ".join(f"{run['figures'][name][figure]:.4f}" for name in splits)
-        epochs = f"{run['epochs']} ({run['best_epoch']})"
-        lines.append(f"| {run['seed']} | {run['finished']} | {epochs} | {figures} | {run['seconds']:,} |")
+        figures = " | ".join(f"{run['figures'][split][figure]:.4f}" for split, figure in columns)
+        chosen = f"{run['best_epoch']}, the best on validation" if run["validation_chose"] else "the last"
+        lines.append(
+            f"| {run['seed']} | {run['finished']} | {run['epochs']} | {chosen} | {figures} | {run['seconds']:,} |"
+        )
+    cores = last["machine"]["cores"]
     lines += [
         "",
-        f"{last['machine']['processor']}, {last['machine']['cores']} cores, {last['precision']}; "
-        f"TensorFlow {last['versions']['tensorflow']}, Keras {last['versions']['keras']}.",
+        f"{last['machine']['processor']}, {cores} {'core' if cores == 1 else 'cores'}, {last['precision']}; "
+        f"TensorFlow {last['versions']['tensorflow']}, Keras {last['versions']['keras']}. "
+        f"Overfitting, seed {last['seed']}: {last['verdict']}.",
         "",
     ]
     return lines
 
 
-def _spread(values: list[float]) -> str:
-    return f"{statistics.mean(values):.4f} ± {statistics.stdev(values):.4f} (lowest {min(values):.4f})"
+def _first_epoch(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
+    if tutorial.first_epoch is None:
+        return ""
+    here = ", ".join(f"{run['first_epoch']:.4f}" for run in runs)
+    return f" Validation accuracy after one epoch: {here}; the tutorial's: {tutorial.first_epoch:g}."
+
+
+def _title(tutorial: Tutorial, figure: str) -> str:
+    # Of several labels an image, all have to be right.
+    return "exact match" if figure == "accuracy" and tutorial.figure == "label_accuracy" else NAMES[figure]
 
 
 if __name__ == "__main__":
