@@ -2,12 +2,13 @@
 
 DejaVu Sans, which comes with matplotlib, draws Latin, Greek, Cyrillic and more. For other characters fonts of the
 machine follow it as fallbacks, in matplotlib's drawings and in Pillow's alike. A character that no font has is written
-as its code point, and one warning says which package brings a font.
+as its code point, and one warning says what brings a font: for Korean our extra `fonts`, else a package of the system.
 """
 
 from __future__ import annotations
 
 import functools
+import importlib.util
 import logging
 import unicodedata
 import warnings
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 BASE_FAMILY = "DejaVu Sans"
+_FONT_PACKAGE = "koreanize_matplotlib"
+"""What the extra `fonts` installs: its files are used. It is never imported, as that changes matplotlib's settings."""
 
 
 class FontWarning(UserWarning):
@@ -124,10 +127,16 @@ def _most_covering(characters: set[str]) -> tuple[Path | None, set[str]]:
 
 @functools.cache
 def _installed() -> tuple[Path, ...]:
-    """Every font of the machine, plain upright sans-serif faces first."""
+    """Every font of the machine and of the extra, plain upright sans-serif faces first."""
     from matplotlib.font_manager import findSystemFonts
 
-    return tuple(sorted(map(Path, findSystemFonts()), key=_preference))
+    return tuple(sorted({*map(Path, findSystemFonts()), *_fonts_of_the_extra()}, key=_preference))
+
+
+def _fonts_of_the_extra() -> Iterable[Path]:
+    spec = importlib.util.find_spec(_FONT_PACKAGE)
+    folders = spec.submodule_search_locations if spec is not None else None
+    return [path for folder in folders or () for path in sorted(Path(folder, "fonts").glob("*.ttf"))]
 
 
 _UNWANTED = (
@@ -207,9 +216,10 @@ def _warn_once(needed: tuple[tuple[str, ...], tuple[str, ...]]) -> None:
     if packages in _warned:
         return
     _warned.add(packages)
+    command = "pip install 'fashionbatch[fonts]'" if set(scripts) == {"Hangul"} else f"apt install {' '.join(packages)}"
     warnings.warn(
         f"no installed font has the {' or '.join(scripts)} characters of some labels, so pictures show their code "
-        f"points; `apt install {' '.join(packages)}` brings one (or copy a .ttf or .otf file to ~/.local/share/fonts)",
+        f"points; `{command}` brings one (or copy a .ttf or .otf file to ~/.local/share/fonts)",
         FontWarning,
         stacklevel=4,
     )

@@ -62,7 +62,7 @@ def test_decomposed_letters_are_composed_before_a_font_is_looked_for():
 
 
 def test_without_a_font_one_warning_names_what_to_install(no_installed_fonts):
-    with pytest.warns(FontWarning, match="Hangul.*apt install fonts-noto-cjk"):
+    with pytest.warns(FontWarning, match=r"Hangul.*pip install 'fashionbatch\[fonts\]'"):
         found = find_fonts([KOREAN, "바지"])
     assert find_fonts([KOREAN]).missing  # silently: a second warning would be an error here
     assert found.readable(f"a {KOREAN}!") == "a <B4DC B808 C2A4>!"
@@ -88,3 +88,17 @@ def test_a_file_that_is_no_font_is_passed_over(tmp_path, monkeypatch):
     monkeypatch.setattr(fonts, "_warned", set())
     with pytest.warns(FontWarning):
         assert find_fonts([KOREAN]).paths == (base_font(),)
+
+
+def test_the_font_of_the_extra_is_found_without_importing_its_package(tmp_path, monkeypatch):
+    package = tmp_path / "koreanize_matplotlib"
+    (package / "fonts").mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError('it was imported')")
+    font = package / "fonts" / "Korean.ttf"
+    font.write_bytes(fonts.base_font().read_bytes())
+    monkeypatch.syspath_prepend(tmp_path)
+    fonts._installed.cache_clear()
+    try:
+        assert font in fonts._installed()
+    finally:
+        fonts._installed.cache_clear()
