@@ -58,6 +58,11 @@ class JobPaths:
         temporary = durable.temporary_name(self.output).name
         return (self.output.name, self.meta.name, self.files.name, self.directory.name, temporary)
 
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """Every name that a run makes in the output's directory, if only for a moment."""
+        return (*self.own_names, *(durable.temporary_name(path).name for path in (self.meta, self.files)))
+
 
 class JobLock:
     """Holds an output's job directory, so that no second run works on it.
