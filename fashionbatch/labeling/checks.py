@@ -25,8 +25,10 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         raise FashionBatchError("no bundle was given", hint="-b/--bundle names the directory that training made")
     if options.files_from is None and (options.path_column or options.keep or options.null):
         raise FashionBatchError("--path-column, --keep and --null belong to --files-from")
-    if options.files_from is not None and (options.include or options.exclude or options.previous):
-        raise FashionBatchError("--files-from does not go together with --include, --exclude or --previous")
+    if options.files_from is not None and (options.include or options.exclude):
+        raise FashionBatchError("--files-from does not go together with --include or --exclude")
+    if options.retry_errors and options.previous is None:
+        raise FashionBatchError("--retry-errors needs an earlier table, which --previous names")
     if options.part is not None and options.restart:
         raise FashionBatchError("--restart would discard what other parts have done", hint="remove the job directory")
     try:

@@ -6,6 +6,7 @@ labels.csv.job/
     manifest      the frozen scan
     kept          for each row the cells of the user's own columns, where there are any
     reused        for each row what is reused of an earlier table, where there is one
+    files         the manifest with the files' digests, where they are kept; made with the table
     shards/       a file for each finished shard
     table.json    that the table is complete, and its digest; written before the table gets its name
 """
@@ -49,6 +50,7 @@ class JobPaths:
         self.manifest = self.directory / "manifest"
         self.kept = self.directory / "kept"
         self.reused = self.directory / "reused"
+        self.hashed = self.directory / "files"
         self.shards = self.directory / "shards"
         self.table = self.directory / "table.json"
 

@@ -196,6 +196,11 @@ def test_a_name_that_is_too_long_for_its_sidecars_is_refused_before_anything_is_
     assert label(options(output=tmp_path / name)).meta["rows"] == 1
 
 
+def test_retry_errors_needs_an_earlier_table(options: MakeOptions) -> None:
+    with pytest.raises(FashionBatchError, match="--retry-errors needs an earlier table"):
+        label(options(retry_errors=True))
+
+
 # ------------------------------------------------------------------------------------------------- stopping, resuming
 
 
