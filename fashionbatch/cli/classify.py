@@ -68,6 +68,13 @@ class _Part(click.ParamType[tuple[int, int]]):
 @click.option("--keep", metavar="NAMES", help="Columns of the list, comma-separated, that the table takes over.")
 @click.option("-0", "--null", is_flag=True, help="Paths in the list end with a NUL byte.")
 @click.option("--previous", type=_PATH, metavar="TABLE", help="Reuse an earlier table's rows for unchanged files.")
+@click.option(
+    "--match",
+    type=click.Choice(["time", "sha256"]),
+    default="time",
+    show_default=True,
+    help="What is unchanged: size and time, or the content; sha256 keeps digests for the next time.",
+)
 @click.option("--retry-errors", is_flag=True, help="Do over what has no label, in --previous or in the output itself.")
 @click.option("--shard", "part", type=_Part(), help="Do one part; `merge` joins the parts.")
 @click.option("--sort-into", type=_PATH, metavar="DIR", help="Put each file into a folder of its label.")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+from pathlib import Path
 
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.labeling.job import JobPaths
 from fashionbatch.labeling.options import LabelOptions
+
+_USUAL_NAME_MAX = 255
 
 
 def check_options(options: LabelOptions, paths: JobPaths) -> None:
@@ -22,8 +25,10 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         raise FashionBatchError("no bundle was given", hint="-b/--bundle names the directory that training made")
     if options.files_from is None and (options.path_column or options.keep or options.null):
         raise FashionBatchError("--path-column, --keep and --null belong to --files-from")
-    if options.files_from is not None and (options.include or options.exclude or options.previous):
-        raise FashionBatchError("--files-from does not go together with --include, --exclude or --previous")
+    if options.files_from is not None and (options.include or options.exclude):
+        raise FashionBatchError("--files-from does not go together with --include or --exclude")
+    if options.retry_errors and options.previous is None:
+        raise FashionBatchError("--retry-errors needs an earlier table, which --previous names")
     if options.part is not None and options.restart:
         raise FashionBatchError("--restart would discard what other parts have done", hint="remove the job directory")
     try:
@@ -35,11 +40,35 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
     parent = paths.output.parent
     if not parent.is_dir():
         raise OutputError(f"cannot write {options.output}: there is no folder {parent}", hint=f"mkdir -p {parent}")
+    check_name(paths)
     if os.path.lexists(paths.output) and not stat.S_ISREG(os.lstat(paths.output).st_mode):
         what = "a folder" if paths.output.is_dir() else "no plain file"
         raise OutputError(f"{options.output} is {what}; -o/--output names the table")
     if not paths.directory.exists():
         refuse_existing_output(options, paths)
+
+
+def check_name(paths: JobPaths) -> None:
+    """See that the output's name leaves room for what is added to it: `.meta.json`, and `.tmp` while it is written.
+
+    Raises:
+        OutputError: it does not.
+    """
+    length = len(os.fsencode(paths.output.name))
+    excess = max(len(os.fsencode(name)) for name in paths.all_names) - _longest_name(paths.output.parent)
+    if excess > 0:
+        raise OutputError(
+            f"{paths.output.name}: {length} bytes are too long for a table's name here: "
+            f"with what is added to it for its sidecars, {excess} bytes too long",
+            hint=f"give -o/--output a name of at most {length - excess} bytes",
+        )
+
+
+def _longest_name(folder: Path) -> int:
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (OSError, ValueError):
+        return _USUAL_NAME_MAX
 
 
 def refuse_existing_output(options: LabelOptions, paths: JobPaths) -> None:

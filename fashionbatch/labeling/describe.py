@@ -17,6 +17,7 @@ from fashionbatch.labeling.job import JOB_FORMAT
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.machine import instruction_set
 from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.previous import settled
 from fashionbatch.labeling.shards import Counts
 
 
@@ -37,6 +38,7 @@ def describe_request(options: LabelOptions, folder: Path, loaded: Loaded) -> dic
             "keep": list(options.keep),
             "null": options.null,
             "previous": options.previous and str(options.previous),
+            "match": options.match,
             "retry_errors": options.retry_errors,
         },
     }
@@ -89,7 +91,7 @@ def describe_table(output: Path, job: dict[str, Any], counts: Counts, times: dic
             "pillow": job["decoding"]["pillow"],
         },
         "files": job["files"],
-        "reused": job.get("reused"),
+        "reused": settled(job["reused"], counts.same) if job.get("reused") else None,
         "counts": {
             "status": dict(counts.statuses.most_common()),
             "label": labels[0]

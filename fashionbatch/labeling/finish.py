@@ -1,6 +1,6 @@
 """From finished shards to the table. A kill between any two steps leaves something that the next run completes.
 
-1. the table beside its final name, fsynced
+1. the list of files with their digests, where they are kept; the table beside its final name, fsynced
 2. table.json in the job directory: the table's digest and the sidecar's content
 3. the table gets its name
 4. sidecar and list of files; what the caller does with a complete table
@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import os
@@ -20,6 +21,7 @@ from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling import durable
 from fashionbatch.labeling.describe import describe_table
 from fashionbatch.labeling.job import JOB_FORMAT, JobPaths, discard, read_table_record, write_object
+from fashionbatch.labeling.manifest import Manifest, ManifestWriter
 from fashionbatch.labeling.shards import ShardStore
 from fashionbatch.plugins import Plugins
 from fashionbatch.specs import LabelingReport, WriterSpec
@@ -51,6 +53,8 @@ def assemble(
     """
     store = ShardStore(paths.shards, job["shards"])
     meta = describe_table(paths.output, job, store.counts(range(len(store))), times)
+    if _has_digests(meta):
+        meta["files"] = {**meta["files"], "digest": _write_digests(paths, store)}
     temporary = durable.temporary_name(paths.output)
     with durable.output_errors(paths.output), durable.removed_on_error(temporary):
         durable.step("create", temporary)
@@ -102,8 +106,9 @@ def conclude(
     """
     write_object(paths.meta, meta)
     with durable.output_errors(paths.files):
-        if paths.manifest.exists():
-            durable.rename(paths.manifest, paths.files)
+        files = paths.hashed if _has_digests(meta) else paths.manifest
+        if files.exists():
+            durable.rename(files, paths.files)
     if then is not None:
         then(meta)
     report = LabelingReport(table=paths.output, bundle=Path(meta["bundles"][0]["path"]), meta=meta)
@@ -111,6 +116,27 @@ def conclude(
         say(f"warning: {problem}")
     discard(paths)
     return report
+
+
+def _has_digests(meta: dict[str, Any]) -> bool:
+    return bool(meta["options"].get("match") == "sha256")
+
+
+def _write_digests(paths: JobPaths, store: ShardStore) -> str:
+    """Write the manifest again, with what the shards know of the files' content; returns the new one's digest."""
+    digest = ""
+
+    def write(file: BinaryIO) -> None:
+        nonlocal digest
+        writer = ManifestWriter(file, ordered=manifest.is_ordered, digests=True)
+        for shard in range(len(store)):
+            for record, sha256 in zip(manifest.rows(*store.rows(shard)), store.digests(shard), strict=True):
+                writer.add(record.path, record.size, record.mtime_ns, sha256)
+        digest = writer.finish()
+
+    with contextlib.closing(Manifest(paths.manifest)) as manifest:
+        durable.write_file(paths.hashed, write)
+    return digest
 
 
 def _until_stopped(shards: Iterator[Path], stop_signal: Callable[[], int]) -> Iterator[Path]:

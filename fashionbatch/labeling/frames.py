@@ -15,9 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 _PAGE = 4096
+_DIGEST_BYTES = 32
 
-PENDING, DOING, OK, FAILED = range(4)
-"""What became of a place so far. The worker writes it, and who replaces a dead worker reads it."""
+PENDING, DOING, OK, FAILED, SAME = range(5)
+"""What became of a place so far. The worker writes it, and who replaces a dead worker reads it.
+
+SAME: the file's content is the one that the task names, so it was not decoded.
+"""
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,9 @@ class FrameLayout:
 
     @property
     def sizes(self) -> list[int]:
-        """Bytes of: the workers' clocks, the states of the places, then the images of each shape."""
+        """Bytes of: the workers' clocks, states and digests of the places, then the images of each shape."""
         images = [self.places * height * width * channels for height, width, channels in self.shapes]
-        return [8 * self.workers, self.places, *images]
+        return [8 * self.workers, self.places, _DIGEST_BYTES * self.places, *images]
 
     @property
     def size(self) -> int:
@@ -71,7 +75,8 @@ class Frames:
 
     Attributes:
         clocks: float64 `(workers,)`: when each worker began its present image, by `time.monotonic()`; 0 when idle.
-        states: uint8 `(places,)`: PENDING, DOING, OK or FAILED.
+        states: uint8 `(places,)`: PENDING, DOING, OK, FAILED or SAME.
+        digests: uint8 `(places, 32)`: each file's SHA-256, where workers make it; zeros where none could be.
         images: for each shape uint8 `(places, height, width, channels)`.
     """
 
@@ -87,8 +92,9 @@ class Frames:
         self.layout = layout
         self.clocks: NDArray[np.float64] = views[0].view(np.float64)
         self.states: NDArray[np.uint8] = views[1]
+        self.digests: NDArray[np.uint8] = views[2].reshape(layout.places, _DIGEST_BYTES)
         self.images: tuple[NDArray[np.uint8], ...] = tuple(
-            view.reshape(layout.places, *shape) for view, shape in zip(views[2:], layout.shapes, strict=True)
+            view.reshape(layout.places, *shape) for view, shape in zip(views[3:], layout.shapes, strict=True)
         )
 
     def batch(self, buffer: int, shape: int) -> NDArray[np.uint8]:

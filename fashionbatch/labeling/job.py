@@ -6,6 +6,7 @@ labels.csv.job/
     manifest      the frozen scan
     kept          for each row the cells of the user's own columns, where there are any
     reused        for each row what is reused of an earlier table, where there is one
+    files         the manifest with the files' digests, where they are kept; made with the table
     shards/       a file for each finished shard
     table.json    that the table is complete, and its digest; written before the table gets its name
 """
@@ -49,6 +50,7 @@ class JobPaths:
         self.manifest = self.directory / "manifest"
         self.kept = self.directory / "kept"
         self.reused = self.directory / "reused"
+        self.hashed = self.directory / "files"
         self.shards = self.directory / "shards"
         self.table = self.directory / "table.json"
 
@@ -57,6 +59,11 @@ class JobPaths:
         """Names in the output's directory that a scan of it must not take for input."""
         temporary = durable.temporary_name(self.output).name
         return (self.output.name, self.meta.name, self.files.name, self.directory.name, temporary)
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """Every name that a run makes in the output's directory, if only for a moment."""
+        return (*self.own_names, *(durable.temporary_name(path).name for path in (self.meta, self.files)))
 
 
 class JobLock:

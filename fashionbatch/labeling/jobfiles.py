@@ -30,10 +30,13 @@ class JobFiles:
             OutputError: they are damaged.
         """
         kept = self._kept.rows(start, stop) if self._kept else []
+        reused = self._reused.rows(start, stop) if self._reused else []
+        expected = [bytes.fromhex(str(row[0])) if row else b"" for row in reused]
         return ShardRows(
             files=list(self.manifest.rows(start, stop)),
             kept=[row or () for row in kept],
-            reused=self._reused.rows(start, stop) if self._reused else (),
+            reused=[row and row[1:] for row in reused],
+            expected=expected if any(expected) else (),
         )
 
     def close(self) -> None:

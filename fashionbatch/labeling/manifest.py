@@ -1,4 +1,4 @@
-"""The frozen list of a job's files: path bytes, size and mtime of each row."""
+"""The frozen list of a job's files: path bytes, size and mtime of each row, and digests where they are kept."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ UNKNOWN = -1
 
 _MAGIC = b"FBFILES1"
 _FIELDS = struct.Struct("<qq")
-_ORDERED = 1
+_ORDERED, _DIGESTS = 1, 2
 _LONGEST_PATH = 0xFFFF
+_DIGEST_BYTES = 32
+_NO_DIGEST = bytes(_DIGEST_BYTES)
 
 
 class FileRecord(NamedTuple):
@@ -25,11 +27,13 @@ class FileRecord(NamedTuple):
         path: bytes relative to the scanned folder, `/`-separated.
         size: bytes; UNKNOWN where the scan could not tell.
         mtime_ns: time of the last change in nanoseconds since 1970; UNKNOWN like size.
+        sha256: of the content; empty where nobody has read it.
     """
 
     path: bytes
     size: int
     mtime_ns: int
+    sha256: bytes = b""
 
 
 class ManifestWriter:
@@ -38,11 +42,13 @@ class ManifestWriter:
     Args:
         file: a new binary file.
         ordered: whether the paths are strictly ascending, as a scan finds them; `add` insists on it then.
+        digests: whether the files' digests are kept.
     """
 
-    def __init__(self, file: BinaryIO, *, ordered: bool = True) -> None:
+    def __init__(self, file: BinaryIO, *, ordered: bool = True, digests: bool = False) -> None:
         self._blocks = BlockWriter(file, _MAGIC)
         self._ordered = ordered
+        self._digests = digests
         self._last = b""
         self.bytes = 0
 
@@ -51,7 +57,7 @@ class ManifestWriter:
         """Files so far."""
         return self._blocks.rows
 
-    def add(self, path: bytes, size: int, mtime_ns: int) -> None:
+    def add(self, path: bytes, size: int, mtime_ns: int, sha256: bytes = b"") -> None:
         """Add one file.
 
         Raises:
@@ -62,12 +68,13 @@ class ManifestWriter:
         if self._ordered and path <= self._last:
             raise ValueError(f"{path!r} came after {self._last!r}")
         self._last = path
-        self._blocks.add(_FIELDS.pack(size, mtime_ns) + path)
+        digest = (sha256 or _NO_DIGEST) if self._digests else b""
+        self._blocks.add(_FIELDS.pack(size, mtime_ns) + digest + path)
         self.bytes += max(size, 0)
 
     def finish(self) -> str:
         """Complete the file; returns the SHA-256 of all of it in hex."""
-        return self._blocks.finish(self.bytes, _ORDERED if self._ordered else 0)
+        return self._blocks.finish(self.bytes, _ORDERED * self._ordered | _DIGESTS * self._digests)
 
 
 class Manifest:
@@ -78,10 +85,16 @@ class Manifest:
 
     Raises:
         OutputError: it is missing, cut short, or not what a ManifestWriter wrote.
+
+    Attributes:
+        is_ordered: whether the paths are strictly ascending.
+        has_digests: whether the files' digests were kept.
     """
 
     def __init__(self, path: Path) -> None:
         self._blocks = BlockReader(path, _MAGIC)
+        self.is_ordered = bool(self._blocks.flags & _ORDERED)
+        self.has_digests = bool(self._blocks.flags & _DIGESTS)
 
     def __len__(self) -> int:
         return len(self._blocks)
@@ -97,14 +110,15 @@ class Manifest:
         Raises:
             OutputError: they are damaged.
         """
-        ordered = bool(self._blocks.flags & _ORDERED)
         last = b""
+        head = _FIELDS.size + _DIGEST_BYTES * self.has_digests
         for record in self._blocks.records(start, stop):
-            path = record[_FIELDS.size :]
-            if len(record) < _FIELDS.size or b"\0" in path or (ordered and path <= last):
+            digest, path = record[_FIELDS.size : head], record[head:]
+            if len(record) < head or b"\0" in path or (self.is_ordered and path <= last):
                 raise self._blocks.damaged("holds an impossible path")
             last = path
-            yield FileRecord(path, *_FIELDS.unpack_from(record))
+            size, mtime_ns = _FIELDS.unpack_from(record)
+            yield FileRecord(path, size, mtime_ns, b"" if digest == _NO_DIGEST else digest)
 
     def digest(self) -> str:
         """SHA-256 of the whole file in hex."""

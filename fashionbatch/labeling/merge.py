@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling import durable, finish
+from fashionbatch.labeling.checks import check_name
 from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
 from fashionbatch.labeling.manifest import Manifest
 from fashionbatch.labeling.shards import ShardStore
@@ -44,6 +45,7 @@ def merge(
         InterruptedRunError: there was a signal.
     """
     paths = JobPaths(output.absolute())
+    check_name(paths)
     if not paths.directory.is_dir() and not others:
         raise OutputError(f"{output}: there is no job directory {paths.directory.name} beside it")
     with contextlib.ExitStack() as stack:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from fashionbatch.labeling.rows import RowOptions
 from fashionbatch.labeling.workers import DECODER, MEMORY_LIMIT
 from fashionbatch.specs import Precision
 
 DEFAULT_TIMEOUT_S = 30.0
+Match: TypeAlias = Literal["time", "sha256"]
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,8 @@ class LabelOptions:
         keep: columns of the list that the table takes over.
         null: paths in a plain list end with a NUL byte.
         previous: an earlier table whose rows are taken over for files that have not changed.
+        match: what makes a file the same as before: `time`, its size and time, or `sha256`, its content. With that,
+            digests are kept for the next time, also where there is no earlier table.
         retry_errors: of the earlier table, take over only what was labeled.
         part: which part of the shards this run does; None for all of them.
         all_files: take every regular file, not only those with an image extension.
@@ -78,6 +81,7 @@ class LabelOptions:
     keep: tuple[str, ...] = ()
     null: bool = False
     previous: Path | None = None
+    match: Match = "time"
     retry_errors: bool = False
     part: Part | None = None
     all_files: bool = False

@@ -13,7 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,17 +56,20 @@ class FinishedShard:
         number: of the shard.
         rows: its files, and those that failed.
         probabilities: for each lane float32 `(files to label, outputs)`.
+        digests: uint8 `(files to label, 32)`, SHA-256 of each, zeros where it was not read; `(0, 32)` if not kept.
     """
 
     number: int
     rows: ShardRows
     probabilities: list[NDArray[np.float32]]
+    digests: NDArray[np.uint8]
 
 
 @dataclass
 class _Shard:
     result: FinishedShard
     to_label: Sequence[FileRecord]
+    order: Sequence[int]
     batches_left: int
     unissued: Iterator[int]
     is_dropped: bool = False
@@ -76,12 +79,20 @@ class _Shard:
 @dataclass
 class _Batch:
     shard: _Shard
-    start: int
-    size: int
+    positions: Sequence[int]
     buffer: int
     decoding: int
     computing: int
-    failed: set[int] = field(default_factory=set)
+    same: int = 0
+    failed: int = 0
+
+    @property
+    def size(self) -> int:
+        return len(self.positions)
+
+    @property
+    def is_blank(self) -> bool:
+        return self.same + self.failed == self.size
 
 
 def buffers_needed(batch_size: int, workers: int, slots: int) -> int:
@@ -99,6 +110,7 @@ class Pipeline:
         pool: configured workers.
         frames: the memory that they decode into.
         folder: what the paths are relative to.
+        digests: whether the files' digests are kept.
         commit: makes rows of a finished shard and puts it on the disk; called in a thread of its own.
         advanced: called with the number of rows that were done just now, and how many of them failed.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
@@ -112,6 +124,7 @@ class Pipeline:
         pool: WorkerPool,
         frames: Frames,
         folder: bytes,
+        digests: bool,
         commit: Callable[[FinishedShard], Counts],
         advanced: Callable[[int, int], None],
         stop_signal: Callable[[], int],
@@ -122,6 +135,7 @@ class Pipeline:
         self._frames = frames
         self._folder = folder
         self._folder_seen = _identity(folder)
+        self._has_digests = digests
         self._commit = commit
         self._advanced = advanced
         self._stop_signal = stop_signal
@@ -210,8 +224,11 @@ class Pipeline:
             return self._shards[number]
         rows = self._files.rows(*self._store.rows(number))
         to_label = rows.to_label
+        # Files that are likely to be the same share batches, which then need no network.
+        order = sorted(range(len(to_label)), key=lambda row: bool(rows.expected and rows.expected[row]))
         starts = range(0, len(to_label), self._frames.layout.batch_size)
-        shard = _Shard(FinishedShard(number, rows, []), to_label, len(starts), iter(starts))
+        digests = np.zeros((len(to_label) if self._has_digests else 0, self._frames.digests.shape[1]), np.uint8)
+        shard = _Shard(FinishedShard(number, rows, [], digests), to_label, order, len(starts), iter(starts))
         self._shards[number] = shard
         self._allocate(shard)
         if not to_label:
@@ -242,15 +259,21 @@ class Pipeline:
 
     def _issue_batch(self, shard: _Shard, start: int) -> None:
         batch_size = self._frames.layout.batch_size
-        files = shard.to_label[start : start + batch_size]
+        positions = shard.order[start : start + batch_size]
         key, buffer = next(self._keys), self._free.popleft()
         first_place = buffer * batch_size
-        self._batches[key] = _Batch(shard, start, len(files), buffer, len(files), len(self._lanes))
+        places = slice(first_place, first_place + batch_size)
+        self._batches[key] = _Batch(shard, positions, buffer, len(positions), len(self._lanes))
         self._batch_of[buffer] = key
-        self._frames.states[first_place : first_place + batch_size] = PENDING
+        self._frames.states[places] = PENDING
+        self._frames.digests[places] = 0
         for images in self._frames.images:
-            images[first_place + len(files) : first_place + batch_size] = 0
-        tasks = [Task(first_place + row, *file) for row, file in enumerate(files)]
+            images[first_place + len(positions) : places.stop] = 0
+        expected = shard.result.rows.expected
+        tasks = []
+        for place, position in enumerate(positions, first_place):
+            file = shard.to_label[position]
+            tasks.append(Task(place, file.path, file.size, file.mtime_ns, expected[position] if expected else b""))
         for begin in range(0, len(tasks), CHUNK):
             self._pool.put(tasks[begin : begin + CHUNK])
 
@@ -258,18 +281,25 @@ class Pipeline:
         buffer, row = divmod(outcome.place, self._frames.layout.batch_size)
         key = self._batch_of[buffer]
         batch = self._batches[key]
-        if outcome.status != "ok":
+        result, position = batch.shard.result, batch.positions[row]
+        if self._has_digests and outcome.status not in {"missing", "changed"}:
+            result.digests[position] = self._frames.digests[outcome.place]
+        if outcome.status == "same":
+            batch.same += 1
+            result.rows.same.add(position)
+        elif outcome.status != "ok":
             if outcome.status in {"missing", "error"}:
                 self._require_folder()
-            batch.failed.add(row)
-            batch.shard.result.rows.failed[batch.start + row] = (outcome.status, outcome.error)
+            batch.failed += 1
+            result.rows.failed[position] = (outcome.status, outcome.error)
+        if outcome.status != "ok":
             for images in self._frames.images:
                 images[outcome.place] = 0
         batch.decoding -= 1
         if batch.decoding:
             return
         batch.computing = len(self._lanes)
-        if len(batch.failed) == batch.size:
+        if batch.is_blank:
             self._finish(key)
         else:
             for ready in self._ready:
@@ -291,8 +321,7 @@ class Pipeline:
             wait = wait and not results
             for key, probabilities in results:
                 batch = self._batches[key]
-                rows = slice(batch.start, batch.start + batch.size)
-                batch.shard.result.probabilities[number][rows] = probabilities[: batch.size]
+                batch.shard.result.probabilities[number][batch.positions] = probabilities[: batch.size]
                 batch.computing -= 1
                 if not batch.computing:
                     self._finish(key)
@@ -302,7 +331,7 @@ class Pipeline:
         self._free.append(batch.buffer)
         if self.first_labels is None:
             self.first_labels = time.monotonic()
-        self._advanced(batch.size, len(batch.failed))
+        self._advanced(batch.size, batch.failed)
         batch.shard.batches_left -= 1
         self._advance(batch.shard)
 

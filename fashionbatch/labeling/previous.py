@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -13,7 +14,9 @@ from fashionbatch.errors import DataError
 from fashionbatch.labeling import durable
 from fashionbatch.labeling.cells import CellWriter
 from fashionbatch.labeling.job import JobPaths, differences
+from fashionbatch.labeling.join import Join
 from fashionbatch.labeling.manifest import UNKNOWN, FileRecord, Manifest
+from fashionbatch.labeling.options import Match
 from fashionbatch.labeling.rows import FIRST_COLUMNS
 from fashionbatch.labeling.tables import TableReader
 from fashionbatch.specs import Cell
@@ -30,9 +33,10 @@ class Reuse:
     Attributes:
         reused: rows that are taken over.
         new: files that the earlier table does not have.
-        changed: files of another size or time.
-        retried: files that are the same but had no label.
+        changed: files of another size or time, or of another content.
+        retried: files that are the same but had no label, or were not read.
         gone: rows of the earlier table whose files are no more.
+        compared: files of the same size whose content decides, when they are looked at.
     """
 
     reused: int = 0
@@ -40,28 +44,41 @@ class Reuse:
     changed: int = 0
     retried: int = 0
     gone: int = 0
+    compared: int = 0
 
     def __str__(self) -> str:
+        content = f", {self.compared:,} of the same size, whose content decides" if self.compared else ""
         return (
             f"{self.reused:,} rows reused, {self.new:,} files new, {self.changed:,} changed, "
-            f"{self.retried:,} tried again, {self.gone:,} gone"
+            f"{self.retried:,} tried again, {self.gone:,} gone{content}"
         )
 
 
-def reuse_rows(previous: Path, paths: JobPaths, description: dict[str, Any], *, retry_errors: bool) -> dict[str, int]:
+def settled(reuse: dict[str, int], same: int) -> dict[str, int]:
+    """The numbers of a Reuse when all files were looked at, so many of which were the same."""
+    rest = {name: number for name, number in reuse.items() if name != "compared"}
+    return {**rest, "reused": reuse["reused"] + same, "changed": reuse["changed"] + reuse["compared"] - same}
+
+
+def reuse_rows(
+    previous: Path, paths: JobPaths, description: dict[str, Any], *, match: Match, retry_errors: bool
+) -> dict[str, int]:
     """Freeze what is reused of an earlier table in the job directory.
 
     Args:
         previous: the earlier table, with its sidecar and its list of files beside it.
         paths: of the new output; its manifest is there.
         description: of the new job.
+        match: what makes a file the same. By `sha256` a row is reused under the condition that its file, when a worker
+            looks at it, has the digest that stands before the row's cells.
         retry_errors: take over only rows that have the status `ok`.
 
     Returns:
         The numbers of a Reuse.
 
     Raises:
-        DataError: the earlier table was changed, or made by another bundle or with other options.
+        DataError: the earlier table was changed, or made by another bundle or with other options, or its files have no
+            digests though they are needed.
         OutputError: the job directory cannot be written.
     """
     old = JobPaths(previous)
@@ -69,51 +86,73 @@ def reuse_rows(previous: Path, paths: JobPaths, description: dict[str, Any], *, 
     _require_same_making(previous, meta, description)
     _require_digest(previous, meta["sha256"], "the table was changed after it was written")
     _require_digest(old.files, meta["files"]["digest"], "the list of files is not the table's")
-    counts = Reuse()
-    before, now = Manifest(old.files), Manifest(paths.manifest)
-    try:
-        table = TableReader(previous, meta["options"]["format"])
-        rows = zip(before.rows(0, len(before)), table.rows(), strict=True)
+    rules = _Rules(by_content=match == "sha256", final=frozenset({"ok"} if retry_errors else _FINAL))
+    with contextlib.closing(Manifest(old.files)) as before, contextlib.closing(Manifest(paths.manifest)) as now:
+        if rules.by_content and not before.has_digests:
+            raise DataError(
+                f"{previous}: was made without --match sha256, so the digests of its files are not known",
+                hint="label once with --match sha256 and without --previous, or compare by --match time",
+            )
+        join = Join(
+            _rows(previous, meta, before, by_content=rules.by_content),
+            now.rows(0, len(now)),
+            rules.decide,
+            in_order=before.is_ordered and now.is_ordered,
+            scratch=paths.directory,
+        )
 
         def write(file: BinaryIO) -> None:
             writer = CellWriter(file)
-            for cells in _join(rows, now.rows(0, len(now)), counts, retry_errors=retry_errors):
+            for cells in join.cells():
                 writer.add_cells(cells)
             writer.finish()
 
         durable.write_file(paths.reused, write)
-    finally:
-        before.close()
-        now.close()
-    return asdict(counts)
+    rules.counts.gone = join.gone
+    return asdict(rules.counts)
 
 
-def _join(
-    old: Iterator[tuple[FileRecord, list[Cell]]], new: Iterator[FileRecord], counts: Reuse, *, retry_errors: bool
-) -> Iterator[Sequence[Cell] | None]:
-    """For each new file the cells to reuse, or None. Both sides ascend by path."""
-    final = {"ok"} if retry_errors else _FINAL
-    before = next(old, None)
-    for file in new:
-        while before is not None and before[0].path < file.path:
-            counts.gone += 1
-            before = next(old, None)
-        if before is None or before[0].path != file.path:
+@dataclass
+class _Rules:
+    """Says for each file whether its row is reused, and counts.
+
+    Attributes:
+        by_content: whether a digest decides; else size and time do.
+        final: the statuses of rows that can be reused.
+        counts: so far.
+    """
+
+    by_content: bool
+    final: frozenset[str]
+    counts: Reuse = field(default_factory=Reuse)
+
+    def decide(self, now: FileRecord, then: FileRecord | None, status: str) -> bool:
+        """Whether the row of a file is reused, by content: whether it will be if the content is the same."""
+        counts = self.counts
+        if then is None:
             counts.new += 1
-            yield None
-            continue
-        record, cells = before
-        before = next(old, None)
-        if record != file or file.size == UNKNOWN:
+        elif now.size == UNKNOWN or now.size != then.size or (not self.by_content and now.mtime_ns != then.mtime_ns):
             counts.changed += 1
-            yield None
-        elif cells[1] not in final:
+        elif status not in self.final or (self.by_content and not then.sha256):
             counts.retried += 1
-            yield None
+        elif self.by_content:
+            counts.compared += 1
+            return True
         else:
             counts.reused += 1
-            yield cells[1 : len(FIRST_COLUMNS)] + cells[len(FIRST_COLUMNS) :]
-    counts.gone += (before is not None) + sum(1 for _ in old)
+            return True
+        return False
+
+
+def _rows(
+    previous: Path, meta: dict[str, Any], files: Manifest, *, by_content: bool
+) -> Iterator[tuple[FileRecord, str, Sequence[Cell]]]:
+    """Each row's file, its status, and what is reused of it: digest or nothing, status, error, label cells."""
+    table = TableReader(previous, meta["options"]["format"])
+    labels = len(FIRST_COLUMNS) + len(meta["options"].get("keep") or ())
+    for file, cells in zip(files.rows(0, len(files)), table.rows(), strict=True):
+        digest = file.sha256.hex() if by_content else ""
+        yield file, str(cells[1]), [digest, *cells[1 : len(FIRST_COLUMNS)], *cells[labels:]]
 
 
 def _read_meta(old: JobPaths) -> dict[str, Any]:
@@ -143,13 +182,19 @@ def _require_same_making(previous: Path, meta: dict[str, Any], description: dict
         for one in (meta, description)
     )
     found = differences(before, now)
-    if list(meta["columns"]) != list(description["columns"]) and not found:
+    if _label_columns(meta) != _label_columns(description) and not found:
         found = ["the columns differ"]
     if found:
         raise DataError(
             f"{previous}: its rows cannot be reused: {'; '.join(found).replace('in the job', 'there')}",
             hint="leave out --previous to label all files",
         )
+
+
+def _label_columns(description: dict[str, Any]) -> list[str]:
+    """The columns without those that come from the user's own list, which may be others than before."""
+    first, kept = len(FIRST_COLUMNS), len(description["options"].get("keep") or ())
+    return [*description["columns"][:first], *description["columns"][first + kept :]]
 
 
 def _require_digest(path: Path, expected: str, problem: str) -> None:

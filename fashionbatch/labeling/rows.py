@@ -49,18 +49,23 @@ class ShardRows:
         files: one a row.
         kept: for each row the cells of the user's own columns; empty where there are none.
         reused: for each row status, error and cells of an earlier table, or None; empty where nothing is reused.
-        failed: position among the rows that are not reused -> status and error of a file that was not decoded.
+        expected: for each row the SHA-256 of the content that `reused` is for, empty where any has to be labeled; empty
+            altogether where `reused` counts without a look at the files.
+        same: positions among the rows to label of files whose content was the expected one.
+        failed: position among the rows to label -> status and error of a file that was not decoded.
     """
 
     files: Sequence[FileRecord]
     kept: Sequence[Sequence[Cell]] = ()
     reused: Sequence[Sequence[Cell] | None] = ()
+    expected: Sequence[bytes] = ()
+    same: set[int] = field(default_factory=set)
     failed: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     @property
     def to_label(self) -> list[FileRecord]:
-        """The files that are not reused."""
-        if not self.reused:
+        """The files that have to be looked at: all but those whose rows are reused without a look."""
+        if not self.reused or self.expected:
             return list(self.files)
         return [file for file, old in zip(self.files, self.reused, strict=True) if old is None]
 
@@ -188,16 +193,20 @@ class TableRows:
                 failed.setdefault(position, ("error", NO_PROBABILITIES))
         while len(counts.labels) < len(self._bundles):
             counts.labels.append(Counter())
+        counts.same += len(shard.same)
         parts = [bundle.cells(one) for bundle, one in zip(self._bundles, decoded, strict=True)]
         empty: list[Cell] = [None] * sum(len(bundle.names) for bundle in self._bundles)
         positions = itertools.count()
         for row, file in enumerate(shard.files):
             old = shard.reused[row] if shard.reused else None
+            if old is None or shard.expected:
+                new = [cell for part in parts for cell in next(part)]
+                position = next(positions)
+                old = old if position in shard.same else None
             if old is not None:
                 status, error, cells = str(old[0]), str(old[1] or ""), list(old[2:])
             else:
-                new = [cell for part in parts for cell in next(part)]
-                status, error = failed.get(next(positions), ("ok", ""))
+                status, error = failed.get(position, ("ok", ""))
                 cells = new if status == "ok" else empty
             self._count(status, cells, counts)
             line: list[Cell] = [os.fsdecode(file.path), status, error, *(shard.kept[row] if shard.kept else ()), *cells]

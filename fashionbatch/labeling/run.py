@@ -130,6 +130,8 @@ class _Run:
             "seconds_to_first_labels": self._first_labels,
         }
         meta = finish.assemble(paths, ready.job, ready.loaded.writer, times=times, stop_signal=self._stop_signal)
+        if meta["reused"] and options.match == "sha256":
+            self._reporter.say(f"compared with {options.previous} by content: {Reuse(**meta['reused'])}")
         return finish.conclude(paths, meta, ready.loaded.plugins, say=self._reporter.say, then=then)
 
     def do_part(self) -> int:
@@ -204,6 +206,7 @@ class _Run:
             timeout_s=self._options.timeout_s,
             memory_limit=self._options.memory_limit,
             decoder=self._options.decoder,
+            digests=self._options.match == "sha256",
         )
         self._stack.callback(pool.close)
         return frame_file, pool
@@ -240,6 +243,7 @@ class _Run:
             pool=pool,
             frames=frames,
             folder=os.fsencode(self._folder),
+            digests=self._options.match == "sha256",
             commit=lambda shard: _commit(shard, store, loaded),
             advanced=self._reporter.advance,
             stop_signal=self._stop_signal,
@@ -257,7 +261,8 @@ class _Run:
     def _make_job(self, job: dict[str, Any]) -> None:
         if self._options.previous is not None:
             previous = Path(os.path.abspath(self._options.previous))
-            job["reused"] = reuse_rows(previous, self._paths, job, retry_errors=self._options.retry_errors)
+            match, retry_errors = self._options.match, self._options.retry_errors
+            job["reused"] = reuse_rows(previous, self._paths, job, match=match, retry_errors=retry_errors)
         with durable.output_errors(self._paths.shards):
             self._paths.shards.mkdir(exist_ok=True)
         write_job(self._paths, job)
@@ -358,7 +363,7 @@ def _shard_function_elsewhere(options: LabelOptions) -> ShardFunction:
 def _commit(shard: FinishedShard, store: ShardStore, loaded: Loaded) -> Counts:
     counts = Counts()
     data = loaded.writer.encode(loaded.table.names, loaded.table.rows(shard.rows, shard.probabilities, counts))
-    store.commit(shard.number, data, counts)
+    store.commit(shard.number, data, counts, digests=shard.digests.tobytes())
     return counts
 
 

@@ -11,24 +11,19 @@ devices are left out. Whatever is left out is counted.
 from __future__ import annotations
 
 import errno
-import heapq
-import itertools
 import json
 import os
-import pickle
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from fashionbatch.labeling.external_sort import RUN_LENGTH, external_sort
 from fashionbatch.labeling.globs import PathPatterns
 from fashionbatch.labeling.manifest import UNKNOWN, ManifestWriter
 
-RUN_LENGTH = 50_000
-"""Entries of one directory that are sorted in memory (about 10 MB)."""
 _SHOWN_PROBLEMS = 20
 _EXTENSIONS_COUNTED = 200
 _REPORT_EVERY_S = 1.0
@@ -212,28 +207,7 @@ class _Scanner:
         other[key] = other.get(key, 0) + 1
 
     def _sorted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
-        run = sorted(itertools.islice(entries, RUN_LENGTH))
-        if len(run) < RUN_LENGTH:
-            return iter(run)
-        runs = [self._spill(run)]
-        while run := sorted(itertools.islice(entries, RUN_LENGTH)):
-            runs.append(self._spill(run))
-        return heapq.merge(*runs)
-
-    def _spill(self, run: list[Entry]) -> Iterator[Entry]:
-        # Beside the manifest, since /tmp may be memory.
-        file = tempfile.TemporaryFile(dir=self._scratch)  # noqa: SIM115 - closed when the run is used up
-        for start in range(0, len(run), 1000):
-            pickle.dump(run[start : start + 1000], file, pickle.HIGHEST_PROTOCOL)
-        count = -(-len(run) // 1000)
-        file.seek(0)
-
-        def entries() -> Iterator[Entry]:
-            with file:
-                for _ in range(count):
-                    yield from pickle.load(file)  # noqa: S301 - an unnamed file that this process wrote
-
-        return entries()
+        return external_sort(entries, self._scratch, RUN_LENGTH)
 
 
 def main(request_pipe: int) -> None:

@@ -25,10 +25,12 @@ class Counts:
     Attributes:
         statuses: status -> rows.
         labels: one counter for each bundle: label shown -> rows; a row of several labels counts for each.
+        same: rows that are reused because a look at the file has shown that its content is the same.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
     labels: list[Counter[str]] = field(default_factory=list)
+    same: int = 0
 
     @property
     def rows(self) -> int:
@@ -38,6 +40,7 @@ class Counts:
     def add(self, other: Counts) -> None:
         """Count the rows of another one too."""
         self.statuses.update(other.statuses)
+        self.same += other.same
         while len(self.labels) < len(other.labels):
             self.labels.append(Counter())
         for mine, theirs in zip(self.labels, other.labels, strict=True):
@@ -94,8 +97,14 @@ class ShardStore:
             names = {path.name for path in self.directory.iterdir()} if self.directory.is_dir() else set()
         return {shard for shard in range(len(self)) if f"{shard:06}.rows" in names and f"{shard:06}.json" in names}
 
-    def commit(self, shard: int, data: bytes, counts: Counts) -> None:
+    def commit(self, shard: int, data: bytes, counts: Counts, *, digests: bytes = b"") -> None:
         """Put a finished shard on the disk, for good.
+
+        Args:
+            shard: its number.
+            data: its rows, as the table has them.
+            counts: what the rows hold.
+            digests: SHA-256 of each row's file, one after the other, where they are kept.
 
         Raises:
             OutputError: it could not be written; the shard is not done.
@@ -104,6 +113,8 @@ class ShardStore:
             "sha256": hashlib.sha256(data).hexdigest(),
             "statuses": counts.statuses,
             "labels": counts.labels,
+            "same": counts.same,
+            "digests": digests.hex(),
         }
         # What the shard holds goes first: the shard's own file is the one that says "done".
         durable.write_file(self._about(shard), json.dumps(about, ensure_ascii=True).encode())
@@ -118,8 +129,25 @@ class ShardStore:
         total = Counts()
         for shard in shards:
             about = self._read_about(shard)
-            total.add(Counts(Counter(about["statuses"]), [Counter(labels) for labels in about["labels"]]))
+            labels = [Counter(labels) for labels in about["labels"]]
+            total.add(Counts(Counter(about["statuses"]), labels, about["same"]))
         return total
+
+    def digests(self, shard: int) -> list[bytes]:
+        """SHA-256 of each row's file of a finished shard; zeros where it was not read.
+
+        Raises:
+            OutputError: the shard's file is damaged.
+        """
+        start, stop = self.rows(shard)
+        try:
+            digests = bytes.fromhex(self._read_about(shard)["digests"])
+        except ValueError:
+            raise self._damaged(shard) from None
+        size = hashlib.sha256().digest_size
+        if len(digests) != size * (stop - start):
+            raise self._damaged(shard)
+        return [digests[place : place + size] for place in range(0, len(digests), size)]
 
     def checked_paths(self) -> Iterator[Path]:
         """The files of all shards in order, each compared with its digest first.
@@ -154,9 +182,9 @@ class ShardStore:
     def _read_about(self, shard: int) -> dict[str, Any]:
         try:
             about = json.loads(self._about(shard).read_bytes())
-            if not (isinstance(about["statuses"], dict) and isinstance(about["labels"], list)):
+            kinds = {"statuses": dict, "labels": list, "sha256": str, "digests": str, "same": int}
+            if not all(isinstance(about[name], kind) for name, kind in kinds.items()):
                 raise TypeError
-            str(about["sha256"])
         except (OSError, ValueError, KeyError, TypeError):
             raise self._damaged(shard) from None
         return dict(about)

@@ -12,6 +12,8 @@ from typing import Literal, NamedTuple, TypeAlias
 from fashionbatch.labeling import messages
 
 Status: TypeAlias = Literal["ok", "error", "timeout", "crashed", "missing", "changed"]
+Verdict: TypeAlias = Status | Literal["same"]
+"""Of a file that was looked at; `same`: its content is the one that the task names, so it was not decoded."""
 
 _DEPTH = 2
 _AHEAD_BYTES = 1 << 15
@@ -25,19 +27,21 @@ class Task(NamedTuple):
         path: relative to the folder.
         size: in bytes, as the scan saw it.
         mtime_ns: as the scan saw it.
+        sha256: of a content that need not be decoded; empty where any has to be.
     """
 
     place: int
     path: bytes
     size: int
     mtime_ns: int
+    sha256: bytes = b""
 
 
 class Outcome(NamedTuple):
-    """What became of one task; `error` is empty where the status is `ok`."""
+    """What became of one task; `error` is empty where the status is `ok` or `same`."""
 
     place: int
-    status: Status
+    status: Verdict
     error: str
 
 
@@ -56,7 +60,9 @@ class Chunk:
     tries: int = 0
 
     def __post_init__(self) -> None:
-        tasks = [[task.place, os.fsdecode(task.path), task.size, task.mtime_ns] for task in self.tasks]
+        tasks = [
+            [task.place, os.fsdecode(task.path), task.size, task.mtime_ns, task.sha256.hex()] for task in self.tasks
+        ]
         self.message = messages.pack({"chunk": self.number, "tasks": tasks})
 
     @property

@@ -15,6 +15,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable
+from io import BufferedReader
 from typing import Any
 
 OUT_OF_MEMORY = 86
@@ -85,22 +86,22 @@ class _Worker:
         module, _, name = request["decoder"].partition(":")
         self._decode: Callable[[Any, Any, Any], None] = getattr(importlib.import_module(module), name)
         self._seconds: float = request["alarm_s"]
+        self._has_digests: bool = request["digests"]
         _limit_memory(request["memory_limit"])
 
     def decode_chunk(self, tasks: list[list[Any]]) -> list[list[Any]]:
         """Decode some files; returns `[place, status, error]` for each that failed."""
-        from fashionbatch.labeling.frames import DOING, FAILED, OK
+        from fashionbatch.labeling.frames import DOING, FAILED
 
         states, clocks = self._frames.states, self._frames.clocks
         failed = []
-        for place, path, size, mtime_ns in tasks:
+        for place, path, size, mtime_ns, sha256 in tasks:
             states[place] = DOING
             clocks[self._number] = time.monotonic()
             # Should the parent be gone while a decoder hangs, nobody else would end this process.
             signal.setitimer(signal.ITIMER_REAL, self._seconds)
             try:
-                self._decode_file(place, os.fsencode(path), size, mtime_ns)
-                states[place] = OK
+                states[place] = self._look_at(place, os.fsencode(path), size, mtime_ns, bytes.fromhex(sha256))
             except _RowStatusError as problem:
                 failed.append([place, problem.status, problem.error])
                 states[place] = FAILED
@@ -108,14 +109,21 @@ class _Worker:
         signal.setitimer(signal.ITIMER_REAL, 0)
         return failed
 
-    def _decode_file(self, place: int, path: bytes, size: int, mtime_ns: int) -> None:
+    def _look_at(self, place: int, path: bytes, size: int, mtime_ns: int, sha256: bytes) -> int:
+        """Decode a file, unless its content is the one with this digest; returns the state of its place."""
         from fashionbatch.errors import ImageError
+        from fashionbatch.labeling.frames import OK, SAME
 
+        state = OK
         with _opened(path, self._folder, size, mtime_ns) as file:
-            source = file.read() if len(self._specs) > 1 and size <= _WHOLE_FILE_LIMIT else file
             try:
-                for images, spec in zip(self._frames.images, self._specs, strict=True):
-                    self._decode(source, spec, images[place])
+                # What is read more than once is read into memory, unless it is too large for that.
+                several = len(self._specs) > 1 or self._has_digests
+                source = file.read() if several and size <= _WHOLE_FILE_LIMIT else file
+                if self._has_digests and self._digest(place, source) == sha256:
+                    state = SAME
+                else:
+                    self._decode_to(place, source)
             except ImageError as error:
                 if isinstance(error.__cause__, MemoryError):
                     os._exit(OUT_OF_MEMORY)
@@ -126,6 +134,23 @@ class _Worker:
             except Exception as error:
                 raise _RowStatusError("error", one_line(error)) from error
             _require_unchanged(file.fileno(), size, mtime_ns)
+        return state
+
+    def _digest(self, place: int, source: bytes | BufferedReader) -> bytes:
+        import hashlib
+
+        if isinstance(source, bytes):
+            digest = hashlib.sha256(source).digest()
+        else:
+            digest = hashlib.file_digest(source, "sha256").digest()
+            source.seek(0)
+        # Before it is decoded: it counts also where the decoder crashes.
+        self._frames.digests[place] = memoryview(digest)
+        return digest
+
+    def _decode_to(self, place: int, source: bytes | BufferedReader) -> None:
+        for images, spec in zip(self._frames.images, self._specs, strict=True):
+            self._decode(source, spec, images[place])
 
 
 @contextlib.contextmanager

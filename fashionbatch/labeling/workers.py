@@ -20,7 +20,7 @@ from typing import Any
 
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling import messages
-from fashionbatch.labeling.frames import DOING, FAILED, OK, PENDING, Frames
+from fashionbatch.labeling.frames import DOING, FAILED, OK, PENDING, SAME, Frames
 from fashionbatch.labeling.processes import start_python
 from fashionbatch.labeling.tasks import Chunk, Outcome, Task, Worker
 from fashionbatch.labeling.worker import OUT_OF_MEMORY
@@ -44,6 +44,7 @@ class WorkerPool:
         timeout_s: seconds that one image may take.
         memory_limit: bytes that one image may make a worker take.
         decoder: `module:function` with the signature of `fashionbatch.images.decode_into`.
+        digests: whether each file's SHA-256 is put into the shared memory.
 
     Raises:
         FashionBatchError: processes cannot be started.
@@ -57,6 +58,7 @@ class WorkerPool:
         timeout_s: float,
         memory_limit: int = MEMORY_LIMIT,
         decoder: str = DECODER,
+        digests: bool = False,
     ) -> None:
         self.count = count
         self.replaced = 0
@@ -64,6 +66,7 @@ class WorkerPool:
         self._timeout_s = timeout_s
         self._request: dict[str, Any] = {
             "decoder": decoder,
+            "digests": digests,
             "memory_limit": memory_limit,
             "alarm_s": 2 * timeout_s + 10,
         }
@@ -200,7 +203,11 @@ class WorkerPool:
             failed[place] = Outcome(place, status, error)
         worker.chunks.popleft()
         worker.is_fresh = False
-        return [failed.get(place) or Outcome(place, "ok", "") for place in places]
+        return [failed.get(place) or self._success(place) for place in places]
+
+    def _success(self, place: int) -> Outcome:
+        assert self._frames is not None
+        return Outcome(place, "same" if self._frames.states[place] == SAME else "ok", "")
 
     def _accept_state(self, worker: Worker, message: dict[str, Any]) -> None:
         if "cannot" in message:
@@ -271,13 +278,13 @@ class WorkerPool:
     def _salvage(self, chunk: Chunk, exit_code: int | None) -> list[Outcome]:
         assert self._frames is not None
         states = self._frames.states
-        done = [task for task in chunk.tasks if states[task.place] == OK]
+        done = [task for task in chunk.tasks if states[task.place] in {OK, SAME}]
         suspects = [task for task in chunk.tasks if states[task.place] == DOING]
         if not suspects:
             # It may have died of the last one that it could not decode.
             suspects = [task for task in chunk.tasks if states[task.place] == FAILED][-1:]
-        left = [task for task in chunk.tasks if states[task.place] != OK and task not in suspects]
-        outcomes = [Outcome(task.place, "ok", "") for task in done]
+        left = [task for task in chunk.tasks if task not in done and task not in suspects]
+        outcomes = [self._success(task.place) for task in done]
         if left:
             # Failed ones too: their errors died with the worker, and decoding them again gives the same.
             self._requeue(left, chunk.tries)

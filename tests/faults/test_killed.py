@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import random
 import signal
@@ -49,6 +51,22 @@ def test_kills_of_a_run_that_replaces_a_table_leave_the_old_or_the_new_one(run: 
         ended = run(case.arguments(output, "--overwrite"))
         assert ended.exit == 0, ended.output
         assert output.read_bytes() == case.table
+
+
+def test_kills_while_digests_are_kept_leave_the_table_and_its_list_of_files(run: Run, case: Any, place: Path) -> None:
+    steps = run(case.arguments(place / "count.csv", "--match", "sha256")).steps
+    first = next(number for number, step in enumerate(steps, 1) if step.startswith("create") and ".files.tmp" in step)
+    for number in range(first, len(steps) + 1):
+        output = place / f"{number}" / "labels.csv"
+        output.parent.mkdir()
+        run(case.arguments(output, "--match", "sha256"), kill_at=number)
+        ended = run(case.arguments(output, "--match", "sha256"))
+        assert ended.exit == 0 or f"{output} exists" in ended.output, ended.output
+        assert output.read_bytes() == case.table
+        files = output.with_name("labels.csv.files").read_bytes()
+        meta = json.loads(output.with_name("labels.csv.meta.json").read_bytes())
+        assert hashlib.sha256(files).hexdigest() == meta["files"]["digest"], steps[number - 1]
+        assert not output.with_name("labels.csv.job").exists()
 
 
 def test_twenty_kills_at_random_moments_lose_and_invent_nothing(run: Run, case: Any, place: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fashionbatch.errors import DataError, FashionBatchError
+from fashionbatch.labeling import external_sort
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.run import label
 
@@ -99,3 +100,62 @@ def test_a_kept_column_that_the_table_has_too_is_an_error_before_the_run(
 def test_a_list_that_is_missing_is_one_clear_error(options: MakeOptions, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere\.txt: No such file"):
         label(options(files_from=tmp_path / "nowhere.txt"))
+
+
+# ---------------------------------------------------------------------------------------- with last week's table
+
+
+@pytest.fixture
+def short_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sorting on the disk, with few rows."""
+    monkeypatch.setattr(external_sort.external_sort, "__defaults__", (3,))
+
+
+@pytest.mark.usefixtures("short_runs", "small_shards")
+@pytest.mark.parametrize("match", ["time", "sha256"])
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_a_new_catalogue_reuses_rows_by_path_and_keeps_its_own_columns(  # noqa: PLR0917
+    paint: Paint, photos: Path, options: MakeOptions, tmp_path: Path, match: str, suffix: str
+) -> None:
+    paint({f"{number:02}.png": number % 3 for number in range(30)})
+    (photos / "07.png").write_bytes(b"broken")
+    old = [(f"{number * 7 % 30:02}.png", f"old {number}") for number in range(28)] + [("00.png", "again")]
+    new = [(f"{number * 11 % 30:02}.png", f"new {number}", f"=x{number}") for number in range(29)]
+    new += [("03.png", "twice", ""), ("gone.png", "none", "y"), ("", "empty", "")]
+    (tmp_path / "old.csv").write_text("image,sku\n" + "".join(f"{path},{sku}\n" for path, sku in old))
+    (tmp_path / "new.csv").write_text("shop,image,sku\n" + "".join(f"{shop},{path},{s}\n" for path, s, shop in new))
+    last, table, full = (tmp_path / f"{name}.{suffix}" for name in ("last", "labels", "full"))
+    label(options(output=last, files_from=tmp_path / "old.csv", path_column="image", keep=("sku",), match=match))
+    paint({"05.png": 1})
+    os.utime(photos / "05.png", ns=(7, 7))
+    catalogue = {"files_from": tmp_path / "new.csv", "path_column": "image", "keep": ("sku", "shop"), "match": match}
+    report = label(options(output=table, previous=last, **catalogue))
+    label(options(output=full, **catalogue))
+    assert table.read_bytes() == full.read_bytes()
+    before, now = {path for path, _ in old}, [path for path, *_ in new]
+    assert report.meta["reused"] == {
+        "reused": sum(path in before and path != "05.png" for path in now),
+        "new": sum(path not in before for path in now),
+        "changed": now.count("05.png"),
+        "retried": 0,
+        "gone": sum(path not in now for path, _ in old),
+    }
+
+
+def test_catalogue_and_scan_reuse_each_others_rows(items: Path, options: MakeOptions, tmp_path: Path) -> None:
+    catalogue = {"files_from": items, "path_column": "image", "keep": ("sku",)}
+    scan = label(options(output=tmp_path / "scan.csv"))
+    report = label(options(output=tmp_path / "list.csv", previous=scan.table, **catalogue))
+    assert report.meta["reused"] == {"reused": 3, "new": 3, "changed": 0, "retried": 0, "gone": 0}
+    again = label(options(previous=report.table))
+    assert again.meta["reused"] == {"reused": 2, "new": 0, "changed": 0, "retried": 0, "gone": 3}
+    assert again.table.read_bytes() == scan.table.read_bytes()
+
+
+def test_errors_of_a_catalogue_can_be_tried_again_in_place(items: Path, options: MakeOptions, photos: Path) -> None:
+    catalogue = {"files_from": items, "path_column": "image", "keep": ("sku",)}
+    last = label(options(**catalogue))
+    (photos / "gone.png").write_bytes((photos / "b.png").read_bytes())
+    report = label(options(previous=last.table, retry_errors=True, overwrite=True, **catalogue))
+    assert report.meta["reused"] == {"reused": 3, "new": 0, "changed": 3, "retried": 0, "gone": 0}
+    assert [row["label"] for row in rows(report.table)] == ["green", "red", "green", "green", "", ""]

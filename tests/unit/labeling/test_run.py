@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from fashionbatch.errors import BundleError, DataError, FashionBatchError, InterruptedRunError, OutputError
+from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.rows import RowOptions
 from fashionbatch.labeling.run import label
@@ -176,6 +177,28 @@ def test_a_mistake_is_one_clear_error_and_leaves_nothing_behind(  # noqa: PLR091
     with pytest.raises(error, match=message.replace(".", r"\.")):
         label(options(**changes))
     assert os.listdir(tmp_path) == ["photos"]
+
+
+@pytest.mark.parametrize("letter", ["x", "드"])
+def test_a_name_that_is_too_long_for_its_sidecars_is_refused_before_anything_is_written(
+    paint: Paint, options: MakeOptions, tmp_path: Path, letter: str
+) -> None:
+    paint({"a.png": 0})
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX") - len("." + ".meta.json" + ".tmp")
+    name = (letter * longest).encode()[: longest - 4].decode(errors="ignore") + ".csv"
+    name = "y" * (longest - len(name.encode())) + name
+    for longer in ("y" + name, "y" * 14 + name, "y" * 300 + name):
+        with pytest.raises(OutputError, match=rf"too long\n.*a name of at most {longest} bytes"):
+            label(options(output=tmp_path / longer))
+        with pytest.raises(OutputError, match="too long"):
+            merge(tmp_path / longer)
+    assert os.listdir(tmp_path) == ["photos"]
+    assert label(options(output=tmp_path / name)).meta["rows"] == 1
+
+
+def test_retry_errors_needs_an_earlier_table(options: MakeOptions) -> None:
+    with pytest.raises(FashionBatchError, match="--retry-errors needs an earlier table"):
+        label(options(retry_errors=True))
 
 
 # ------------------------------------------------------------------------------------------------- stopping, resuming

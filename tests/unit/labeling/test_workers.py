@@ -57,7 +57,7 @@ class Harness:
 
 @pytest.fixture
 def make_pool(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePool]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     made: list[Harness] = []
 
     def make(
