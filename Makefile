@@ -8,7 +8,7 @@ PYTHON ?= python3 python3.13 python3.12 python3.11
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench clean
+.PHONY: help demo test lint format docs bench bench-arguments clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,8 +33,16 @@ format: $(VENV)/.installed-dev ## bring the code into shape
 docs: $(VENV)/.installed-dev ## make the generated documents again
 	$(BIN)/python scripts/make_docs.py
 
-bench: $(VENV)/.installed-dev ## measure how fast a folder is labeled
+bench: bench-arguments $(VENV)/.installed-dev ## measure how fast a folder is labeled: ARGS='--photos DIR'
 	$(BIN)/python benchmarks/classify.py $(ARGS)
+
+# First, so that nobody waits for an installation to be told.
+bench-arguments:
+ifeq ($(strip $(ARGS)),)
+	@echo "make bench needs a folder with 1,000 photos or more: make bench ARGS='--photos DIR'" >&2
+	@echo "--small N takes fewer, --peers DIR measures others beside ours; ARGS=--help lists every option" >&2
+	@exit 2
+endif
 
 clean: ## remove what was built, cached or written by the demo; .venv and runs/ stay
 	rm -rf build dist demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -10,18 +10,19 @@ from fashionbatch.model.framework import MATH_MODE, arithmetic_of_tensorflow, te
 from fashionbatch.specs import Precision
 
 _CPU_INFO = Path("/proc/cpuinfo")
-_FLAGS = {"amx_bf16", "avx512_bf16"}
-"""CPU features with which oneDNN's bfloat16 is faster than float32; emulated, it is slower and no more exact."""
+_FLAG = "amx_bf16"
+"""The CPU feature without which oneDNN goes on multiplying float32, whatever the math mode asks: with avx512_bf16
+alone, convolutions and their gradients came out the same to the bit, and no sooner."""
 
 
 def cpu_computes_bfloat16(cpu_info: Path = _CPU_INFO) -> bool:
-    """Whether the CPU multiplies bfloat16 in hardware; False where the system does not say."""
+    """Whether TensorFlow can train in bfloat16 on this CPU; False where the system does not say."""
     try:
         text = cpu_info.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return False
     flags = next((line for line in text.splitlines() if line.startswith("flags")), "")
-    return not _FLAGS.isdisjoint(flags.split())
+    return _FLAG in flags.split()
 
 
 def training_precision(asked: Precision | Literal["auto"]) -> tuple[Precision, str]:
@@ -31,12 +32,12 @@ def training_precision(asked: Precision | Literal["auto"]) -> tuple[Precision, s
     there is.
 
     Raises:
-        RuntimeUnavailableError: the CPU has no bfloat16, or TensorFlow was imported with another arithmetic.
+        RuntimeUnavailableError: TensorFlow has no bfloat16 on this CPU, or it was imported with another arithmetic.
     """
     if asked == "bfloat16" and not cpu_computes_bfloat16():
         raise RuntimeUnavailableError(
-            "training.precision is bfloat16, which this CPU does not compute (neither amx_bf16 nor avx512_bf16)",
-            hint="`precision: auto` takes bfloat16 where there is hardware for it, else float32",
+            "training.precision is bfloat16, which TensorFlow does not compute on this CPU (it has no amx_bf16)",
+            hint="`precision: auto` takes bfloat16 where TensorFlow gains by it, else float32",
         )
     if tensorflow_is_loaded():
         loaded = arithmetic_of_tensorflow()
@@ -49,5 +50,5 @@ def training_precision(asked: Precision | Literal["auto"]) -> tuple[Precision, s
     if asked != "auto":
         return asked, "as the recipe says"
     if cpu_computes_bfloat16():
-        return "bfloat16", "the CPU multiplies bfloat16 in hardware"
-    return "float32", "the CPU has no bfloat16"
+        return "bfloat16", "the CPU has amx_bf16"
+    return "float32", "TensorFlow trains in bfloat16 on CPUs with amx_bf16 only"

@@ -166,7 +166,7 @@ class Training(Parameters):
         description="balanced: a rare class counts as much as a common one; or class name -> weight, 1 where omitted.",
     )
     precision: Precision | Literal["auto"] = Field(
-        "auto", description="The arithmetic of training; auto: bfloat16 where the CPU computes it, else float32."
+        "auto", description="The arithmetic of training; auto: bfloat16 where the CPU has amx_bf16, else float32."
     )
     seed: int = Field(42, ge=0, lt=2**32, description="First weights, order of images, augmentation and dropout.")
     phases: tuple[Phase, ...] = Field(
