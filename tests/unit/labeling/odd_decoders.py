@@ -22,6 +22,8 @@ def decode_into(file: BinaryIO, spec: Any, out: Any) -> None:
     elif what == "killed-twice" and not os.path.exists(argument + "2"):
         open(argument + ("2" if os.path.exists(argument) else ""), "w").close()
         os.kill(os.getpid(), signal.SIGKILL)
+    elif what == "drop-rights":
+        os.seteuid(65534)
     elif what == "exit":
         os._exit(7)
     elif what == "hang":

@@ -15,9 +15,9 @@ from fashionbatch.labeling.blocks import BLOCK_ROWS
 from fashionbatch.labeling.manifest import UNKNOWN, FileRecord, Manifest, ManifestWriter
 
 
-def write(path: Path, records: list[FileRecord]) -> str:
+def write(path: Path, records: list[FileRecord], *, digests: bool = False) -> str:
     with open(path, "wb") as file:
-        writer = ManifestWriter(file)
+        writer = ManifestWriter(file, digests=digests)
         for record in records:
             writer.add(*record)
         return writer.finish()
@@ -37,6 +37,17 @@ def test_what_was_written_is_read(tmp_path: Path, count: int) -> None:
     assert list(manifest.rows(0, count)) == records
     assert manifest.digest() == digest
     manifest.close()
+
+
+def test_digests_are_kept_where_that_is_wanted(tmp_path: Path) -> None:
+    records = [FileRecord(b"a", 1, 2, b"\1" * 32), FileRecord(b"b", 3, 4), FileRecord(b"c", 5, 6, b"\xff" * 32)]
+    write(tmp_path / "with", records, digests=True)
+    write(tmp_path / "without", records)
+    for name, expected in {"with": records, "without": [FileRecord(*record[:3]) for record in records]}.items():
+        manifest = Manifest(tmp_path / name)
+        assert manifest.has_digests is (name == "with")
+        assert list(manifest.rows(0, 3)) == expected
+        manifest.close()
 
 
 @pytest.mark.parametrize(("start", "stop"), [(0, 5), (999, 1001), (1500, 2500), (2990, 3007), (1000, 1000)])
@@ -73,10 +84,11 @@ def test_a_missing_manifest_is_a_clear_error(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------------------------ fuzzing
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "digests"])
+def whole(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> bytes:
     path = tmp_path_factory.mktemp("manifest") / "m"
-    write(path, numbered(BLOCK_ROWS + 50))
+    records = [FileRecord(*record[:3], b"%032d" % record.size) for record in numbered(BLOCK_ROWS + 50)]
+    write(path, records, digests=request.param)
     return path.read_bytes()
 
 
@@ -109,12 +121,13 @@ def test_a_damaged_manifest_is_refused_and_never_believed(
     body=st.binary(max_size=200),
     index=st.lists(st.tuples(st.integers(0, 250), st.booleans()), max_size=4),
     rows=st.integers(0, 2**64 - 1),
+    flags=st.integers(0, 7),
 )
 def test_a_forged_manifest_with_right_checksums_harms_nobody(
-    tmp_path_factory: pytest.TempPathFactory, body: bytes, index: list[tuple[int, bool]], rows: int
+    tmp_path_factory: pytest.TempPathFactory, body: bytes, index: list[tuple[int, bool]], rows: int, flags: int
 ) -> None:
     entries = b"".join(struct.pack("<QI", offset, zlib.crc32(body) if right else 0) for offset, right in index)
-    trailer = struct.pack("<QQII", rows % 3000, 0, 1, len(index))
+    trailer = struct.pack("<QQII", rows % 3000, 0, flags, len(index))
     path = tmp_path_factory.mktemp("forged") / "m"
     crc = struct.pack("<I8s", zlib.crc32(entries + trailer), b"FBFILES1")
     path.write_bytes(b"FBFILES1" + body + entries + trailer + crc)

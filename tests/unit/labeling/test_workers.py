@@ -158,6 +158,17 @@ def test_a_file_that_has_gone_or_changed_says_so(make_pool: MakePool, photos: Pa
     ]
 
 
+def test_a_file_that_may_not_be_read_says_so(make_pool: MakePool, photos: Path) -> None:
+    harness = make_pool()
+    texts = ["drop-rights" if os.geteuid() == 0 else "paint 1", "paint 1", "paint 1"]
+    tasks = [harness.task(place, text) for place, text in enumerate(texts)]
+    (photos / "0.jpg").chmod(0o444)
+    (photos / "1.jpg").chmod(0)
+    (photos / "2.jpg").chmod(0o444)
+    photos.chmod(0o755)
+    assert harness.finish(tasks) == [("ok", ""), ("error", "PermissionError: Permission denied"), ("ok", "")]
+
+
 def test_a_file_that_changes_while_it_is_read_says_so(make_pool: MakePool, photos: Path) -> None:
     harness = make_pool()
     assert harness.decode(f"grow {photos / '0.jpg'}")[0][0] == "changed"

@@ -51,6 +51,7 @@ SCALARS = st.one_of(
 KEYS = st.one_of(
     st.sampled_from(["no", "7", "010", "true", "a b"]), st.text(st.characters(categories=["L"]), min_size=1)
 )
+SHIPPED = sorted(Path(__file__).parents[3].joinpath("recipes").rglob("*.yaml"))
 DATA = st.dictionaries(
     KEYS,
     st.recursive(
@@ -85,6 +86,28 @@ def test_any_bytes_are_a_document_or_a_recipe_error(content, tmp_path):
         problems = error.problems
     assert problems
     assert all(problem.file == str(file) for problem in problems)
+
+
+@FUZZ
+@given(data=st.data())
+def test_a_shipped_recipe_with_bytes_changed_is_a_document_or_a_recipe_error(data, tmp_path):
+    content = bytearray(data.draw(st.sampled_from(SHIPPED)).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        piece = st.binary(max_size=4) | PIECES.map(str.encode) | st.just(bytes(content[place : place + 200]) * 3)
+        content[place : place + data.draw(st.integers(0, 30))] = data.draw(piece)
+    file = Path(tmp_path, "r.yaml")
+    file.write_bytes(content)
+    try:
+        problems = load_recipe(file).problems
+    except RecipeError as error:
+        problems = error.problems
+        assert problems
+    assert all(problem.file == str(file) and problem.message for problem in problems)
+
+
+def test_there_are_shipped_recipes_to_damage():
+    assert len(SHIPPED) > 5
 
 
 @FUZZ
