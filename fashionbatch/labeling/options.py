@@ -49,6 +49,7 @@ class LabelOptions:
         keep: columns of the list that the table takes over.
         null: paths in a plain list end with a NUL byte.
         previous: an earlier table whose rows are taken over for files that have not changed.
+        embeddings: a file, `.npy` or `.parquet`, for the features of each row; None for none.
         retry_errors: of the earlier table, take over only what was labeled.
         part: which part of the shards this run does; None for all of them.
         all_files: take every regular file, not only those with an image extension.
@@ -77,6 +78,7 @@ class LabelOptions:
     path_column: str | None = None
     keep: tuple[str, ...] = ()
     null: bool = False
+    embeddings: Path | None = None
     previous: Path | None = None
     retry_errors: bool = False
     part: Part | None = None
