@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, Literal, NamedTuple, Protocol, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -255,6 +255,14 @@ class AugmentationSpec(Spec):
 # --------------------------------------------------------------------------------------------------------- inference
 
 
+class FeatureTensor(NamedTuple):
+    """What the head reads: output `port` of an operation of the bundle's graph (its friendly name), `size` an image."""
+
+    operation: str
+    port: int
+    size: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class RuntimeRequest:
     """What a runtime is asked to run.
@@ -268,6 +276,8 @@ class RuntimeRequest:
         device: `cpu` or `gpu`.
         streams: batches computed side by side, each on one thread.
         keras_model: rebuilds the Keras model with its trained weights; raises BundleError for a bundle that has none.
+        features: what is wanted beside the probabilities: each row that comes out of `collect` is then its
+            probabilities and, after them, its features. Asked only of runtimes whose spec says `gives_features`.
     """
 
     graph: Path
@@ -278,6 +288,7 @@ class RuntimeRequest:
     device: str
     streams: int
     keras_model: Callable[[], keras.Model]
+    features: FeatureTensor | None = None
 
 
 class Runtime(Protocol):
@@ -309,12 +320,14 @@ class RuntimeSpec(Spec):
     Attributes:
         precisions: what this machine can compute with it on a device; empty where the runtime cannot be used.
         open: makes the network ready; raises RuntimeUnavailableError where the request cannot be met.
+        gives_features: whether it heeds `RuntimeRequest.features`; the probabilities must be the same bits then.
     """
 
     kind: ClassVar[str] = "runtime"
 
     precisions: Callable[[str], tuple[Precision, ...]]
     open: Callable[[RuntimeRequest], Runtime]
+    gives_features: bool = False
 
 
 # ------------------------------------------------------------------------------------------------------------ tables
@@ -359,16 +372,7 @@ AnySpec: TypeAlias = (
     DatasetSpec | ArchitectureSpec | HeadSpec | LossSpec | AugmentationSpec | RuntimeSpec | WriterSpec | EngineSpec
 )
 
-SPEC_TYPES: tuple[type[Spec], ...] = (
-    DatasetSpec,
-    ArchitectureSpec,
-    HeadSpec,
-    LossSpec,
-    AugmentationSpec,
-    RuntimeSpec,
-    WriterSpec,
-    EngineSpec,
-)
+SPEC_TYPES: tuple[type[Spec], ...] = get_args(AnySpec)
 KINDS: tuple[str, ...] = tuple(spec_type.kind for spec_type in SPEC_TYPES)
 """The kinds of component, as `plugins show KIND NAME` takes them."""
 

@@ -13,10 +13,12 @@ if TYPE_CHECKING:
 
 INPUT_NAME = "pixels"
 OUTPUT_NAME = "probabilities"
+FEATURES_NAME = "features"
+_BOTH = (OUTPUT_NAME, FEATURES_NAME)
 UNSUPPORTED_OPERATIONS = re.compile(r"No conversion rule found for operations: (?P<operations>[^\n]+)")
 
 
-def to_graph(model: keras.Model) -> ov.Model:
+def to_graph(model: keras.Model, features: keras.KerasTensor | None = None) -> ov.Model:
     """Convert a Keras model to the graph that a bundle holds.
 
     The graph is a copy: training the model further does not change it.
@@ -24,9 +26,11 @@ def to_graph(model: keras.Model) -> ov.Model:
     Args:
         model: one input, uint8 `(batch, height, width, channels)`; one output, float32 `(batch, outputs)`. What is
             active in training only, such as augmentation, must not be part of it.
+        features: the tensor within the model that its head reads; embeddings are made of it.
 
     Returns:
-        The graph with input `pixels` and output `probabilities`; the batch size is open, every other size fixed.
+        The graph with input `pixels` and output `probabilities`; the batch size is open, every other size fixed. The
+        tensor of the features is called `features`.
 
     Raises:
         BundleError: the model has other inputs or outputs, or an operation that OpenVINO does not have.
@@ -36,19 +40,21 @@ def to_graph(model: keras.Model) -> ov.Model:
 
     _require_one_image_in_one_vector_out(model)
     shape = tuple(model.inputs[0].shape)
+    whole = model if features is None else _with_features(model, features)
 
     # Traced with an open batch size; an example input would fix it, and Flatten layers with it. The dictionary names
     # the output, and so leaves out what is computed for nothing. Not under AutoGraph: layers are traced already, and
     # it warns about sources that it cannot read.
     @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name=INPUT_NAME)], autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
     def network(pixels: Any) -> Any:
-        return {OUTPUT_NAME: model(pixels, training=False)}
+        given = whole(pixels, training=False)
+        return {OUTPUT_NAME: given} if features is None else dict(zip(_BOTH, given, strict=True))
 
     try:
         graph = ov.convert_model(network, share_weights=False)
     except Exception as error:  # OpenVINO and TensorFlow raise classes of many modules
         raise _cannot_convert(model, error) from error
-    return finish_graph(graph)
+    return finish_graph(graph if features is None else _with_named_features(graph))
 
 
 def finish_graph(graph: ov.Model) -> ov.Model:
@@ -74,6 +80,21 @@ def finish_graph(graph: ov.Model) -> ov.Model:
     pixels.node.set_friendly_name(INPUT_NAME)
     probabilities.tensor.set_names({OUTPUT_NAME})
     return graph
+
+
+def _with_features(model: keras.Model, features: keras.KerasTensor) -> keras.Model:
+    import keras
+
+    return keras.Model(model.inputs[0], [model.outputs[0], features])
+
+
+def _with_named_features(graph: ov.Model) -> ov.Model:
+    """The graph of the probabilities alone, in which the tensor of the features has its name."""
+    import openvino as ov
+
+    results = {name: result for result in graph.get_results() for name in _BOTH if name in result.output(0).names}
+    results[FEATURES_NAME].input_value(0).get_tensor().set_names({FEATURES_NAME})
+    return ov.Model([results[OUTPUT_NAME]], graph.get_parameters(), graph.get_friendly_name())
 
 
 def _require_one_image_in_one_vector_out(model: keras.Model) -> None:

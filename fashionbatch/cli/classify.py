@@ -45,6 +45,18 @@ class _Part(click.ParamType[tuple[int, int]]):
         return int(number), int(count)
 
 
+class _Embeddings(click.ParamType[Path]):
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        from fashionbatch.labeling.embeddings import ENDINGS
+
+        path = Path(value)
+        if path.suffix.lower() not in ENDINGS:
+            self.fail(f"{str(path)!r} must end in {' or '.join(ENDINGS)}", param, ctx)
+        return path
+
+
 @click.command("classify")
 @click.argument("folder", type=_PATH, required=False)
 @click.option(
@@ -57,6 +69,12 @@ class _Part(click.ParamType[tuple[int, int]]):
 @click.option("--probabilities", is_flag=True, help="Add a column for every class.")
 @click.option("--threshold", type=click.FloatRange(0, 1), help="Leave the label empty below this probability.")
 @click.option("--format", "format_", metavar="NAME", help="csv, jsonl or parquet, or a plugin's.")
+@click.option(
+    "--embeddings",
+    type=_Embeddings(),
+    metavar="FILE",
+    help="Write each row's features too, to a .npy or .parquet file.",
+)
 @click.option("--all-files", is_flag=True, help="Take every file, not only those with an image extension.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take only paths that match; may be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out paths that match; may be repeated.")
@@ -202,6 +220,9 @@ def _print_summary(output: Path, meta: Any, rate: str) -> None:
     seconds = meta["times"].get("seconds", 0.0)
     statuses = ", ".join(f"{count:,} {status}" for status, count in meta["counts"]["status"].items())
     click.echo(f"{printable(str(output))}: {meta['rows']:,} rows in {duration(seconds)}{rate}: {statuses}")
+    if meta["embeddings"] is not None:
+        rows, size = meta["embeddings"]["shape"]
+        click.echo(f"{printable(meta['embeddings']['file'])}: {rows:,} rows of {size:,} features")
     labels = meta["counts"]["label"]
     for bundle, counts in labels.items() if len(meta["bundles"]) > 1 else [("", labels)]:
         _print_labels(bundle, counts)

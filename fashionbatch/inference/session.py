@@ -20,9 +20,9 @@ from fashionbatch.inference.cores import usable_cores
 from fashionbatch.inference.precision import choose_precision
 from fashionbatch.inference.rebuild import keras_model_of
 from fashionbatch.registry import Registry
-from fashionbatch.specs import Precision, Runtime, RuntimeRequest, RuntimeSpec
+from fashionbatch.specs import FeatureTensor, Precision, Runtime, RuntimeRequest, RuntimeSpec
 
-__all__ = ["DEFAULT_BATCH_SIZE", "DEFAULT_RUNTIME", "Session", "open_session", "usable_cores"]
+__all__ = ["DEFAULT_BATCH_SIZE", "DEFAULT_RUNTIME", "Session", "open_session", "require_features", "usable_cores"]
 
 DEFAULT_RUNTIME = "openvino"
 DEFAULT_BATCH_SIZE = 8
@@ -150,6 +150,7 @@ def open_session(
     batch_size: int = DEFAULT_BATCH_SIZE,
     device: str = "cpu",
     streams: int | None = None,
+    features: FeatureTensor | None = None,
 ) -> Session:
     """Load a bundle's network into a runtime.
 
@@ -162,6 +163,7 @@ def open_session(
         batch_size: images in each batch. Numbers differ in their last digits from one batch size to another.
         device: `cpu` or `gpu`.
         streams: batches computed side by side, each on one thread; by default as many as cores may be used.
+        features: what the runtime is to give beside the probabilities, for callers that drive it themselves.
 
     Returns:
         The session, which is a context manager: leaving it closes the runtime.
@@ -174,6 +176,8 @@ def open_session(
     manifest = bundle.manifest
     _require_same_decoding(bundle)
     spec = registry.get(RuntimeSpec, runtime)
+    if features is not None:
+        require_features(spec)
     available = spec.precisions(device)
     if not available:
         raise RuntimeUnavailableError(
@@ -195,9 +199,23 @@ def open_session(
             device=device,
             streams=streams,
             keras_model=lambda: keras_model_of(bundle, registry),
+            features=features,
         )
     )
     return Session(manifest, opened, runtime, chosen, reason, batch_size, device, streams)
+
+
+def require_features(spec: RuntimeSpec) -> None:
+    """Insist on a runtime that gives features beside probabilities.
+
+    Raises:
+        RuntimeUnavailableError: it gives probabilities alone.
+    """
+    if not spec.gives_features:
+        raise RuntimeUnavailableError(
+            f"runtime {spec.name!r} gives probabilities alone, no features",
+            hint=f"use the runtime `{DEFAULT_RUNTIME}`",
+        )
 
 
 def _require_same_decoding(bundle: Bundle) -> None:

@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
+from fashionbatch.labeling.embeddings import format_of
 from fashionbatch.labeling.job import JobPaths
 from fashionbatch.labeling.options import LabelOptions
 
@@ -29,6 +30,9 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         raise FashionBatchError("--files-from does not go together with --include or --exclude")
     if options.retry_errors and options.previous is None:
         raise FashionBatchError("--retry-errors needs an earlier table, which --previous names")
+    if options.embeddings is not None:
+        _check_use_of_embeddings(options)
+        check_embeddings(options.embeddings, paths)
     if options.part is not None and options.restart:
         raise FashionBatchError("--restart would discard what other parts have done", hint="remove the job directory")
     try:
@@ -45,7 +49,7 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         what = "a folder" if paths.output.is_dir() else "no plain file"
         raise OutputError(f"{options.output} is {what}; -o/--output names the table")
     if not paths.directory.exists():
-        refuse_existing_output(options, paths)
+        refuse_existing_output(options)
 
 
 def check_name(paths: JobPaths) -> None:
@@ -71,11 +75,50 @@ def _longest_name(folder: Path) -> int:
         return _USUAL_NAME_MAX
 
 
-def refuse_existing_output(options: LabelOptions, paths: JobPaths) -> None:
+def check_embeddings(path: Path, paths: JobPaths) -> None:
+    """Look at the place for the embeddings.
+
+    Raises:
+        OutputError: they cannot be made there.
+        FashionBatchError: the ending is that of no format, or what the format needs is not installed.
+    """
+    format_of(path)
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no folder {path.parent}", hint=f"mkdir -p {path.parent}")
+    if os.path.realpath(path) == os.path.realpath(paths.output):
+        raise OutputError(f"{path}: -o/--output and --embeddings name the same file")
+    if os.path.lexists(path) and not stat.S_ISREG(os.lstat(path).st_mode):
+        raise OutputError(f"{path} is no plain file; --embeddings names the file for the features")
+
+
+def _check_use_of_embeddings(options: LabelOptions) -> None:
+    if len(options.bundles) > 1:
+        raise FashionBatchError(
+            "--embeddings takes the features of one bundle", hint="run classify once for each bundle"
+        )
+    if options.previous is not None:
+        raise FashionBatchError(
+            "--embeddings does not go together with --previous or --retry-errors: an earlier table holds no features",
+            hint="leave them out to label all files",
+        )
+
+
+def refuse_existing_output(options: LabelOptions) -> None:
     """Insist on --overwrite where there is an output.
 
     Raises:
         OutputError: there is one.
     """
-    if os.path.lexists(paths.output) and not options.overwrite:
-        raise OutputError(f"{options.output} exists", hint="`--overwrite` replaces it when the new table is complete")
+    refuse_existing(options.output, overwrite=options.overwrite)
+    if options.embeddings is not None:
+        refuse_existing(options.embeddings, overwrite=options.overwrite)
+
+
+def refuse_existing(path: Path, *, overwrite: bool) -> None:
+    """Insist on --overwrite where there is a file.
+
+    Raises:
+        OutputError: there is one.
+    """
+    if os.path.lexists(path) and not overwrite:
+        raise OutputError(f"{path} exists", hint="`--overwrite` replaces it when the new one is complete")

@@ -13,6 +13,7 @@ import PIL
 from fashionbatch import __version__
 from fashionbatch.images import POLICY
 from fashionbatch.inference.session import Session
+from fashionbatch.labeling.embeddings import format_of, name_in_job
 from fashionbatch.labeling.job import JOB_FORMAT
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.machine import instruction_set
@@ -40,6 +41,7 @@ def describe_request(options: LabelOptions, folder: Path, loaded: Loaded) -> dic
             "previous": options.previous and str(options.previous),
             "match": options.match,
             "retry_errors": options.retry_errors,
+            "embeddings": options.embeddings and name_in_job(options.embeddings, options.output),
         },
     }
 
@@ -59,8 +61,21 @@ def describe_job(options: LabelOptions, folder: Path, loaded: Loaded, sessions: 
             "instruction_set": instruction_set(),
         },
         "decoding": {"policy": POLICY["version"], "pillow": PIL.__version__},
+        "embeddings": _describe_embeddings(options, loaded),
         "columns": list(loaded.table.names),
         "bundle_paths": [str(bundle.path.resolve()) for bundle in loaded.bundles],
+    }
+
+
+def _describe_embeddings(options: LabelOptions, loaded: Loaded) -> dict[str, Any] | None:
+    if options.embeddings is None or loaded.features is None:
+        return None
+    return {
+        "file": name_in_job(options.embeddings, options.output),
+        "format": format_of(options.embeddings).name,
+        "tensor": loaded.features.operation,
+        "port": loaded.features.port,
+        "size": loaded.features.size,
     }
 
 
@@ -74,6 +89,7 @@ def describe_table(output: Path, job: dict[str, Any], counts: Counts, times: dic
         times: as the run measured them.
     """
     bundles = [{**bundle, "path": path} for bundle, path in zip(job["bundles"], job["bundle_paths"], strict=True)]
+    embeddings = job.get("embeddings")
     labels = [dict(counter.most_common()) for counter in counts.labels]
     return {
         "format_version": 1,
@@ -92,6 +108,7 @@ def describe_table(output: Path, job: dict[str, Any], counts: Counts, times: dic
         },
         "files": job["files"],
         "reused": settled(job["reused"], counts.same) if job.get("reused") else None,
+        "embeddings": embeddings and {**embeddings, "shape": [counts.rows, embeddings["size"]]},
         "counts": {
             "status": dict(counts.statuses.most_common()),
             "label": labels[0]

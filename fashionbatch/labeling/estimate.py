@@ -116,6 +116,7 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
                 include=(),
                 exclude=(),
                 output=output,
+                embeddings=None,
                 limit=None,
                 previous=None,
                 retry_errors=False,

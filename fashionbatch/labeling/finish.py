@@ -1,9 +1,10 @@
 """From finished shards to the table. A kill between any two steps leaves something that the next run completes.
 
-1. the list of files with their digests, where they are kept; the table beside its final name, fsynced
-2. table.json in the job directory: the table's digest and the sidecar's content
+1. the list of files with their digests and the embeddings, where they are wanted, and the table beside their final
+   names, fsynced
+2. table.json in the job directory: the digests and the sidecar's content
 3. the table gets its name
-4. sidecar and list of files; what the caller does with a complete table
+4. the embeddings get theirs; sidecar and list of files; what the caller does with a complete table
 5. the job directory goes, table.json last
 """
 
@@ -14,12 +15,14 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling import durable
 from fashionbatch.labeling.describe import describe_table
+from fashionbatch.labeling.embeddings import format_of, path_of
 from fashionbatch.labeling.job import JOB_FORMAT, JobPaths, discard, read_table_record, write_object
 from fashionbatch.labeling.manifest import Manifest, ManifestWriter
 from fashionbatch.labeling.shards import ShardStore
@@ -51,37 +54,68 @@ def assemble(
         OutputError: the table could not be written, or a shard is damaged; the shards stay.
         InterruptedRunError: there was a signal.
     """
-    store = ShardStore(paths.shards, job["shards"])
+    store = ShardStore.of_job(paths.shards, job)
     meta = describe_table(paths.output, job, store.counts(range(len(store))), times)
     if _has_digests(meta):
         meta["files"] = {**meta["files"], "digest": _write_digests(paths, store)}
+    with contextlib.ExitStack() as stack:
+        about = meta["embeddings"]
+        if about is not None:
+            embeddings = path_of(about, paths.output)
+            stack.enter_context(durable.removed_on_error(durable.temporary_name(embeddings)))
+            parts = _until_stopped(store.checked_embeddings(), stop_signal)
+            join = partial(format_of(embeddings).assemble, parts, tuple(about["shape"]))
+            meta = {**meta, "embeddings": {**about, "sha256": _write_beside(embeddings, join)}}
+        stack.enter_context(durable.removed_on_error(durable.temporary_name(paths.output)))
+        shards = _until_stopped(store.checked_paths(), stop_signal)
+        meta = {**meta, "sha256": _write_beside(paths.output, partial(writer.assemble, job["columns"], shards))}
+        write_object(paths.table, {"format": JOB_FORMAT, "sha256": meta["sha256"], "meta": meta})
+    # From here on the embeddings stay whatever fails: the table may have its name already, and they belong to it.
     temporary = durable.temporary_name(paths.output)
     with durable.output_errors(paths.output), durable.removed_on_error(temporary):
-        durable.step("create", temporary)
-        with open(temporary, "wb", buffering=1 << 20) as file:
-            hashing = _HashingFile(file)
-            writer.assemble(job["columns"], _until_stopped(store.checked_paths(), stop_signal), hashing)  # type: ignore[arg-type]
-            durable.step("sync", temporary)
-            file.flush()
-            os.fsync(file.fileno())
-        meta = {**meta, "sha256": hashing.hexdigest()}
-        write_object(paths.table, {"format": JOB_FORMAT, "sha256": meta["sha256"], "meta": meta})
         durable.rename(temporary, paths.output)
     return meta
 
 
+def _write_beside(path: Path, write: Callable[[BinaryIO], None]) -> str:
+    """Write a file under its temporary name, fsynced; returns its SHA-256 in hex."""
+    temporary = durable.temporary_name(path)
+    with durable.output_errors(path):
+        durable.step("create", temporary)
+        with open(temporary, "wb", buffering=1 << 20) as file:
+            hashing = _HashingFile(file)
+            write(hashing)  # type: ignore[arg-type]
+            durable.step("sync", temporary)
+            file.flush()
+            os.fsync(file.fileno())
+    return hashing.hexdigest()
+
+
 def table_is_complete(paths: JobPaths) -> dict[str, Any] | None:
-    """The sidecar's content, where an earlier run has put the table under its name and was stopped after that."""
+    """The sidecar's content, where an earlier run has put the table under its name and was stopped after that.
+
+    Embeddings may be complete and still have their temporary name.
+    """
     record = read_table_record(paths)
     if record is None:
         return None
+    meta = record.get("meta")
+    if not isinstance(meta, dict) or _digest(paths.output) != record.get("sha256"):
+        return None
+    about = meta.get("embeddings")
+    if about is not None:
+        embeddings = path_of(about, paths.output)
+        if about["sha256"] not in {_digest(durable.temporary_name(embeddings)), _digest(embeddings)}:
+            return None
+    return meta
+
+
+def _digest(path: Path) -> str | None:
     try:
-        with open(paths.output, "rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None
-    meta = record.get("meta")
-    return meta if digest == record.get("sha256") and isinstance(meta, dict) else None
 
 
 def conclude(
@@ -104,6 +138,8 @@ def conclude(
     Raises:
         OutputError: something could not be written; the table is there.
     """
+    if meta.get("embeddings") is not None:
+        _name_embeddings(path_of(meta["embeddings"], paths.output))
     write_object(paths.meta, meta)
     with durable.output_errors(paths.files):
         files = paths.hashed if _has_digests(meta) else paths.manifest
@@ -137,6 +173,13 @@ def _write_digests(paths: JobPaths, store: ShardStore) -> str:
     with contextlib.closing(Manifest(paths.manifest)) as manifest:
         durable.write_file(paths.hashed, write)
     return digest
+
+
+def _name_embeddings(path: Path) -> None:
+    temporary = durable.temporary_name(path)
+    with durable.output_errors(path):
+        if temporary.exists():
+            durable.rename(temporary, path)
 
 
 def _until_stopped(shards: Iterator[Path], stop_signal: Callable[[], int]) -> Iterator[Path]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fashionbatch.bundle.features import find_features
 from fashionbatch.bundle.open import Bundle, open_bundle
-from fashionbatch.inference.session import Session, open_session
+from fashionbatch.inference.session import Session, open_session, require_features
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.rows import BundleColumns, TableRows
 from fashionbatch.plugins import Plugins, load_plugins
 from fashionbatch.registry import Registry
-from fashionbatch.specs import EngineSpec, ImageSpec, WriterSpec
+from fashionbatch.specs import EngineSpec, FeatureTensor, ImageSpec, RuntimeSpec, WriterSpec
 
 HOOKS = ("register_runtimes", "register_writers", "register_engines", "labeling_finished")
 """What labeling needs of plugins; those that offer nothing of it are not imported."""
@@ -30,6 +31,7 @@ class Loaded:
         engine: what runs the shards.
         table: what stands in the rows.
         specs: each kind of image that the bundles take, once.
+        features: where the features stand in the bundle's graph, where embeddings are wanted.
     """
 
     bundles: list[Bundle]
@@ -38,10 +40,16 @@ class Loaded:
     engine: EngineSpec
     table: TableRows
     specs: list[ImageSpec]
+    features: FeatureTensor | None = None
 
     def spec_number(self, bundle: Bundle) -> int:
         """Which of `specs` a bundle takes."""
         return self.specs.index(bundle.manifest.image)
+
+    @property
+    def width(self) -> int:
+        """Cells and numbers that are kept for a row."""
+        return len(self.table.names) + (self.features.size if self.features else 0)
 
     def open_sessions(self, options: LabelOptions) -> list[Session]:
         """Load each bundle's network.
@@ -58,6 +66,7 @@ class Loaded:
                 precision=options.precision,
                 batch_size=options.batch_size,
                 device=options.device,
+                features=self.features,
             )
             for bundle in self.bundles
         ]
@@ -83,7 +92,11 @@ def load(options: LabelOptions) -> Loaded:
     # A format whose library is not installed says so now and not after the first shard.
     writer.encode(table.names, [])
     specs = list(dict.fromkeys(bundle.manifest.image for bundle in bundles))
-    return Loaded(bundles, plugins, writer, registry.get(EngineSpec, options.engine), table, specs)
+    features = None
+    if options.embeddings is not None:
+        require_features(registry.get(RuntimeSpec, options.runtime))
+        features = find_features(bundles[0])
+    return Loaded(bundles, plugins, writer, registry.get(EngineSpec, options.engine), table, specs, features)
 
 
 def _format_of(output: Path, registry: Registry) -> str:

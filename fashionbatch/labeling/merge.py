@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from fashionbatch.errors import OutputError
-from fashionbatch.labeling import durable, finish
-from fashionbatch.labeling.checks import check_name
+from fashionbatch.labeling import checks, durable, finish
+from fashionbatch.labeling.embeddings import path_of
 from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
 from fashionbatch.labeling.manifest import Manifest
 from fashionbatch.labeling.shards import ShardStore
@@ -45,7 +45,7 @@ def merge(
         InterruptedRunError: there was a signal.
     """
     paths = JobPaths(output.absolute())
-    check_name(paths)
+    checks.check_name(paths)
     if not paths.directory.is_dir() and not others:
         raise OutputError(f"{output}: there is no job directory {paths.directory.name} beside it")
     with contextlib.ExitStack() as stack:
@@ -54,14 +54,17 @@ def merge(
         complete = finish.table_is_complete(paths)
         if complete is not None:
             return finish.conclude(paths, complete, plugins, say=say)
-        if paths.output.exists() and not overwrite:
-            raise OutputError(f"{output} exists", hint="`--overwrite` replaces it when the new table is complete")
+        checks.refuse_existing(output, overwrite=overwrite)
         job = read_job(paths)
         for directory in others:
             job = _take_over(paths, job, directory)
         if job is None:
             raise OutputError(f"{paths.directory}: no job was begun there")
-        store = ShardStore(paths.shards, job["shards"])
+        if job.get("embeddings"):
+            embeddings = path_of(job["embeddings"], paths.output)
+            checks.check_embeddings(embeddings, paths)
+            checks.refuse_existing(embeddings, overwrite=overwrite)
+        store = ShardStore.of_job(paths.shards, job)
         _require_complete(output, store)
         writer = plugins.registry.get(WriterSpec, job["options"]["format"])
         meta = finish.assemble(paths, job, writer, times={"merged_from": 1 + len(others)}, stop_signal=stop_signal)
@@ -93,7 +96,7 @@ def _take_over(paths: JobPaths, job: dict[str, Any] | None, directory: Path) -> 
     with contextlib.closing(Manifest(other_paths.manifest)) as manifest:
         if manifest.digest() != other["files"]["digest"]:
             raise OutputError(f"{other_paths.manifest}: is not the list of files that the job began with")
-    store, other_store = (ShardStore(one.shards, job["shards"]) for one in (paths, other_paths))
+    store, other_store = (ShardStore.of_job(one.shards, job) for one in (paths, other_paths))
     for shard in sorted(other_store.done() - store.done()):
         other_store.require_whole(shard)
         for source in other_store.files(shard):

@@ -52,6 +52,7 @@ class LabelOptions:
         previous: an earlier table whose rows are taken over for files that have not changed.
         match: what makes a file the same as before: `time`, its size and time, or `sha256`, its content. With that,
             digests are kept for the next time, also where there is no earlier table.
+        embeddings: a file, `.npy` or `.parquet`, for the features of each row; None for none.
         retry_errors: of the earlier table, take over only what was labeled.
         part: which part of the shards this run does; None for all of them.
         all_files: take every regular file, not only those with an image extension.
@@ -80,6 +81,7 @@ class LabelOptions:
     path_column: str | None = None
     keep: tuple[str, ...] = ()
     null: bool = False
+    embeddings: Path | None = None
     previous: Path | None = None
     match: Match = "time"
     retry_errors: bool = False

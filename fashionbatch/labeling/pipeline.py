@@ -41,11 +41,13 @@ class Lane:
         runtime: what computes it.
         shape: which of the frames' image shapes it takes.
         outputs: numbers for each image.
+        features: how many numbers follow them, where embeddings are wanted.
     """
 
     runtime: Runtime
     shape: int
     outputs: int
+    features: int = 0
 
 
 @dataclass
@@ -55,14 +57,26 @@ class FinishedShard:
     Attributes:
         number: of the shard.
         rows: its files, and those that failed.
-        probabilities: for each lane float32 `(files to label, outputs)`.
+        answers: for each lane float32 `(files to label, outputs + features)`.
+        lanes: the networks.
         digests: uint8 `(files to label, 32)`, SHA-256 of each, zeros where it was not read; `(0, 32)` if not kept.
     """
 
     number: int
     rows: ShardRows
-    probabilities: list[NDArray[np.float32]]
+    answers: list[NDArray[np.float32]]
     digests: NDArray[np.uint8]
+    lanes: Sequence[Lane] = ()
+
+    @property
+    def probabilities(self) -> list[NDArray[np.float32]]:
+        """For each lane float32 `(files to label, outputs)`."""
+        return [answers[:, : lane.outputs] for lane, answers in zip(self.lanes, self.answers, strict=True)]
+
+    @property
+    def features(self) -> NDArray[np.float32]:
+        """Of the first lane, float32 `(files to label, features)`."""
+        return self.answers[0][:, self.lanes[0].outputs :]
 
 
 @dataclass
@@ -237,7 +251,8 @@ class Pipeline:
 
     def _allocate(self, shard: _Shard) -> None:
         rows = len(shard.to_label)
-        shard.result.probabilities = [np.zeros((rows, lane.outputs), np.float32) for lane in self._lanes]
+        shard.result.lanes = self._lanes
+        shard.result.answers = [np.zeros((rows, lane.outputs + lane.features), np.float32) for lane in self._lanes]
 
     def _drop_all_but(self, number: int) -> None:
         """Begin no further batch of other shards; what a worker or a network has of them already comes to nothing."""
@@ -319,9 +334,9 @@ class Pipeline:
             results = lane.runtime.collect(wait=wait)
             self._in_flight[number] -= len(results)
             wait = wait and not results
-            for key, probabilities in results:
+            for key, answers in results:
                 batch = self._batches[key]
-                batch.shard.result.probabilities[number][batch.positions] = probabilities[: batch.size]
+                batch.shard.result.answers[number][batch.positions] = answers[: batch.size]
                 batch.computing -= 1
                 if not batch.computing:
                     self._finish(key)

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.labeling import checks, describe, durable, finish
+from fashionbatch.labeling.embeddings import format_of, without_failed
 from fashionbatch.labeling.frames import FrameLayout, Frames, create_frame_file
 from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
 from fashionbatch.labeling.jobfiles import JobFiles
@@ -23,10 +24,11 @@ from fashionbatch.labeling.machine import process_age_s
 from fashionbatch.labeling.options import LabelOptions, Reporter, Silent
 from fashionbatch.labeling.pipeline import FinishedShard, Lane, Pipeline, buffers_needed
 from fashionbatch.labeling.previous import Reuse, reuse_rows
+from fashionbatch.labeling.rows import FIRST_COLUMNS
 from fashionbatch.labeling.scanning import ScanProcess, looked_for
 from fashionbatch.labeling.shards import Counts, ShardStore, plan_shards
 from fashionbatch.labeling.workers import WorkerPool
-from fashionbatch.specs import LabelingReport
+from fashionbatch.specs import Cell, LabelingReport
 
 Then = Callable[[dict[str, Any]], None]
 
@@ -118,7 +120,7 @@ class _Run:
             if not differences(describe.comparable(complete), request):
                 self._reporter.say(f"{options.output} is complete; an earlier run was stopped while it tidied up")
                 return finish.conclude(paths, complete, loaded.plugins, say=self._reporter.say, then=then)
-        checks.refuse_existing_output(options, paths)
+        checks.refuse_existing_output(options)
         job = None if options.restart or complete is not None else read_job(paths)
         if job is None:
             discard(paths)
@@ -143,7 +145,7 @@ class _Run:
         self._stack.callback(lock.release)
         with contextlib.ExitStack() as setup:
             setup.enter_context(lock.setting_up(self._stop_signal))
-            checks.refuse_existing_output(options, paths)
+            checks.refuse_existing_output(options)
             job = read_job(paths)
             if job is None:
                 discard(paths)
@@ -172,11 +174,12 @@ class _Run:
         sessions = self._open_sessions(loaded) if scan is not None and not scan.has_ended else []
         if scan is not None:
             files = asdict(scan.finish(self._reporter.scanning, self._stop_signal))
-            bounds = plan_shards(files["rows"], columns=len(loaded.table.names), batch_size=self._options.batch_size)
+            bounds = plan_shards(files["rows"], columns=loaded.width, batch_size=self._options.batch_size)
         else:
             assert job is not None
             files, bounds = job["files"], job["shards"]
-        store = ShardStore(self._paths.shards, bounds)
+        has_embeddings = loaded.features is not None
+        store = ShardStore(self._paths.shards, bounds, has_embeddings=has_embeddings)
         pending = self._pending(store) if begin else []
         early = self._options.previous is None or job is not None
         pipeline = self._pipeline(store, loaded, pool, frames, pending) if early else None
@@ -244,7 +247,7 @@ class _Run:
             frames=frames,
             folder=os.fsencode(self._folder),
             digests=self._options.match == "sha256",
-            commit=lambda shard: _commit(shard, store, loaded),
+            commit=lambda shard: _commit(shard, store, loaded, self._options.embeddings),
             advanced=self._reporter.advance,
             stop_signal=self._stop_signal,
         )
@@ -298,6 +301,7 @@ class _Run:
                 self._options,
                 folder=self._source,
                 output=self._paths.output,
+                embeddings=self._options.embeddings and self._options.embeddings.absolute(),
                 bundles=tuple(bundle.path.resolve() for bundle in ready.loaded.bundles),
             )
             ready.loaded.engine.run(pending, ShardFunction(elsewhere, run_shard))
@@ -360,15 +364,31 @@ def _shard_function_elsewhere(options: LabelOptions) -> ShardFunction:
     return ShardFunction(options, run_shard)
 
 
-def _commit(shard: FinishedShard, store: ShardStore, loaded: Loaded) -> Counts:
+def _commit(shard: FinishedShard, store: ShardStore, loaded: Loaded, embeddings: Path | None) -> Counts:
     counts = Counts()
-    data = loaded.writer.encode(loaded.table.names, loaded.table.rows(shard.rows, shard.probabilities, counts))
-    store.commit(shard.number, data, counts, digests=shard.digests.tobytes())
+    statuses: list[str] = []
+    rows = _noting_statuses(loaded.table.rows(shard.rows, shard.probabilities, counts), statuses)
+    data = loaded.writer.encode(loaded.table.names, rows)
+    part = None
+    if embeddings is not None:
+        part = format_of(embeddings).encode(shard.rows.files, statuses, without_failed(shard.features, statuses))
+    store.commit(shard.number, data, counts, digests=shard.digests.tobytes(), embeddings=part)
     return counts
 
 
+def _noting_statuses(rows: Iterator[Sequence[Cell]], statuses: list[str]) -> Iterator[Sequence[Cell]]:
+    for row in rows:
+        statuses.append(str(row[FIRST_COLUMNS.index("status")]))
+        yield row
+
+
 def _lane(session: Session, loaded: Loaded, number: int) -> Lane:
-    return Lane(session.runtime, loaded.spec_number(loaded.bundles[number]), session.manifest.outputs)
+    return Lane(
+        session.runtime,
+        loaded.spec_number(loaded.bundles[number]),
+        session.manifest.outputs,
+        loaded.features.size if loaded.features else 0,
+    )
 
 
 def _rows(store: ShardStore, shards: Sequence[int] | set[int]) -> int:

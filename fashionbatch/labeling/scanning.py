@@ -38,7 +38,7 @@ def looked_for(options: LabelOptions, folder: Path, paths: JobPaths) -> ScanOpti
         extensions=None if options.all_files else tuple(sorted(EXTENSIONS)),
         include=options.include,
         exclude=options.exclude,
-        skip=_inside(folder, paths),
+        skip=_inside(folder, paths, options.embeddings),
         limit=options.limit,
     )
 
@@ -180,9 +180,10 @@ def _nothing_found(folder: Path, options: ScanOptions | ListOptions, summary: Sc
     return DataError(f"{what} in {folder}: {'; '.join(seen) or 'it is empty'}", hint=hint)
 
 
-def _inside(folder: Path, paths: JobPaths) -> tuple[str, ...]:
+def _inside(folder: Path, paths: JobPaths, embeddings: Path | None) -> tuple[str, ...]:
     """The run's own files as seen from the folder, where they lie in it."""
-    beside = Path(os.path.realpath(paths.output.parent))
-    if not beside.is_relative_to(folder):
-        return ()
-    return tuple(str(beside.relative_to(folder) / name) for name in paths.own_names)
+    own = [paths.output.with_name(name) for name in paths.own_names]
+    if embeddings is not None:
+        own += [embeddings, durable.temporary_name(embeddings)]
+    real = (Path(os.path.realpath(path.parent), path.name) for path in own)
+    return tuple(str(path.relative_to(folder)) for path in real if path.is_relative_to(folder))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -74,11 +74,18 @@ class ShardStore:
         directory: where they lie.
         bounds: where each shard begins, and where the last one ends.
         repairs: whether a damaged shard is removed, so that it is labeled anew.
+        has_embeddings: whether each shard carries its part of them.
     """
 
     directory: Path
     bounds: Sequence[int]
     repairs: bool = True
+    has_embeddings: bool = False
+
+    @classmethod
+    def of_job(cls, directory: Path, job: Mapping[str, Any], *, repairs: bool = True) -> ShardStore:
+        """The shards of a job, given what `job.json` says of it."""
+        return cls(directory, job["shards"], repairs, job.get("embeddings") is not None)
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
@@ -95,9 +102,11 @@ class ShardStore:
         """The shards that are done."""
         with durable.output_errors(self.directory):
             names = {path.name for path in self.directory.iterdir()} if self.directory.is_dir() else set()
-        return {shard for shard in range(len(self)) if f"{shard:06}.rows" in names and f"{shard:06}.json" in names}
+        return {shard for shard in range(len(self)) if names.issuperset(path.name for path in self.files(shard))}
 
-    def commit(self, shard: int, data: bytes, counts: Counts, *, digests: bytes = b"") -> None:
+    def commit(
+        self, shard: int, data: bytes, counts: Counts, *, digests: bytes = b"", embeddings: bytes | None = None
+    ) -> None:
         """Put a finished shard on the disk, for good.
 
         Args:
@@ -105,6 +114,7 @@ class ShardStore:
             data: its rows, as the table has them.
             counts: what the rows hold.
             digests: SHA-256 of each row's file, one after the other, where they are kept.
+            embeddings: its part of them, where the job has any.
 
         Raises:
             OutputError: it could not be written; the shard is not done.
@@ -116,6 +126,9 @@ class ShardStore:
             "same": counts.same,
             "digests": digests.hex(),
         }
+        if embeddings is not None:
+            about["embeddings_sha256"] = hashlib.sha256(embeddings).hexdigest()
+            durable.write_file(self.embeddings_path(shard), embeddings)
         # What the shard holds goes first: the shard's own file is the one that says "done".
         durable.write_file(self._about(shard), json.dumps(about, ensure_ascii=True).encode())
         durable.write_file(self.path(shard), data)
@@ -149,6 +162,20 @@ class ShardStore:
             raise self._damaged(shard)
         return [digests[place : place + size] for place in range(0, len(digests), size)]
 
+    def embeddings_path(self, shard: int) -> Path:
+        """The shard's part of the embeddings."""
+        return self.directory / f"{shard:06}.features"
+
+    def checked_embeddings(self) -> Iterator[Path]:
+        """The parts of the embeddings in order, each compared with its digest first.
+
+        Raises:
+            OutputError: as `require_whole`.
+        """
+        for shard in range(len(self)):
+            self._require_digest(shard, self.embeddings_path(shard), "embeddings_sha256")
+            yield self.embeddings_path(shard)
+
     def checked_paths(self) -> Iterator[Path]:
         """The files of all shards in order, each compared with its digest first.
 
@@ -156,12 +183,13 @@ class ShardStore:
             OutputError: as `require_whole`.
         """
         for shard in range(len(self)):
-            self.require_whole(shard)
+            self._require_digest(shard, self.path(shard), "sha256")
             yield self.path(shard)
 
-    def files(self, shard: int) -> tuple[Path, Path]:
+    def files(self, shard: int) -> tuple[Path, ...]:
         """What a finished shard consists of, the file that says that it is done last."""
-        return self._about(shard), self.path(shard)
+        embeddings = [self.embeddings_path(shard)] if self.has_embeddings else []
+        return *embeddings, self._about(shard), self.path(shard)
 
     def require_whole(self, shard: int) -> None:
         """Compare a finished shard with its digest.
@@ -169,8 +197,12 @@ class ShardStore:
         Raises:
             OutputError: it is missing or damaged; a damaged one is removed, so that starting again labels it anew.
         """
-        path = self.path(shard)
-        expected = self._read_about(shard)["sha256"]
+        self._require_digest(shard, self.path(shard), "sha256")
+        if self.has_embeddings:
+            self._require_digest(shard, self.embeddings_path(shard), "embeddings_sha256")
+
+    def _require_digest(self, shard: int, path: Path, name: str) -> None:
+        expected = self._read_about(shard).get(name)
         with durable.output_errors(path), open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != expected:

@@ -58,7 +58,7 @@ def read_status(output: Path) -> Status:
     job = read_job(paths)
     if job is None:
         return Status("starting" if running else "stopped", None, 0, {}, None, None)
-    store = ShardStore(paths.shards, job["shards"], repairs=False)
+    store = ShardStore.of_job(paths.shards, job, repairs=False)
     done = sorted(store.done())
     counts = store.counts(done)
     rate = _rate(store, done)

@@ -37,6 +37,11 @@ class Network:
     head: keras.Model
 
     @property
+    def features(self) -> keras.KerasTensor:
+        """What the head reads, within `model`."""
+        return self.backbone.outputs[0]
+
+    @property
     def backbone_layers(self) -> tuple[str, ...]:
         """Names of the backbone's layers from the image inwards."""
         return tuple(layer.name for layer in _layers(self.backbone))

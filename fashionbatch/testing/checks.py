@@ -25,13 +25,14 @@ from fashionbatch.specs import (
     HeadSpec,
     LossSpec,
     Parameters,
-    RuntimeRequest,
-    RuntimeSpec,
     Samples,
     Spec,
     WriterSpec,
 )
-from fashionbatch.testing.bundles import make_tiny_bundle, tiny_keras_model, tiny_probabilities
+from fashionbatch.testing.runtime_checks import (
+    check_batches_come_back_by_their_keys,
+    check_features_leave_probabilities_as_they_are,
+)
 
 CLASSES = 4
 FEATURES = 16
@@ -258,47 +259,6 @@ def check_the_same_seed_gives_the_same_photos(subject: Subject) -> None:
     np.testing.assert_array_equal(runs[0], runs[1])
 
 
-# ---------------------------------------------------------------------------------------------------------- runtimes
-
-
-def check_batches_come_back_by_their_keys(subject: Subject) -> None:
-    """Whatever the order, each key carries the probabilities of its own batch."""
-    spec = cast(RuntimeSpec, subject.spec)
-    if "float32" not in spec.precisions("cpu"):
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = make_tiny_bundle(Path(folder) / "bundle", size=(6, 5))
-        photos = np.random.default_rng(7).integers(0, 256, (7, 2, 6, 5, 3), dtype=np.uint8)
-        runtime = spec.open(
-            RuntimeRequest(
-                graph=bundle / "model.xml",
-                batch_size=2,
-                input_shape=(6, 5, 3),
-                outputs=3,
-                precision="float32",
-                device="cpu",
-                streams=2,
-                keras_model=lambda: tiny_keras_model(3, "one_of_many", (6, 5, 3)),
-            )
-        )
-        try:
-            assert runtime.slots >= 1
-            assert runtime.version
-            done: dict[int, Any] = {}
-            for key, batch in enumerate(photos):
-                runtime.submit(key, batch)
-                done.update(runtime.collect(wait=False))
-            while len(done) < len(photos):
-                finished = runtime.collect(wait=True)
-                assert finished, "collect(wait=True) returned nothing although batches are due"
-                done.update(finished)
-            assert runtime.collect(wait=True) == [], "collect(wait=True) must return when nothing is due"
-        finally:
-            runtime.close()
-        for key, batch in enumerate(photos):
-            np.testing.assert_allclose(done[key], tiny_probabilities(batch, 3, "one_of_many"), atol=1e-3)
-
-
 # ----------------------------------------------------------------------------------------------------------- writers
 
 COLUMNS = ("filepath", "status", "error", "label", "prob")
@@ -370,7 +330,7 @@ BY_KIND: Mapping[str, tuple[Callable[[Subject], None], ...]] = {
         check_augmentation_is_active_in_training_only,
         check_the_same_seed_gives_the_same_photos,
     ),
-    "runtime": (check_batches_come_back_by_their_keys,),
+    "runtime": (check_batches_come_back_by_their_keys, check_features_leave_probabilities_as_they_are),
     "writer": (check_a_table_is_the_same_however_it_is_cut,),
     "engine": (check_every_shard_is_run, check_a_failing_shard_is_not_hidden),
 }

@@ -98,7 +98,7 @@ def _write(plan: Plan, network: Network, data: PreparedData, path: Path) -> Bund
             head=Head(name=plan.head.spec.name, decoding=data.decoding, groups=groups_of(plan, data.class_names)),
             image=plan.recipe.data.image,
             decoding_policy=POLICY,
-            graph=to_graph(network.model),
+            graph=to_graph(network.model, network.features),
             weights=weights,
             recipe_yaml=resolved_yaml(plan),
             plugins=_plugin_records(plan),

@@ -65,7 +65,7 @@ def require_bundle_can_be_made(plan: Plan, network: Network) -> None:
         BundleError: it cannot be converted.
         PluginError: what it computes are no probabilities.
     """
-    to_graph(network.model)
+    to_graph(network.model, network.features)
     shape = plan.recipe.data.image.shape
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
     probabilities = np.asarray(network.model(images, training=False))

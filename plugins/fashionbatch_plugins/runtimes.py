@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import re
 from collections import deque
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.hookspecs import hookimpl
-from fashionbatch.specs import Precision, RuntimeRequest, RuntimeSpec
+from fashionbatch.specs import FeatureTensor, Precision, RuntimeRequest, RuntimeSpec
 
 _PRECISION_HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
 _CPUINFO = Path("/proc/cpuinfo")
@@ -31,6 +32,7 @@ def register_runtimes() -> Iterable[RuntimeSpec]:
         summary="OpenVINO on the CPU: the default, several times faster than TensorFlow there.",
         precisions=openvino_precisions,
         open=OpenVinoRuntime,
+        gives_features=True,
     )
     yield RuntimeSpec(
         name="tensorflow",
@@ -104,6 +106,7 @@ class OpenVinoRuntime:
         self.slots = 2 * request.streams
         compiled = _compile(request, self._shape)
         self._compiled: Any = compiled
+        self._gives_features = request.features is not None
         self._finished: queue.SimpleQueue[int] = queue.SimpleQueue()
         self._requests = [_Slot(compiled.create_infer_request()) for _ in range(self.slots)]
         self._free = deque(range(self.slots))
@@ -127,7 +130,7 @@ class OpenVinoRuntime:
         slot.request.start_async()
 
     def collect(self, *, wait: bool) -> list[tuple[int, NDArray[np.float32]]]:
-        """Finished batches as (key, float32 `(batch_size, outputs)`)."""
+        """Finished batches as (key, float32 `(batch_size, outputs)`), wider by the features where those are wanted."""
         if wait and not self._collected and len(self._free) < self.slots:
             self._take(self._finished.get())
         with suppress(queue.Empty):
@@ -152,8 +155,13 @@ class OpenVinoRuntime:
             slot.request.wait()  # It has finished; this raises what went wrong in it.
         except RuntimeError as error:
             raise RuntimeUnavailableError(f"OpenVINO failed on a batch: {_first_line(error)}") from error
-        # A copy: the next batch of this request overwrites the tensor.
-        self._collected.append((slot.key, slot.request.get_output_tensor(0).data.copy()))
+        # Copies: the next batch of this request overwrites the tensors.
+        probabilities = slot.request.get_output_tensor(0).data
+        if self._gives_features:
+            rows = np.concatenate([probabilities, _features(slot.request.get_output_tensor(1))], axis=1)
+        else:
+            rows = probabilities.copy()
+        self._collected.append((slot.key, rows))
 
 
 def _compile(request: RuntimeRequest, shape: tuple[int, ...]) -> Any:
@@ -175,6 +183,8 @@ def _compile(request: RuntimeRequest, shape: tuple[int, ...]) -> Any:
             f"{request.graph}: gives {output.element_type.get_type_name()} {output.partial_shape} for a batch {shape}; "
             f"expected f32 [{shape[0]},{request.outputs}]"
         )
+    if request.features is not None:
+        _add_features(graph, request, request.features)
     options = {
         "NUM_STREAMS": request.streams,
         "INFERENCE_NUM_THREADS": request.streams,
@@ -188,6 +198,41 @@ def _compile(request: RuntimeRequest, shape: tuple[int, ...]) -> Any:
         return core.compile_model(graph, "CPU", options)
     except RuntimeError as error:
         raise RuntimeUnavailableError(f"{request.graph}: OpenVINO cannot compile it: {_first_line(error)}") from error
+
+
+def _add_features(graph: Any, request: RuntimeRequest, features: FeatureTensor) -> None:
+    """Make the features a second output, so that the first stays the same bits.
+
+    In bfloat16 OpenVINO computes all that stands between the last heavy operation and a float32 output in float32, and
+    with a new output of that kind the probabilities would change too; not so where the output is bfloat16 itself.
+    """
+    import openvino as ov
+    from openvino import opset13 as ops
+
+    found = [operation for operation in graph.get_ops() if operation.get_friendly_name() == features.operation]
+    if len(found) != 1 or features.port >= found[0].get_output_size():
+        raise BundleError(f"{request.graph}: has no tensor {features.operation!r} to take features from")
+    tensor = found[0].output(features.port)
+    shape = tensor.partial_shape
+    if (
+        shape.is_dynamic
+        or shape[0] != request.batch_size
+        or math.prod(tensor.shape) != request.batch_size * features.size
+    ):
+        raise BundleError(
+            f"{request.graph}: {features.operation!r} is {shape}; expected {features.size} features "
+            f"for each of {request.batch_size} images"
+        )
+    kind = ov.Type.bf16 if request.precision == "bfloat16" else ov.Type.f32
+    graph.add_outputs(ops.convert(tensor, kind.get_type_name()).output(0) if tensor.element_type != kind else tensor)
+
+
+def _features(tensor: Any) -> NDArray[np.float32]:
+    """An output of floats as float32. NumPy has no bfloat16: its 16 bits are the upper half of a float32."""
+    values = tensor.data.reshape(len(tensor.data), -1)
+    if values.dtype == np.float32:
+        return values  # type: ignore[no-any-return]
+    return (values.view(np.uint16).astype(np.uint32) << 16).view(np.float32)  # type: ignore[no-any-return]
 
 
 def _require_one_input_and_output(graph: Any, request: RuntimeRequest) -> None:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -126,3 +127,25 @@ def test_a_folder_whose_name_is_not_utf_8_can_be_labeled(
     output = Path(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.csv"))
     assert cli._run(["classify", str(odd), "-b", str(bundle), "-o", str(output), "-j", "1"]) == 0
     assert output.read_bytes().count(b"\n") == 4
+
+
+def test_embeddings_are_written_beside_the_table_and_said(
+    classify: Classify, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert classify("--embeddings", str(tmp_path / "labels.npy")) == 0
+    assert "labels.npy: 3 rows of 3 features" in capsys.readouterr().out.splitlines()
+    found = np.load(tmp_path / "labels.npy", allow_pickle=False)
+    np.testing.assert_allclose(found, [class_colour(number, 3) for number in (0, 1, 1)], atol=1e-3)
+
+
+def test_another_ending_of_embeddings_is_a_usage_error(
+    classify: Classify, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert classify("--embeddings", str(tmp_path / "labels.txt")) == 2
+    assert "labels.txt' must end in .npy or .parquet" in " ".join(capsys.readouterr().err.split())
+    assert os.listdir(tmp_path) == ["photos"]
+
+
+def test_a_dry_run_writes_no_embeddings(classify: Classify, tmp_path: Path) -> None:
+    assert classify("--embeddings", str(tmp_path / "labels.npy"), "--dry-run") == 0
+    assert os.listdir(tmp_path) == ["photos"]

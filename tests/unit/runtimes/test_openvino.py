@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from openvino import opset13 as ops
 
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
-from fashionbatch.specs import RuntimeRequest
+from fashionbatch.specs import FeatureTensor, RuntimeRequest
 from fashionbatch.testing.bundles import make_tiny_bundle, tiny_probabilities
 from fashionbatch_plugins import runtimes
 from fashionbatch_plugins.runtimes import OpenVinoRuntime, openvino_precisions
@@ -256,3 +256,59 @@ def test_bfloat16_is_near_float32_and_as_repeatable(graph: Path, runtime: OpenVi
     rough.close()
     np.testing.assert_array_equal(first, second)
     np.testing.assert_allclose(first, exact, atol=0.05)
+
+
+# ---------------------------------------------------------------------------------------------------------- features
+
+
+@pytest.fixture(scope="module")
+def pooled(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network as photos are labeled by: convolutions, their mean, one dense layer that reads `features`."""
+    random = np.random.default_rng(5)
+    pixels = ops.parameter([-1, *SHAPE], ov.Type.u8, name="pixels")
+    x = ops.transpose(ops.multiply(ops.convert(pixels, "f32"), np.float32(1 / 255)), ops.constant([0, 3, 1, 2]))
+    kernel = ops.constant(random.normal(0, 0.3, (32, 3, 3, 3)).astype(np.float32))
+    x = ops.relu(ops.convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1]))
+    features = ops.reduce_mean(x, ops.constant([2, 3]), keep_dims=False, name="mean")
+    weights = ops.constant(random.normal(0, 1, (32, OUTPUTS)).astype(np.float32))
+    file = tmp_path_factory.mktemp("pooled") / "model.xml"
+    model = ov.Model([ops.softmax(ops.matmul(features, weights, False, False), 1)], [pixels], "pooled")
+    ov.save_model(model, file, compress_to_fp16=False)
+    return file
+
+
+@pytest.mark.parametrize("precision", openvino_precisions("cpu"))
+def test_features_follow_probabilities_that_stay_the_same_bits(pooled: Path, precision: str) -> None:
+    given = batches(6)
+    wanted = FeatureTensor(operation="mean", port=0, size=32)
+    plain = OpenVinoRuntime(request(pooled, precision=precision))
+    opened = OpenVinoRuntime(request(pooled, precision=precision, features=wanted))
+    for without, beside in zip(run(plain, given), run(opened, given), strict=True):
+        assert beside.shape == (4, OUTPUTS + 32)
+        assert beside.dtype == np.float32
+        np.testing.assert_array_equal(beside[:, :OUTPUTS], without)
+    plain.close()
+    opened.close()
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-5), ("bfloat16", 2e-2)])
+def test_features_are_the_tensors_numbers(pooled: Path, precision: str, tolerance: float) -> None:
+    if precision not in openvino_precisions("cpu"):
+        pytest.skip(f"no {precision} on this CPU")
+    graph = ov.Core().read_model(pooled)
+    [mean] = [operation for operation in graph.get_ops() if operation.get_friendly_name() == "mean"]
+    graph.add_outputs(mean.output(0))
+    reference = ov.Core().compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    [batch] = batches(1)
+    opened = OpenVinoRuntime(
+        request(pooled, precision=precision, features=FeatureTensor(operation="mean", port=0, size=32))
+    )
+    [found] = run(opened, [batch])
+    np.testing.assert_allclose(found[:, OUTPUTS:], reference(batch)[1], atol=tolerance)
+    opened.close()
+
+
+@pytest.mark.parametrize(("operation", "size"), [("nowhere", 32), ("mean", 31)])
+def test_features_that_the_graph_does_not_have_are_told(pooled: Path, operation: str, size: int) -> None:
+    with pytest.raises(BundleError, match=operation):
+        OpenVinoRuntime(request(pooled, features=FeatureTensor(operation=operation, port=0, size=size)))
