@@ -188,8 +188,8 @@ def _load_keras(path: Path) -> keras.Model:
 
 
 def _graph_of_keras(model: keras.Model, size: tuple[int, int] | None) -> ov.Model:
-    import openvino as ov
     import tensorflow as tf
+    from openvino.tools.ovc import convert_model
 
     if len(model.inputs) != 1:
         raise BundleError(f"model {model.name!r} takes {len(model.inputs)} inputs; labeling needs one")
@@ -204,7 +204,7 @@ def _graph_of_keras(model: keras.Model, size: tuple[int, int] | None) -> ov.Mode
         return model(pixels, training=False)
 
     try:
-        return ov.convert_model(network, share_weights=False)
+        return convert_model(network, share_weights=False)
     except Exception as error:  # OpenVINO and TensorFlow raise classes of many modules here
         raise _cannot_read(f"model {model.name!r}", error) from error
 

@@ -35,8 +35,8 @@ def to_graph(model: keras.Model, features: keras.KerasTensor | None = None) -> o
     Raises:
         BundleError: the model has other inputs or outputs, or an operation that OpenVINO does not have.
     """
-    import openvino as ov
     import tensorflow as tf
+    from openvino.tools.ovc import convert_model
 
     _require_one_image_in_one_vector_out(model)
     shape = tuple(model.inputs[0].shape)
@@ -51,7 +51,7 @@ def to_graph(model: keras.Model, features: keras.KerasTensor | None = None) -> o
         return {OUTPUT_NAME: given} if features is None else dict(zip(_BOTH, given, strict=True))
 
     try:
-        graph = ov.convert_model(network, share_weights=False)
+        graph = convert_model(network, share_weights=False)
     except Exception as error:  # OpenVINO and TensorFlow raise classes of many modules
         raise _cannot_convert(model, error) from error
     return finish_graph(graph if features is None else _with_named_features(graph))

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import queue
 import re
+import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,9 +57,27 @@ def openvino_precisions(device: str) -> tuple[Precision, ...]:
 
 
 def _openvino_capabilities() -> list[str]:
-    import openvino as ov
+    with _without_converter():
+        import openvino as ov
 
     return list(ov.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"))
+
+
+@contextmanager
+def _without_converter() -> Iterator[None]:
+    """Import OpenVINO without its converter of models, which takes a third of the time and is of no use here.
+
+    OpenVINO does without it where it is not installed; who converts imports it from `openvino.tools.ovc`.
+    """
+    converter = "openvino.tools.ovc"
+    if "openvino" in sys.modules:
+        yield
+        return
+    sys.modules[converter] = None  # type: ignore[assignment]  # "there is no such module"
+    try:
+        yield
+    finally:
+        del sys.modules[converter]
 
 
 def _has_bfloat16_units() -> bool:

@@ -161,7 +161,7 @@ def test_an_imported_bundle_has_no_keras_model(session: Session) -> None:
         cast(Any, session.runtime).request.keras_model()
 
 
-def test_labeling_on_openvino_imports_neither_tensorflow_nor_pandas_and_reports_to_nobody(
+def test_labeling_on_openvino_imports_neither_tensorflow_nor_pandas_nor_a_converter_and_reports_to_nobody(
     run_python: Callable[[str], str], bundle: Bundle
 ) -> None:
     printed = run_python(
@@ -172,7 +172,22 @@ def test_labeling_on_openvino_imports_neither_tensorflow_nor_pandas_and_reports_
         "registry = load_plugins({'register_runtimes'}).registry\n"
         f"with open_session(open_bundle({str(bundle.path)!r}), registry=registry) as session:\n"
         "    session.predict(numpy.zeros((3, 4, 5, 3), numpy.uint8))\n"
-        "unwanted = ('tensorflow', 'keras', 'pandas', 'matplotlib', 'sklearn')\n"
+        "unwanted = ('tensorflow', 'keras', 'pandas', 'matplotlib', 'sklearn', 'openvino.tools.ovc')\n"
         "print([name for name in sys.modules if name in unwanted or name.startswith('openvino_telemetry.')])\n"
     )
     assert printed.strip() == "[]"
+
+
+def test_a_process_that_has_labeled_can_convert_a_model(run_python: Callable[[str], str], bundle: Bundle) -> None:
+    printed = run_python(
+        "import numpy\n"
+        "from fashionbatch.bundle.open import open_bundle\n"
+        "from fashionbatch.inference.session import open_session\n"
+        "from fashionbatch.plugins import load_plugins\n"
+        "registry = load_plugins({'register_runtimes'}).registry\n"
+        f"with open_session(open_bundle({str(bundle.path)!r}), registry=registry) as session:\n"
+        "    session.predict(numpy.zeros((3, 4, 5, 3), numpy.uint8))\n"
+        "from openvino.tools.ovc import convert_model\n"
+        "print(convert_model.__name__)\n"
+    )
+    assert printed.strip() == "convert_model"
