@@ -9,12 +9,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from fashionbatch.errors import DataError, InterruptedRunError, OutputError
 from fashionbatch.labeling.manifest import Manifest
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.run import label
 from fashionbatch.specs import LabelingReport
+from fashionbatch.testing.bundles import class_colour
 
 Paint = Callable[[Mapping[str, int]], Path]
 MakeOptions = Callable[..., LabelOptions]
@@ -29,6 +31,9 @@ def by_content(options: MakeOptions) -> MakeOptions:
 def last_week(paint: Paint, by_content: MakeOptions, tmp_path: Path) -> Path:
     """A table of 40 files, one of which cannot be decoded and one of which leads nowhere."""
     folder = paint({f"{number:02}.png": number % 3 for number in range(39)})
+    for number in (0, 1):
+        # As bitmaps they are of one size.
+        Image.new("RGB", (8, 8), class_colour(number, 3)).save(folder / f"{number:02}.png", "BMP")
     (folder / "07.png").write_bytes(b"broken")
     os.symlink("nowhere", folder / "39.png")
     label(by_content(output=tmp_path / "last.csv"))
