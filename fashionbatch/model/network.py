@@ -29,17 +29,15 @@ class Network:
         core: the same from float32 pixels in 0..255, where augmentation ends.
         backbone: float32 pixels -> features `(batch, n)`.
         head: features -> probabilities.
+        features: what the head reads, within `model`. Keras copies what leads to it in `backbone`, whose own output is
+            another tensor.
     """
 
     model: keras.Model
     core: keras.Model
     backbone: keras.Model
     head: keras.Model
-
-    @property
-    def features(self) -> keras.KerasTensor:
-        """What the head reads, within `model`."""
-        return self.backbone.outputs[0]
+    features: keras.KerasTensor
 
     @property
     def backbone_layers(self) -> tuple[str, ...]:
@@ -87,6 +85,7 @@ def build_network(plan: Plan, class_count: int) -> Network:
             core=keras.Model(pixels, probabilities, name=f"{name}_core"),
             backbone=keras.Model(pixels, features, name=f"{name}_backbone"),
             head=keras.Model(features, probabilities, name=f"{name}_head"),
+            features=features,
         )
     except ValueError as error:
         # Two layers of one name, or a head that does not use the features.

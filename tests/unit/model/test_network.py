@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fashionbatch.bundle.graph import to_graph
 from fashionbatch.errors import PluginError, TrainingError, WeightsError
 from fashionbatch.model.freezing import set_trained_layers
 from fashionbatch.model.network import build_network, layer_table, training_model
@@ -166,3 +167,10 @@ def test_weights_go_by_name_and_what_does_not_fit_is_told(make_network):
 def test_weights_of_which_none_fits_are_an_error(make_network):
     with pytest.raises(WeightsError, match="none of the weights fit"):
         assign_by_name(make_network().model, {"other": [np.zeros(3)]})
+
+
+def test_the_graph_of_a_network_names_what_its_head_reads(make_network):
+    network = make_network(VGG, "{name: multiclass, dense: [9]}")
+    graph = to_graph(network.model, network.features)
+    [named] = [port for operation in graph.get_ops() for port in operation.outputs() if "features" in port.names]
+    assert named.partial_shape.to_string() == "[?,4]"
