@@ -203,6 +203,7 @@ class WorkerPool:
             failed[place] = Outcome(place, status, error)
         worker.chunks.popleft()
         worker.is_fresh = False
+        self._failed_starts = 0
         return [failed.get(place) or self._success(place) for place in places]
 
     def _success(self, place: int) -> Outcome:
@@ -218,7 +219,6 @@ class WorkerPool:
                 self._configure(worker)
         else:
             worker.is_ready = True
-            self._failed_starts = 0
 
     def _reap(self, worker: Worker) -> int | None:
         """The exit code of a worker that is ending; None where even SIGKILL has not ended it yet."""
@@ -262,7 +262,7 @@ class WorkerPool:
         self._disconnect(worker)
         del self._workers[worker.number]
         self.replaced += 1
-        if not worker.is_ready:
+        if not worker.is_ready or self._began_nothing(worker):
             # A SIGKILL comes from elsewhere: from a user, or for want of memory, which may pass.
             self._failed_starts += 1 if exit_code == -signal.SIGKILL else _KILLED_STARTS // _STARTS
             if self._failed_starts >= _KILLED_STARTS:
@@ -274,6 +274,12 @@ class WorkerPool:
             self._frames.clocks[worker.number] = 0
         self._start(worker.number)
         return outcomes
+
+    def _began_nothing(self, worker: Worker) -> bool:
+        """Whether a worker has died of what it was given before it came to an image."""
+        if self._frames is None or not worker.is_fresh or not worker.chunks:
+            return False
+        return all(self._frames.states[task.place] == PENDING for chunk in worker.chunks for task in chunk.tasks)
 
     def _salvage(self, chunk: Chunk, exit_code: int | None) -> list[Outcome]:
         assert self._frames is not None

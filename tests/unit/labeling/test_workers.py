@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fashionbatch.errors import FashionBatchError
+from fashionbatch.labeling import messages
 from fashionbatch.labeling.frames import FrameLayout, Frames, create_frame_file
 from fashionbatch.labeling.tasks import Outcome, Task
 from fashionbatch.labeling.workers import WorkerPool
@@ -196,6 +197,16 @@ def test_a_decoder_that_cannot_be_imported_is_told_and_nothing_hangs(make_pool: 
     harness = make_pool(decoder="no_such_module:decode_into")
     with pytest.raises(FashionBatchError, match=r"decode workers cannot start: .*no_such_module"):
         harness.decode("paint 1")
+
+
+def test_workers_that_always_die_before_an_image_are_given_up(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As where the installation is replaced by another version during a run.
+    pack = messages.pack
+    monkeypatch.setattr(messages, "pack", lambda message: pack({**message, "tasks": [["not", "understood"]]}))
+    with pytest.raises(FashionBatchError, match=r"decode workers cannot start: ValueError: not enough values"):
+        make_pool().decode("paint 1")
 
 
 def test_workers_end_when_their_parent_does(make_pool: MakePool) -> None:
