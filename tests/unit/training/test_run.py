@@ -207,7 +207,7 @@ def test_a_group_of_unknown_labels_is_said_before_training(make_plan, plugins, t
 def test_a_network_that_cannot_be_labeled_with_fails_before_anything_is_written(
     make_plan, plugins, tmp_path, monkeypatch
 ):
-    def refuse(model):
+    def refuse(model, features):
         raise BundleError("OpenVINO has no such operation")
 
     monkeypatch.setattr(start, "to_graph", refuse)
