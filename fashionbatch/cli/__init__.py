@@ -24,6 +24,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "compare": ("fashionbatch.cli.compare", "Compare two label tables: changed labels, shifts of shares, accuracy."),
     "data": ("fashionbatch.cli.data", "Look at a recipe's data: splits, samples, augmentation."),
     "demo": ("fashionbatch.cli.demo", "Train on the embedded sample and label a folder, in minutes."),
+    "doctor": ("fashionbatch.cli.doctor", "Say what this installation and this machine offer, and what is wrong."),
     "evaluate": ("fashionbatch.cli.evaluate", "Measure a bundle on labeled data."),
     "merge": ("fashionbatch.cli.merge", "Join the parts of a labeling job."),
     "plugins": ("fashionbatch.cli.plugins", "List the components that recipes can name."),

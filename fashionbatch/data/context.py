@@ -23,14 +23,19 @@ def data_directory() -> Path | None:
     return Path(value).expanduser().absolute() if value else None
 
 
+def cache_path() -> Path:
+    """Where what can be made again is kept: FASHIONBATCH_CACHE_DIR, else the platform's folder; it need not exist."""
+    value = os.environ.get(CACHE_VARIABLE)
+    return Path(value).expanduser().absolute() if value else platformdirs.user_cache_path("fashionbatch")
+
+
 def cache_directory() -> Path:
-    """The folder for what can be made again: FASHIONBATCH_CACHE_DIR, else the platform's. It exists on return.
+    """The folder of `cache_path`, which exists on return.
 
     Raises:
         DataError: it cannot be made.
     """
-    value = os.environ.get(CACHE_VARIABLE)
-    path = Path(value).expanduser().absolute() if value else platformdirs.user_cache_path("fashionbatch")
+    path = cache_path()
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -57,6 +57,10 @@ def test_a_command_that_needs_no_framework_imports_none(arguments: list[str], tm
     assert run_fresh(arguments, (*HEAVY, "openvino"), tmp_path) == (0, [])
 
 
+def test_the_doctor_does_without_tensorflow(tmp_path: Path) -> None:
+    assert run_fresh(["doctor"], ("tensorflow", "keras", "pandas", "sklearn"), tmp_path) == (0, [])
+
+
 def test_help_imports_no_plugin_and_no_library_of_ours(tmp_path: Path) -> None:
     watched = ("fashionbatch.plugins", "fashionbatch.specs", "fashionbatch_plugins", "numpy", "pydantic", "PIL", "yaml")
     assert run_fresh(["--help"], watched, tmp_path) == (0, [])
