@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
+from fashionbatch.cli.classify_one import check_request, show_photo
 from fashionbatch.cli.progress import Progress, duration
 from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import format_table, printable
@@ -62,7 +64,7 @@ class _Embeddings(click.ParamType[Path]):
 @click.option(
     "-b", "--bundle", "bundles", type=_PATH, required=True, multiple=True, help="What training made; may be repeated."
 )
-@click.option("-o", "--output", type=_PATH, required=True, help="The table; its ending says the format.")
+@click.option("-o", "--output", type=_PATH, help="The table; its ending says the format.")
 @click.option("-j", "--workers", type=click.IntRange(1, 256), help="Processes that decode.  [default: one a core]")
 @click.option("--batch-size", type=click.IntRange(1, 1024), default=8, show_default=True, help="Images at once.")
 @click.option("--topk", type=click.IntRange(1), default=1, metavar="K", help="Name the K most likely classes.")
@@ -75,6 +77,7 @@ class _Embeddings(click.ParamType[Path]):
     metavar="FILE",
     help="Write each row's features too, to a .npy or .parquet file.",
 )
+@click.option("--show", type=_PATH, metavar="PICTURE", help="Draw one photo with its labels: .png, .jpg, .pdf or .svg.")
 @click.option("--all-files", is_flag=True, help="Take every file, not only those with an image extension.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take only paths that match; may be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out paths that match; may be repeated.")
@@ -116,9 +119,14 @@ class _Embeddings(click.ParamType[Path]):
 @click.option("--dry-run", is_flag=True, help="Say how many files there are and how long it would take, and stop.")
 @click.option("--strict", is_flag=True, help="Exit with 4 if any file could not be labeled.")
 @click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     *,
     folder: Path | None,
+    output: Path | None,
+    show: Path | None,
     files_from: Path | None,
     keep: str | None,
     topk: int,
@@ -136,8 +144,13 @@ def command(
     """Label every image in a folder: one row a file.
 
     The run may be killed at any moment; the same command goes on where it stopped. FOLDER may be one file, too; with
-    --files-from it is what the paths are relative to, by default the current directory.
+    --files-from it is what the paths are relative to, by default the current directory. With --show, one photo is
+    labeled, printed and drawn; then a table is made only where -o names one.
     """
+    if show is not None:
+        check_request(context, folder, has_table=output is not None)
+    elif output is None:
+        raise click.UsageError("Missing option '-o' / '--output'.")
     if folder is None and files_from is None:
         raise click.UsageError("Missing argument 'FOLDER'.")
     if dry_run and part is not None:
@@ -147,6 +160,7 @@ def command(
 
     options = LabelOptions(
         folder=folder or Path(),
+        output=output or Path(),
         files_from=files_from,
         keep=tuple(keep.split(",")) if keep else (),
         rows=RowOptions(topk, probabilities, threshold, spreadsheet_safe),
@@ -158,6 +172,11 @@ def command(
     reporter = Progress(quiet=quiet)
     if options.retry_errors and options.previous is None:
         options = replace(options, previous=options.output, overwrite=True)
+    if show is not None:
+        is_asked = context.get_parameter_source("topk") is ParameterSource.COMMANDLINE
+        show_photo(options, show, topk=topk if is_asked else None, quiet=quiet)
+        if output is None:
+            return
     if dry_run:
         _estimate(options, reporter)
     elif part is not None:

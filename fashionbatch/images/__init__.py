@@ -17,6 +17,7 @@ from fashionbatch.images.decode import (
     fit_pixels,
     one_line,
     open_regular,
+    view_image,
 )
 from fashionbatch.images.formats import FORMATS, sniff
 from fashionbatch.images.policy import POLICY
@@ -40,6 +41,7 @@ __all__ = [
     "one_line",
     "open_regular",
     "sniff",
+    "view_image",
 ]
 
 

@@ -9,8 +9,9 @@ import re
 import stat
 import threading
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Final, TypeAlias
@@ -23,7 +24,7 @@ from fashionbatch.errors import ImageError
 from fashionbatch.images import geometry, jpeg
 from fashionbatch.images.formats import FORMATS, HEAD_BYTES, foreign_kind, sniff
 from fashionbatch.images.pixels import to_eight_bits
-from fashionbatch.images.spec import AnyImageSpec
+from fashionbatch.images.spec import AnyImageSpec, PlainResize, PlainSpec
 
 ImageFileLike: TypeAlias = Path | bytes | BinaryIO
 
@@ -107,17 +108,37 @@ def decode_into(
     """
     if out.shape != spec.shape or out.dtype != np.uint8:
         raise ValueError(f"out is {out.dtype} {out.shape}, the image is uint8 {spec.shape}")
+    pixels = _pixels(file, lambda opened: _decode(opened, spec, limits))
+    out[...] = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+
+
+def view_image(file: ImageFileLike, side: int, *, limits: DecodeLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
+    """Decode one image for people to look at: the whole of it, upright, in its own shape and colours.
+
+    Args:
+        file: as `decode_image`.
+        side: the longer side of what comes back, in pixels; a smaller image keeps its size.
+        limits: as `decode_image`.
+
+    Returns:
+        uint8 `(height, width, 3)`, transparent pixels on white.
+
+    Raises:
+        ImageError: as `decode_image`.
+    """
+    return _pixels(file, lambda opened: _view(opened, side, limits))
+
+
+def _pixels(file: ImageFileLike, decode: Callable[[BinaryIO], Image.Image]) -> NDArray[np.uint8]:
     try:
         with _own_pillow, ExitStack() as stack:
             opened = stack.enter_context(open_regular(file)) if isinstance(file, Path) else file
-            image = _decode(io.BytesIO(opened) if isinstance(opened, bytes) else opened, spec, limits)
-            pixels = np.asarray(image)
+            return np.asarray(decode(io.BytesIO(opened) if isinstance(opened, bytes) else opened))
     except ImageError:
         raise
     except Exception as error:
         # Everything: Pillow raises OSError, ValueError, SyntaxError, MemoryError and more on broken files.
         raise ImageError(one_line(error)) from error
-    out[...] = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -136,16 +157,33 @@ def open_regular(path: Path) -> BinaryIO:
 
 def _decode(file: BinaryIO, spec: AnyImageSpec, limits: DecodeLimits) -> Image.Image:
     with _identify(file) as image:
-        _check_cost("image", image.size, limits)
-        if image.format in {"JPEG", "MPO"}:
-            shown, orientation = _load_jpeg(file, image, spec)
-        else:
-            if image.format == "TIFF":
-                _load_tiff(image, limits)
-            # EXIF may follow the pixels of a PNG, and Pillow turns a TIFF while it loads it: so it is read afterwards.
-            image.load()
-            shown, orientation = (0, 0, *image.size), geometry.read_orientation(image)
+        shown, orientation = _load(file, image, spec, limits)
         return _fit(image, shown, orientation, spec)
+
+
+def _view(file: BinaryIO, side: int, limits: DecodeLimits) -> Image.Image:
+    with _identify(file) as image:
+        bounds = PlainSpec((side, side), 3, PlainResize("pad", "lanczos", 1.0), (255, 255, 255))
+        shown, orientation = _load(file, image, bounds, limits)
+        picture = to_eight_bits(image, bounds.channels, bounds.background)
+        picture, shown = geometry.turn_upright(picture, shown, orientation)
+        width, height = shown[2] - shown[0], shown[3] - shown[1]
+        factor = min(1.0, side / max(width, height))
+        size = (max(1, round(height * factor)), max(1, round(width * factor)))
+        whole = replace(bounds, size=size, resize=replace(bounds.resize, mode="stretch"))
+        return geometry.resize(picture, shown, whole).convert("RGB")
+
+
+def _load(file: BinaryIO, image: Image.Image, spec: AnyImageSpec, limits: DecodeLimits) -> tuple[geometry.Box, int]:
+    """Load the pixels, with enough of them for the spec; where in the image the photo lies, and its orientation."""
+    _check_cost("image", image.size, limits)
+    if image.format in {"JPEG", "MPO"}:
+        return _load_jpeg(file, image, spec)
+    if image.format == "TIFF":
+        _load_tiff(image, limits)
+    # EXIF may follow the pixels of a PNG, and Pillow turns a TIFF while it loads it: so it is read afterwards.
+    image.load()
+    return (0, 0, *image.size), geometry.read_orientation(image)
 
 
 def _load_jpeg(file: BinaryIO, image: Image.Image, spec: AnyImageSpec) -> tuple[geometry.Box, int]:

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ON_PHOTO = 3
-"""Labels that are written on the photo."""
-_PIXELS = 420
+"""Labels that are written on the photo, at most."""
+_RIVAL = 0.01
+"""What a class that was not chosen must reach to be written there."""
+_PIXELS = 480
 _NAME_WIDTH = 24
 
 
@@ -41,7 +43,7 @@ def draw_annotated(
         names: how classes are shown, in the bundle's order.
         probabilities: float32 `(classes,)`, one for each name.
         chosen: the classes that the image is labeled with; their bars are darker.
-        path: the PNG file.
+        path: the picture; its ending says the kind, as `save_figure` takes them.
         thresholds: for several labels, one for each; a line across its bar.
         count: how many bars at most.
         title: the file's name, say.
@@ -63,7 +65,8 @@ def draw_annotated(
         add_title(figure, shortened(fonts.readable(title), 80))
         photo, chart = figure.subplots(1, 2)
         # With several labels, those that were given; with one, its rivals too.
-        on_photo = [bar for bar in bars if bar.chosen] if thresholds else bars[:ON_PHOTO]
+        rivals = [bar for bar in bars[:ON_PHOTO] if bar.chosen or bar.probability >= _RIVAL]
+        on_photo = [bar for bar in bars if bar.chosen] if thresholds else rivals
         _draw_photo(photo, image, on_photo)
         _draw_bars(chart, bars)
         return save_figure(figure, path)
@@ -76,6 +79,11 @@ class _Bar:
     chosen: bool
     threshold: float | None
 
+    @property
+    def percentage(self) -> str:
+        """With one digit; what would be rounded to nothing is said to be less than the least."""
+        return "<0.1%" if 0 < self.probability < 0.0005 else f"{self.probability:.1%}"
+
 
 def _draw_photo(axes: Axes, image: NDArray[np.uint8], bars: Sequence[_Bar]) -> None:
     axes.imshow(np.asarray(scaled(image, _PIXELS)), interpolation="none")
@@ -85,7 +93,7 @@ def _draw_photo(axes: Axes, image: NDArray[np.uint8], bars: Sequence[_Bar]) -> N
     axes.text(
         0.025,
         0.025,
-        "\n".join(f"{bar.name}  {bar.probability:.1%}" for bar in bars) or "no label",
+        "\n".join(f"{bar.name}  {bar.percentage}" for bar in bars) or "no label",
         transform=axes.transAxes,
         color="white",
         fontsize=9.5,
@@ -99,7 +107,7 @@ def _draw_bars(axes: Axes, bars: Sequence[_Bar]) -> None:
     rows = range(len(bars))
     axes.barh(rows, [bar.probability for bar in bars], 0.66, color=[BLUE if bar.chosen else SKY for bar in bars])
     for row, bar in enumerate(bars):
-        axes.text(bar.probability + 0.015, row, f"{bar.probability:.1%}", va="center", fontsize=8)
+        axes.text(bar.probability + 0.015, row, bar.percentage, va="center", fontsize=8)
         if bar.threshold is not None:
             axes.plot([bar.threshold] * 2, [row - 0.42, row + 0.42], color=INK, linewidth=1.2)
     axes.set_yticks(rows, [bar.name for bar in bars])

@@ -1,4 +1,4 @@
-"""Writes a picture whole or not at all."""
+"""Where a picture goes: whole or not at all, and over nothing that is there unless that is asked for."""
 
 from __future__ import annotations
 
@@ -7,6 +7,23 @@ from contextlib import suppress
 from pathlib import Path
 
 from fashionbatch.errors import OutputError
+
+PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
+"""The endings of file names that say what a figure is written as."""
+
+
+def check_picture_path(path: Path, *, overwrite: bool) -> None:
+    """Refuse a place where a figure cannot go, before the work that leads to it.
+
+    Raises:
+        OutputError: the ending is none of PICTURE_ENDINGS, or something is there already.
+    """
+    if path.suffix.lower() not in PICTURE_ENDINGS:
+        raise OutputError(f"{path} is no kind of picture", hint=f"end its name in {', '.join(PICTURE_ENDINGS)}")
+    if path.is_dir():
+        raise OutputError(f"{path} is a folder", hint="name a file in it")
+    if not overwrite and os.path.lexists(path):
+        raise OutputError(f"{path} exists already", hint="`--overwrite` replaces it")
 
 
 def write_atomically(path: Path, data: bytes) -> None:

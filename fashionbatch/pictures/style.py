@@ -34,6 +34,9 @@ _MARGIN = 0.1  # inches
 SIZE_LIMIT = 300_000
 """Bytes over which a picture's colours are reduced to 256."""
 
+# The same figure gives the same file on every day.
+_UNDATED: dict[str, dict[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
 _SETTINGS: dict[str, Any] = {
     "axes.edgecolor": GREY,
     "axes.grid": True,
@@ -54,6 +57,7 @@ _SETTINGS: dict[str, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.8,
     "lines.solid_capstyle": "round",
+    "svg.hashsalt": "fashionbatch",
     "text.color": INK,
     "text.parse_math": False,  # "$" in a label name is a dollar
     "xtick.color": GREY,
@@ -98,18 +102,29 @@ def add_title(figure: Figure, title: str) -> None:
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
-    """Write a figure as PNG and return its path.
+    """Write a figure as what its name ends in, one of PICTURE_ENDINGS, and return its path.
 
     Raises:
         OutputError: it cannot be written.
     """
     from PIL import Image
 
+    kind = path.suffix.lower().lstrip(".")
     buffer = io.BytesIO()
+    if kind in _UNDATED:
+        figure.savefig(buffer, format=kind, metadata=_UNDATED[kind])
+        write_atomically(path, buffer.getvalue())
+        return path
     figure.savefig(buffer, format="png", metadata={"Software": None})
     buffer.seek(0)
     with Image.open(buffer) as image:
-        return save_image(image.convert("RGB"), path)
+        drawn = image.convert("RGB")
+    if kind in {"jpg", "jpeg"}:
+        buffer = io.BytesIO()
+        drawn.save(buffer, format="JPEG", quality=92, subsampling=0)
+        write_atomically(path, buffer.getvalue())
+        return path
+    return save_image(drawn, path)
 
 
 def save_image(image: Image.Image, path: Path) -> Path:
