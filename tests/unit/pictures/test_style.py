@@ -1,0 +1,21 @@
+"""Figures as files."""
+
+from __future__ import annotations
+
+import pytest
+
+from fashionbatch.pictures.style import new_figure, picture_style, save_figure
+
+
+@pytest.mark.parametrize(
+    ("ending", "start"), [("png", b"\x89PNG"), ("jpg", b"\xff\xd8"), ("pdf", b"%PDF"), ("svg", b"<?xml")]
+)
+def test_a_figure_is_written_as_its_name_ends_and_the_same_each_time(tmp_path, ending, start):
+    written = []
+    for name in ("one", "two"):
+        with picture_style():
+            figure = new_figure(2, 1)
+            figure.subplots().plot([1, 2])
+            written.append(save_figure(figure, tmp_path / f"{name}.{ending}").read_bytes())
+    assert written[0].startswith(start)
+    assert written[0] == written[1]
