@@ -131,6 +131,7 @@ def _digest(summary: dict[str, Any], run: Path) -> dict[str, Any]:
         "best_epoch": summary["phases"][-1]["best_epoch"],
         "validation_chose": _validation_chose(run),
         "first_epoch": float(history[0]["val_accuracy"]),
+        "last_epoch": float(history[-1]["val_accuracy"]),
         "seconds": round(summary["seconds"]["training"]),
         "precision": summary["precision"]["training"],
         "images": summary["data"]["images"],
@@ -169,6 +170,8 @@ def _overview(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
     measured = f"{tutorial.split} {NAMES[tutorial.figure]}"
     if tutorial.split == "validation" and runs[-1]["validation_chose"]:
         measured += ", which chose the epoch"
+    if tutorial.figure == "label_accuracy":
+        measured += ", which chose the thresholds"
     value = f"aim: {tutorial.value:g}" if tutorial.is_aim else f"{tutorial.value:g}"
     return (
         f"| [{tutorial.recipe}](#{tutorial.recipe}) | {measured} | {value} | {_reached(tutorial, runs)} | {len(runs)} |"
@@ -198,7 +201,7 @@ def _section(tutorial: Tutorial, runs: list[dict[str, Any]]) -> list[str]:
         "",
         f"    fashionbatch train {tutorial.recipe} -o runs/{tutorial.recipe}{seed}",
         "",
-        f"{tutorial.data}: {images}.{_first_epoch(tutorial, runs)}",
+        f"{tutorial.data}: {images}.{_first_epoch(tutorial, runs)}{_plain_threshold(tutorial, runs)}",
         "",
         f"| seed | date | epochs | kept | {titles} | seconds |",
         f"|--:|---|--:|--:|{'--:|' * len(columns)}--:|",
@@ -225,6 +228,13 @@ def _first_epoch(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
         return ""
     here = ", ".join(f"{run['first_epoch']:.4f}" for run in runs)
     return f" Validation accuracy after one epoch: {here}; the tutorial's: {tutorial.first_epoch:g}."
+
+
+def _plain_threshold(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
+    if tutorial.figure != "label_accuracy":
+        return ""
+    here = ", ".join(f"{run['last_epoch']:.4f}" for run in runs)
+    return f" With the plain threshold 0.5, which nothing chose, {here} of the single labels are right."
 
 
 def _title(tutorial: Tutorial, figure: str) -> str:
