@@ -60,11 +60,17 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--small", type=int, default=1000)
     parser.add_argument("--large", type=int, default=10000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--large-runs", type=int, default=3, help="runs of the large size")
     parser.add_argument("--output", type=Path, default=HERE / "results")
     options = parser.parse_args()
     # Paths differ from machine to machine: the report names what was asked, not where it lay.
-    options.told = [f"--small {options.small}", f"--large {options.large}", f"--runs {options.runs}"]
+    told = ("models", "small", "large", "runs", "large_runs")
+    options.told = [f"--{name.replace('_', '-')} {_spaced(getattr(options, name))}" for name in told]
     return options
+
+
+def _spaced(value: object) -> str:
+    return " ".join(value) if isinstance(value, list) else str(value)
 
 
 def precisions_here() -> list[str]:
@@ -105,10 +111,10 @@ def measure(model: str, photos: list[Path], options: argparse.Namespace, scratch
         loop = [sys.executable, str(options.peers / "peer_loop.py"), str(small), model, str(scratch / "loop.csv")]
         timing = Timing("tutorial loop", LOOP_IMAGES, [run_timed([*loop, str(LOOP_IMAGES), str(weights)])])
         timings[timing.name] = timing
-    steady = {
-        precision: steady_rate(ours(large, precision), timings[f"fashionbatch {precision}"].median, options)
-        for precision in options.precisions
-    }
+    steady = {}
+    for precision in options.precisions:
+        pair = {"ours": ours(large, precision), "bare": unprotected(large, bundle, precision, scratch)}
+        steady[precision] = steady_rate(pair, timings[f"fashionbatch {precision}"].median, options)
     return {
         "model": model,
         "timings": [asdict(timing) | {"median": timing.median, "rate": timing.rate} for timing in timings.values()],
@@ -148,11 +154,19 @@ def repeat(photos: list[Path], count: int, folder: Path) -> Path:
     return folder
 
 
-def steady_rate(command: list[str], small_seconds: float, options: argparse.Namespace) -> dict[str, float]:
-    seconds = statistics.median(run_timed(command) for _ in range(max(1, options.runs // 3)))
-    print(f"  {options.large} photos: {seconds:.2f} s", flush=True)
-    rate = (options.large - options.small) / (seconds - small_seconds)
-    return {"seconds": seconds, "rate": rate, "peak_mib": peak_memory(command, every=0.5)}
+def steady_rate(pair: dict[str, list[str]], small_seconds: float, options: argparse.Namespace) -> dict[str, float]:
+    seconds: dict[str, list[float]] = {name: [] for name in pair}
+    for turn in range(options.large_runs):
+        for name, command in pair.items():
+            seconds[name].append(run_timed(command))
+            print(f"  {options.large} photos, {name}, run {turn + 1}: {seconds[name][-1]:.2f} s", flush=True)
+    ours = statistics.median(seconds["ours"])
+    return {
+        "seconds": ours,
+        "seconds_unprotected": statistics.median(seconds["bare"]),
+        "rate": (options.large - options.small) / (ours - small_seconds),
+        "peak_mib": peak_memory(pair["ours"], every=0.5),
+    }
 
 
 def floor(folder: Path, bundle: Path, precision: str, options: argparse.Namespace) -> dict[str, float]:
@@ -170,35 +184,50 @@ def floor(folder: Path, bundle: Path, precision: str, options: argparse.Namespac
 
 def as_markdown(report: dict[str, object]) -> str:
     lines = [
-        f"Measured on {report['date']}: {report['machine']}; medians of {report['runs']} runs of whole processes.",
+        f"Measured on {report['date']}: {report['machine']}; medians of {report['runs']} runs of whole processes, "
+        "peak memory of all processes together (PSS).",
+        "",
+        f"    {report['command']}",
         "",
     ]
     for result in report["results"]:  # type: ignore[attr-defined]
         timings = {timing["name"]: timing for timing in result["timings"]}
-        keras = timings.get("idiomatic Keras")
-        lines += [
-            f"### {result['model']}",
-            "",
-            "| | photos | seconds | photos/s | times Keras | peak MiB |",
-            "|---|--:|--:|--:|--:|--:|",
-        ]
-        for name, timing in timings.items():
-            times = f"{timing['rate'] / keras['rate']:.2f}" if keras else ""
-            peak = f"{timing['peak_mib']:.0f}" if timing["peak_mib"] else ""
-            lines.append(
-                f"| {name} | {timing['images']:,} | {timing['median']:.2f} | {timing['rate']:.0f} | {times} | {peak} |"
-            )
-        lines.append("")
-        for precision, steady in result["steady"].items():
-            text = f"Steady state, {precision}: {steady['rate']:.0f} photos/s"
-            if result["floor"]:
-                limit = result["floor"][precision]["rate"]
-                text += f", {steady['rate'] / limit:.2f} of the floor ({limit:.0f} photos/s)"
-            ours, bare = timings[f"fashionbatch {precision}"], timings[f"without protection {precision}"]
-            text += f"; protection costs {100 * (ours['median'] / bare['median'] - 1):+.1f}% of a whole run."
-            lines.append(text)
+        lines += [f"### {result['model']}", "", *_table(timings), ""]
+        lines += [f"- {_steady_line(precision, result, timings)}" for precision in result["steady"]]
         lines.append("")
     return "\n".join(lines)
+
+
+def _table(timings: dict[str, dict[str, float]]) -> list[str]:
+    keras = timings.get("idiomatic Keras")
+    lines = [
+        "| | photos | seconds | photos/s | times Keras | peak MiB | of Keras's |",
+        "|---|--:|--:|--:|--:|--:|--:|",
+    ]
+    for name, timing in timings.items():
+        times = f"{timing['rate'] / keras['rate']:.2f}" if keras else ""
+        peak = f"{timing['peak_mib']:.0f}" if timing["peak_mib"] else ""
+        share = f"{timing['peak_mib'] / keras['peak_mib']:.2f}" if keras and timing["peak_mib"] else ""
+        lines.append(
+            f"| {name} | {timing['images']:,} | {timing['median']:.2f} | {timing['rate']:.0f} | {times} | {peak} "
+            f"| {share} |"
+        )
+    return lines
+
+
+def _steady_line(
+    precision: str, result: dict[str, dict[str, dict[str, float]]], timings: dict[str, dict[str, float]]
+) -> str:
+    steady = result["steady"][precision]
+    text = f"Steady state, {precision}: {steady['rate']:.0f} photos/s"
+    if result["floor"]:
+        limit = result["floor"][precision]["rate"]
+        text += f", {steady['rate'] / limit:.2f} of the floor ({limit:.0f} photos/s)"
+    ours, bare = timings[f"fashionbatch {precision}"]["median"], timings[f"without protection {precision}"]["median"]
+    return text + (
+        f". Protection costs {ours - bare:+.2f} s, {ours / bare - 1:+.1%}, of a small run and "
+        f"{steady['seconds'] / steady['seconds_unprotected'] - 1:+.1%} of a large one."
+    )
 
 
 def draw(report: dict[str, object], path: Path) -> None:
