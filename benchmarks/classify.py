@@ -141,7 +141,8 @@ def import_bundle(model: str, weights: Path, scratch: Path) -> Path:
 
 def unprotected(folder: Path, bundle: Path, precision: str, scratch: Path) -> list[str]:
     script = HERE / "unprotected.py"
-    return [sys.executable, str(script), str(folder), str(bundle), str(scratch / "unprotected.csv"), precision]
+    command = [sys.executable, str(script), str(folder), str(bundle), str(scratch / "unprotected.csv"), precision]
+    return ["env", "OPENBLAS_NUM_THREADS=1", *command]  # As classify sets it for itself.
 
 
 def repeat(photos: list[Path], count: int, folder: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import format_table, printable
 
 if TYPE_CHECKING:
+    from fashionbatch.labeling.launch import Launcher
     from fashionbatch.labeling.options import LabelOptions
 
 _PATH = click.Path(path_type=Path)
@@ -155,6 +157,14 @@ def command(
         raise click.UsageError("Missing argument 'FOLDER'.")
     if dry_run and part is not None:
         raise click.UsageError("--dry-run and --shard do not go together")
+    # The network has threads of its own, and NumPy's would only take time and memory to make.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    from fashionbatch.inference.cores import usable_cores
+    from fashionbatch.labeling.launch import Launcher
+
+    # Before the imports that take long: decode workers load meanwhile.
+    ahead = 0 if dry_run or output is None else others["workers"] or usable_cores()
+    launcher = context.with_resource(Launcher(ahead))
     from fashionbatch.labeling.options import LabelOptions, Part
     from fashionbatch.labeling.rows import RowOptions
 
@@ -180,12 +190,14 @@ def command(
     if dry_run:
         _estimate(options, reporter)
     elif part is not None:
-        _label_part(options, reporter)
+        _label_part(options, reporter, launcher)
     else:
-        _label(options, reporter, sort_into, way, strict=strict)
+        _label(options, reporter, launcher, sort_into, way, strict=strict)
 
 
-def _label(options: LabelOptions, reporter: Progress, sort_into: Path | None, way: Any, *, strict: bool) -> None:
+def _label(
+    options: LabelOptions, reporter: Progress, launcher: Launcher, sort_into: Path | None, way: Any, *, strict: bool
+) -> None:
     from fashionbatch.errors import RowError
     from fashionbatch.labeling.job import JobPaths
     from fashionbatch.labeling.run import label
@@ -202,7 +214,7 @@ def _label(options: LabelOptions, reporter: Progress, sort_into: Path | None, wa
         if sort_into is not None:
             check_root(options, sort_into, way)
         then = None if sort_into is None else sort
-        report = label(options, reporter=reporter, stop_signal=stop_signal, then=then)
+        report = label(options, reporter=reporter, stop_signal=stop_signal, then=then, launcher=launcher)
     if not reporter.quiet:
         _print_summary(options.output, report.meta, reporter.summary())
         for line in sorted_files:
@@ -212,11 +224,11 @@ def _label(options: LabelOptions, reporter: Progress, sort_into: Path | None, wa
         raise RowError(f"{failed:,} of {report.meta['rows']:,} files could not be labeled; the table says why")
 
 
-def _label_part(options: LabelOptions, reporter: Progress) -> None:
+def _label_part(options: LabelOptions, reporter: Progress, launcher: Launcher) -> None:
     from fashionbatch.labeling.run import label_part
 
     with orderly_end(_STOPPING) as stop_signal:
-        rows = label_part(options, reporter=reporter, stop_signal=stop_signal)
+        rows = label_part(options, reporter=reporter, stop_signal=stop_signal, launcher=launcher)
     if not reporter.quiet:
         output = printable(str(options.output))
         click.echo(f"part {options.part} of {output} is done: {rows:,} rows")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import tempfile
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,14 +54,6 @@ class FrameLayout:
     def size(self) -> int:
         """Bytes of it all."""
         return sum(_whole_pages(size) for size in self.sizes)
-
-
-def create_frame_file() -> int:
-    """A new anonymous file, empty; `Frames` gives it its size. Returns the descriptor."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("fashionbatch-frames", os.MFD_CLOEXEC)
-    with tempfile.TemporaryFile() as file:
-        return os.dup(file.fileno())
 
 
 class Frames:

@@ -7,7 +7,7 @@ import contextlib
 import itertools
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,20 +15,20 @@ from typing import Any
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.labeling import checks, describe, durable, finish
-from fashionbatch.labeling.embeddings import format_of, without_failed
-from fashionbatch.labeling.frames import FrameLayout, Frames, create_frame_file
+from fashionbatch.labeling.commit import commit
+from fashionbatch.labeling.frames import FrameLayout, Frames
 from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
 from fashionbatch.labeling.jobfiles import JobFiles
+from fashionbatch.labeling.launch import Launcher
 from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.machine import process_age_s
 from fashionbatch.labeling.options import LabelOptions, Reporter, Silent
-from fashionbatch.labeling.pipeline import FinishedShard, Lane, Pipeline, buffers_needed
+from fashionbatch.labeling.pipeline import Lane, Pipeline, buffers_needed
 from fashionbatch.labeling.previous import Reuse, reuse_rows
-from fashionbatch.labeling.rows import FIRST_COLUMNS
 from fashionbatch.labeling.scanning import ScanProcess, looked_for
-from fashionbatch.labeling.shards import Counts, ShardStore, plan_shards
+from fashionbatch.labeling.shards import ShardStore, plan_shards
 from fashionbatch.labeling.workers import WorkerPool
-from fashionbatch.specs import Cell, LabelingReport
+from fashionbatch.specs import LabelingReport
 
 Then = Callable[[dict[str, Any]], None]
 
@@ -39,6 +39,7 @@ def label(
     reporter: Reporter | None = None,
     stop_signal: Callable[[], int] = lambda: 0,
     then: Then | None = None,
+    launcher: Launcher | None = None,
 ) -> LabelingReport:
     """Label every file of a folder; goes on where an earlier run of the same job stopped.
 
@@ -47,6 +48,7 @@ def label(
         reporter: where the run says what it does.
         stop_signal: asked now and then for the number of a signal that wants an end; 0 while there is none.
         then: what to do with the complete table, given its sidecar; done again if the run is killed meanwhile.
+        launcher: has perhaps started workers already; the caller closes it.
 
     Returns:
         The table, and what its sidecar holds.
@@ -59,11 +61,15 @@ def label(
         InterruptedRunError: stopped by a signal; what was committed stays.
     """
     with contextlib.ExitStack() as stack:
-        return _Run(options, reporter or Silent(), stop_signal, stack).make_table(then)
+        return _Run(options, reporter or Silent(), stop_signal, stack, launcher).make_table(then)
 
 
 def label_part(
-    options: LabelOptions, *, reporter: Reporter | None = None, stop_signal: Callable[[], int] = lambda: 0
+    options: LabelOptions,
+    *,
+    reporter: Reporter | None = None,
+    stop_signal: Callable[[], int] = lambda: 0,
+    launcher: Launcher | None = None,
 ) -> int:
     """Do one part of a job that several runs share: `options.part`. `merge` makes the table when all parts are done.
 
@@ -71,6 +77,7 @@ def label_part(
         options: the same in each run, but for the part.
         reporter: as in `label`.
         stop_signal: as in `label`.
+        launcher: as in `label`.
 
     Returns:
         The rows of the part.
@@ -79,7 +86,7 @@ def label_part(
         FashionBatchError: as in `label`.
     """
     with contextlib.ExitStack() as stack:
-        return _Run(options, reporter or Silent(), stop_signal, stack).do_part()
+        return _Run(options, reporter or Silent(), stop_signal, stack, launcher).do_part()
 
 
 @dataclass(frozen=True)
@@ -95,13 +102,19 @@ class _Ready:
 
 class _Run:
     def __init__(
-        self, options: LabelOptions, reporter: Reporter, stop_signal: Callable[[], int], stack: contextlib.ExitStack
+        self,
+        options: LabelOptions,
+        reporter: Reporter,
+        stop_signal: Callable[[], int],
+        stack: contextlib.ExitStack,
+        launcher: Launcher | None = None,
     ) -> None:
         self._began = time.monotonic()
         self._options = options
         self._reporter = reporter
         self._stop_signal = stop_signal
         self._stack = stack
+        self._launcher = launcher
         self._paths = JobPaths(Path(os.path.abspath(options.output)))
         self._source = Path(os.path.realpath(options.folder))
         self._folder = self._source if self._source.is_dir() else self._source.parent
@@ -201,18 +214,17 @@ class _Run:
         return _Ready(job, loaded, store, pipeline, pending)
 
     def _start_workers(self) -> tuple[int, WorkerPool]:
-        frame_file = create_frame_file()
-        self._stack.callback(os.close, frame_file)
+        launcher = self._launcher or self._stack.enter_context(Launcher())
         pool = WorkerPool(
             self._options.workers or usable_cores(),
-            frame_file,
+            launcher,
             timeout_s=self._options.timeout_s,
             memory_limit=self._options.memory_limit,
             decoder=self._options.decoder,
             digests=self._options.match == "sha256",
         )
         self._stack.callback(pool.close)
-        return frame_file, pool
+        return launcher.frame_file, pool
 
     def _start_scan(self) -> ScanProcess:
         scan = ScanProcess(self._source, looked_for(self._options, self._folder, self._paths), self._paths)
@@ -247,7 +259,7 @@ class _Run:
             frames=frames,
             folder=os.fsencode(self._folder),
             digests=self._options.match == "sha256",
-            commit=lambda shard: _commit(shard, store, loaded, self._options.embeddings),
+            commit=lambda shard: commit(shard, store, loaded, self._options.embeddings),
             advanced=self._reporter.advance,
             stop_signal=self._stop_signal,
         )
@@ -362,24 +374,6 @@ def _shard_function_elsewhere(options: LabelOptions) -> ShardFunction:
         _opened[options].run_shard(number)
 
     return ShardFunction(options, run_shard)
-
-
-def _commit(shard: FinishedShard, store: ShardStore, loaded: Loaded, embeddings: Path | None) -> Counts:
-    counts = Counts()
-    statuses: list[str] = []
-    rows = _noting_statuses(loaded.table.rows(shard.rows, shard.probabilities, counts), statuses)
-    data = loaded.writer.encode(loaded.table.names, rows)
-    part = None
-    if embeddings is not None:
-        part = format_of(embeddings).encode(shard.rows.files, statuses, without_failed(shard.features, statuses))
-    store.commit(shard.number, data, counts, digests=shard.digests.tobytes(), embeddings=part)
-    return counts
-
-
-def _noting_statuses(rows: Iterator[Sequence[Cell]], statuses: list[str]) -> Iterator[Sequence[Cell]]:
-    for row in rows:
-        statuses.append(str(row[FIRST_COLUMNS.index("status")]))
-        yield row
 
 
 def _lane(session: Session, loaded: Loaded, number: int) -> Lane:

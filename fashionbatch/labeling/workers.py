@@ -12,7 +12,6 @@ import os
 import selectors
 import signal
 import subprocess
-import tempfile
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from typing import Any
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling import messages
 from fashionbatch.labeling.frames import DOING, FAILED, OK, PENDING, SAME, Frames
-from fashionbatch.labeling.processes import start_python
+from fashionbatch.labeling.launch import Launcher
 from fashionbatch.labeling.tasks import Chunk, Outcome, Task, Worker
 from fashionbatch.labeling.worker import OUT_OF_MEMORY
 
@@ -40,7 +39,7 @@ class WorkerPool:
 
     Args:
         count: how many decode side by side.
-        frame_file: descriptor of the shared memory, still without a size.
+        launcher: starts them; it outlives the pool.
         timeout_s: seconds that one image may take.
         memory_limit: bytes that one image may make a worker take.
         decoder: `module:function` with the signature of `fashionbatch.images.decode_into`.
@@ -53,7 +52,7 @@ class WorkerPool:
     def __init__(
         self,
         count: int,
-        frame_file: int,
+        launcher: Launcher,
         *,
         timeout_s: float,
         memory_limit: int = MEMORY_LIMIT,
@@ -62,7 +61,7 @@ class WorkerPool:
     ) -> None:
         self.count = count
         self.replaced = 0
-        self._frame_file = frame_file
+        self._launcher = launcher
         self._timeout_s = timeout_s
         self._request: dict[str, Any] = {
             "decoder": decoder,
@@ -79,7 +78,6 @@ class WorkerPool:
         self._clocks_count_from = 0.0
         self._ended: list[subprocess.Popen[bytes]] = []
         self._selector = selectors.DefaultSelector()
-        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._workers: dict[int, Worker] = {}
         for number in range(count):
             self._start(number)
@@ -155,28 +153,15 @@ class WorkerPool:
         for process in self._ended:
             process.poll()
         self._selector.close()
-        self._errors.close()
 
     # ------------------------------------------------------------------------------------------------ one worker
 
     def _start(self, number: int) -> None:
-        tasks_read, tasks_write = os.pipe()
-        replies_read, replies_write = os.pipe()
-        try:
-            process = start_python(
-                "fashionbatch.labeling.worker",
-                [tasks_read, replies_write, self._frame_file],
-                pass_fds=[tasks_read, replies_write, self._frame_file],
-                stderr=self._errors,
-            )
-        except OSError as error:
-            raise FashionBatchError(f"cannot start a decode worker: {error}") from error
-        finally:
-            os.close(tasks_read)
-            os.close(replies_write)
-        worker = Worker(number, process, tasks_write, replies_read, messages.Inbox(replies_read), time.monotonic())
+        new = self._launcher.start()
+        inbox = messages.Inbox(new.replies)
+        worker = Worker(number, new.process, new.tasks, new.replies, inbox, time.monotonic())
         self._workers[number] = worker
-        self._selector.register(replies_read, selectors.EVENT_READ, worker)
+        self._selector.register(new.replies, selectors.EVENT_READ, worker)
 
     def _disconnect(self, worker: Worker) -> None:
         self._selector.unregister(worker.replies)
@@ -339,9 +324,10 @@ class WorkerPool:
         return None
 
     def _last_words(self) -> str:
-        self._errors.seek(0, os.SEEK_END)
-        self._errors.seek(max(self._errors.tell() - 4096, 0))
-        lines = self._errors.read().decode("utf-8", "replace").split("\n")
+        errors = self._launcher.errors
+        errors.seek(0, os.SEEK_END)
+        errors.seek(max(errors.tell() - 4096, 0))
+        lines = errors.read().decode("utf-8", "replace").split("\n")
         return next((line.strip() for line in reversed(lines) if line.strip()), "")
 
     def _cannot_start(self, reason: str) -> FashionBatchError:

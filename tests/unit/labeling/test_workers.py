@@ -10,7 +10,8 @@ import pytest
 
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling import messages
-from fashionbatch.labeling.frames import FrameLayout, Frames, create_frame_file
+from fashionbatch.labeling.frames import FrameLayout, Frames
+from fashionbatch.labeling.launch import Launcher
 from fashionbatch.labeling.tasks import Outcome, Task
 from fashionbatch.labeling.workers import WorkerPool
 from fashionbatch.specs import ImageSpec
@@ -25,9 +26,9 @@ class Harness:
 
     def __init__(self, folder: Path, count: int, timeout_s: float, memory_limit: int, decoder: str) -> None:
         self.folder = folder
-        self.file = create_frame_file()
-        self.pool = WorkerPool(count, self.file, timeout_s=timeout_s, memory_limit=memory_limit, decoder=decoder)
-        self.frames = Frames(self.file, FrameLayout((SPEC.shape,), 8, PLACES // 8, count), create=True)
+        self.launcher = Launcher()
+        self.pool = WorkerPool(count, self.launcher, timeout_s=timeout_s, memory_limit=memory_limit, decoder=decoder)
+        self.frames = Frames(self.launcher.frame_file, FrameLayout((SPEC.shape,), 8, PLACES // 8, count), create=True)
         self.pool.configure(self.frames, folder=os.fsencode(folder), specs=[SPEC.model_dump(mode="json")])
 
     def task(self, place: int, text: str, name: str | None = None) -> Task:
@@ -50,10 +51,9 @@ class Harness:
         return [(outcomes[task.place].status, outcomes[task.place].error) for task in tasks]
 
     def close(self) -> None:
-        if self.file >= 0:
+        if not self.launcher.errors.closed:
             self.pool.close()
-            os.close(self.file)
-        self.file = -1
+            self.launcher.close()
 
 
 @pytest.fixture
