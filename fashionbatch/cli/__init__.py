@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import click
 
 from fashionbatch import __version__
+from fashionbatch.cli.quiet import quieten_tensorflow
 from fashionbatch.errors import FashionBatchError, RecipeError
 
 # Verb -> module and the help line, kept equal to the command's own by a test.
@@ -80,7 +81,7 @@ def cli() -> None:
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the user's error, 2 usage, 3 a bug of ours, 130/143 interrupted."""
-    _quiet_tensorflow()
+    quieten_tensorflow()
     warnings.showwarning = _show_warning
     sys.exit(_run(arguments))
 
@@ -144,12 +145,6 @@ def _report_bug() -> int:
         where = f"the traceback could not be kept ({error})"
     click.echo(f"{click.style('a bug in fashionbatch:', fg='red', bold=True)} {last_line}\n  {where}", err=True)
     return BUG_EXIT_CODE
-
-
-def _quiet_tensorflow() -> None:
-    # Read when TensorFlow is first imported; a user who wants its log sets them before.
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:

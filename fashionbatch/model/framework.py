@@ -44,7 +44,7 @@ def load_tensorflow(precision: Precision | None = None) -> None:
     elif os.environ["TF_CPP_MIN_LOG_LEVEL"] != "3":
         importlib.import_module("keras")  # Somebody wants to see the log.
         return
-    with _without_noise():
+    with without_noise():
         importlib.import_module("keras")
         import tensorflow as tf
 
@@ -68,8 +68,8 @@ def arithmetic_of_tensorflow() -> Precision:
 
 
 @contextmanager
-def _without_noise() -> Iterator[None]:
-    """Hold back what is written to file descriptor 2, by C++ too, and pass on all of it that is not known noise.
+def without_noise() -> Iterator[None]:
+    """Hold back what is written to file descriptor 2, by C++ too, and pass on all of it that is not TensorFlow's noise.
 
     If an error leaves the block, everything is passed on.
     """

@@ -73,14 +73,14 @@ REAL = b"E0000 00:00:1795.8 8316 loader.cc:9] libfoo.so: cannot open shared obje
 
 
 def test_known_noise_is_dropped_and_everything_else_passed_on(capfd):
-    with framework._without_noise():
+    with framework.without_noise():
         os.write(2, NOISE + REAL)
     assert capfd.readouterr().err.encode() == REAL
 
 
 def test_an_import_that_fails_is_shown_whole(capfd):
     def fail():
-        with framework._without_noise():
+        with framework.without_noise():
             os.write(2, NOISE)
             raise ImportError
 
