@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from fashionbatch.cli.classify_one import check_request, show_photo
+from fashionbatch.cli.classify_one import check_request, label_photo
 from fashionbatch.cli.progress import Progress, duration
 from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import format_table, printable
@@ -182,17 +182,16 @@ def command(
     reporter = Progress(quiet=quiet)
     if options.retry_errors and options.previous is None:
         options = replace(options, previous=options.output, overwrite=True)
-    if show is not None:
-        is_asked = context.get_parameter_source("topk") is ParameterSource.COMMANDLINE
-        show_photo(options, show, topk=topk if is_asked else None, quiet=quiet)
-        if output is None:
-            return
+    photo = None if show is None else label_photo(options, show, has_table=output is not None)
     if dry_run:
         _estimate(options, reporter)
     elif part is not None:
         _label_part(options, reporter, launcher)
-    else:
+    elif output is not None:
         _label(options, reporter, launcher, sort_into, way, strict=strict)
+    if show is not None and photo is not None:
+        is_asked = context.get_parameter_source("topk") is ParameterSource.COMMANDLINE
+        photo.show(show, topk=topk if is_asked else None, quiet=quiet)
 
 
 def _label(

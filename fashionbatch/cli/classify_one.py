@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,8 +14,11 @@ from click.core import ParameterSource
 from fashionbatch.cli.tables import format_table, printable
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from fashionbatch.labeling.options import LabelOptions
-    from fashionbatch.labeling.single import Reading
+    from fashionbatch.pictures.annotated import Reading
 
 _BARS = 10
 _VIEW_PIXELS = 480
@@ -47,51 +53,80 @@ def check_request(context: click.Context, folder: Path | None, *, has_table: boo
         raise click.UsageError("--show takes one photo in the place of FOLDER")
 
 
-def show_photo(options: LabelOptions, picture: Path, *, topk: int | None, quiet: bool) -> None:
-    """Label one photo, draw it with its labels, and print them.
+@dataclass(frozen=True)
+class LabeledPhoto:
+    """One photo with its labels, which is drawn when the table is there.
+
+    Attributes:
+        reading: what the bundle says of it.
+        view: the photo as people look at it.
+        title: its file's name.
+    """
+
+    reading: Reading
+    view: NDArray[np.uint8]
+    title: str
+
+    def show(self, picture: Path, *, topk: int | None, quiet: bool) -> None:
+        """Draw the photo with its labels, and print them.
+
+        Args:
+            picture: where the drawing goes.
+            topk: how many classes are drawn and printed; None for the usual number.
+            quiet: print nothing.
+
+        Raises:
+            OutputError: the picture cannot be written.
+        """
+        from fashionbatch.pictures.annotated import draw_annotated
+
+        draw_annotated(self.view, self.reading, picture, count=topk or _BARS, title=self.title)
+        if not quiet:
+            _print(self.reading, topk or _BARS)
+            click.echo(f"\n{printable(str(picture))}: the photo with its labels")
+
+
+def label_photo(options: LabelOptions, picture: Path, *, has_table: bool) -> LabeledPhoto:
+    """Label one photo; nothing is written yet, so that one that cannot be read leaves neither a table nor a picture.
 
     Args:
         options: `folder` is the photo.
-        picture: where the drawing goes.
-        topk: how many classes are drawn and printed; None for the usual number.
-        quiet: print nothing.
+        picture: where the drawing will go.
+        has_table: whether a table is made at `output`, too.
 
     Raises:
         FashionBatchError: the photo, the bundle or the picture's place is not what it should be.
     """
     from fashionbatch.errors import OutputError
-    from fashionbatch.images import view_image
     from fashionbatch.labeling.single import read_photo
-    from fashionbatch.pictures.annotated import draw_annotated
     from fashionbatch.pictures.files import check_picture_path
 
-    if picture.exists() and picture.samefile(options.folder):
+    if _is_same_file(picture, options.folder):
         raise OutputError(f"{picture} is the photo itself", hint="--show names the drawing")
+    if has_table and _is_same_file(picture, options.output):
+        raise OutputError(f"{picture}: -o/--output and --show name the same file")
     check_picture_path(picture, overwrite=options.overwrite)
-    reading = read_photo(options.folder, options)
-    draw_annotated(
-        view_image(options.folder, _VIEW_PIXELS),
-        reading.names,
-        reading.probabilities,
-        reading.chosen,
-        picture,
-        thresholds=reading.thresholds,
-        count=topk or _BARS,
-        title=options.folder.name,
-    )
-    if not quiet:
-        _print(reading, topk or _BARS)
-        click.echo(f"\n{printable(str(picture))}: the photo with its labels")
+    return LabeledPhoto(*read_photo(options.folder, options, _VIEW_PIXELS), options.folder.name)
+
+
+def _is_same_file(one: Path, other: Path) -> bool:
+    if os.path.realpath(one) == os.path.realpath(other):
+        return True
+    # Two names of one file, as where upper and lower case are the same; a file that is not there yet has one name.
+    with suppress(OSError):
+        return one.samefile(other)
+    return False
 
 
 def _print(reading: Reading, count: int) -> None:
     rows = [
-        ["*" if number in reading.chosen else "", reading.names[number], f"{reading.probabilities[number]:.1%}"]
-        for number in reading.most_likely(count)
+        ["*" if number in reading.chosen else "", reading.names[number], reading.percentage(number)]
+        for number in reading.first(count)
     ]
     for line in format_table(["", "label", "probability"], rows):
         click.echo(line)
     for group, winner in reading.groups.items():
-        click.echo(f"{printable(group)}: {printable(reading.names[winner])} ({reading.probabilities[winner]:.1%})")
+        named = "(none)" if winner is None else f"{printable(reading.names[winner])} ({reading.percentage(winner)})"
+        click.echo(f"{printable(group)}: {named}")
     if not reading.chosen:
         click.echo("no class reaches its threshold")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch.pictures.fonts import Fonts
 from fashionbatch.pictures.style import BLUE, FAINT, GREY, INK, SKY, add_title, new_figure, picture_style, save_figure
 from fashionbatch.pictures.tiles import scaled
 from fashionbatch.pictures.words import shortened
@@ -18,33 +19,53 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 ON_PHOTO = 3
-"""Labels that are written on the photo, at most."""
+"""Labels that are written on the photo, at most, where a photo has one label: it and its rivals."""
 _RIVAL = 0.01
 """What a class that was not chosen must reach to be written there."""
 _PIXELS = 480
 _NAME_WIDTH = 24
+_NOTHING = "no label"
 
 
-def draw_annotated(
-    image: NDArray[np.uint8],
-    names: Sequence[str],
-    probabilities: NDArray[np.float32],
-    chosen: Sequence[int],
-    path: Path,
-    *,
-    thresholds: Sequence[float] = (),
-    count: int = 10,
-    title: str = "",
-) -> Path:
+@dataclass(frozen=True)
+class Reading:
+    """What a bundle says of one photo. Classes are numbers in the bundle's order.
+
+    Attributes:
+        names: how each class is shown.
+        probabilities: float32 `(classes,)`.
+        chosen: the classes that the photo is labeled with, the most likely first; there may be none.
+        has_many: whether a photo may have several labels.
+        thresholds: what each class has to reach, None where nothing is asked of it; empty where of no class.
+        groups: group of labels -> the winner in it, None where that does not reach what was asked for.
+    """
+
+    names: tuple[str, ...]
+    probabilities: NDArray[np.float32]
+    chosen: tuple[int, ...]
+    has_many: bool = False
+    thresholds: tuple[float | None, ...] = ()
+    groups: Mapping[str, int | None] = field(default_factory=dict)
+
+    def first(self, count: int) -> list[int]:
+        """So many classes by probability, ties in the bundle's order; chosen ones before others that are likelier."""
+        order = [int(number) for number in np.argsort(-self.probabilities, kind="stable")]
+        kept = set(sorted(order, key=lambda number: number not in self.chosen)[:count])
+        return [number for number in order if number in kept]
+
+    def percentage(self, number: int) -> str:
+        """A class's probability with one digit; what would be rounded to nothing is less than the least."""
+        probability = float(self.probabilities[number])
+        return "<0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
+
+
+def draw_annotated(image: NDArray[np.uint8], reading: Reading, path: Path, *, count: int = 10, title: str = "") -> Path:
     """Draw a photo, its labels with percentages on it, and a bar for each of the most likely classes.
 
     Args:
         image: uint8 `(height, width, 1 or 3)`, of any size.
-        names: how classes are shown, in the bundle's order.
-        probabilities: float32 `(classes,)`, one for each name.
-        chosen: the classes that the image is labeled with; their bars are darker.
+        reading: what is said of it; the bars of chosen classes are darker, a line across a bar is its threshold.
         path: the picture; its ending says the kind, as `save_figure` takes them.
-        thresholds: for several labels, one for each; a line across its bar.
         count: how many bars at most.
         title: the file's name, say.
 
@@ -54,20 +75,19 @@ def draw_annotated(
     Raises:
         OutputError: the file cannot be written.
     """
-    order = [int(number) for number in np.argsort(-probabilities, kind="stable")[:count]]
-    with picture_style([title, *(names[number] for number in order)]) as fonts:
-        shown = [shortened(fonts.readable(names[number]), _NAME_WIDTH) for number in order]
-        bars = [
-            _Bar(name, float(probabilities[number]), number in chosen, thresholds[number] if thresholds else None)
-            for name, number in zip(shown, order, strict=True)
+    order = reading.first(count)
+    winners = [number for number in reading.groups.values() if number is not None]
+    texts = [title, *reading.groups, *(reading.names[number] for number in (*order, *winners))]
+    with picture_style(texts) as fonts:
+        bars = [_bar(reading, number, fonts) for number in order]
+        groups = [
+            f"{fonts.readable(group)}: {_labeled(_bar(reading, winner, fonts)) if winner is not None else _NOTHING}"
+            for group, winner in reading.groups.items()
         ]
         figure = new_figure(8.2, max(3.6, 0.3 * len(bars) + 1.1))
         add_title(figure, shortened(fonts.readable(title), 80))
         photo, chart = figure.subplots(1, 2)
-        # With several labels, those that were given; with one, its rivals too.
-        rivals = [bar for bar in bars[:ON_PHOTO] if bar.chosen or bar.probability >= _RIVAL]
-        on_photo = [bar for bar in bars if bar.chosen] if thresholds else rivals
-        _draw_photo(photo, image, on_photo)
+        _draw_photo(photo, image, [_labeled(bar) for bar in _on_photo(reading, bars)], groups)
         _draw_bars(chart, bars)
         return save_figure(figure, path)
 
@@ -76,24 +96,43 @@ def draw_annotated(
 class _Bar:
     name: str
     probability: float
+    percentage: str
     chosen: bool
     threshold: float | None
 
-    @property
-    def percentage(self) -> str:
-        """With one digit; what would be rounded to nothing is said to be less than the least."""
-        return "<0.1%" if 0 < self.probability < 0.0005 else f"{self.probability:.1%}"
+
+def _bar(reading: Reading, number: int, fonts: Fonts) -> _Bar:
+    return _Bar(
+        shortened(fonts.readable(reading.names[number]), _NAME_WIDTH),
+        float(reading.probabilities[number]),
+        reading.percentage(number),
+        number in reading.chosen,
+        reading.thresholds[number] if reading.thresholds else None,
+    )
 
 
-def _draw_photo(axes: Axes, image: NDArray[np.uint8], bars: Sequence[_Bar]) -> None:
+def _labeled(bar: _Bar) -> str:
+    return f"{bar.name}  {bar.percentage}"
+
+
+def _on_photo(reading: Reading, bars: Sequence[_Bar]) -> list[_Bar]:
+    chosen = [bar for bar in bars if bar.chosen]
+    if reading.has_many or not chosen:
+        return chosen
+    # A threshold can make the less likely of two classes the label, which comes first all the same.
+    return [*chosen, *(bar for bar in bars if not bar.chosen and bar.probability >= _RIVAL)][:ON_PHOTO]
+
+
+def _draw_photo(axes: Axes, image: NDArray[np.uint8], labels: Sequence[str], groups: Sequence[str]) -> None:
     axes.imshow(np.asarray(scaled(image, _PIXELS)), interpolation="none")
     axes.set(xticks=[], yticks=[])
     for spine in axes.spines.values():
         spine.set(visible=True, color=FAINT)
+    axes.set_xlabel("\n".join(groups), loc="left", fontsize=8.5)
     axes.text(
         0.025,
         0.025,
-        "\n".join(f"{bar.name}  {bar.percentage}" for bar in bars) or "no label",
+        "\n".join(labels) or _NOTHING,
         transform=axes.transAxes,
         color="white",
         fontsize=9.5,

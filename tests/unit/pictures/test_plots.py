@@ -10,7 +10,7 @@ import pytest
 
 from fashionbatch.errors import OutputError
 from fashionbatch.evaluation.metrics import evaluate_split
-from fashionbatch.pictures.annotated import draw_annotated
+from fashionbatch.pictures.annotated import Reading, draw_annotated
 from fashionbatch.pictures.classes import draw_classes
 from fashionbatch.pictures.confusion import draw_confusion
 from fashionbatch.pictures.curves import PhaseBand, draw_curves
@@ -102,8 +102,8 @@ def test_runs_may_lack_curves_or_figures(tmp_path):
 
 def test_an_annotated_photo_has_bars_beside_it(tmp_path, pixels):
     photo = np.full((300, 200, 3), (200, 40, 40), np.uint8)
-    probabilities = np.array([0.1, 0.7, 0.2], np.float32)
-    image = pixels(draw_annotated(photo, LATIN, probabilities, [1], tmp_path / "one.png", title="photos/a.jpg"))
+    reading = Reading(tuple(LATIN), np.array([0.1, 0.7, 0.2], np.float32), (1,))
+    image = pixels(draw_annotated(photo, reading, tmp_path / "one.png", title="photos/a.jpg"))
     left, right = np.split(image, [image.shape[1] // 2], axis=1)
     reddish = (left[..., 0] > 150) & (left[..., 1] < 90)
     bluish = (right[..., 2] > 150) & (right[..., 0] < 90)
@@ -113,8 +113,32 @@ def test_an_annotated_photo_has_bars_beside_it(tmp_path, pixels):
 
 def test_several_labels_show_their_thresholds_and_may_be_none(tmp_path):
     photo, probabilities = np.zeros((28, 28, 1), np.uint8), np.array([0.1, 0.2, 0.3], np.float32)
-    path = draw_annotated(photo, LATIN, probabilities, [], tmp_path / "one.png", thresholds=[0.5, 0.4, 0.6])
-    assert path.is_file()
+    groups = {"$kind$": 2, "종류": None}
+    reading = Reading(tuple(LATIN), probabilities, (), has_many=True, thresholds=(0.5, 0.4, 0.6), groups=groups)
+    assert draw_annotated(photo, reading, tmp_path / "one.png").is_file()
+
+
+def test_the_classes_that_are_shown_first_are_the_likeliest_and_every_chosen_one():
+    probabilities = np.array([0.5, 0.1, 0.6, 0.5], np.float32)
+    assert Reading(("a", "b", "c", "d"), probabilities, (2,)).first(3) == [2, 0, 3]
+    assert Reading(("a", "b", "c", "d"), probabilities, (1,)).first(2) == [2, 1]
+
+
+def test_a_thousand_classes_are_drawn_as_ten_bars(tmp_path, pixels):
+    probabilities = np.full(1000, 0.0005, np.float32)
+    probabilities[7] = 0.5
+    reading = Reading(tuple(f"class {number}" for number in range(1000)), probabilities, (7,))
+    photo = np.zeros((20, 20, 3), np.uint8)
+    ten = pixels(draw_annotated(photo, reading, tmp_path / "ten.png"))
+    five = pixels(draw_annotated(photo, reading, tmp_path / "five.png", count=5))
+    assert 600 > ten.shape[0] > five.shape[0]
+
+
+@pytest.mark.parametrize(
+    ("probability", "shown"), [(0.0, "0.0%"), (0.0004, "<0.1%"), (0.0006, "0.1%"), (0.5, "50.0%"), (1.0, "100.0%")]
+)
+def test_percentages(probability, shown):
+    assert Reading(("a",), np.array([probability], np.float32), ()).percentage(0) == shown
 
 
 def test_a_whole_evaluation_is_drawn_with_korean_names(tmp_path, photos, predictions):
