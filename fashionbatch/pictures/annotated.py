@@ -23,7 +23,12 @@ ON_PHOTO = 3
 _RIVAL = 0.01
 """What a class that was not chosen must reach to be written there."""
 _PIXELS = 480
+_NARROWEST, _WIDEST = 0.85, 2.6
+"""Width to height of the frame around the photo, at least and at most, so that the labels find room in it."""
+_MAT = "#F4F4F4"
 _NAME_WIDTH = 24
+_INSET = 8  # points
+_PERCENTAGE_WIDTH = 0.14  # of the bars' axis
 _NOTHING = "no label"
 
 
@@ -124,16 +129,22 @@ def _on_photo(reading: Reading, bars: Sequence[_Bar]) -> list[_Bar]:
 
 
 def _draw_photo(axes: Axes, image: NDArray[np.uint8], labels: Sequence[str], groups: Sequence[str]) -> None:
-    axes.imshow(np.asarray(scaled(image, _PIXELS)), interpolation="none")
-    axes.set(xticks=[], yticks=[])
+    picture = scaled(image, _PIXELS)
+    axes.imshow(np.asarray(picture), interpolation="none")
+    aside = max(0.0, picture.height * _NARROWEST - picture.width) / 2
+    above = max(0.0, picture.width / _WIDEST - picture.height) / 2
+    axes.set_xlim(-0.5 - aside, picture.width - 0.5 + aside)
+    axes.set_ylim(picture.height - 0.5 + above, -0.5 - above)
+    axes.set(xticks=[], yticks=[], facecolor=_MAT)
     for spine in axes.spines.values():
         spine.set(visible=True, color=FAINT)
-    axes.set_xlabel("\n".join(groups), loc="left", fontsize=8.5)
-    axes.text(
-        0.025,
-        0.025,
+    axes.set_xlabel("\n".join(groups), loc="left", fontsize=8.5, linespacing=1.35)
+    axes.annotate(
         "\n".join(labels) or _NOTHING,
-        transform=axes.transAxes,
+        (0, 0),
+        xycoords="axes fraction",
+        xytext=(_INSET, _INSET),
+        textcoords="offset points",
         color="white",
         fontsize=9.5,
         va="bottom",
@@ -146,7 +157,7 @@ def _draw_bars(axes: Axes, bars: Sequence[_Bar]) -> None:
     rows = range(len(bars))
     axes.barh(rows, [bar.probability for bar in bars], 0.66, color=[BLUE if bar.chosen else SKY for bar in bars])
     for row, bar in enumerate(bars):
-        axes.text(bar.probability + 0.015, row, bar.percentage, va="center", fontsize=8)
+        axes.text(_end(bar) + 0.015, row, bar.percentage, va="center", fontsize=8)
         if bar.threshold is not None:
             axes.plot([bar.threshold] * 2, [row - 0.42, row + 0.42], color=INK, linewidth=1.2)
     axes.set_yticks(rows, [bar.name for bar in bars])
@@ -156,5 +167,12 @@ def _draw_bars(axes: Axes, bars: Sequence[_Bar]) -> None:
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
+    axes.spines["bottom"].set_bounds(0, 1)
     if any(bar.threshold is not None for bar in bars):
         axes.set_xlabel("black lines: thresholds", color=GREY, fontsize=8)
+
+
+def _end(bar: _Bar) -> float:
+    """Where the bar's percentage may stand: after its threshold, where that would cross it."""
+    crosses = bar.threshold is not None and 0 <= bar.threshold - bar.probability < _PERCENTAGE_WIDTH
+    return bar.threshold if crosses and bar.threshold is not None else bar.probability

@@ -111,6 +111,20 @@ def test_an_annotated_photo_has_bars_beside_it(tmp_path, pixels):
     assert bluish.sum() > 2_000
 
 
+@pytest.mark.parametrize("shape", [(900, 60, 3), (40, 900, 3), (300, 300, 3)])
+def test_the_labels_stay_within_the_frame_of_a_photo_of_any_shape(shape, tmp_path, pixels):
+    names = ("a label with a name that is cut", "another label with a long name", "c")
+    reading = Reading(names, np.array([0.5, 0.4, 0.1], np.float32), (0,))
+    image = pixels(draw_annotated(np.full(shape, 255, np.uint8), reading, tmp_path / "one.png")).astype(int)
+    frame = np.argwhere((np.abs(image[:, : image.shape[1] // 2] - 0xDD) <= 2).all(axis=-1))
+    # Black that lets a little of white or of the frame's ground through: more of it in a line than letters have.
+    box = (image.max(axis=-1) - image.min(axis=-1) < 3) & (abs(image.mean(axis=-1) - 70) < 4)
+    rows, columns = (np.flatnonzero(box.sum(axis=axis) > 25) for axis in (1, 0))
+    assert len(columns) > 100
+    assert frame[:, 0].min() < rows.min() < rows.max() < frame[:, 0].max()
+    assert frame[:, 1].min() < columns.min() < columns.max() < frame[:, 1].max()
+
+
 def test_several_labels_show_their_thresholds_and_may_be_none(tmp_path):
     photo, probabilities = np.zeros((28, 28, 1), np.uint8), np.array([0.1, 0.2, 0.3], np.float32)
     groups = {"$kind$": 2, "종류": None}
