@@ -236,7 +236,7 @@ def draw(report: dict[str, object], path: Path) -> None:
 
     results = report["results"]
     assert isinstance(results, list)
-    figure = Figure(figsize=(4.2 * len(results), 2.6), layout="constrained")
+    figure = Figure(figsize=(4.4 * len(results), 2.6), layout="constrained")
     for number, result in enumerate(results):
         axes = figure.add_subplot(1, len(results), number + 1)
         timings = [timing for timing in result["timings"] if timing["images"] >= LOOP_IMAGES]
@@ -248,7 +248,7 @@ def draw(report: dict[str, object], path: Path) -> None:
         axes.invert_yaxis()
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(result["model"])
-        axes.set_xlabel("photos a second, whole process")
+        axes.set_xlabel("photos a second")
     figure.savefig(path, dpi=120)
 
 
