@@ -34,7 +34,8 @@ A figure is that of the finished network, computed by its bundle, in float32.
 
 - **Test** images chose nothing. **Validation** images chose nothing either where a recipe trains all its epochs; where
   it says that validation chose the epoch, its figures flatter a little.
-- **Seconds** are those of training alone, on the machine named, which did other work meanwhile: an upper bound.
+- **Seconds** are those of training alone, on the machine named, which did other work meanwhile and at times halted them:
+  an upper bound.
 """
 
 
@@ -160,6 +161,9 @@ def page(kept: dict[str, Any]) -> str:
         if name in runs:
             lines.append(_overview(tutorial, runs[name]))
     lines.append("")
+    missing = [tutorial.recipe for name, tutorial in TUTORIALS.items() if name not in runs]
+    if missing:
+        lines += [f"Shipped, and not yet trained to the end for this page: {', '.join(missing)}.", ""]
     for name, tutorial in TUTORIALS.items():
         if name in runs:
             lines += _section(tutorial, runs[name])
