@@ -34,8 +34,8 @@ A figure is that of the finished network, computed by its bundle, in float32.
 
 - **Test** images chose nothing. **Validation** images chose nothing either where a recipe trains all its epochs; where
   it says that validation chose the epoch, its figures flatter a little.
-- **Seconds** are those of training alone, on the machine named, which did other work meanwhile and at times halted them:
-  an upper bound.
+- **Seconds** are those of training alone, on the machine named, which did other work meanwhile and at times halted
+  them: an upper bound.
 """
 
 
