@@ -1,12 +1,14 @@
-"""A training that is killed between two instructions goes on as if nothing had happened."""
+"""A training that is stopped or killed at any moment goes on as if nothing had happened."""
 
 from __future__ import annotations
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +23,24 @@ data:
   split: {validation: 0.25, test: 0.0, seed: 1}
 augmentation: [random_flip]
 architecture: {name: mlp, dense: [8], dropout: 0.3, batch_norm: true}
-training: {epochs: 3, batch_size: 8, seed: 5}
+training: {epochs: EPOCHS, batch_size: BATCH, seed: 5}
 """
 
 
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    generator = np.random.default_rng(0)
-    classes = np.arange(40) % 2
-    images = generator.integers(0, 100, (40, 8, 8), dtype=np.uint8) + (classes * 100).astype(np.uint8)[:, None, None]
-    np.savez(tmp_path / "pictures.npz", x_train=images, y_train=classes)
-    path = tmp_path / "killed.yaml"
-    path.write_text(RECIPE, encoding="utf-8")
-    return path
+def make_recipe(tmp_path: Path) -> Callable[..., Path]:
+    def make(*, images: int = 40, epochs: int = 3, batch_size: int = 8) -> Path:
+        generator = np.random.default_rng(0)
+        classes = np.arange(images) % 2
+        pixels = generator.integers(0, 100, (images, 8, 8), dtype=np.uint8)
+        pixels += (classes * 100).astype(np.uint8)[:, None, None]
+        np.savez(tmp_path / "pictures.npz", x_train=pixels, y_train=classes)
+        path = tmp_path / "killed.yaml"
+        text = RECIPE.replace("EPOCHS", str(epochs)).replace("BATCH", str(batch_size))
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return make
 
 
 def command(recipe: Path, run: Path, *options: str) -> list[str]:
@@ -45,7 +52,8 @@ def figures(run: Path) -> list[dict[str, str]]:
         return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
 
 
-def test_a_killed_training_resumes_to_the_same_history_and_network(recipe, tmp_path):
+def test_a_killed_training_resumes_to_the_same_history_and_network(make_recipe, tmp_path):
+    recipe = make_recipe()
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     done = subprocess.run(command(recipe, whole), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -69,3 +77,30 @@ def test_a_killed_training_resumes_to_the_same_history_and_network(recipe, tmp_p
     assert figures(killed) == figures(whole)
     for name in ("model.bin", "recipe.yaml"):
         assert (killed / "bundle" / name).read_bytes() == (whole / "bundle" / name).read_bytes()
+
+
+def stopped_in_mid_epoch(recipe: Path, run: Path, *options: str) -> tuple[int, str]:
+    """Ctrl-C in the epoch after the first that this process finishes; gives the exit code and standard error."""
+    with subprocess.Popen(
+        command(recipe, run, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            if line.startswith("epoch "):
+                os.kill(process.pid, signal.SIGINT)
+                break
+        process.stdout.read()
+        error = process.stderr.read()
+    return process.returncode, error
+
+
+def test_ctrl_c_in_mid_epoch_shows_our_lines_alone(make_recipe, tmp_path):
+    # 3,000 batches, of which the generator is far from the last when the signal comes.
+    recipe = make_recipe(images=4000, epochs=100, batch_size=1)
+    ours = re.compile(
+        rf"error: stopped in training; \d+ finished epochs? (is|are) kept in {re.escape(str(tmp_path / 'run'))}\n"
+        r"  hint: the same command with --resume goes on from there\n"
+    )
+    for options in ((), ("--resume",)):
+        code, error = stopped_in_mid_epoch(recipe, tmp_path / "run", *options)
+        assert code == 130
+        assert ours.fullmatch(error), error
