@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fashionbatch.cli.tables import format_table, printable
-from fashionbatch.errors import DataError
+from fashionbatch.errors import DataError, FashionBatchError
 
 if TYPE_CHECKING:
     from fashionbatch.evaluation.disagreement import Disagreement
@@ -22,6 +23,10 @@ _FIGURES = ("accuracy", "label_accuracy", "mean_average_precision", "roc_auc", "
 _SPLITS = ("test", "validation", "train")
 _PATTERNS = 8
 _RUN = click.Path(path_type=Path, file_okay=False)
+
+
+class RunsWarning(UserWarning):
+    """A part of a comparison that was left out; the rest is there."""
 
 
 @click.group()
@@ -67,7 +72,11 @@ def compare_runs(
     figures_only: bool,
     count: int,
 ) -> None:
-    """Show runs side by side: figures, what their recipes have differently, and photos on which they disagree."""
+    """Show runs side by side: figures, what their recipes have differently, and photos on which they disagree.
+
+    Where the photos are not there any more, or a run is not finished, that part is left out with a warning; with
+    --split or --data it is an error.
+    """
     from fashionbatch.evaluation.records import read_run, recipe_differences
 
     records = [read_run(path) for path in runs]
@@ -81,11 +90,10 @@ def compare_runs(
             click.echo(line)
     written = [_draw_runs(records, names, output)] if output is not None else []
     if len(runs) > 1 and not figures_only:
-        click.echo()
-        found = _disagreement(records, split, data)
-        for line in _disagreement_lines(found, names):
+        found = _disagreement_or_warning(records, split, data)
+        for line in _disagreement_lines(found, names) if found is not None else ():
             click.echo(line)
-        if output is not None:
+        if found is not None and output is not None:
             written += _write_disagreement(found, names, output, count)
     if written:
         click.echo(f"\n{output}: {', '.join(path.name for path in written)}")
@@ -147,6 +155,20 @@ def _draw_runs(records: Sequence[RunRecord], names: Sequence[str], output: Path)
 # ------------------------------------------------------------------------------------------------------ disagreement
 
 
+def _disagreement_or_warning(
+    records: Sequence[RunRecord], split: Split | None, data: str | None
+) -> Disagreement | None:
+    try:
+        return _disagreement(records, split, data)
+    except FashionBatchError as error:
+        # Whoever names photos wants them.
+        if split is not None or data is not None:
+            raise
+        text = f"the photos on which the runs disagree are left out: {error}"
+        warnings.warn(text, RunsWarning, stacklevel=2)
+        return None
+
+
 def _disagreement(records: Sequence[RunRecord], split: Split | None, data: str | None) -> Disagreement:
     """Run every network over the photos of the first run's recipe."""
     from fashionbatch.bundle.open import open_bundle
@@ -175,7 +197,7 @@ def _disagreement(records: Sequence[RunRecord], split: Split | None, data: str |
 def _disagreement_lines(found: Disagreement, names: Sequence[str]) -> list[str]:
     first = found.evaluations[0]
     total, differing = len(first.names), len(found.photos)
-    lines = [f"{first.subject}: the runs label {differing:,} of {total:,} photos differently"]
+    lines = ["", f"{first.subject}: the runs label {differing:,} of {total:,} photos differently"]
     patterns = sorted(found.patterns.items(), key=lambda item: -item[1])
     for right, count in patterns[:_PATTERNS]:
         who = [name for name, one in zip(names, right, strict=True) if one]

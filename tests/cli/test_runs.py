@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from fashionbatch.cli.runs import command
+from fashionbatch.cli.runs import RunsWarning, command
+from fashionbatch.errors import DataError
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 
 CLASSES = ("cat", "dog", "hen")
@@ -99,3 +101,25 @@ def test_figures_alone_need_no_photos(make_run):
     assert "differently" not in output
     line = next(line for line in output.splitlines() if line.startswith("parameters"))
     assert line.split() == ["parameters", "12,345", "-"]
+
+
+def test_photos_that_are_gone_are_left_out_of_a_comparison_with_a_warning(make_run, tmp_path):
+    one, two = make_run("one"), make_run("two")
+    shutil.rmtree(tmp_path / "photos")
+    with pytest.warns(RunsWarning, match=r"disagree are left out: '.*/photos' does not exist"):
+        output = run("compare", one, two, "-o", tmp_path / "compared")
+    assert "validation accuracy  0.7500  0.7500" in output
+    assert output.endswith(f"{tmp_path / 'compared'}: runs.png\n")
+    assert [path.name for path in (tmp_path / "compared").iterdir()] == ["runs.png"]
+
+
+def test_a_run_that_is_not_finished_is_compared_by_its_figures(make_run):
+    one, two = make_run("one"), make_run("two", finished=False)
+    with pytest.warns(RunsWarning, match="disagree are left out"):
+        assert "differently" not in run("compare", one, two)
+
+
+@pytest.mark.parametrize("option", [("--data", "gone"), ("--split", "test")])
+def test_photos_that_were_asked_for_and_are_not_there_are_an_error(make_run, option):
+    with pytest.raises(DataError):
+        run("compare", make_run("one"), make_run("two"), *option)
