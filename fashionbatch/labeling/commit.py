@@ -29,17 +29,19 @@ def commit(shard: FinishedShard, store: ShardStore, loaded: Loaded, embeddings: 
         OutputError: it could not be written; the shard is not done.
     """
     counts = Counts()
-    statuses: list[str] = []
-    rows = _noting_statuses(loaded.table.rows(shard.rows, shard.probabilities, counts), statuses)
-    data = loaded.writer.encode(loaded.table.names, rows)
-    part = None
-    if embeddings is not None:
+    rows = loaded.table.rows(shard.rows, shard.probabilities, counts)
+    if embeddings is None:
+        data, part = loaded.writer.encode(loaded.table.names, rows), None
+    else:
+        statuses: list[str] = []
+        data = loaded.writer.encode(loaded.table.names, _noting_statuses(rows, statuses))
         part = format_of(embeddings).encode(shard.rows.files, statuses, without_failed(shard.features, statuses))
     store.commit(shard.number, data, counts, digests=shard.digests.tobytes(), embeddings=part)
     return counts
 
 
 def _noting_statuses(rows: Iterator[Sequence[Cell]], statuses: list[str]) -> Iterator[Sequence[Cell]]:
+    column = FIRST_COLUMNS.index("status")
     for row in rows:
-        statuses.append(str(row[FIRST_COLUMNS.index("status")]))
+        statuses.append(str(row[column]))
         yield row

@@ -161,17 +161,24 @@ def test_an_imported_bundle_has_no_keras_model(session: Session) -> None:
         cast(Any, session.runtime).request.keras_model()
 
 
-def test_labeling_on_openvino_imports_neither_tensorflow_nor_pandas_nor_a_converter_and_reports_to_nobody(
-    run_python: Callable[[str], str], bundle: Bundle
-) -> None:
-    printed = run_python(
-        "import sys, numpy\n"
+def labeling(bundle: Bundle) -> str:
+    """A program that labels three images with a bundle."""
+    return (
+        "import numpy\n"
         "from fashionbatch.bundle.open import open_bundle\n"
         "from fashionbatch.inference.session import open_session\n"
         "from fashionbatch.plugins import load_plugins\n"
         "registry = load_plugins({'register_runtimes'}).registry\n"
         f"with open_session(open_bundle({str(bundle.path)!r}), registry=registry) as session:\n"
         "    session.predict(numpy.zeros((3, 4, 5, 3), numpy.uint8))\n"
+    )
+
+
+def test_labeling_on_openvino_imports_neither_tensorflow_nor_pandas_nor_a_converter_and_reports_to_nobody(
+    run_python: Callable[[str], str], bundle: Bundle
+) -> None:
+    printed = run_python(
+        f"import sys\n{labeling(bundle)}"
         "unwanted = ('tensorflow', 'keras', 'pandas', 'matplotlib', 'sklearn', 'openvino.tools.ovc')\n"
         "print([name for name in sys.modules if name in unwanted or name.startswith('openvino_telemetry.')])\n"
     )
@@ -180,14 +187,6 @@ def test_labeling_on_openvino_imports_neither_tensorflow_nor_pandas_nor_a_conver
 
 def test_a_process_that_has_labeled_can_convert_a_model(run_python: Callable[[str], str], bundle: Bundle) -> None:
     printed = run_python(
-        "import numpy\n"
-        "from fashionbatch.bundle.open import open_bundle\n"
-        "from fashionbatch.inference.session import open_session\n"
-        "from fashionbatch.plugins import load_plugins\n"
-        "registry = load_plugins({'register_runtimes'}).registry\n"
-        f"with open_session(open_bundle({str(bundle.path)!r}), registry=registry) as session:\n"
-        "    session.predict(numpy.zeros((3, 4, 5, 3), numpy.uint8))\n"
-        "from openvino.tools.ovc import convert_model\n"
-        "print(convert_model.__name__)\n"
+        f"{labeling(bundle)}from openvino.tools.ovc import convert_model\nprint(convert_model.__name__)\n"
     )
     assert printed.strip() == "convert_model"
