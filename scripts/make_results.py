@@ -47,9 +47,9 @@ class Tutorial:
         recipe: the shipped recipe.
         split: where the tutorial measured.
         figure: what it measured, as `summary.json` names it.
-        value: its figure, or what the recipe aims for where the tutorial prints none.
-        is_aim: whether `value` is an aim.
         data: how the data are had.
+        value: its figure, where it prints one.
+        aim: what the recipe aims for beyond that.
         also: further figures that are shown.
         first_epoch: the tutorial's validation accuracy after one epoch, where it prints that.
     """
@@ -57,9 +57,9 @@ class Tutorial:
     recipe: str
     split: str
     figure: str
-    value: float
     data: str
-    is_aim: bool = False
+    value: float | None = None
+    aim: float | None = None
     also: tuple[str, ...] = ()
     first_epoch: float | None = None
 
@@ -68,33 +68,33 @@ _FASHION = "Fashion-MNIST, as Debian's package `dataset-fashion-mnist` has it"
 _MNIST = "MNIST; validation is the last 10,000 images of the training set"
 _CATS_DOGS = "2,000 photos of cats and dogs to train on, 800 others for validation"
 TUTORIALS: dict[str, Tutorial] = {
-    "mnist-mlp": Tutorial("mnist_mlp", "test", "accuracy", 0.9756, _MNIST),
-    "mnist-cnn": Tutorial("mnist_cnn", "test", "accuracy", 0.9853, _MNIST),
-    "mnist-deep-cnn": Tutorial("mnist_deep_cnn", "test", "accuracy", 0.9926, _MNIST),
-    "fashion-mnist-cnn": Tutorial("fashion_mnist_cnn", "test", "accuracy", 0.9073, _FASHION),
+    "mnist-mlp": Tutorial("mnist_mlp", "test", "accuracy", _MNIST, 0.9756),
+    "mnist-cnn": Tutorial("mnist_cnn", "test", "accuracy", _MNIST, 0.9853),
+    "mnist-deep-cnn": Tutorial("mnist_deep_cnn", "test", "accuracy", _MNIST, 0.9926),
+    "fashion-mnist-cnn": Tutorial("fashion_mnist_cnn", "test", "accuracy", _FASHION, 0.9073),
     "fashion-mnist-minivgg": Tutorial(
         "fashion_mnist_minivgg",
         "validation",
         "accuracy",
-        0.94,
         f"{_FASHION}; validation is the source's own 10,000 test images",
-        is_aim=True,
+        aim=0.94,
         first_epoch=0.8877,
     ),
     "clothing-multilabel": Tutorial(
         "clothing_multilabel",
         "validation",
         "label_accuracy",
-        0.98,
         "photos of clothes in six folders such as `red_dress`, a fifth held back",
-        is_aim=True,
+        aim=0.98,
         also=("accuracy", "mean_average_precision"),
     ),
-    "cats-dogs-small-cnn": Tutorial("cats_dogs_small_cnn", "validation", "accuracy", 0.80, _CATS_DOGS),
+    "cats-dogs-small-cnn": Tutorial("cats_dogs_small_cnn", "validation", "accuracy", _CATS_DOGS, 0.80),
     "cats-dogs-bottleneck": Tutorial(
-        "cats_dogs_bottleneck", "validation", "accuracy", 0.90, _CATS_DOGS, also=("roc_auc",)
+        "cats_dogs_bottleneck", "validation", "accuracy", _CATS_DOGS, 0.90, 0.97, also=("roc_auc",)
     ),
-    "cats-dogs-finetune": Tutorial("cats_dogs_finetune", "validation", "accuracy", 0.95, _CATS_DOGS, also=("roc_auc",)),
+    "cats-dogs-finetune": Tutorial(
+        "cats_dogs_finetune", "validation", "accuracy", _CATS_DOGS, 0.95, 0.98, also=("roc_auc",)
+    ),
 }
 NAMES = {
     "accuracy": "accuracy",
@@ -156,7 +156,7 @@ def page(kept: dict[str, Any]) -> str:
     runs: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for run in sorted(kept.values(), key=lambda run: run["seed"]):
         runs[run["name"]].append(run)
-    lines = [HEADER, "| recipe | measured on | the tutorial | here | seeds |", "|---|---|--:|--:|--:|"]
+    lines = [HEADER, "| recipe | measured on | the tutorial | aim | here | seeds |", "|---|---|--:|--:|--:|--:|"]
     for name, tutorial in TUTORIALS.items():
         if name in runs:
             lines.append(_overview(tutorial, runs[name]))
@@ -176,10 +176,23 @@ def _overview(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
         measured += ", which chose the epoch"
     if tutorial.figure == "label_accuracy":
         measured += ", which chose the thresholds"
-    value = f"aim: {tutorial.value:g}" if tutorial.is_aim else f"{tutorial.value:g}"
-    return (
-        f"| [{tutorial.recipe}](#{tutorial.recipe}) | {measured} | {value} | {_reached(tutorial, runs)} | {len(runs)} |"
+    printed = _two_places(tutorial.value)
+    if tutorial.first_epoch is not None:
+        printed = f"{tutorial.first_epoch:g} after one epoch"
+    cells = (
+        f"[{tutorial.recipe}](#{tutorial.recipe})",
+        measured,
+        printed,
+        _two_places(tutorial.aim),
+        _reached(tutorial, runs),
+        str(len(runs)),
     )
+    return f"| {' | '.join(cells)} |"
+
+
+def _two_places(value: float | None) -> str:
+    """As many decimals as it has, and two at least: 0.90, 0.9756."""
+    return "-" if value is None else max(f"{value:.2f}", f"{value:g}", key=len)
 
 
 def _reached(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
