@@ -7,16 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fashionbatch.pictures.style import FAINT, GREY, SERIES, add_title, new_figure, picture_style, save_figure
-from fashionbatch.pictures.words import shortened
+from fashionbatch.pictures.words import told_apart
 
 if TYPE_CHECKING:
     from fashionbatch.evaluation.figures import Curves
 
 
+# Good curves lie on each other: the upper ones have gaps and are thinner, so that the lower ones are seen. The patterns
+# tell curves apart without colours too.
+_PATTERNS: tuple[Any, ...] = ((0, (1, 1)), (0, (3, 1)), (0, (6, 1, 1, 1)), (0, (6, 2)), (0, (10, 2)), "-")
+_OTHERS = {"color": GREY, "linewidth": 0.5}
+
+
 def draw_trade_offs(curves: Sequence[Curves], names: Sequence[str], path: Path, *, title: str = "") -> Path:
     """Draw the ROC curve and the precision-recall curve of each label, with their areas.
 
-    With more labels than colours the ones with the smallest average precision have colours and names; the others are
+    With more labels than styles the ones with the smallest average precision have colours and names; the others are
     grey.
 
     Args:
@@ -32,17 +38,17 @@ def draw_trade_offs(curves: Sequence[Curves], names: Sequence[str], path: Path, 
         OutputError: the file cannot be written.
     """
     order = sorted(range(len(curves)), key=lambda number: curves[number].average_precision)
-    coloured = dict(zip(order, SERIES, strict=False))
+    coloured = order[: len(SERIES)]
     with picture_style([title, *names]) as fonts:
         figure = new_figure(8.6, 4.1 + 0.18 * max(0, len(coloured) - 1))
-        add_title(figure, shortened(fonts.readable(title), 90))
+        add_title(figure, fonts.readable(title))
         roc, trade = figure.subplots(1, 2)
         # Given to the legend one by one: from a curve's own label it would leave out names that begin with "_".
         legends: tuple[dict[str, Any], dict[str, Any]] = ({}, {})
+        shown = told_apart([fonts.readable(name) for name in names], 26)
         for number in reversed(order):
-            curve = curves[number]
-            name = shortened(fonts.readable(names[number]), 26)
-            style = {"color": coloured.get(number, GREY), "linewidth": 1.8 if number in coloured else 0.5}
+            curve, name = curves[number], shown[number]
+            style = _style(coloured.index(number), len(coloured)) if number in coloured else _OTHERS
             lines = (
                 roc.plot(curve.false_positive_rate, curve.true_positive_rate, **style)[0],
                 trade.step(curve.recall, curve.precision, where="post", **style)[0],
@@ -64,3 +70,9 @@ def draw_trade_offs(curves: Sequence[Curves], names: Sequence[str], path: Path, 
                 f"grey: {len(curves) - len(coloured)} labels that do better", (0.02, 0.03), fontsize=8, color=GREY
             )
         return save_figure(figure, path)
+
+
+def _style(number: int, curves: int) -> dict[str, Any]:
+    """How a curve looks, the uppermost first; the lowest is a solid line."""
+    pattern = _PATTERNS[number + len(_PATTERNS) - curves]
+    return {"color": SERIES[number], "linestyle": pattern, "linewidth": 1.6 + 0.35 * number, "dash_capstyle": "butt"}
