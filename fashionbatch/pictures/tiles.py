@@ -22,6 +22,7 @@ CRISP_UP_TO = 64
 CAPTIONS_FROM = 56
 """The smallest tile with captions; below it frames alone speak."""
 CAPTION_LINES = 2
+_HAIRLINE = 1
 _GAP = 10
 _MARGIN = 14
 THICK, THIN = 4, 2
@@ -113,9 +114,15 @@ def draw_tiles(sections: Sequence[Section], path: Path, *, tile: int, title: str
 
 
 def _side(sections: Sequence[Section], tile: int) -> int:
-    largest = max((max(one.image.shape[:2]) for section in sections for one in section.tiles), default=tile)
-    factor = max(1, round((tile - 2 * THICK) / largest))
-    return tile if largest > min(CRISP_UP_TO, tile) else factor * largest + 2 * THICK
+    every = [one for section in sections for one in section.tiles]
+    largest = max((max(one.image.shape[:2]) for one in every), default=tile)
+    frames = 2 * max(map(_frame, every), default=0)
+    factor = max(1, round((tile - frames) / largest))
+    return tile if largest > min(CRISP_UP_TO, tile) else factor * largest + frames
+
+
+def _frame(one: Tile) -> int:
+    return one.width if one.border is not None else _HAIRLINE
 
 
 def _arrange(
@@ -165,7 +172,7 @@ def _draw_tile(canvas: Image.Image, one: Tile, left: int, top: int, side: int) -
     from PIL import ImageDraw
 
     draw = ImageDraw.Draw(canvas)
-    border = one.width if one.border is not None else 1
+    border = _frame(one)
     draw.rectangle((left, top, left + side - 1, top + side - 1), fill=one.border or FAINT)
     draw.rectangle((left + border, top + border, left + side - 1 - border, top + side - 1 - border), fill=PAPER)
     picture = scaled(one.image, side - 2 * border)

@@ -75,6 +75,14 @@ def test_samples_stand_above_what_augmentation_makes_of_them(photos, tmp_path, p
     assert both.shape[0] > plain.shape[0] + 3 * 90
 
 
+def test_the_hairline_around_a_sample_touches_it(tmp_path, pixels):
+    black = np.zeros((1, 28, 28, 1), np.uint8)
+    image = pixels(draw_samples(black, [""], tmp_path / "one.png", title=""))
+    rows, columns = np.nonzero((image == 0).all(axis=2))
+    assert len(rows) == (3 * 28) ** 2
+    assert (image[rows.min() - 1, columns.min() : columns.max()] == 0xDD).all()
+
+
 def test_small_images_are_enlarged_without_blur(photos):
     enlarged = np.asarray(scaled(photos[0], 90))
     assert enlarged.shape == (84, 84, 3)
