@@ -178,17 +178,29 @@ def test_a_figure_that_is_not_a_number_is_said_to_be_none(texts, tmp_path):
     assert {"no number", "0"} <= {text.strip() for text in written(texts)}
 
 
-def test_curves_of_labels_differ_without_their_colours_and_one_alone_is_solid(figure, tmp_path):
+def draw_labels(labels, path, *, spread):
     generator = np.random.default_rng(0)
-    for labels in (6, 1):
-        targets = (generator.random((100, labels)) < 0.5).astype(np.float32)
-        scores = (0.6 * targets + 0.4 * generator.random(targets.shape)).astype(np.float32)
-        names = [f"label {number}" for number in range(labels)]
-        curves = evaluate_split(targets, scores, names, "several_of_many").curves
-        draw_trade_offs(curves, names, tmp_path / "trade_offs.png")
-        handles = figure().axes[0].get_legend().legend_handles
-        assert len({str(handle._dash_pattern) for handle in handles}) == labels
+    targets = (generator.random((100, labels)) < 0.5).astype(np.float32)
+    scores = ((1 - spread) * targets + spread * generator.random(targets.shape)).astype(np.float32)
+    names = [f"label {number}" for number in range(labels)]
+    draw_trade_offs(evaluate_split(targets, scores, names, "several_of_many").curves, names, path)
+
+
+@pytest.mark.parametrize("labels", [1, 2, 6])
+def test_curves_of_labels_differ_without_their_colours_and_the_lowest_is_solid(labels, figure, texts, tmp_path):
+    draw_labels(labels, tmp_path / "trade_offs.png", spread=0.7)
+    *handles, chance = figure().axes[0].get_legend().legend_handles
+    assert len({str(handle._dash_pattern) for handle in handles}) == labels
     assert handles[0].get_linestyle() == "-"
+    assert chance.get_color() not in {handle.get_color() for handle in handles}
+    assert not overlapping(texts())
+
+
+@pytest.mark.parametrize(("spread", "closeups"), [(0.52, 1), (0.9, 0)])
+def test_curves_that_turn_in_a_corner_are_shown_closer(spread, closeups, figure, texts, tmp_path):
+    draw_labels(2, tmp_path / "trade_offs.png", spread=spread)
+    assert [len(axes.child_axes) for axes in figure().axes] == [closeups, closeups]
+    assert not overlapping(texts())
 
 
 def test_the_bars_of_a_photo_say_that_they_are_probabilities(texts, tmp_path):
