@@ -88,7 +88,10 @@ def picture_style(texts: Iterable[str] = ()) -> Iterator[Fonts]:
     import matplotlib
 
     fonts = find_fonts(texts)
-    with quiet_font_log(), matplotlib.rc_context({**_SETTINGS, "font.family": list(fonts.families)}):
+    # Journals refuse the kind of font (Type 3) that matplotlib embeds by default; other files than TrueType need it.
+    pdf_fonts = 42 if all(path.suffix.lower() == ".ttf" for path in fonts.paths) else 3
+    own = {"font.family": list(fonts.families), "pdf.fonttype": pdf_fonts}
+    with quiet_font_log(), matplotlib.rc_context({**_SETTINGS, **own}):
         yield fonts
 
 
