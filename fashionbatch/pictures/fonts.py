@@ -90,14 +90,16 @@ def find_fonts(texts: Iterable[str]) -> Fonts:
 
 @contextmanager
 def quiet_font_log() -> Iterator[None]:
-    """Hide what matplotlib logs about fonts: that it makes a list of them, that a family has no bold face."""
-    log = logging.getLogger("matplotlib.font_manager")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Hide what is logged about fonts: a list of them is made, a family has no bold face, a part is not embedded."""
+    logs = [logging.getLogger(name) for name in ("matplotlib.font_manager", "fontTools.subset")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 def _find(texts: Iterable[str]) -> Fonts:
