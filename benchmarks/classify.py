@@ -236,7 +236,8 @@ def draw(report: dict[str, object], path: Path) -> None:
 
     results = report["results"]
     assert isinstance(results, list)
-    figure = Figure(figsize=(4.4 * len(results), 2.6), layout="constrained")
+    figure = Figure(figsize=(2 + 2.6 * len(results), 2.6), layout="constrained")
+    shown: list[str] = []
     for number, result in enumerate(results):
         axes = figure.add_subplot(1, len(results), number + 1)
         timings = [timing for timing in result["timings"] if timing["images"] >= LOOP_IMAGES]
@@ -244,12 +245,14 @@ def draw(report: dict[str, object], path: Path) -> None:
         colours = ["#0072b2" if name.startswith("fashionbatch") else "#999999" for name in names]
         bars = axes.barh(names, [timing["rate"] for timing in timings], color=colours)
         axes.bar_label(bars, fmt="%.0f", padding=3)
-        axes.margins(x=0.15)
+        axes.margins(x=0.2)
         axes.invert_yaxis()
+        axes.tick_params(axis="y", length=0, labelleft=names != shown)
         axes.spines[["top", "right"]].set_visible(False)
         axes.set_title(result["model"])
         axes.set_xlabel("photos a second")
-    figure.savefig(path, dpi=120)
+        shown = names
+    figure.savefig(path, dpi=200)
 
 
 if __name__ == "__main__":

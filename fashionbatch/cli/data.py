@@ -96,7 +96,10 @@ def preview(
         title=f"{plan.recipe.name}: {split}",
         note=f"{len(kept)} of {len(assignment.indices[split]):,} images, as the network gets them (seed {seed})",
     )
-    click.echo(f"\n{output}: {len(kept)} samples" + (f", {len(sources)} of them augmented" if sources else ""))
+    click.echo(
+        f"\n{output}: {len(kept)} {'sample' if len(kept) == 1 else 'samples'}"
+        + (f", {len(sources)} of them augmented" if sources else "")
+    )
     if phase is None:
         click.echo("the recipe has no augmentation")
 

@@ -48,12 +48,15 @@ class Predictions:
         """The right label, or the right ones joined by commas."""
         return self._text(self.right[image])
 
-    def given_text(self, image: int, *, percent: bool = False) -> str:
-        """The label that was given, or those joined by commas; on request with its probability."""
-        text = self._text(self.given[image])
+    def given_text(self, image: int) -> str:
+        """The label that was given, or those joined by commas."""
+        return self._text(self.given[image])
+
+    def percentage(self, image: int) -> str:
+        """The probability of the label that was given, as `(99%)`; empty where there is no one probability."""
         probability = self.probability[image]
         # Rounding down: a wrong label at 99.96% must not read as certain.
-        return f"{text} {int(probability * 100)}%" if percent and np.isfinite(probability) else text
+        return f"({int(probability * 100)}%)" if np.isfinite(probability) else ""
 
     def names_of(self, decision: NDArray[np.bool_] | np.int64) -> list[str]:
         """The labels of one row of `right` or `given`; empty where there is none."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.pictures.fonts import Fonts
-from fashionbatch.pictures.style import BLUE, FAINT, GREY, INK, SKY, add_title, new_figure, picture_style, save_figure
+from fashionbatch.pictures.style import BLUE, FAINT, INK, SKY, add_title, new_figure, picture_style, save_figure
 from fashionbatch.pictures.tiles import scaled
 from fashionbatch.pictures.words import shortened
 
@@ -59,9 +59,11 @@ class Reading:
         return [number for number in order if number in kept]
 
     def percentage(self, number: int) -> str:
-        """A class's probability with one digit; what would be rounded to nothing is less than the least."""
+        """A class's probability with one digit; what is almost nothing, or almost certain, is not rounded to it."""
         probability = float(self.probabilities[number])
-        return "<0.1%" if 0 < probability < 0.0005 else f"{probability:.1%}"
+        if 0 < probability < 0.0005:
+            return "<0.1%"
+        return ">99.9%" if 0.9995 <= probability < 1 else f"{probability:.1%}"
 
 
 def draw_annotated(image: NDArray[np.uint8], reading: Reading, path: Path, *, count: int = 10, title: str = "") -> Path:
@@ -90,7 +92,7 @@ def draw_annotated(image: NDArray[np.uint8], reading: Reading, path: Path, *, co
             for group, winner in reading.groups.items()
         ]
         figure = new_figure(8.2, max(3.6, 0.3 * len(bars) + 1.1))
-        add_title(figure, shortened(fonts.readable(title), 80))
+        add_title(figure, fonts.readable(title))
         photo, chart = figure.subplots(1, 2)
         _draw_photo(photo, image, [_labeled(bar) for bar in _on_photo(reading, bars)], groups)
         _draw_bars(chart, bars)
@@ -168,8 +170,8 @@ def _draw_bars(axes: Axes, bars: Sequence[_Bar]) -> None:
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
     axes.spines["bottom"].set_bounds(0, 1)
-    if any(bar.threshold is not None for bar in bars):
-        axes.set_xlabel("black lines: thresholds", color=GREY, fontsize=8)
+    lines = any(bar.threshold is not None for bar in bars)
+    axes.set_xlabel("probability; black lines: thresholds" if lines else "probability")
 
 
 def _end(bar: _Bar) -> float:

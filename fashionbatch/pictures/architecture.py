@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     import keras
 
 _WIDTH = 110
-_DPI = 72
+_DPI, _DEEP_DPI = 144, 72
+"""Dots an inch of a diagram, and of one with more than _DEEP layers: Graphviz draws 32,767 dots in height at most."""
+_DEEP = 100
 
 
 def diagram_obstacle() -> str | None:
@@ -56,10 +58,15 @@ def draw_architecture(model: keras.Model, path: Path) -> Path | None:
             show_layer_names=True,
             show_layer_activations=True,
             expand_nested=True,
-            dpi=_DPI,
+            dpi=_DPI if _layers(model) <= _DEEP else _DEEP_DPI,
         )
         write_atomically(path, drawn.read_bytes())
     return path
+
+
+def _layers(model: keras.Model) -> int:
+    """How many layers are drawn, those of nested models counted one by one."""
+    return sum(_layers(layer) if hasattr(layer, "layers") else 1 for layer in model.layers)
 
 
 def summary_text(model: keras.Model) -> str:

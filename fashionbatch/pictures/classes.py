@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from fashionbatch.display_width import display_width
 from fashionbatch.pictures.style import BLUE, GREY, ORANGE, add_title, new_figure, picture_style, save_figure
-from fashionbatch.pictures.words import shortened
+from fashionbatch.pictures.words import told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from fashionbatch.evaluation.figures import ClassFigures
-    from fashionbatch.pictures.fonts import Fonts
 
 ROWS = 50
 """Classes in one column of the picture; more make further columns."""
@@ -39,25 +38,26 @@ def draw_classes(
     Raises:
         OutputError: the file cannot be written.
     """
-    pairs = sorted(zip(classes, names, strict=True), key=lambda pair: 2.0 if pair[0].f1 is None else pair[0].f1)
-    columns = [pairs[start : start + ROWS] for start in range(0, len(pairs), ROWS)]
     with picture_style([title, *names]) as fonts:
-        longest = max(display_width(shortened(name, _NAME_WIDTH)) for name in names)
-        row_height = 0.34 if len(pairs) <= _NUMBERS_UP_TO else 0.24
-        height = max(2.2, 1.1 + row_height * len(columns[0]))
-        figure = new_figure((3.6 + 0.075 * longest) * len(columns), height)
-        add_title(figure, shortened(fonts.readable(title), 50))
+        shown = told_apart([fonts.readable(name) for name in names], _NAME_WIDTH)
+        pairs = sorted(zip(classes, shown, strict=True), key=lambda pair: 2.0 if pair[0].f1 is None else pair[0].f1)
+        rows = -(-len(pairs) // -(-len(pairs) // ROWS))  # columns of about the same length
+        columns = [pairs[start : start + rows] for start in range(0, len(pairs), rows)]
+        numbers = len(pairs) <= _NUMBERS_UP_TO
+        height = max(2.4, 1.5 + (0.34 if numbers else 0.24) * rows)
+        figure = new_figure((3.6 + 0.075 * max(map(display_width, shown))) * len(columns), height)
+        add_title(figure, fonts.readable(title))
         for number, column in enumerate(columns):
             axes = figure.add_subplot(1, len(columns), number + 1)
-            _draw_column(axes, column, fonts, numbers=len(pairs) <= _NUMBERS_UP_TO)
-            axes.set_ylim(len(columns[0]) - 0.4, -0.6)
+            _draw_column(axes, column, numbers=numbers)
+            axes.set_ylim(rows - 0.4, -0.6)
         handles, labels = figure.axes[0].get_legend_handles_labels()
-        about = {"title": "(images), the lowest F1 first", "alignment": "left"}
+        about = {"title": "label (images), the lowest F1 first", "alignment": "left", "borderaxespad": 0}
         figure.legend(handles, labels, loc="outside lower left", ncols=2, **about)
         return save_figure(figure, path)
 
 
-def _draw_column(axes: Axes, pairs: Sequence[tuple[ClassFigures, str]], fonts: Fonts, *, numbers: bool) -> None:
+def _draw_column(axes: Axes, pairs: Sequence[tuple[ClassFigures, str]], *, numbers: bool) -> None:
     rows = range(len(pairs))
     for offset, colour, label, values in (
         (-0.19, BLUE, "precision", [figures.precision for figures, _ in pairs]),
@@ -65,15 +65,17 @@ def _draw_column(axes: Axes, pairs: Sequence[tuple[ClassFigures, str]], fonts: F
     ):
         axes.barh([row + offset for row in rows], [value or 0.0 for value in values], 0.36, color=colour, label=label)
         for row, value in enumerate(values):
-            if numbers and value is not None:
-                axes.text(value + 0.01, row + offset, f"{value:.2f}", va="center", fontsize=7)
+            # A bar of no length would look as if there were no figure.
+            if value is not None and (numbers or value == 0):
+                text, size = (f"{value:.2f}", 7) if numbers else ("0", 5.5)
+                axes.text(value + 0.01, row + offset, text, va="center", fontsize=size)
     for row, (figures, _) in enumerate(pairs):
         if not figures.support:
             axes.text(0.01, row, "no images", va="center", fontsize=7.5, color=GREY, style="italic")
-    shown = [f"{shortened(fonts.readable(name), _NAME_WIDTH)}  ({figures.support:,})" for figures, name in pairs]
-    axes.set_yticks(rows, shown, fontsize=8.5 if numbers else 7)
+    axes.set_yticks(rows, [f"{name}  ({figures.support:,})" for figures, name in pairs], fontsize=8.5 if numbers else 7)
     axes.set_xlim(0, 1.1 if numbers else 1.0)
     axes.set_xticks([0, 0.2, 0.4, 0.6, 0.8, 1.0])
+    axes.set_xlabel("precision and recall")
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)

@@ -10,13 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.display_width import display_width
-from fashionbatch.pictures.style import BLUE, GREY, INK, PAPER, VERMILION, new_figure, picture_style, save_figure
-from fashionbatch.pictures.words import shortened
+from fashionbatch.pictures.style import (
+    BLUE,
+    FAINT,
+    GREY,
+    INK,
+    MARGIN,
+    PAPER,
+    VERMILION,
+    add_title,
+    new_figure,
+    picture_style,
+    save_figure,
+)
+from fashionbatch.pictures.words import told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-
-    from fashionbatch.pictures.fonts import Fonts
 
 SHARES_UP_TO = 12
 """Classes up to which each cell shows its share of the row under its count."""
@@ -26,6 +36,8 @@ NAMES_UP_TO = 110
 """Classes up to which each row and column has its name; beyond, some of them have."""
 _NAME_WIDTH = 22
 _WORST = 6
+_DIGIT = 0.64  # width of a digit in its size
+_RULED = 10  # classes between lines where every class has none
 _DARK = 0.62  # shade from which on a cell's text is white
 
 
@@ -55,16 +67,18 @@ def draw_confusion(
     with picture_style([title, *names]) as fonts:
         cell, size = _cell_size(len(names))
         side = cell * len(names)
-        shown = [shortened(fonts.readable(name), _NAME_WIDTH) for name in names]
-        margin = 0.075 * max(map(display_width, shown)) + 0.6
-        figure = new_figure(max(3.6, side + margin + 0.3), max(2.6, side + margin + 0.5 + 0.16 * (len(worst) + 2)))
+        shown = told_apart([fonts.readable(name) for name in names], _NAME_WIDTH)
+        longest = max(map(display_width, shown)) * size * 0.6 / 72
+        flat = longest < cell
+        caption = _caption(counts, shares, worst, shown)
+        height = side + (0.2 if flat else longest) + 0.16 * (caption.count("\n") + 1)
+        figure = new_figure(max(3.6, side + longest + 0.8), height + 1.0)
+        add_title(figure, fonts.readable(title))
         axes = figure.add_subplot()
         axes.imshow(_shaded(shares), aspect="equal")
-        upright = max(map(display_width, shown)) * size * 0.6 / 72 < cell
-        _label_axes(axes, shown, size, rotation=0 if upright else 90)
-        _write_cells(axes, counts, shares, size)
-        axes.set_title(shortened(fonts.readable(title), 60))
-        figure.supxlabel(_caption(counts, shares, worst, names, fonts), fontsize=8, color=GREY, x=0.02, ha="left")
+        _label_axes(axes, shown, size, rotation=0 if flat else 90)
+        _write_cells(axes, counts, shares, min(size, _fitting(counts, cell)))
+        figure.supxlabel(caption, fontsize=8, color=GREY, x=MARGIN / figure.get_figwidth(), ha="left")
         return save_figure(figure, path)
 
 
@@ -75,6 +89,11 @@ def _cell_size(classes: int) -> tuple[float, float]:
     if classes <= COUNTS_UP_TO:
         return 0.36, 7
     return (0.2, 6.5) if classes <= 60 else (0.135, 5.5) if classes <= NAMES_UP_TO else (14.0 / classes, 5.5)
+
+
+def _fitting(counts: NDArray[np.int64], cell: float) -> float:
+    """Points at which the largest count stays within its cell."""
+    return 72 * 0.9 * cell / (_DIGIT * len(str(counts.max(initial=0))))
 
 
 def _shaded(shares: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -92,16 +111,16 @@ def _label_axes(axes: Axes, shown: Sequence[str], size: float, *, rotation: int)
     ticks = range(0, len(shown), step)
     axes.set_xticks(ticks, [shown[tick] for tick in ticks], fontsize=size, rotation=rotation)
     axes.set_yticks(ticks, [shown[tick] for tick in ticks], fontsize=size)
-    axes.set_xlabel("given")
-    axes.set_ylabel("right")
+    axes.set_xlabel("predicted label")
+    axes.set_ylabel("right label")
     axes.grid(visible=False)
     axes.tick_params(length=0)
     for spine in axes.spines.values():
-        spine.set_visible(False)
-    if len(shown) <= 60:
-        for edge in range(1, len(shown)):
-            axes.axhline(edge - 0.5, color=PAPER, linewidth=0.8)
-            axes.axvline(edge - 0.5, color=PAPER, linewidth=0.8)
+        spine.set(visible=True, color=FAINT, linewidth=0.8)
+    # They lead the eye from a cell to its names.
+    for edge in range(1, len(shown), 1 if len(shown) <= 60 else _RULED):
+        axes.axhline(edge - 0.5, color=FAINT, linewidth=0.6)
+        axes.axvline(edge - 0.5, color=FAINT, linewidth=0.6)
 
 
 def _write_cells(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64], size: float) -> None:
@@ -112,17 +131,24 @@ def _write_cells(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float
         shade = share if row == column else np.sqrt(share)
         text = f"{counts[row, column]}"
         if len(counts) <= SHARES_UP_TO:
-            text += f"\n{share:.0%}" if share >= 0.01 else "\n<1%"
+            text += f"\n{_percentage(share)}"
         axes.text(
             column,
             row,
             text,
             ha="center",
             va="center",
-            fontsize=size if len(text) < 8 else size - 1.5,
+            fontsize=size,
             linespacing=1.1,
             color=PAPER if shade > _DARK else INK,
         )
+
+
+def _percentage(share: float) -> str:
+    """Whole percents; a few mistakes among many images are neither none of them nor all."""
+    if share < 0.01:
+        return "<1%"
+    return ">99%" if 0.995 <= share < 1 else f"{share:.0%}"
 
 
 def _worst(counts: NDArray[np.int64]) -> list[tuple[int, int]]:
@@ -137,14 +163,13 @@ def _caption(
     counts: NDArray[np.int64],
     shares: NDArray[np.float64],
     worst: Sequence[tuple[int, int]],
-    names: Sequence[str],
-    fonts: Fonts,
+    shown: Sequence[str],
 ) -> str:
     right, total = int(np.trace(counts)), int(counts.sum())
     lines = [f"{right:,} of {total:,} right; shade: share of the row"]
     if worst and len(counts) > 2:
-        lines.append("commonest mistakes:")
+        lines.append("commonest mistakes, right → predicted:")
     for row, column in worst if len(counts) > 2 else ():
-        pair = f"{shortened(names[row], _NAME_WIDTH)} → {shortened(names[column], _NAME_WIDTH)}"
-        lines.append(f"{counts[row, column]:,} × {fonts.readable(pair)} ({shares[row, column]:.0%})")
+        share = _percentage(shares[row, column])
+        lines.append(f"{counts[row, column]:,} × {shown[row]} → {shown[column]} ({share})")
     return "\n".join(lines)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import importlib.util
 import logging
+import re
 import unicodedata
 import warnings
 from collections.abc import Iterable, Iterator
@@ -22,6 +23,11 @@ from typing import Any
 BASE_FAMILY = "DejaVu Sans"
 _FONT_PACKAGE = "koreanize_matplotlib"
 """What the extra `fonts` installs: its files are used. It is never imported, as that changes matplotlib's settings."""
+
+
+_MARK = "\N{LEFT-TO-RIGHT MARK}"
+_LETTER = "[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]"  # Hebrew, Arabic, Syriac, Thaana, N'Ko and their kin
+_RIGHT_TO_LEFT = re.compile(f"{_LETTER}+(?:[ '_-]+{_LETTER}+)*")
 
 
 class FontWarning(UserWarning):
@@ -43,12 +49,16 @@ class Fonts:
     missing: frozenset[str]
 
     def readable(self, text: str) -> str:
-        """The text as these fonts can draw it, on one line: what they lack is written as code points, `<BC14 C9C0>`."""
+        """The text as these fonts can draw it, on one line: what they lack is written as code points, `<BC14 C9C0>`.
+
+        Words of a script that runs from right to left stand between marks that keep what follows them, a percentage
+        say, on their right.
+        """
         parts = []
         for drawable, characters in groupby(unicodedata.normalize("NFC", text), self._can_draw):
             piece = "".join(characters)
             parts.append(piece if drawable else f"<{' '.join(f'{ord(character):X}' for character in piece)}>")
-        return "".join(parts)
+        return _RIGHT_TO_LEFT.sub(lambda words: f"{_MARK}{words[0]}{_MARK}", "".join(parts))
 
     def runs(self, text: str) -> Iterator[tuple[Path, str]]:
         """The text in pieces, each with the first font that has all of its characters."""
@@ -80,14 +90,16 @@ def find_fonts(texts: Iterable[str]) -> Fonts:
 
 @contextmanager
 def quiet_font_log() -> Iterator[None]:
-    """Hide what matplotlib logs about fonts: that it makes a list of them, that a family has no bold face."""
-    log = logging.getLogger("matplotlib.font_manager")
-    level = log.level
-    log.setLevel(logging.ERROR)
+    """Hide what is logged about fonts: a list of them is made, a family has no bold face, a part is not embedded."""
+    logs = [logging.getLogger(name) for name in ("matplotlib.font_manager", "fontTools.subset")]
+    levels = [log.level for log in logs]
+    for log in logs:
+        log.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        log.setLevel(level)
+        for log, level in zip(logs, levels, strict=True):
+            log.setLevel(level)
 
 
 def _find(texts: Iterable[str]) -> Fonts:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.pictures.style import INK, RIGHT, RIGHT_MARK, WRONG, WRONG_MARK
-from fashionbatch.pictures.tiles import Section, Tile, draw_tiles
+from fashionbatch.pictures.tiles import THICK, THIN, Caption, Section, Tile, draw_tiles
 
 if TYPE_CHECKING:
     from fashionbatch.evaluation.predictions import Predictions
@@ -49,8 +49,8 @@ def draw_mistakes(
         Tile(
             images[number],
             (
-                (f"R: {predictions.right_text(number)}", RIGHT),
-                (f"P: {predictions.given_text(number, percent=True)}", WRONG),
+                Caption(f"R: {predictions.right_text(number)}", RIGHT),
+                Caption(f"P: {predictions.given_text(number)}", WRONG, predictions.percentage(number)),
             ),
             WRONG,
         )
@@ -71,7 +71,7 @@ def draw_montage(
     tile: int = 96,
     title: str = "predictions",
 ) -> Path:
-    """Draw images at random with their predicted labels, right ones green and wrong ones red.
+    """Draw images at random with their predicted labels, right ones green and wrong ones red in a thicker frame.
 
     Args:
         images: uint8 `(n, height, width, channels)`.
@@ -93,12 +93,13 @@ def draw_montage(
     for number in map(int, chosen):
         right = bool(predictions.correct[number])
         colour, mark = (RIGHT, RIGHT_MARK) if right else (WRONG, WRONG_MARK)
-        captions = [(f"{mark} {predictions.given_text(number, percent=True)}", colour)]
-        if not predictions.correct[chosen].all():
-            captions.append(("" if right else f"R: {predictions.right_text(number)}", INK))
-        tiles.append(Tile(images[number], captions, colour))
+        captions = [Caption(f"{mark} {predictions.given_text(number)}", colour, predictions.percentage(number))]
+        if not right:
+            captions.append(Caption(f"R: {predictions.right_text(number)}", INK))
+        tiles.append(Tile(images[number], captions, colour, THIN if right else THICK))
     hits = int(predictions.correct[chosen].sum())
-    note = f"{len(tiles)} of {len(images):,} images at random (seed {seed}): {hits} right, {len(tiles) - hits} wrong"
+    note = f"{len(tiles)} of {len(images):,} images at random (seed {seed}): "
+    note += f"{hits} right, {len(tiles) - hits} wrong{' (thick frames)' if hits < len(tiles) else ''}"
     return draw_tiles([Section(tiles, _columns(len(tiles)))], path, tile=tile, title=title, note=note)
 
 
@@ -133,10 +134,10 @@ def draw_disagreements(
     """
     tiles = []
     for photo in photos[:count]:
-        captions = [(f"R: {predictions[0].right_text(photo)}", INK)]
+        captions = [Caption(f"R: {predictions[0].right_text(photo)}", INK)]
         for number, own in enumerate(predictions, 1):
             colour, mark = (RIGHT, RIGHT_MARK) if own.correct[photo] else (WRONG, WRONG_MARK)
-            captions.append((f"{number} {mark} {own.given_text(photo, percent=True)}", colour))
+            captions.append(Caption(f"{number}: {mark} {own.given_text(photo)}", colour, own.percentage(photo)))
         tiles.append(Tile(images[photo], captions))
     names = ", ".join(f"{number}: {name}" for number, name in enumerate(networks, 1))
     note = f"{len(photos):,} of {len(images):,} images are labeled differently; {names}"
@@ -172,11 +173,11 @@ def draw_samples(
     Raises:
         OutputError: the file cannot be written.
     """
-    samples = [Tile(image, [(label, INK)]) for image, label in zip(images, labels, strict=True)]
+    samples = [Tile(image, [Caption(label, INK)]) for image, label in zip(images, labels, strict=True)]
     sections = [Section(samples, _SAMPLE_COLUMNS)]
     if augmented:
         rows = [
-            Tile(picture, [(labels[number] if column == 0 else "", INK)])
+            Tile(picture, [Caption(labels[number], INK)] if column == 0 else ())
             for number, variants in augmented
             for column, picture in enumerate([images[number], *variants])
         ]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fashionbatch.pictures.fonts import find_fonts
-from fashionbatch.pictures.words import ELLIPSIS
+from fashionbatch.pictures.words import wrapped
 
 if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont
@@ -28,32 +28,9 @@ class Lettering:
         """How wide the text will be."""
         return sum(self._font(path, size).getlength(piece) for path, piece in self._fonts.runs(text))
 
-    def fitted(self, text: str, size: int, room: float) -> str:
-        """The text, cut in its middle where it is wider than the room; both ends tell names apart."""
-        text = self._fonts.readable(text)
-        if self.width(text, size) <= room:
-            return text
-        for kept in range(len(text) - 1, 0, -1):
-            tail = kept // 3
-            candidate = text[: kept - tail].rstrip() + ELLIPSIS + (text[-tail:].lstrip() if tail else "")
-            if self.width(candidate, size) <= room:
-                return candidate
-        return ELLIPSIS
-
-    def wrapped(self, text: str, size: int, room: float, lines: int) -> list[str]:
-        """The text on at most that many lines, broken at spaces; the last one is cut where that is not enough."""
-        words = self._fonts.readable(text).split(" ")
-        done: list[str] = []
-        while len(done) < lines - 1 and self.width(" ".join(words), size) > room:
-            fitting = next(
-                (count for count in range(len(words) - 1, 0, -1) if self.width(" ".join(words[:count]), size) <= room),
-                0,
-            )
-            if not fitting:
-                break
-            done.append(" ".join(words[:fitting]))
-            words = words[fitting:]
-        return [*done, self.fitted(" ".join(words), size, room)]
+    def wrapped(self, text: str, size: int, room: float, lines: int, ending: str = "") -> list[str]:
+        """The text on at most that many lines, as `words.wrapped` breaks and cuts it."""
+        return wrapped(self._fonts.readable(text), room, lines, lambda part: self.width(part, size), ending)
 
     def write(self, draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: int, colour: str) -> None:
         """Write one line; `place` is the left end of its baseline."""

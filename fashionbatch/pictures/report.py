@@ -71,7 +71,7 @@ def draw_evaluation(
         labels = [shown[curve.name] for curve in metrics.curves]
         drawn.append(draw_trade_offs(metrics.curves, labels, folder / "trade_offs.png", title=title))
     if images is not None:
-        drawn.append(draw_mistakes(images, predictions, folder / "misclassified.png", title=f"{title}: misclassified"))
+        drawn.append(draw_mistakes(images, predictions, folder / "misclassified.png", title=f"{title}, misclassified"))
         wish = montage or Montage()
         drawn.append(
             draw_montage(
@@ -81,7 +81,7 @@ def draw_evaluation(
                 count=wish.count,
                 seed=wish.seed,
                 tile=wish.tile,
-                title=f"{title}: predictions",
+                title=f"{title}, predictions",
             )
         )
     return drawn

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -10,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fashionbatch.pictures.curves import scale_loss
 from fashionbatch.pictures.style import SERIES, add_title, new_figure, picture_style, save_figure
-from fashionbatch.pictures.words import shortened
+from fashionbatch.pictures.words import told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -52,14 +54,15 @@ def draw_runs(runs: Sequence[RunPicture], path: Path, *, title: str = "runs") ->
     figures = list(dict.fromkeys(name for run in runs for name in run.figures))
     bar_rows = -(-len(figures) // 2)
     with picture_style([title, *(run.name for run in runs), *figures]) as fonts:
-        names = [shortened(fonts.readable(run.name), 30) for run in runs]
+        names = told_apart([fonts.readable(run.name) for run in runs], 30)
         bar_height = 0.75 + 0.24 * len(runs)
         figure = new_figure(9.4, _CURVES + 0.16 * len(runs) + bar_rows * bar_height)
-        add_title(figure, shortened(fonts.readable(title), 90))
+        add_title(figure, fonts.readable(title))
         heights = [_CURVES, max(bar_rows * bar_height, 0.01)]
         upper, lower = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)[:, 0]
         loss, accuracy = upper.subplots(1, 2)
         _draw_curves(loss, runs, "val_loss", "validation loss")
+        scale_loss(loss, np.concatenate([np.asarray(run.history.get("val_loss", ()), float) for run in runs]))
         _draw_curves(accuracy, runs, "val_accuracy", "validation accuracy")
         upper.legend(loss.get_lines(), names, loc="outside lower left", ncols=min(3, len(runs)))
         grid = lower.subplots(bar_rows, 2, squeeze=False).ravel() if figures else []
@@ -84,22 +87,22 @@ def _draw_curves(axes: Axes, runs: Sequence[RunPicture], key: str, title: str) -
             linestyle=_STYLES[number // len(SERIES) % len(_STYLES)],
             marker="o" if len(values) == 1 else None,
         )
-    axes.set_title(title)
+    axes.set_ylabel(title)
     axes.set_xlabel("epoch")
-    axes.set_xlim(left=0.5)
+    axes.set_xlim(0.5, max([1, *(len(run.history.get(key, ())) for run in runs)]) + 0.5)
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
 
 
 def _draw_bars(axes: Axes, values: Sequence[float | None], names: Sequence[str]) -> None:
-    known = [value for value in values if value is not None]
+    known = [value for value in values if value is not None and math.isfinite(value)]
     rows = range(len(values))
-    colours = [SERIES[number % len(SERIES)] for number in rows]
-    axes.barh(rows, [value or 0.0 for value in values], 0.7, color=colours)
-    for row, value in enumerate(values):
-        axes.text(value or 0.0, row, "  –" if value is None else f"  {_number(value)}", va="center", fontsize=8)
+    lengths = [value if value is not None and math.isfinite(value) else 0.0 for value in values]
+    axes.barh(rows, lengths, 0.7, color=[SERIES[number % len(SERIES)] for number in rows])
+    for row, (value, length) in enumerate(zip(values, lengths, strict=True)):
+        axes.text(max(length, 0.0), row, f"  {_number(value)}", va="center", fontsize=8)
     axes.set_yticks(rows, names, fontsize=8)
     axes.set_ylim(len(values) - 0.4, -0.6)
-    axes.set_xlim(0, 1.3 * max(known, default=1.0) or 1.0)
+    axes.set_xlim(min(0.0, *known, 0.0), 1.3 * max(0.0, *known, 0.0) or 1.0)
     axes.xaxis.set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.grid(visible=False)
@@ -107,7 +110,11 @@ def _draw_bars(axes: Axes, values: Sequence[float | None], names: Sequence[str])
         axes.spines[side].set_visible(False)
 
 
-def _number(value: float) -> str:
-    if abs(value) <= 1:
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"
+    if not math.isfinite(value):
+        return "no number"
+    if abs(value) <= 1 and value:
         return f"{value:.4f}"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:,.1f}"

@@ -7,13 +7,14 @@ program that uses pyplot itself, and needs no display.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fashionbatch.pictures.files import write_atomically
 from fashionbatch.pictures.fonts import Fonts, find_fonts, quiet_font_log
+from fashionbatch.pictures.words import shortened, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,15 +26,21 @@ SERIES = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY)
 """The colours of curves, in the order in which they are given away."""
 
 RIGHT, WRONG = "#00805A", "#C62828"
-"""Right and wrong predictions. They differ in lightness too, and marks stand beside them."""
+"""Right and wrong predictions. Never told apart by colour alone: marks stand beside them, frames differ in width."""
 INK, GREY, FAINT, PAPER = "#222222", "#6B6B6B", "#DDDDDD", "#FFFFFF"
 RIGHT_MARK, WRONG_MARK = "✓", "✗"
 
-DPI = 120
-_MARGIN = 0.1  # inches
+DPI = 200
+"""Dots an inch: what small text needs in print. The files say it, so that they are placed at their size in inches."""
+MARGIN = 0.1
+"""Inches around a figure."""
+_TITLE_SIZE = 12  # points
+_TITLE_WIDTH = 240  # cells: more than two lines of the widest figure
 SIZE_LIMIT = 300_000
 """Bytes over which a picture's colours are reduced to 256."""
 
+# Nothing that is drawn is cut off at the figure's edge, and no more than a margin is left beside it.
+_CROPPED: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": MARGIN}
 # The same figure gives the same file on every day.
 _UNDATED: dict[str, dict[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
 
@@ -41,6 +48,7 @@ _SETTINGS: dict[str, Any] = {
     "axes.edgecolor": GREY,
     "axes.grid": True,
     "axes.axisbelow": True,
+    "axes.formatter.useoffset": False,  # 0.9999, not "+1" over the axis
     "axes.labelcolor": INK,
     "axes.spines.right": False,
     "axes.spines.top": False,
@@ -80,7 +88,10 @@ def picture_style(texts: Iterable[str] = ()) -> Iterator[Fonts]:
     import matplotlib
 
     fonts = find_fonts(texts)
-    with quiet_font_log(), matplotlib.rc_context({**_SETTINGS, "font.family": list(fonts.families)}):
+    # Journals refuse the kind of font (Type 3) that matplotlib embeds by default; other files than TrueType need it.
+    pdf_fonts = 42 if all(path.suffix.lower() == ".ttf" for path in fonts.paths) else 3
+    own = {"font.family": list(fonts.families), "pdf.fonttype": pdf_fonts}
+    with quiet_font_log(), matplotlib.rc_context({**_SETTINGS, **own}):
         yield fonts
 
 
@@ -90,15 +101,31 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
     from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    figure = Figure(figsize=(width, height), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=_MARGIN, h_pad=_MARGIN))
+    figure = Figure(figsize=(width, height), dpi=DPI, layout=ConstrainedLayoutEngine(w_pad=MARGIN, h_pad=MARGIN))
     FigureCanvasAgg(figure)
     return figure
 
 
 def add_title(figure: Figure, title: str) -> None:
-    """Write a title over the whole figure, flush left; none where it is empty."""
-    if title:
-        figure.suptitle(title, x=_MARGIN / figure.get_figwidth(), ha="left", fontsize=12, fontweight="bold")
+    """Write a title over the whole figure, flush left; none where it is empty.
+
+    It takes two lines where one is too short for it. The figure grows by the second, so that nothing else shrinks.
+    """
+    if not title:
+        return
+    style = {"fontsize": _TITLE_SIZE, "fontweight": "bold"}
+    room = figure.get_figwidth() - 2 * MARGIN
+    lines = wrapped(shortened(title, _TITLE_WIDTH), room, 2, lambda text: _inches(figure, text, style))
+    figure.set_figheight(figure.get_figheight() + 1.2 * _TITLE_SIZE / 72 * (len(lines) - 1))
+    figure.suptitle("\n".join(lines), x=MARGIN / figure.get_figwidth(), ha="left", **style)
+
+
+def _inches(figure: Figure, text: str, style: Mapping[str, Any]) -> float:
+    """How wide a text will be drawn."""
+    drawn = figure.text(0, 0, text, **style)
+    width = float(drawn.get_window_extent().width) / figure.dpi
+    drawn.remove()
+    return width
 
 
 def save_figure(figure: Figure, path: Path) -> Path:
@@ -112,35 +139,40 @@ def save_figure(figure: Figure, path: Path) -> Path:
     kind = path.suffix.lower().lstrip(".")
     buffer = io.BytesIO()
     if kind in _UNDATED:
-        figure.savefig(buffer, format=kind, metadata=_UNDATED[kind])
+        figure.savefig(buffer, format=kind, metadata=_UNDATED[kind], **_CROPPED)
         write_atomically(path, buffer.getvalue())
         return path
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    figure.savefig(buffer, format="png", metadata={"Software": None}, **_CROPPED)
     buffer.seek(0)
     with Image.open(buffer) as image:
         drawn = image.convert("RGB")
     if kind in {"jpg", "jpeg"}:
         buffer = io.BytesIO()
-        drawn.save(buffer, format="JPEG", quality=92, subsampling=0)
+        drawn.save(buffer, format="JPEG", quality=92, subsampling=0, dpi=(DPI, DPI))
         write_atomically(path, buffer.getvalue())
         return path
-    return save_image(drawn, path)
+    return save_image(drawn, path, dpi=DPI)
 
 
-def save_image(image: Image.Image, path: Path) -> Path:
+def save_image(image: Image.Image, path: Path, *, dpi: int | None = None) -> Path:
     """Write an RGB image as PNG, with 256 colours where it would be larger than SIZE_LIMIT, and return its path.
+
+    Args:
+        image: what is written.
+        path: the file.
+        dpi: how many of its pixels make an inch; None says nothing of it.
 
     Raises:
         OutputError: it cannot be written.
     """
-    data = _png(image)
+    data = _png(image, dpi)
     if len(data) > SIZE_LIMIT:
-        data = min(data, _png(image.quantize(256)), key=len)
+        data = min(data, _png(image.quantize(256), dpi), key=len)
     write_atomically(path, data)
     return path
 
 
-def _png(image: Image.Image) -> bytes:
+def _png(image: Image.Image, dpi: int | None) -> bytes:
     buffer = io.BytesIO()
-    image.save(buffer, format="PNG", optimize=True)
+    image.save(buffer, format="PNG", optimize=True, **({} if dpi is None else {"dpi": (dpi, dpi)}))
     return buffer.getvalue()

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,28 @@ if TYPE_CHECKING:
 CRISP_UP_TO = 64
 """Images up to this side are enlarged by whole pixels, so that a 28x28 digit stays sharp; larger ones are resampled."""
 CAPTIONS_FROM = 56
-"""The smallest tile with captions; below it colours alone speak."""
+"""The smallest tile with captions; below it frames alone speak."""
 CAPTION_LINES = 2
+_HAIRLINE = 1
 _GAP = 10
 _MARGIN = 14
-_BORDER = 3
+THICK, THIN = 4, 2
+"""Pixels of a coloured frame: a wrong label's is told from a right one's without its colour."""
 _TITLE, _NOTE, _HEADING = 18, 12, 14  # sizes of letters
+
+
+class Caption(NamedTuple):
+    """A text under a tile.
+
+    Attributes:
+        text: cut where it does not fit on CAPTION_LINES lines.
+        colour: of the letters.
+        ending: a word after it that is never cut, a percentage say.
+    """
+
+    text: str
+    colour: str
+    ending: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,13 +50,15 @@ class Tile:
 
     Attributes:
         image: uint8 `(height, width, 1 or 3)`.
-        captions: texts under it, each with its colour, on at most CAPTION_LINES lines.
-        border: the colour of its frame; None for a thin grey one.
+        captions: texts under it.
+        border: the colour of its frame; None for a hairline in grey.
+        width: pixels of a coloured frame.
     """
 
     image: NDArray[np.uint8]
-    captions: Sequence[tuple[str, str]] = ()
+    captions: Sequence[Caption] = ()
     border: str | None = None
+    width: int = THICK
 
 
 @dataclass(frozen=True)
@@ -80,7 +98,7 @@ def draw_tiles(sections: Sequence[Section], path: Path, *, tile: int, title: str
     from PIL import Image, ImageDraw
 
     texts = [title, note, *(section.heading for section in sections)]
-    texts += [text for section in sections for one in section.tiles for text, _ in one.captions]
+    texts += [caption.text for section in sections for one in section.tiles for caption in one.captions]
     lettering = Lettering(texts)
     side = _side(sections, tile)
     pieces, width, height = _arrange(sections, side, lettering, title, note)
@@ -96,9 +114,15 @@ def draw_tiles(sections: Sequence[Section], path: Path, *, tile: int, title: str
 
 
 def _side(sections: Sequence[Section], tile: int) -> int:
-    largest = max((max(one.image.shape[:2]) for section in sections for one in section.tiles), default=tile)
-    factor = max(1, round((tile - 2 * _BORDER) / largest))
-    return tile if largest > min(CRISP_UP_TO, tile) else factor * largest + 2 * _BORDER
+    every = [one for section in sections for one in section.tiles]
+    largest = max((max(one.image.shape[:2]) for one in every), default=tile)
+    frames = 2 * max(map(_frame, every), default=0)
+    factor = max(1, round((tile - frames) / largest))
+    return tile if largest > min(CRISP_UP_TO, tile) else factor * largest + frames
+
+
+def _frame(one: Tile) -> int:
+    return one.width if one.border is not None else _HAIRLINE
 
 
 def _arrange(
@@ -106,7 +130,7 @@ def _arrange(
 ) -> tuple[list[_Piece], int, int]:
     """What stands where, and the width and height of it all."""
     columns = max((min(section.columns, len(section.tiles)) for section in sections), default=1)
-    width = max(2 * _MARGIN + columns * (side + _GAP) - _GAP, 440 if title or note else 0)
+    width = max(2 * _MARGIN + columns * (side + _GAP) - _GAP, 500 if title or note else 0)
     room = width - 2 * _MARGIN
     pieces: list[_Piece] = []
     y = _MARGIN
@@ -135,9 +159,9 @@ def _arrange_row(row: Sequence[Tile], side: int, lettering: Lettering, top: int)
         left = _MARGIN + column * (side + _GAP)
         pieces.append(_Piece(one, left, top))
         lines = [
-            (line, size, colour)
-            for text, colour in (one.captions if side >= CAPTIONS_FROM else ())
-            for line in lettering.wrapped(text, size, side + _GAP // 2, CAPTION_LINES)
+            (line, size, caption.colour)
+            for caption in (one.captions if side >= CAPTIONS_FROM else ())
+            for line in lettering.wrapped(caption.text, size, side, CAPTION_LINES, caption.ending)
         ]
         pieces += [_Piece(line, left, top + side + 3 + number * (size + 4)) for number, line in enumerate(lines)]
         most = max(most, len(lines))
@@ -148,7 +172,7 @@ def _draw_tile(canvas: Image.Image, one: Tile, left: int, top: int, side: int) -
     from PIL import ImageDraw
 
     draw = ImageDraw.Draw(canvas)
-    border = _BORDER if one.border is not None else 1
+    border = _frame(one)
     draw.rectangle((left, top, left + side - 1, top + side - 1), fill=one.border or FAINT)
     draw.rectangle((left + border, top + border, left + side - 1 - border, top + side - 1 - border), fill=PAPER)
     picture = scaled(one.image, side - 2 * border)

@@ -42,19 +42,20 @@ def draw_pictures(
     write_text(folder / "architecture.txt", summary_text(network.model))
     figures, shown = metrics[judged], data.display_names
     drawn = [_draw_curves(folder, plan, history)]
-    drawn.append(draw_classes(figures.classes, shown, folder / "classes.png", title=f"{plan.recipe.name}: {judged}"))
+    heading = f"{plan.recipe.name}: {judged}"
+    drawn.append(draw_classes(figures.classes, shown, folder / "classes.png", title=heading))
     if figures.confusion:
-        title = f"{plan.recipe.name}: {judged}, accuracy {figures.accuracy:.4f}"
+        title = f"{heading}, accuracy {figures.accuracy:.4f}"
         drawn.append(draw_confusion(figures.confusion, shown, folder / "confusion_matrix.png", title=title))
     if figures.curves:
         names = [_shown(data, curve.name) for curve in figures.curves]
-        drawn.append(draw_trade_offs(figures.curves, names, folder / "trade_offs.png", title=plan.recipe.name))
-    drawn += _draw_photos(folder, data, labeled, judged)
+        drawn.append(draw_trade_offs(figures.curves, names, folder / "trade_offs.png", title=heading))
+    drawn += _draw_photos(folder, data, labeled, judged, heading)
     diagram = draw_architecture(network.model, folder / "architecture.png")
     return [path.name for path in [*drawn, *([diagram] if diagram is not None else [])]]
 
 
-def _draw_photos(folder: Path, data: PreparedData, labeled: Labeled, judged: Split) -> list[Path]:
+def _draw_photos(folder: Path, data: PreparedData, labeled: Labeled, judged: Split, heading: str) -> list[Path]:
     """Mistakes, and a montage of right and wrong labels."""
     split = data.splits[judged]
     limits = [found.threshold for found in labeled.thresholds]
@@ -62,8 +63,8 @@ def _draw_photos(folder: Path, data: PreparedData, labeled: Labeled, judged: Spl
         split.targets, labeled.probabilities[judged], data.display_names, data.decoding, limits
     )
     return [
-        draw_mistakes(split.images, predictions, folder / "misclassified.png", title=f"misclassified: {judged}"),
-        draw_montage(split.images, predictions, folder / "predictions.png", title=f"predictions: {judged}"),
+        draw_mistakes(split.images, predictions, folder / "misclassified.png", title=f"{heading}, misclassified"),
+        draw_montage(split.images, predictions, folder / "predictions.png", title=f"{heading}, predictions"),
     ]
 
 

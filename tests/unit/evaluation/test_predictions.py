@@ -27,19 +27,19 @@ def test_mistakes_come_the_surest_first():
     predictions = predict_labels(TARGETS, PROBABILITIES, NAMES, "one_of_many")
     assert predictions.mistakes() == [2, 1]
     assert predictions.right_text(1) == "dog"
-    assert predictions.given_text(1, percent=True) == "고양이 60%"
-    assert predictions.given_text(2, percent=True) == "dog 99%"
+    assert (predictions.given_text(1), predictions.percentage(1)) == ("고양이", "(60%)")
+    assert (predictions.given_text(2), predictions.percentage(2)) == ("dog", "(99%)")
 
 
 def test_almost_sure_is_not_shown_as_certain():
     predictions = predict_labels(TARGETS[:1], np.array([[0.9996, 0, 0]], np.float32), NAMES, "one_of_many")
-    assert predictions.given_text(0, percent=True) == "고양이 99%"
+    assert predictions.percentage(0) == "(99%)"
 
 
 def test_a_no_is_as_sure_as_its_own_class():
     targets, probabilities = np.array([[0], [1]], np.float32), np.array([[0.1], [0.2]], np.float32)
     predictions = predict_labels(targets, probabilities, ["cat", "dog"], "yes_or_no")
-    assert predictions.given_text(0, percent=True) == "cat 90%"
+    assert (predictions.given_text(0), predictions.percentage(0)) == ("cat", "(90%)")
     assert predictions.mistakes() == [1]
 
 
@@ -48,7 +48,7 @@ def test_several_labels_are_listed_and_none_is_said():
     probabilities = np.array([[0.9, 0.1, 0.4], [0.1, 0.1, 0.2]], np.float32)
     predictions = predict_labels(targets, probabilities, NAMES, "several_of_many")
     assert predictions.right_text(0) == "고양이, T-shirt/top"
-    assert predictions.given_text(0, percent=True) == "고양이"
+    assert (predictions.given_text(0), predictions.percentage(0)) == ("고양이", "")
     assert predictions.given_text(1) == "(none)"
     assert list(predictions.correct) == [False, True]
 

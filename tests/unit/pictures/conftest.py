@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from fashionbatch.evaluation.predictions import predict_labels
+from fashionbatch.pictures import annotated, classes, confusion, curves, runs, style, trade_offs
 
 NAMES = ("T-shirt/top", "드레스", "a class with quite a long name that is cut somewhere")
 
@@ -33,3 +34,37 @@ def predictions():
     probabilities = targets * 0.8 + 0.1
     probabilities[:9] = np.roll(probabilities[:9], 1, axis=1)
     return predict_labels(targets, probabilities, NAMES, "one_of_many")
+
+
+@pytest.fixture
+def figure(monkeypatch):
+    """The last figure that was saved, as a function without arguments."""
+    saved = []
+
+    def save(drawn, path):
+        style.save_figure(drawn, path)
+        drawn.canvas.draw()  # saving shifts what it crops
+        saved.append(drawn)
+        return path
+
+    for module in (annotated, classes, confusion, curves, runs, trade_offs):
+        monkeypatch.setattr(module, "save_figure", save)
+    return lambda: saved[-1]
+
+
+@pytest.fixture
+def texts(figure):
+    """What is written on the last figure: a function that gives texts with their boxes in pixels."""
+    from matplotlib.text import Text
+
+    def unseen(axis):
+        lowest, highest = sorted(axis.get_view_interval())
+        ticks = [*axis.get_major_ticks(), *axis.get_minor_ticks()]
+        return {tick.label1 for tick in ticks if not lowest <= tick.get_loc() <= highest}
+
+    def read():
+        left_out = set().union(*(unseen(axis) for axes in figure().axes for axis in (axes.xaxis, axes.yaxis)))
+        every = [one for one in figure().findobj(Text) if one.get_text().strip() and one.get_visible()]
+        return [(one.get_text(), one.get_window_extent()) for one in every if one not in left_out]
+
+    return read

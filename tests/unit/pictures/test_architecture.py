@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
@@ -34,6 +35,23 @@ def test_the_summary_has_every_column_whatever_the_terminal(model, monkeypatch):
     assert "195" in line
     assert "\x1b" not in text
     assert os.environ["COLUMNS"] == "40"
+
+
+@pytest.mark.parametrize(("blocks", "fine"), [(1, True), (60, False)])
+def test_a_deep_network_is_drawn_with_fewer_dots_as_graphviz_draws_no_more(blocks, fine, tmp_path, monkeypatch):
+    import keras
+
+    asked = {}
+
+    def plot_model(_, to_file, **options):
+        asked.update(options)
+        Path(to_file).write_bytes(b"")
+
+    monkeypatch.setattr(architecture, "diagram_obstacle", lambda: None)
+    monkeypatch.setattr(keras.utils, "plot_model", plot_model)
+    nested = keras.Sequential([keras.Input((2,)), *(keras.layers.ReLU() for _ in range(2 * blocks))])
+    draw_architecture(keras.Sequential([keras.Input((2,)), nested]), tmp_path / "architecture.png")
+    assert (asked["dpi"] > 100) == fine
 
 
 def test_the_diagram_is_a_picture_or_nothing(model, tmp_path, monkeypatch):

@@ -1,13 +1,13 @@
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from fashionbatch.pictures.grids import draw_mistakes, draw_montage, draw_samples
 from fashionbatch.pictures.style import RIGHT, SIZE_LIMIT, WRONG
-from fashionbatch.pictures.tiles import Section, Tile, draw_tiles, scaled
-
-BORDER = 3
+from fashionbatch.pictures.tiles import THICK, THIN, Caption, Section, Tile, draw_tiles, scaled
 
 
 def of_colour(image, colour):
@@ -15,44 +15,52 @@ def of_colour(image, colour):
     return (image == wanted).all(axis=2)
 
 
-def frames(image, colour, side):
-    """How many tiles have a frame of that colour, where no captions are drawn."""
-    return int(of_colour(image, colour).sum()) / (side**2 - (side - 2 * BORDER) ** 2)
+def frames(image, colour, side=36):
+    """How many tiles have a frame of that colour, where no captions are drawn: those of wrong ones are thick."""
+    width = THICK if colour == WRONG else THIN
+    return int(of_colour(image, colour).sum()) / (side**2 - (side - 2 * width) ** 2)
 
 
-def test_a_montage_frames_right_ones_green_and_wrong_ones_red(photos, predictions, tmp_path, pixels):
-    image = pixels(draw_montage(photos, predictions, tmp_path / "montage.png", count=30, tile=34))
-    assert frames(image, RIGHT, 34) == 21
-    assert frames(image, WRONG, 34) == 9
+def test_a_montage_frames_right_ones_green_and_wrong_ones_red_and_thicker(photos, predictions, tmp_path, pixels):
+    image = pixels(draw_montage(photos, predictions, tmp_path / "montage.png", count=30, tile=36))
+    assert frames(image, RIGHT) == 21
+    assert frames(image, WRONG) == 9
+    assert THICK >= 2 * THIN
+
+
+def test_a_montage_leaves_no_lines_free_under_right_ones(photos, predictions, tmp_path, pixels):
+    short = dataclasses.replace(predictions, names=("a", "b", "c"))
+    perfect = dataclasses.replace(short, correct=np.ones(30, bool))
+    one_wrong = dataclasses.replace(short, correct=np.arange(30) > 0)
+    heights = [pixels(draw_montage(photos, each, tmp_path / "m.png")).shape[0] for each in (perfect, one_wrong)]
+    assert 0 < heights[1] - heights[0] < 40  # lines of one row
 
 
 def test_a_montage_has_as_many_tiles_as_asked_and_the_seed_chooses_them(photos, predictions, tmp_path, pixels):
     def draw(seed):
-        return pixels(draw_montage(photos, predictions, tmp_path / "m.png", count=12, tile=34, seed=seed))
+        return pixels(draw_montage(photos, predictions, tmp_path / "m.png", count=12, tile=36, seed=seed))
 
     one = draw(1)
-    assert frames(one, RIGHT, 34) + frames(one, WRONG, 34) == 12
+    assert frames(one, RIGHT) + frames(one, WRONG) == 12
     assert np.array_equal(one, draw(1))
     assert not np.array_equal(one, draw(2))
 
 
 def test_mistakes_show_only_wrong_images_and_no_more_than_asked(photos, predictions, tmp_path, pixels):
-    image = pixels(draw_mistakes(photos, predictions, tmp_path / "all.png", tile=34))
-    assert frames(image, WRONG, 34) == 9
+    image = pixels(draw_mistakes(photos, predictions, tmp_path / "all.png", tile=36))
+    assert frames(image, WRONG) == 9
     assert not of_colour(image, RIGHT).any()
-    few = pixels(draw_mistakes(photos, predictions, tmp_path / "few.png", tile=34, count=4))
-    assert frames(few, WRONG, 34) == 4
+    few = pixels(draw_mistakes(photos, predictions, tmp_path / "few.png", tile=36, count=4))
+    assert frames(few, WRONG) == 4
 
 
 def test_mistakes_name_the_right_label_in_green_and_the_predicted_one_in_red(photos, predictions, tmp_path, pixels):
-    image = pixels(draw_mistakes(photos, predictions, tmp_path / "mistakes.png", tile=118, count=4))
+    image = pixels(draw_mistakes(photos, predictions, tmp_path / "mistakes.png", tile=120, count=4))
     assert of_colour(image, RIGHT).any()
-    assert of_colour(image, WRONG).sum() > 4 * (118**2 - 112**2)
+    assert of_colour(image, WRONG).sum() > 4 * (120**2 - 112**2)
 
 
 def test_no_mistakes_give_a_picture_that_says_so(photos, predictions, tmp_path, pixels):
-    import dataclasses
-
     perfect = dataclasses.replace(predictions, correct=np.ones(30, bool))
     image = pixels(draw_mistakes(photos, perfect, tmp_path / "none.png"))
     assert image.shape[0] < 100
@@ -65,6 +73,14 @@ def test_samples_stand_above_what_augmentation_makes_of_them(photos, tmp_path, p
     both = pixels(draw_samples(photos[:8], ["a"] * 8, tmp_path / "both.png", augmented=variants))
     assert both.shape[1] == plain.shape[1]
     assert both.shape[0] > plain.shape[0] + 3 * 90
+
+
+def test_the_hairline_around_a_sample_touches_it(tmp_path, pixels):
+    black = np.zeros((1, 28, 28, 1), np.uint8)
+    image = pixels(draw_samples(black, [""], tmp_path / "one.png", title=""))
+    rows, columns = np.nonzero((image == 0).all(axis=2))
+    assert len(rows) == (3 * 28) ** 2
+    assert (image[rows.min() - 1, columns.min() : columns.max()] == 0xDD).all()
 
 
 def test_small_images_are_enlarged_without_blur(photos):
@@ -86,4 +102,12 @@ def test_large_grids_of_photos_stay_small_files(tmp_path, pixels):
     noise = np.random.default_rng(0).integers(0, 255, (36, 24, 24, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
     path = draw_tiles([Section([Tile(image, border=WRONG) for image in noise], 6)], tmp_path / "big.png", tile=100)
     assert path.stat().st_size < 1.5 * SIZE_LIMIT
-    assert of_colour(pixels(path), WRONG).sum() > 0.9 * 36 * (100**2 - 94**2)
+    assert of_colour(pixels(path), WRONG).sum() > 0.9 * 36 * (100**2 - 92**2)
+
+
+def test_captions_of_neighbours_keep_a_gap_between_them(tmp_path, pixels):
+    image = np.full((40, 40, 3), 255, np.uint8)
+    captions = [Caption("W" * 40, "#0000FF", "(99%)")]
+    grid = pixels(draw_tiles([Section([Tile(image, captions)] * 2, 2)], tmp_path / "two.png", tile=100)).astype(int)
+    columns = np.flatnonzero((grid[..., 2] > grid[..., 0] + 60).any(axis=0))
+    assert np.diff(columns).max() >= 8
