@@ -1,10 +1,9 @@
-"""Classes and labels as numbers: targets by decoding, names for display, weights of classes."""
+"""Classes and labels as numbers: targets by decoding, and names for display."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,58 +101,6 @@ def make_targets(
         for name in names:
             targets[row, position[name]] = 1
     return np.ascontiguousarray(targets[:, 1:]) if decoding == "yes_or_no" else targets
-
-
-def class_weights(
-    wish: Literal["balanced"] | Mapping[str, float] | None,
-    labels: Sequence[tuple[str, ...]],
-    class_names: Sequence[str],
-    decoding: Decoding,
-) -> NDArray[np.float32] | None:
-    """The recipe's `training.class_weight` as one number a class.
-
-    Args:
-        wish: what the recipe says; a class that it does not name weighs 1.
-        labels: of the training images.
-        class_names: in the order of the network's outputs.
-        decoding: `balanced` is `images / (classes * images of the class)` where an image has one label, so that every
-            class weighs the same altogether; `images without / images with` where it has several: the weight of a
-            label's positive images.
-
-    Returns:
-        float32 `(classes,)`; None where nothing is weighed.
-
-    Raises:
-        DataError: a class that is not there is named.
-    """
-    if wish is None:
-        return None
-    if wish == "balanced":
-        counts = make_targets(labels, class_names, "several_of_many").sum(axis=0, dtype=np.float64)
-        present = np.maximum(counts, 1)
-        if decoding == "several_of_many":
-            # A label that every image has would get no weight at all, and the network no reason to say yes.
-            balanced = np.maximum(len(labels) - counts, 1) / present
-        else:
-            balanced = len(labels) / (len(class_names) * present)
-        return np.asarray(balanced, np.float32)
-    weights = np.ones(len(class_names), np.float32)
-    for name, weight in wish.items():
-        if name not in class_names:
-            raise DataError(
-                f"training.class_weight: the source has no class {name!r}{_suggestion(name, class_names)}",
-                hint=f"its classes are: {_listed(class_names)}",
-            )
-        weights[list(class_names).index(name)] = weight
-    return weights
-
-
-def sample_weights(
-    weights: NDArray[np.float32], labels: Sequence[tuple[str, ...]], class_names: Sequence[str]
-) -> NDArray[np.float32]:
-    """The weight of each image by its one class, float32 `(images,)`; for images with several labels, see LossSpec."""
-    position = {name: index for index, name in enumerate(class_names)}
-    return weights[[position[names[0]] for names in labels]]
 
 
 def _suggestion(name: str, class_names: Sequence[str]) -> str:

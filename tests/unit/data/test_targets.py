@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
-from typing import Any
 
 import numpy as np
 import pytest
 
-from fashionbatch.data.targets import check_labels, class_weights, display_names, make_targets, sample_weights
+from fashionbatch.data.targets import check_labels, display_names, make_targets
 from fashionbatch.errors import DataError
 from fashionbatch.specs import Samples
 
@@ -68,28 +67,3 @@ def test_mistakes_in_display_names_are_explained() -> None:
         display_names(CLASSES, {"dgo": "개"})
     with pytest.raises(DataError, match="'cat' and 'dog' would both be shown as 'cat'"):
         display_names(CLASSES, {"dog": "cat"})
-
-
-def test_balanced_weights_make_classes_equal() -> None:
-    labels = [("cat",)] * 30 + [("dog",)] * 10
-    weights = class_weights("balanced", labels, CLASSES, "one_of_many")
-    assert weights is not None
-    np.testing.assert_allclose(weights, [40 / 60, 40 / 20])
-    each = sample_weights(weights, labels, CLASSES)
-    assert each.dtype == np.float32
-    assert each[:30].sum() == pytest.approx(each[30:].sum())
-    assert each.mean() == pytest.approx(1)
-
-
-def test_balanced_weights_of_several_labels_weigh_the_positive_images() -> None:
-    labels: list[tuple[str, ...]] = [("cat", "dog")] * 10 + [("cat",)] * 30
-    weights = class_weights("balanced", labels, CLASSES, "several_of_many")
-    np.testing.assert_allclose(weights, [1 / 40, 3])
-
-
-def test_given_weights_name_classes() -> None:
-    wishes: Any = {"dog": 2.5}
-    assert class_weights(wishes, [], CLASSES, "one_of_many").tolist() == [1, 2.5]  # type: ignore[union-attr]
-    assert class_weights(None, [], CLASSES, "one_of_many") is None
-    with pytest.raises(DataError, match=r"training.class_weight: the source has no class 'dogs'; did you mean 'dog'\?"):
-        class_weights({"dogs": 2.0}, [], CLASSES, "one_of_many")
