@@ -42,7 +42,9 @@ _FIGURES = (
 @click.option(
     "--keep-features", is_flag=True, help="Leave a frozen backbone's features in the run directory, as .npy files."
 )
-@click.option("--dry-run", is_flag=True, help="Build the network, list its layers, and train nothing.")
+@click.option(
+    "--dry-run", is_flag=True, help="Build the network, list its layers and what each phase trains, and train nothing."
+)
 def command(
     recipe: str,
     *,
@@ -116,6 +118,7 @@ def _figure_table(summary: Any) -> list[str]:
 
 def _list_layers(plan: Plan, data_path: Path | None) -> None:
     from fashionbatch.data.prepare import load_samples
+    from fashionbatch.model.freezing import learning_text, set_trained_layers
     from fashionbatch.model.network import build_network, layer_table
 
     network = build_network(plan, len(load_samples(plan, data_path=data_path).class_names))
@@ -126,6 +129,8 @@ def _list_layers(plan: Plan, data_path: Path | None) -> None:
     for line in format_table(("layer", "kind", "output", "parameters", "part"), rows):
         click.echo(line)
     click.echo(f"{network.model.count_params():,} parameters; `training.phases` trains from a layer of the backbone on")
+    for phase in plan.phases if plan.recipe.training.phases else ():
+        click.echo(f"{phase.name}: {learning_text(set_trained_layers(network, phase.train))}")
 
 
 def _show(line: str) -> None:

@@ -36,6 +36,11 @@ def set_trained_layers(network: Network, trained: Trained) -> tuple[str, ...]:
     return tuple(names)
 
 
+def learning_text(names: tuple[str, ...]) -> str:
+    """What `set_trained_layers` returned, in words."""
+    return f"{len(names)} layers learn, from {names[0]}" if len(names) > 1 else f"1 layer learns: {names[0]}"
+
+
 def _first_trained(backbone: tuple[str, ...], trained: Trained) -> int:
     if trained == "all":
         return 0

@@ -33,12 +33,14 @@ class FitReport:
 
     def text(self) -> str:
         """The report in a few lines."""
-        lines = [f"{len(self.fitted)} layers took weights: {_listed(self.fitted)}"]
+        lines = [f"{len(self.fitted)} layer{'s' if len(self.fitted) != 1 else ''} took weights: {_listed(self.fitted)}"]
         if self.kept:
-            lines.append(f"{len(self.kept)} start afresh: {_listed(self.kept)}")
+            lines.append(f"{len(self.kept)} start{'' if len(self.kept) != 1 else 's'} afresh: {_listed(self.kept)}")
         lines += [f"does not fit: {misfit}" for misfit in self.misfits]
         if self.unused:
-            lines.append(f"{len(self.unused)} were not used: {_listed(self.unused)}")
+            lines.append(
+                f"{len(self.unused)} {'were' if len(self.unused) != 1 else 'was'} not used: {_listed(self.unused)}"
+            )
         return "\n".join(lines)
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import TrainingError
-from fashionbatch.model.freezing import set_trained_layers
+from fashionbatch.model.freezing import learning_text, set_trained_layers
 from fashionbatch.model.network import Network
 from fashionbatch.plan import Plan, PlannedPhase
 from fashionbatch.recipe.schedules import ReduceOnPlateau
@@ -98,7 +98,7 @@ class Loop:
         if state is not None:
             running.restore(state)
         if len(self._plan.phases) > 1:
-            self._reporter.show(f"phase {phase.name}: {len(learning)} layers learn, from {learning[0]}")
+            self._reporter.show(f"phase {phase.name}: {learning_text(learning)}")
         while running.epochs < phase.epochs and not running.watch.stands_still:
             self._run_epoch(index, running)
         if running.epochs < phase.epochs:

@@ -35,7 +35,13 @@ from fashionbatch.training.loop import Loop
 from fashionbatch.training.pictures import draw_pictures
 from fashionbatch.training.report import Reporter, Show
 from fashionbatch.training.results import judged_split, measure, verdicts, write_json, write_tables
-from fashionbatch.training.start import groups_of, initialize, make_network, require_bundle_can_be_made
+from fashionbatch.training.start import (
+    groups_of,
+    initialize,
+    make_network,
+    require_bundle_can_be_made,
+    require_phases_can_run,
+)
 
 
 class TrainingWarning(UserWarning):
@@ -140,7 +146,7 @@ class _Run:
         with self._clock.measure("preparation"):
             network = self._make_network(data, precision)
         if begun is None:
-            self._make_ready(network)
+            self._make_ready(network, data)
         with run_directory.locked(self._directory):
             state = None
             if begun is None:
@@ -151,7 +157,7 @@ class _Run:
             else:
                 state = self._directory.checkpoints.load()
                 if state is None:
-                    self._make_ready(network)
+                    self._make_ready(network, data)
                 else:
                     self._initial = begun.get("initialized_from")
                     self._reporter.show(f"resumed after epoch {len(state.progress.history)}")
@@ -210,8 +216,9 @@ class _Run:
         self._reporter.show(f"{self._plan.architecture.spec.name}: {network.model.count_params():,} parameters")
         return network
 
-    def _make_ready(self, network: Network) -> None:
-        """Load what the network starts from, and prove that it can become a bundle."""
+    def _make_ready(self, network: Network, data: PreparedData) -> None:
+        """Load what the network starts from, and prove that it can be trained and become a bundle."""
+        require_phases_can_run(self._plan, network, data)
         report = initialize(self._plan, network, self._plugins.registry)
         if report is not None:
             self._reporter.show(f"weights of {self._plan.recipe.initialize_from}: {report.text()}")

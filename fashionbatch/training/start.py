@@ -11,12 +11,15 @@ from fashionbatch.bundle.graph import to_graph
 from fashionbatch.bundle.manifest import MANIFEST_NAME
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.context import LocalContext
+from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import DataError, PluginError, WeightsError
 from fashionbatch.inference.rebuild import keras_model_of
+from fashionbatch.model.freezing import set_trained_layers
 from fashionbatch.model.network import Network, build_network
 from fashionbatch.model.weights import FitReport, assign_by_name, named_weights
 from fashionbatch.plan import Plan
 from fashionbatch.registry import Registry, closest
+from fashionbatch.training.fitting import prepare_fitting
 
 
 def make_network(plan: Plan, class_count: int) -> Network:
@@ -54,6 +57,24 @@ def initialize(plan: Plan, network: Network, registry: Registry) -> FitReport | 
     if pretrained is not None and not backbone <= weights.keys():
         pretrained(network.backbone, plan.architecture.parameters, LocalContext(plan.base))
     return assign_by_name(network.model, weights)
+
+
+def require_phases_can_run(plan: Plan, network: Network, data: PreparedData) -> None:
+    """Prepare each phase as if it were to begin now, so that no mistake in a late one waits for those before it.
+
+    Args:
+        plan: names the phases.
+        network: which of its layers learn is left as in the last phase.
+        data: the splits.
+
+    Raises:
+        TrainingError: a phase names a layer that the backbone has not, or nothing would learn in it.
+        DataError: a weight for a class that the data do not have.
+        PluginError: an augmentation cannot be built.
+    """
+    for phase in plan.phases:
+        set_trained_layers(network, phase.train)
+        prepare_fitting(plan, phase, network, data, epoch=lambda: 0)
 
 
 def require_bundle_can_be_made(plan: Plan, network: Network) -> None:

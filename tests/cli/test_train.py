@@ -58,6 +58,14 @@ def test_a_dry_run_lists_the_layers_and_trains_nothing(recipe, tmp_path):
     assert not (tmp_path / "run").exists()
 
 
+def test_a_dry_run_says_what_each_phase_trains(recipe, tmp_path):
+    phases = "training.phases=[{train: head, name: top}, {train: {from: LAYER}, name: fine}]"
+    result = invoke(recipe, "--dry-run", "--set", phases.replace("LAYER", "flatten"))
+    assert result.output.splitlines()[-2:] == ["top: 1 layer learns: head_output", "fine: 2 layers learn, from dense1"]
+    result = invoke(recipe, "--dry-run", "--set", phases.replace("LAYER", "flaten"))
+    assert "no layer 'flaten' to train from; did you mean 'flatten'" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
