@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,6 +45,30 @@ class FitReport:
                 f"{len(self.unused)} {'were' if len(self.unused) != 1 else 'was'} not used: {_listed(self.unused)}"
             )
         return "\n".join(lines)
+
+
+class _Memory(io.BytesIO):
+    """A file in memory, of the name that Keras asks of files of weights."""
+
+    def __str__(self) -> str:
+        return "memory.weights.h5"
+
+
+def save_weights(model: keras.Model, path: Path) -> None:
+    """Write a `.weights.h5` file of a model and wait until it is on disk.
+
+    HDF5 does not survive a disk that is full: it raises whatever its clean-up meets, or ends the process. So it writes
+    into memory.
+
+    Raises:
+        OSError: the file cannot be written; a part of it may be there.
+    """
+    content = _Memory()
+    model.save_weights(content, overwrite=True)
+    with open(path, "wb") as file:
+        file.write(content.getbuffer())
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def named_weights(model: keras.Model) -> dict[str, list[NDArray[Any]]]:

@@ -16,11 +16,13 @@ from fashionbatch.bundle.manifest import Head, Labels, PluginRecord, PrecisionRe
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.bundle.write import update_bundle, write_bundle
 from fashionbatch.data.prepared import PreparedData, SplitData
+from fashionbatch.errors import OutputError
 from fashionbatch.evaluation.parity import measure_parity
 from fashionbatch.evaluation.thresholds import LabelThreshold, best_thresholds
 from fashionbatch.images import POLICY
 from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
 from fashionbatch.model.network import Network
+from fashionbatch.model.weights import save_weights
 from fashionbatch.plan import Plan, resolved_yaml
 from fashionbatch.registry import Registry
 from fashionbatch.specs import Precision, RuntimeSpec, Split
@@ -90,7 +92,10 @@ def _write(plan: Plan, network: Network, data: PreparedData, path: Path) -> Bund
     weights = path.with_name(".final.weights.h5")
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        network.model.save_weights(weights, overwrite=True)
+        try:
+            save_weights(network.model, weights)
+        except OSError as error:
+            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
         return write_bundle(
             path,
             name=plan.recipe.name,

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.errors import OutputError
+from fashionbatch.model.weights import save_weights
 
 if TYPE_CHECKING:
     import keras
@@ -96,17 +97,19 @@ class Checkpoints:
         """Write the weights of the best epoch so far; the name goes into the next state.
 
         Each has a file of its own, so that a kill between the two leaves a state and the best weights belonging to it.
+
+        Raises:
+            OutputError: the file cannot be written.
         """
         name = f"best-{epoch:05}{_BEST_SUFFIX}"
-        temporary = self.folder / f".{name}"  # Keras looks at the ending
+        temporary = self.folder / f".{name}"
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            model.save_weights(temporary, overwrite=True)
-            with open(temporary, "rb") as file:
-                os.fsync(file.fileno())
+            save_weights(model, temporary)
             temporary.replace(self.folder / name)
         except OSError as error:
-            raise _cannot_write(temporary, error) from error
+            temporary.unlink(missing_ok=True)
+            raise _cannot_write(self.folder / name, error) from error
         return name
 
     def load(self) -> State | None:
