@@ -26,7 +26,7 @@ _RUN = click.Path(path_type=Path, file_okay=False)
 
 
 class RunsWarning(UserWarning):
-    """A part of a comparison that was left out; the rest is there."""
+    """A damaged run, or a part of a comparison, that was left out; the rest is there."""
 
 
 @click.group()
@@ -43,7 +43,9 @@ def list_runs(folder: Path) -> None:
     """
     from fashionbatch.evaluation.records import find_runs
 
-    runs = find_runs(folder)
+    runs, damaged = find_runs(folder)
+    for problem in damaged:
+        warnings.warn(f"left out: {problem}", RunsWarning, stacklevel=2)
     if not runs:
         click.echo(f"{folder}: there are no runs")
         return

@@ -54,15 +54,24 @@ class RunRecord:
         return float(value) if isinstance(value, int | float) else None
 
 
-def find_runs(folder: Path) -> list[RunRecord]:
+def find_runs(folder: Path) -> tuple[list[RunRecord], list[DataError]]:
     """Every run in a folder and the folders below it, by path; the folder may be a run itself.
+
+    Returns:
+        The runs, and what is wrong with those that cannot be read.
 
     Raises:
         DataError: it is no folder.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder", hint="training makes `runs/NAME` where it is not told otherwise")
-    return [read_run(path) for path in sorted(_run_directories(folder))]
+    runs, damaged = [], []
+    for path in sorted(_run_directories(folder)):
+        try:
+            runs.append(read_run(path))
+        except DataError as error:
+            damaged.append(error)
+    return runs, damaged
 
 
 def read_run(path: Path) -> RunRecord:
@@ -77,14 +86,14 @@ def read_run(path: Path) -> RunRecord:
             f"{path}: not a run directory: it holds no {SUMMARY}",
             hint=f"did you mean {inner}?" if inner else "give what `fashionbatch train -o` was given",
         )
-    summary = _json(path / SUMMARY) if (path / SUMMARY).is_file() else None
+    summary = _json(path / SUMMARY, "figures", "seconds") if (path / SUMMARY).is_file() else None
     begun = _json(path / MARKER) if (path / MARKER).is_file() else {}
     recipe = begun.get("recipe")
     return RunRecord(path, summary, recipe if isinstance(recipe, dict) else {}, _history(path / HISTORY))
 
 
 def recipe_differences(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
-    """Where recipes differ: dotted path -> what each run has there, as JSON; empty where it has nothing."""
+    """Where recipes differ: dotted path, as for `--set` -> what each run has there, as JSON; empty for nothing."""
     flat = [dict(_flat(run.recipe)) for run in runs]
     paths = list(dict.fromkeys(path for one in flat for path in one))
     rows = {path: [one.get(path, "") for one in flat] for path in paths}
@@ -102,12 +111,13 @@ def _run_directories(folder: Path) -> Iterator[Path]:
             folders.clear()
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _json(path: Path, *mappings: str) -> dict[str, Any]:
+    """The mapping in a file, whose values under these keys are mappings too where it has them."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
-    if not isinstance(document, dict):
+    if not isinstance(document, dict) or not all(isinstance(document.get(key, {}), dict) for key in mappings):
         raise DataError(f"{path}: is not what training writes")
     return document
 
@@ -128,8 +138,10 @@ def _history(path: Path) -> dict[str, list[float]]:
 
 
 def _flat(value: Any, where: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        value = dict(enumerate(value))
     if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from _flat(item, f"{where}.{key}" if where else str(key))
-    else:
+    elif where:
         yield where, json.dumps(value, ensure_ascii=False)

@@ -68,6 +68,14 @@ def test_list_shows_figures_parameters_and_seconds(make_run, tmp_path):
     assert lines[2].split()[2:] == ["-", "0.7500", "2", "12,345", "12.2", "2026-01-02", "03:04"]
 
 
+def test_list_leaves_out_a_damaged_run_with_a_warning(make_run, tmp_path):
+    make_run("one")
+    (make_run("two") / "summary.json").write_text("", encoding="utf-8")
+    with pytest.warns(RunsWarning, match=r"left out: .*two/summary\.json: cannot be read"):
+        lines = run("list", tmp_path / "runs").splitlines()
+    assert [line.split()[0] for line in lines] == ["run", str(tmp_path / "runs" / "one")]
+
+
 def test_a_folder_without_runs_says_so(tmp_path):
     assert "there are no runs" in run("list", tmp_path)
 

@@ -36,16 +36,37 @@ def test_runs_are_found_below_a_folder_and_not_inside_one_another(tmp_path):
     make_run(tmp_path / "runs" / "b" / "seed-1")
     make_run(tmp_path / "runs" / "a", finished=False)
     make_run(tmp_path / "runs" / "a" / "checkpoints" / "inner")
-    found = find_runs(tmp_path / "runs")
+    found, damaged = find_runs(tmp_path / "runs")
     assert [run.path.relative_to(tmp_path).as_posix() for run in found] == ["runs/a", "runs/b/seed-1"]
     assert found[0].summary is None
-    assert [run.path for run in find_runs(tmp_path / "runs" / "a")] == [tmp_path / "runs" / "a"]
+    assert not damaged
+    assert [run.path for run in find_runs(tmp_path / "runs" / "a")[0]] == [tmp_path / "runs" / "a"]
+
+
+def test_a_damaged_run_does_not_hide_the_others(tmp_path):
+    make_run(tmp_path / "1")
+    make_run(tmp_path / "2")
+    (tmp_path / "1" / "summary.json").write_text("{", encoding="utf-8")
+    runs, damaged = find_runs(tmp_path)
+    assert [run.path for run in runs] == [tmp_path / "2"]
+    assert [str(error).split(": cannot")[0] for error in damaged] == [str(tmp_path / "1" / "summary.json")]
 
 
 def test_differences_of_recipes_are_dotted_paths(tmp_path):
     one = read_run(make_run(tmp_path / "1", training={"seed": 1, "epochs": 5}, augmentation=[]))
     two = read_run(make_run(tmp_path / "2", training={"seed": 2, "epochs": 5}))
     assert recipe_differences([one, two]) == {"training.seed": ["1", "2"], "augmentation": ["[]", ""]}
+
+
+def test_phases_are_compared_setting_by_setting(tmp_path):
+    phases = [{"train": "head", "epochs": 3}, {"train": "all", "epochs": 2}]
+    one = read_run(make_run(tmp_path / "1", phases=phases))
+    two = read_run(make_run(tmp_path / "2", phases=[{"train": "head", "epochs": 5}]))
+    assert recipe_differences([one, two]) == {
+        "phases.0.epochs": ["3", "5"],
+        "phases.1.train": ['"all"', ""],
+        "phases.1.epochs": ["2", ""],
+    }
 
 
 def test_what_is_no_run_says_what_was_meant(tmp_path):
@@ -59,7 +80,10 @@ def test_what_is_no_run_says_what_was_meant(tmp_path):
         find_runs(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize(("file", "content"), [("summary.json", "{"), ("run.json", "[]"), ("history.csv", "loss\nx\n")])
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [("summary.json", "{"), ("summary.json", '{"figures": []}'), ("run.json", "[]"), ("history.csv", "loss\nx\n")],
+)
 def test_a_damaged_file_is_named(file, content, tmp_path):
     run = make_run(tmp_path / "run")
     (run / file).write_text(content, encoding="utf-8")
