@@ -71,16 +71,18 @@ def arithmetic_of_tensorflow() -> Precision:
 def without_noise() -> Iterator[None]:
     """Hold back what is written to file descriptor 2, by C++ too, and pass on all of it that is not TensorFlow's noise.
 
-    If an error leaves the block, everything is passed on.
+    If an error leaves the block, everything is passed on; not if the user stops it.
     """
     sys.stderr.flush()
     with tempfile.TemporaryFile() as held:
         stderr = os.dup(2)
         os.dup2(held.fileno(), 2)
-        failed = True
+        failed = False
         try:
             yield
-            failed = False
+        except Exception:
+            failed = True
+            raise
         finally:
             sys.stderr.flush()
             os.dup2(stderr, 2)

@@ -78,12 +78,13 @@ def test_known_noise_is_dropped_and_everything_else_passed_on(capfd):
     assert capfd.readouterr().err.encode() == REAL
 
 
-def test_an_import_that_fails_is_shown_whole(capfd):
+@pytest.mark.parametrize(("error", "shown"), [(ImportError, NOISE + REAL), (KeyboardInterrupt, REAL)])
+def test_an_import_that_fails_is_shown_whole_and_one_that_the_user_stops_is_not(capfd, error, shown):
     def fail():
         with framework.without_noise():
-            os.write(2, NOISE)
-            raise ImportError
+            os.write(2, NOISE + REAL)
+            raise error
 
-    with pytest.raises(ImportError):
+    with pytest.raises(error):
         fail()
-    assert capfd.readouterr().err.encode() == NOISE
+    assert capfd.readouterr().err.encode() == shown
