@@ -18,6 +18,7 @@ from fashionbatch.errors import DataError
 from fashionbatch.specs import Parameters, Samples, Split
 
 Layout: TypeAlias = Literal["channels_last", "channels_first"]
+_ZIP = b"PK"
 
 
 class ArrayParameters(Parameters):
@@ -53,18 +54,19 @@ def read_npz(file: Traversable, where: str) -> dict[str, NDArray[Any]]:
     Raises:
         DataError: it is no .npz file, is damaged, or holds objects.
     """
+    hint = "it must be made by numpy.savez or numpy.savez_compressed, of numbers and text alone"
     try:
-        archive = np.load(io.BytesIO(file.read_bytes()), allow_pickle=False)
-        if isinstance(archive, np.ndarray):
+        content = file.read_bytes()
+        if content.startswith(np.lib.format.MAGIC_PREFIX):
             raise DataError(f"{where} holds one array, not a set of named ones", hint="save it with numpy.savez")
-        with archive:
+        if not content.startswith(_ZIP):
+            # NumPy takes it for a pickle, and says how to load that all the same.
+            raise DataError(f"{where} is no .npz file", hint=hint)
+        with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise DataError(
-            f"{where} cannot be read as an .npz file: {reason}",
-            hint="it must be made by numpy.savez or numpy.savez_compressed, of numbers and text alone",
-        ) from error
+        raise DataError(f"{where} cannot be read as an .npz file: {reason}", hint=hint) from error
 
 
 def samples_of(parts: Sequence[Part], class_names: Sequence[str] | None, layout: Layout = "channels_last") -> Samples:

@@ -26,14 +26,18 @@ _UNSIGNED_BYTE: Final = 8
 
 def find_set(folder: Path) -> list[Path] | None:
     """The four files in a folder, in the order of `FILES`, plain or gzipped; None where one is not there."""
-    found = []
-    for name in FILES:
-        choices = (folder / name, folder / f"{name}.gz", folder / name.replace("-idx", ".idx"))
-        path = next((choice for choice in choices if choice.is_file()), None)
-        if path is None:
-            return None
-        found.append(path)
-    return found
+    found = [path for name in FILES if (path := _find(folder, name)) is not None]
+    return found if len(found) == len(FILES) else None
+
+
+def missing_from(folder: Path) -> list[str]:
+    """Those of `FILES` that a folder does not hold."""
+    return [name for name in FILES if _find(folder, name) is None]
+
+
+def _find(folder: Path, name: str) -> Path | None:
+    choices = (folder / name, folder / f"{name}.gz", folder / name.replace("-idx", ".idx"))
+    return next((choice for choice in choices if choice.is_file()), None)
 
 
 def read_content(path: Path) -> bytes:

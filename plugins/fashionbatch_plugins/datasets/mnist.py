@@ -114,10 +114,14 @@ def _beside(context: DatasetContext, *folders: str) -> list[Path]:
 
 def _load_path(path: Path, names: tuple[str, ...], layout: Layout) -> Samples:
     if path.is_file():
+        if path.name.removesuffix(".gz") in idx.FILES:
+            raise DataError(f"{path} is one of four idx files", hint="give the folder that holds all of them")
         return samples_of(parts_by_convention(read_npz(path, path.name), path.name), names, layout)
     found = idx.find_set(path)
     if found is None:
-        raise DataError(f"{path} does not hold the four files {', '.join(idx.FILES)}, plain or gzipped")
+        raise DataError(
+            f"{path} does not hold the four idx files, plain or gzipped; missing: {', '.join(idx.missing_from(path))}"
+        )
     arrays = [idx.parse(idx.read_content(file), str(file)) for file in found]
     return samples_of(
         [

@@ -114,10 +114,17 @@ def test_arrays_that_do_not_fit_are_explained(
         load(tmp_path, arrays, **parameters)
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04 cut"])
-def test_files_that_are_no_npz_are_refused(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"a\.npz is no \.npz file\n"),
+        (b"no archive", r"a\.npz is no \.npz file\n"),
+        (b"PK\x03\x04 cut", "cannot be read as an"),
+    ],
+)
+def test_files_that_are_no_npz_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     (tmp_path / "a.npz").write_bytes(content)
-    with pytest.raises(DataError, match="cannot be read as an"):
+    with pytest.raises(DataError, match=message):
         load_npz(Npz(path="a.npz"), LocalContext(tmp_path))
     np.save(tmp_path / "b.npy", IMAGES)
     with pytest.raises(DataError, match="one array"):
@@ -195,6 +202,17 @@ def test_damaged_idx_files_are_named(tmp_path: Path, damage: str) -> None:
         path.write_bytes(path.read_bytes()[:-5])
     with pytest.raises(DataError, match="t10k-images"):
         load_mnist(Mnist(path=str(tmp_path)), LocalContext(tmp_path))
+
+
+def test_a_set_that_is_not_whole_says_what_is_missing(tmp_path: Path) -> None:
+    write_set(tmp_path)
+    with pytest.raises(DataError, match="is one of four idx files") as caught:
+        load_mnist(Mnist(path=FILES[0]), LocalContext(tmp_path))
+    assert "the folder" in str(caught.value.hint)
+    for name in FILES[1:3]:
+        (tmp_path / name).unlink()
+    with pytest.raises(DataError, match=f"missing: {FILES[1]}, {FILES[2]}$"):
+        load_mnist(Mnist(path="."), LocalContext(tmp_path))
 
 
 class Fetched:
