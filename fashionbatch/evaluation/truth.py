@@ -26,6 +26,7 @@ from fashionbatch.specs import SPLITS, DatasetSpec, Samples, Split
 
 FOLDER_DATASET = "image_folder"
 """The dataset that reads a folder where the bundle's recipe has none that does: a folder for each class."""
+_SHOWN = 5
 _FILE_DATASETS = {".csv": "csv_manifest", ".npz": "npz"}
 
 
@@ -192,10 +193,11 @@ def _known_labels(samples: Samples, indices: NDArray[np.int64], manifest: Bundle
         unknown.update(name for name in own if composed(name) not in known)
         labels.append(tuple(dict.fromkeys(known.get(composed(name), name) for name in own)))
     if unknown:
-        listed = ", ".join(f"{name!r} ({count} images)" for name, count in unknown.most_common(5))
+        listed = ", ".join(f"{name!r} ({count:,} images)" for name, count in unknown.most_common(_SHOWN))
+        more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         close = closest(next(iter(unknown)), known)
         raise DataError(
-            f"labels that the bundle does not know: {listed}" + (f"; did you mean {close!r}?" if close else ""),
+            f"labels that the bundle does not know: {listed}{more}" + (f"; did you mean {close!r}?" if close else ""),
             hint=f"it knows {_listed(manifest.labels.class_names)}; a recipe given with --data can leave others out",
         )
     if manifest.head.decoding != "several_of_many" and any(len(names) != 1 for names in labels):
