@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     import keras
 
 INPUT_NAME = "pixels"
+_DECORATION = re.compile(r"\x1b\[[0-9;]*m|Arguments received by.*", re.DOTALL)
+"""What Keras puts around what it has to say: bold type, and a dump of tensors after it."""
 _SEED_STEP = 1_000
 """Distance of the seeds of two augmentations in one list; a layer may use a few seeds after its own."""
 
@@ -172,8 +175,9 @@ def _built(component: Resolved[Any], purpose: str, build: Callable[[], Any]) -> 
     except FashionBatchError:
         raise
     except Exception as error:
-        # A ValueError is the plugin's word on its parameters; anything else is named.
-        reason = " ".join(str(error).split()) if type(error) is ValueError else describe(error)
+        # A ValueError is the plugin's word on its parameters, or Keras's; anything else is named.
+        reason = str(error) if type(error) is ValueError else describe(error)
+        reason = " ".join(_DECORATION.sub("", reason).split())
         raise PluginError(f"{_who(component)} cannot be built {purpose}: {reason}") from error
     if not isinstance(tensor, keras.KerasTensor):
         raise PluginError(f"{_who(component)} must return a Keras tensor, got {type(tensor).__name__}")

@@ -41,6 +41,7 @@ BACKBONES: Mapping[str, str] = {name: module for module, names in _MODULES.items
 
 _URL = re.compile(r"https?://\S+")
 _SHOWN_MISFITS = 6
+_TOO_SMALL = "output size would be zero or negative"
 
 
 class Pretrained(Parameters):
@@ -79,14 +80,23 @@ class Pretrained(Parameters):
 
 
 def build_pretrained(pixels: keras.KerasTensor, parameters: Pretrained) -> keras.KerasTensor:
-    """Features `(batch, n)` of pixels `(batch, height, width, 1 or 3)` in 0..255. Weights are random."""
+    """Features `(batch, n)` of pixels `(batch, height, width, 1 or 3)` in 0..255. Weights are random.
+
+    Raises:
+        ValueError: nothing is left of the images after the backbone's poolings.
+    """
     from keras import applications, layers
 
     x = pixels
     if x.shape[-1] == 1:
         x = layers.Concatenate(name="grey_to_rgb")([x, x, x])
     x = getattr(applications, BACKBONES[parameters.backbone]).preprocess_input(x, data_format="channels_last")
-    model = _application(parameters.backbone)(include_top=False, weights=None, input_tensor=x)
+    try:
+        model = _application(parameters.backbone)(include_top=False, weights=None, input_tensor=x)
+    except ValueError as error:
+        if _TOO_SMALL not in str(error):
+            raise
+        raise ValueError(f"they are too small for {parameters.backbone}; enlarge data.image.size") from error
     _give_stable_names(model)
     features = model.output
     if parameters.pooling == "flatten":

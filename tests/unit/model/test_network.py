@@ -38,6 +38,7 @@ def add_strange_plugins(registry):
         "no_tensor": lambda pixels, _: "features",
         "fixed_batch": lambda pixels, _: ops.zeros((4, 3)),
         "raising": lambda pixels, _: 1 / 0,
+        "dumping": lambda pixels, _: layers.MaxPooling2D(99)(pixels),
         "choosy": lambda pixels, _: _raise(ValueError("needs at least 32x32 pixels")),
         "twins": lambda pixels, _: layers.Dense(2, name="one")(
             layers.Dense(2, name="one")(layers.Flatten(name="flat")(pixels))
@@ -82,6 +83,10 @@ def make_network(registry):
         ("not_flat", r"'not_flat' of stranger 3\.0 must return features \(None, n\) .*, got \(None, 12, 12, 1\)"),
         ("no_tensor", r"'no_tensor' of stranger 3\.0 must return a Keras tensor, got str"),
         ("raising", r"'raising' of stranger 3\.0 cannot be built for images of 12x12x1: ZeroDivisionError"),
+        (
+            "dumping",
+            r"'dumping' of stranger 3\.0 cannot .*MaxPooling2D\.call\(\)\. Computed output .*, `padding=valid`\.$",
+        ),
         ("choosy", r"'choosy' of stranger 3\.0 cannot be built for images of 12x12x1: needs at least 32x32 pixels"),
         ("twins", r"'twins' of stranger 3\.0 and head 'multiclass' .* make no network together: .*one"),
     ],

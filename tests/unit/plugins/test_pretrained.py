@@ -14,11 +14,11 @@ from fashionbatch_plugins.architectures import pretrained
 from fashionbatch_plugins.architectures.pretrained import BACKBONES, Pretrained
 
 
-def built(channels=3, **parameters):
+def built(channels=3, side=32, **parameters):
     import keras
 
     checked = Pretrained(**{"backbone": "MobileNet", "weights": "none", **parameters})
-    pixels = keras.Input((32, 32, channels))
+    pixels = keras.Input((side, side, channels))
     return keras.Model(pixels, pretrained.build_pretrained(pixels, checked)), checked
 
 
@@ -43,6 +43,11 @@ def test_no_weights_may_be_written_as_null():
 @pytest.mark.parametrize(("pooling", "features"), [("average", 1024), ("max", 1024), ("flatten", 1024)])
 def test_features_are_a_row(pooling, features):
     assert built(pooling=pooling)[0].output_shape == (None, features)
+
+
+def test_images_of_which_poolings_leave_nothing_are_refused_in_plain_words():
+    with pytest.raises(ValueError, match=r"^they are too small for VGG16; enlarge data\.image\.size$"):
+        built(side=10, backbone="VGG16")
 
 
 def test_pixels_are_prepared_inside_and_grey_ones_become_three_channels():
