@@ -51,7 +51,13 @@ def initialize(plan: Plan, network: Network, registry: Registry) -> FitReport | 
         if pretrained is not None:
             pretrained(network.backbone, plan.architecture.parameters, LocalContext(plan.base))
         return None
-    model = keras_model_of(open_bundle(_bundle_of(plan.base / Path(start).expanduser())), registry)
+    bundle = open_bundle(_bundle_of(plan.base / Path(start).expanduser()))
+    if bundle.recipe_text() is None:
+        raise WeightsError(
+            f"initialize_from: {bundle.path} was imported; a graph has no layers whose weights could be taken",
+            hint="name a run, or the bundle of one",
+        )
+    model = keras_model_of(bundle, registry)
     weights = named_weights(model)
     backbone = {layer.name for layer in network.backbone.layers if layer.weights}
     if pretrained is not None and not backbone <= weights.keys():

@@ -10,6 +10,7 @@ from fashionbatch.data.prepare import prepare_data
 from fashionbatch.errors import WeightsError
 from fashionbatch.model.network import build_network
 from fashionbatch.plan import plan_from_text
+from fashionbatch.testing.bundles import make_tiny_bundle
 from fashionbatch.training import start
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.loop import Loop
@@ -111,9 +112,15 @@ def test_training_starts_from_the_weights_of_a_run_or_a_bundle(several, plan_of,
 
 @pytest.mark.parametrize(
     ("place", "message"),
-    [("nowhere", "does not exist"), ("empty", "neither a run nor a bundle"), ("unfinished", "is not finished")],
+    [
+        ("nowhere", "does not exist"),
+        ("empty", "neither a run nor a bundle"),
+        ("unfinished", "is not finished"),
+        ("imported", "was imported; a graph has no layers"),
+    ],
 )
 def test_what_training_cannot_start_from_is_said(plan_of, plugins, folder, place, message):
+    make_tiny_bundle(folder / "imported")
     (folder / "empty").mkdir(exist_ok=True)
     (folder / "unfinished").mkdir(exist_ok=True)
     (folder / "unfinished" / "run.json").write_text("{}", encoding="utf-8")
