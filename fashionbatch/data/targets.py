@@ -40,13 +40,13 @@ def check_labels(samples: Samples, decoding: Decoding) -> None:
             hint="write `head: multilabel` for images with several labels",
         )
     count = len(samples.class_names)
+    if count < 2:
+        raise DataError(f"there is nothing to tell apart: the source has {count} class: {_listed(samples.class_names)}")
     if decoding == "yes_or_no" and count != 2:
         raise DataError(
             f"a yes-or-no head needs exactly 2 classes; the source has {count}: {_listed(samples.class_names)}",
             hint="write `head: multiclass`",
         )
-    if count < 2:
-        raise DataError(f"there is nothing to tell apart: the source has {count} class: {_listed(samples.class_names)}")
 
 
 def _check_class_name(name: str) -> None:

@@ -33,8 +33,9 @@ def test_a_head_that_does_not_fit_the_labels_is_explained() -> None:
     with pytest.raises(DataError, match="exactly 2 classes; the source has 3: a, b, c") as caught:
         check_labels(samples([("a",), ("b",), ("c",)], ("a", "b", "c")), "yes_or_no")
     assert "multiclass" in str(caught.value.hint)
-    with pytest.raises(DataError, match="nothing to tell apart: the source has 1 class: cat"):
-        check_labels(samples([("cat",)], ("cat",)), "one_of_many")
+    for decoding in ("one_of_many", "yes_or_no"):
+        with pytest.raises(DataError, match="nothing to tell apart: the source has 1 class: cat"):
+            check_labels(samples([("cat",)], ("cat",)), decoding)
     check_labels(samples([("cat", "dog"), ()]), "several_of_many")
 
 
