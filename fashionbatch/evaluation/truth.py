@@ -26,8 +26,8 @@ from fashionbatch.specs import SPLITS, DatasetSpec, Samples, Split
 
 FOLDER_DATASET = "image_folder"
 """The dataset that reads a folder where the bundle's recipe has none that does: a folder for each class."""
-_SHOWN = 5
 _FILE_DATASETS = {".csv": "csv_manifest", ".npz": "npz"}
+_SHOWN = 5
 
 
 @dataclass(frozen=True)

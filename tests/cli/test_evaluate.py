@@ -209,6 +209,13 @@ def test_labels_that_the_bundle_does_not_know_are_named(bundle, photos):
         run(evaluate.command, bundle, "--data", photos)
 
 
+def test_of_many_labels_that_the_bundle_does_not_know_the_others_are_counted(bundle, tmp_path):
+    for number in range(7):
+        paint(tmp_path / "others" / f"kind {number}" / "0.png", class_colour(0, 3))
+    with pytest.raises(DataError, match=r"'kind 4' \(1 images\) and 2 more"):
+        run(evaluate.command, bundle, "--data", tmp_path / "others")
+
+
 def test_a_bundle_without_a_recipe_asks_for_data(bundle):
     with pytest.raises(DataError, match="no recipe"):
         run(evaluate.command, bundle)
