@@ -102,6 +102,7 @@ def train(
     begun = run_directory.begun_with(directory, plan) if state == "resumed" else None
     if begun is not None and directory.is_complete:
         show(f"{output} is finished already")
+        _tell_of_missing_features(output / "features" if keep_features else None, show)
         return _report(directory, _read_summary(directory))
     if keep_features and not any(phase.train == "head" and not phase.augmentation for phase in plan.phases):
         raise TrainingError(
@@ -163,6 +164,7 @@ class _Run:
                     self._reporter.show(f"resumed after epoch {len(state.progress.history)}")
             self._loop = Loop(self._plan, network, data, self._directory, self._reporter, export=self._export)
             history = self._loop.run(state)
+            _tell_of_missing_features(self._export, self._reporter.show)
             summary = self._finish(network, data, history, {"training": precision, "reason": reason})
         report = _report(self._directory, summary)
         for problem in self._plugins.notify("training_finished", report):
@@ -323,6 +325,12 @@ def _figures(metrics: Mapping[Split, Metrics], labeled: Labeled) -> dict[str, An
         "precision_parity": {name: record.model_dump() for name, record in labeled.parity.items()},
         "bundle": labeled.bundle.digest,
     }
+
+
+def _tell_of_missing_features(export: Path | None, show: Show) -> None:
+    """A resumed run does not go through phases that are over, nor leave their features."""
+    if export is not None and not export.is_dir():
+        show("no features are kept: the phase that computes them was over; --overwrite begins the run anew")
 
 
 def _report(directory: RunDirectory, summary: Mapping[str, Any]) -> TrainingReport:

@@ -125,6 +125,15 @@ def test_resuming_a_finished_run_changes_nothing(finished, plugins):
     assert again.summary == json.loads(json.dumps(report.summary))
 
 
+def test_features_that_are_asked_for_too_late_are_not_forgotten_silently(make_plan, plugins, tmp_path):
+    plan = make_plan(("  seed: 7", "  seed: 7\n  phases: [{train: head, epochs: 1, augmentation: []}]"))
+    train(plan, tmp_path / "run", plugins=plugins, show=lambda line: None)
+    lines = []
+    train(plan, tmp_path / "run", plugins=plugins, resume=True, keep_features=True, show=lines.append)
+    assert lines[1].startswith("no features are kept")
+    assert not (tmp_path / "run" / "features").exists()
+
+
 def test_a_run_is_not_resumed_with_another_recipe(finished, plugins, make_plan):
     report, _, _ = finished
     other = make_plan(("batch_size: 8", "batch_size: 16"))
