@@ -74,4 +74,9 @@ def batches(
         signature.append(tf.TensorSpec((None,), tf.float32))
     dataset = tf.data.Dataset.from_generator(generate, output_signature=tuple(signature))
     count = -(-len(split) // batch_size)
-    return dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(_READ_AHEAD)
+    dataset = dataset.apply(tf.data.experimental.assert_cardinality(count)).prefetch(_READ_AHEAD)
+    # There is nothing here to tune, and the thread that would sleeps for up to a minute at a time; where it misses that
+    # the epoch is over, the end of the epoch waits for it to wake up.
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)

@@ -51,6 +51,10 @@ def test_a_resumed_run_sees_the_order_of_its_epoch() -> None:
     assert order_of(resumed) == seen[2]
 
 
+def test_the_end_of_an_epoch_does_not_wait_for_a_thread_that_tunes_nothing() -> None:
+    assert batches(make_split(), 4, shuffle=True).options().autotune.enabled is False
+
+
 def test_weights_go_with_their_images() -> None:
     weights = np.linspace(0, 1, 10, dtype=np.float32)
     for images, _, weight in batches(make_split(), 4, shuffle=True, weights=weights):
