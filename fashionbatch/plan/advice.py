@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Iterator
 
 from fashionbatch.errors import Problem
@@ -16,6 +18,8 @@ LARGE_RATE = 0.05
 """A learning rate that an adaptive optimizer seldom survives."""
 LARGE_RATE_FOR_PRETRAINED = 1e-4
 """A learning rate over which an adaptive optimizer soon undoes what a backbone has learnt."""
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")
+"""How a value begins that is looked for elsewhere: `data:photos`, `s3://bucket`."""
 
 
 def advice(plan: Plan, document: RecipeDocument) -> list[Problem]:
@@ -25,7 +29,7 @@ def advice(plan: Plan, document: RecipeDocument) -> list[Problem]:
         plan: the plan of the document.
         document: where everything stands.
     """
-    given = [*_on_phases(plan), *_on_rates(plan), *_on_waiting(plan), *_on_initial_weights(plan)]
+    given = [*_on_phases(plan), *_on_rates(plan), *_on_waiting(plan), *_on_files(plan)]
     return [document.problem(path, message) for path, message in given]
 
 
@@ -106,10 +110,20 @@ def _on_waiting(plan: Plan) -> Iterator[tuple[Path, str]]:
             )
 
 
-def _on_initial_weights(plan: Plan) -> Iterator[tuple[Path, str]]:
-    start = plan.recipe.initialize_from
-    if start is not None and not (plan.base / start).exists():
-        yield ("initialize_from",), f"there is nothing at {str(plan.base / start)!r} yet; it must be there to train"
+def _on_files(plan: Plan) -> Iterator[tuple[Path, str]]:
+    """What the recipe names and is not there: no mistake, as it may be checked elsewhere than it trains."""
+    named: dict[Path, object] = {
+        ("initialize_from",): plan.recipe.initialize_from,
+        ("data", "source", "path"): getattr(plan.source.parameters, "path", None),
+    }
+    if is_pretrained(plan):
+        named["architecture", "weights"] = getattr(plan.architecture.parameters, "weights", None)
+    for place, value in named.items():
+        if not isinstance(value, str) or value == "imagenet" or _SCHEME.match(value):
+            continue
+        file = os.path.join(plan.base, os.path.expanduser(value))
+        if not os.path.exists(file):
+            yield place, f"there is nothing at {file!r} yet; it must be there to train"
 
 
 def _path(plan: Plan, index: int) -> Path:

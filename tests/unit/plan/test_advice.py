@@ -9,8 +9,9 @@ from fashionbatch.plan import advice, make_plan
 
 @pytest.fixture
 def advised(recipe, registry):
-    def give(added: str = "", architecture: str = "architecture: cnn"):
-        document = recipe(added, architecture=architecture)
+    def give(added: str = "", architecture: str = "architecture: cnn", path: str = "data:photos"):
+        source = f"  source: {{name: image_folder, path: '{path}'}}"
+        document = recipe(added, architecture=architecture, source=source)
         return advice(make_plan(document, registry), document)
 
     return give
@@ -83,3 +84,15 @@ def test_weights_to_start_from_that_are_not_there_yet_are_mentioned(advised):
     (said,) = advised("initialize_from: runs/first\n")
     assert said.where == "initialize_from"
     assert "there is nothing at '/base/runs/first' yet" in said.message
+
+
+@pytest.mark.parametrize("path", ["data:photos", "s3://bucket/photos"])
+def test_data_that_are_not_looked_for_beside_the_recipe_are_left_alone(advised, path):
+    assert advised(path=path) == []
+
+
+def test_data_and_weights_that_are_not_there_yet_are_mentioned_where_they_stand(advised):
+    frozen = f"training: {{phases: [{HEAD}]}}\n"
+    said = advised(frozen, "architecture: {name: pretrained, weights: ../vgg16.h5}", path="photos")
+    assert [problem.where for problem in said] == ["data.source.path", "architecture.weights"]
+    assert "there is nothing at '/base/photos' yet" in said[0].message
