@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fashionbatch.specs import Split
 
 _RECIPE_ENDINGS = (".yaml", ".yml")
+_METRICS = "metrics.json"
 
 
 @click.command()
@@ -230,10 +231,13 @@ def _make_folder(output: Path, *, overwrite: bool) -> None:
     # Before the network runs: a place that cannot be written is found out in no time, not at the end.
     if output.exists() and not output.is_dir():
         raise OutputError(f"{output}: is a file; figures and pictures need a folder")
-    if not overwrite and output.is_dir() and any(output.iterdir()):
-        raise OutputError(
-            f"{output}: is not empty", hint="choose another folder, or replace the files with --overwrite"
-        )
+    if output.is_dir() and any(output.iterdir()):
+        if not (output / _METRICS).is_file():
+            raise OutputError(f"{output}: holds other files than those of an evaluation", hint="choose another folder")
+        if not overwrite:
+            raise OutputError(
+                f"{output}: is not empty", hint="choose another folder, or replace the files with --overwrite"
+            )
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -260,7 +264,7 @@ def _write(output: Path, bundle: Bundle, evaluation: Evaluation, computed: dict[
         "metrics": evaluation.metrics.as_dict(),
     }
     texts = {
-        "metrics.json": json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n",
+        _METRICS: json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n",
         "report.txt": report_text(evaluation.metrics, shown),
         "confusion_matrix.csv": confusion_csv(evaluation.metrics),
         "predictions.csv": predictions_csv(evaluation.names, evaluation.predictions),

@@ -179,6 +179,13 @@ def test_output_holds_figures_lists_and_pictures(bundle, photos, tmp_path):
     run(evaluate.command, bundle, "--data", photos, "-o", folder, "--overwrite")
 
 
+def test_a_folder_with_other_files_is_never_written_into(bundle, photos, tmp_path):
+    (tmp_path / "report.txt").write_text("a year's work")
+    with pytest.raises(OutputError, match="other files"):
+        run(evaluate.command, bundle, "--data", photos, "-o", tmp_path, "--overwrite")
+    assert (tmp_path / "report.txt").read_text() == "a year's work"
+
+
 def test_without_data_the_bundles_own_test_split_is_taken(bundle_with_recipe):
     output = run(evaluate.command, bundle_with_recipe)
     assert "on the test split" in output
