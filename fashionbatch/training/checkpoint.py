@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import io
 import json
 import os
@@ -206,4 +207,5 @@ def _count(names: Sequence[str], prefix: str) -> int:
 
 
 def _cannot_write(path: Path, error: OSError) -> OutputError:
-    return OutputError(f"{path}: cannot be written: {error.strerror or error}")
+    hint = "free some space, then go on with --resume" if error.errno in {errno.ENOSPC, errno.EDQUOT} else None
+    return OutputError(f"{path}: cannot be written: {error.strerror or error}", hint=hint)

@@ -12,7 +12,9 @@ import io
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -33,6 +35,8 @@ from fashionbatch.training.report import Reporter
 
 _BATCH = 32
 _FORMAT = 1
+_ABANDONED = 86_400.0
+"""Seconds after which nobody writes a temporary file any more: parts come every few seconds."""
 
 
 def can_be_kept(network: Network, phase: PlannedPhase) -> bool:
@@ -144,6 +148,7 @@ def _write(path: Path, shape: tuple[int, int], parts: Iterable[NDArray[np.float3
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_left_behind(path)
         with open(temporary, "wb") as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
@@ -154,3 +159,11 @@ def _write(path: Path, shape: tuple[int, int], parts: Iterable[NDArray[np.float3
         raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_left_behind(path: Path) -> None:
+    """Remove what runs that were killed while they wrote this file left beside it."""
+    for temporary in path.parent.glob(f".{path.name}.*"):
+        with suppress(OSError):
+            if time.time() - temporary.stat().st_mtime > _ABANDONED:
+                temporary.unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 
 import numpy as np
 import pytest
@@ -64,6 +65,18 @@ def test_features_are_computed_once_and_damaged_ones_again(plan, data, tmp_path,
     third, lines = fit(plan, data, tmp_path / "third")
     assert any(line.startswith("features of train: 36 computed") for line in lines)
     assert [epoch.loss for epoch in first] == [epoch.loss for epoch in third]
+
+
+def test_what_a_killed_run_left_in_the_cache_is_removed_and_what_another_run_writes_is_not(plan, data, tmp_path, cache):
+    fit(plan, data, tmp_path / "first")
+    [file] = cache.glob("*/train.npy")
+    file.unlink()
+    abandoned, written = (file.with_name(f".train.npy.{name}") for name in ("dead", "alive"))
+    for temporary in (abandoned, written):
+        temporary.write_bytes(b"a part")
+    os.utime(abandoned, (0, 0))
+    fit(plan, data, tmp_path / "second")
+    assert [path.name for path in sorted(file.parent.glob(".*"))] == [".train.npy.alive"]
 
 
 def test_other_weights_have_other_features(plan, data, make_plan):
