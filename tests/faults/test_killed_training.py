@@ -52,6 +52,18 @@ def figures(run: Path) -> list[dict[str, str]]:
         return [{key: value for key, value in row.items() if key != "seconds"} for row in csv.DictReader(file)]
 
 
+def signalled(arguments: list[str], *, after: str, by: signal.Signals) -> tuple[int, str]:
+    """Send a signal to a process that has printed a line that begins so; gives its exit code and standard error."""
+    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            if line.startswith(after):
+                os.kill(process.pid, by)
+                break
+        process.stdout.read()
+        error = process.stderr.read()
+    return process.returncode, error
+
+
 def test_a_killed_training_resumes_to_the_same_history_and_network(make_recipe, tmp_path):
     recipe = make_recipe()
     whole, killed = tmp_path / "whole", tmp_path / "killed"
@@ -59,16 +71,8 @@ def test_a_killed_training_resumes_to_the_same_history_and_network(make_recipe, 
     assert done.returncode == 0, done.stderr
     assert done.stderr == "", "TensorFlow's noise, or a bar where there is no terminal"
 
-    with subprocess.Popen(
-        command(recipe, killed), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stdout:
-            if line.startswith("epoch 2/3"):
-                os.kill(process.pid, signal.SIGKILL)
-                break
-        process.stdout.read()
-        process.stderr.read()
-    assert process.returncode == -signal.SIGKILL
+    code, _ = signalled(command(recipe, killed), after="epoch 2/3", by=signal.SIGKILL)
+    assert code == -signal.SIGKILL
     assert not (killed / "bundle").exists()
 
     resumed = subprocess.run(command(recipe, killed, "--resume"), capture_output=True, text=True, check=False)
@@ -79,20 +83,6 @@ def test_a_killed_training_resumes_to_the_same_history_and_network(make_recipe, 
         assert (killed / "bundle" / name).read_bytes() == (whole / "bundle" / name).read_bytes()
 
 
-def stopped_in_mid_epoch(recipe: Path, run: Path, *options: str) -> tuple[int, str]:
-    """Ctrl-C in the epoch after the first that this process finishes; gives the exit code and standard error."""
-    with subprocess.Popen(
-        command(recipe, run, *options), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        for line in process.stdout:
-            if line.startswith("epoch "):
-                os.kill(process.pid, signal.SIGINT)
-                break
-        process.stdout.read()
-        error = process.stderr.read()
-    return process.returncode, error
-
-
 def test_ctrl_c_in_mid_epoch_shows_our_lines_alone(make_recipe, tmp_path):
     # 3,000 batches, of which the generator is far from the last when the signal comes.
     recipe = make_recipe(images=4000, epochs=100, batch_size=1)
@@ -101,6 +91,7 @@ def test_ctrl_c_in_mid_epoch_shows_our_lines_alone(make_recipe, tmp_path):
         r"  hint: the same command with --resume goes on from there\n"
     )
     for options in ((), ("--resume",)):
-        code, error = stopped_in_mid_epoch(recipe, tmp_path / "run", *options)
+        # It comes in the epoch after the first that this process finishes.
+        code, error = signalled(command(recipe, tmp_path / "run", *options), after="epoch ", by=signal.SIGINT)
         assert code == 130
         assert ours.fullmatch(error), error
