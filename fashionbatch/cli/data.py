@@ -45,6 +45,7 @@ def command() -> None:
 @click.option("--augmented", type=click.IntRange(0, 50), default=5, show_default=True, help="Of these, augmented ones.")
 @click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="Of the choice.")
 @click.option("--tile", type=click.IntRange(32, 512), default=96, show_default=True, help="Tiles' side in pixels.")
+@click.option("--overwrite", is_flag=True, help="Replace a picture that is there.")
 @set_option
 def preview(
     recipe: str,
@@ -56,6 +57,7 @@ def preview(
     augmented: int,
     seed: int,
     tile: int,
+    overwrite: bool,
     overrides: tuple[str, ...],
 ) -> None:
     """Count the images of each class and split; draw samples, and what augmentation makes of them.
@@ -65,9 +67,12 @@ def preview(
     from fashionbatch.data.prepare import image_names, load_samples
     from fashionbatch.data.splits import assign_splits
     from fashionbatch.data.targets import check_labels, display_names
+    from fashionbatch.pictures.files import check_picture_path
     from fashionbatch.plan import load_plan
     from fashionbatch.plugins import load_plugins
 
+    if output is not None:
+        check_picture_path(output, overwrite=overwrite, endings=(".png",))
     plan = load_plan(recipe, load_plugins().registry, overrides=overrides)
     samples = load_samples(plan, data_path=Path(data_path) if data_path is not None else None)
     check_labels(samples, plan.head.spec.decoding)

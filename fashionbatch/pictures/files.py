@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,14 +13,20 @@ PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
 """The endings of file names that say what a figure is written as."""
 
 
-def check_picture_path(path: Path, *, overwrite: bool) -> None:
-    """Refuse a place where a figure cannot go, before the work that leads to it.
+def check_picture_path(path: Path, *, overwrite: bool, endings: Sequence[str] = PICTURE_ENDINGS) -> None:
+    """Refuse a place where a picture cannot go, before the work that leads to it.
+
+    Args:
+        path: where it will go.
+        overwrite: whether it may replace what is there.
+        endings: those that its name may have.
 
     Raises:
-        OutputError: the ending is none of PICTURE_ENDINGS, or something is there already.
+        OutputError: the name ends otherwise, or something is there already.
     """
-    if path.suffix.lower() not in PICTURE_ENDINGS:
-        raise OutputError(f"{path} is no kind of picture", hint=f"end its name in {', '.join(PICTURE_ENDINGS)}")
+    if path.suffix.lower() not in endings:
+        what = "no kind of picture" if len(endings) > 1 else f"not named as a {endings[0].lstrip('.').upper()} file"
+        raise OutputError(f"{path} is {what}", hint=f"end its name in {', '.join(endings)}")
     if path.is_dir():
         raise OutputError(f"{path} is a folder", hint="name a file in it")
     if not overwrite and os.path.lexists(path):

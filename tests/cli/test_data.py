@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from fashionbatch.cli.data import command
-from fashionbatch.errors import DataError
+from fashionbatch.errors import DataError, OutputError
 
 RECIPE = """
 version: 1
@@ -65,7 +65,7 @@ def test_samples_are_drawn_with_what_augmentation_makes_of_them(recipe, tmp_path
         "preview", recipe, "-o", augmented, "--count", "6", "--augmented", "3"
     )
     assert size(augmented)[1] > size(plain)[1] + 3 * 96
-    assert "no augmentation" in run("preview", recipe, "-o", plain, "--set", "augmentation=[]")
+    assert "no augmentation" in run("preview", recipe, "-o", plain, "--overwrite", "--set", "augmentation=[]")
 
 
 def test_the_seed_chooses_the_samples(recipe, tmp_path):
@@ -78,3 +78,13 @@ def test_the_seed_chooses_the_samples(recipe, tmp_path):
 def test_a_split_that_is_not_there_is_named(recipe, tmp_path):
     with pytest.raises(DataError, match="no test split; there is: train, validation"):
         run("preview", recipe, "-o", tmp_path / "x.png", "--split", "test")
+
+
+def test_nothing_but_a_new_png_file_is_written_unasked(recipe, tmp_path):
+    photo = tmp_path / "photo.png"
+    photo.write_bytes(b"mine")
+    with pytest.raises(OutputError, match="exists already"):
+        run("preview", recipe, "-o", photo)
+    assert photo.read_bytes() == b"mine"
+    with pytest.raises(OutputError, match="not named as a PNG file"):
+        run("preview", recipe, "-o", tmp_path / "photo.jpg")
