@@ -35,21 +35,25 @@ class FashionBatchError(Exception):
     Args:
         message: what is wrong, naming the offending value.
         hint: what to do about it, as a whole sentence without a capital; None where nothing useful is known.
+        place: where in the recipe the value stands, such as `("training", "class_weight", "dress")`; empty where the
+            recipe is not to blame. `Plan.placing` makes file, line and column of it.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, hint: str | None = None) -> None:
+    def __init__(self, message: str, *, hint: str | None = None, place: Sequence[str | int] = ()) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.place = tuple(place)
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions with keyword-only arguments do not survive pickling by themselves; worker processes need it.
         return (_rebuild, (type(self), self.args, self.__dict__))
 
     def __str__(self) -> str:
-        return f"{self.message}\n  hint: {self.hint}" if self.hint else self.message
+        text = f"{'.'.join(map(str, self.place))}: {self.message}" if self.place else self.message
+        return f"{text}\n  hint: {self.hint}" if self.hint else text
 
 
 def _rebuild(kind: type[FashionBatchError], args: tuple[object, ...], state: dict[str, object]) -> FashionBatchError:
@@ -102,8 +106,8 @@ def _excerpt(source: str, column: int) -> tuple[str, str]:
 class RecipeError(FashionBatchError):
     """A recipe that cannot be used, with every problem found in it."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(str(problem) for problem in problems))
+    def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems), hint=hint)
         self.problems = tuple(problems)
 
 

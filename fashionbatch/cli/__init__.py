@@ -120,7 +120,10 @@ def _show_error(error: FashionBatchError) -> None:
         return
     # Each problem begins its line with the position, where editors and terminals look for it.
     count = len(error.problems)
-    click.echo(f"{error}\n{label} {count} {'problem' if count == 1 else 'problems'} in the recipe", err=True)
+    told = "\n".join(map(str, error.problems))
+    click.echo(f"{told}\n{label} {count} {'problem' if count == 1 else 'problems'} in the recipe", err=True)
+    if error.hint is not None:
+        click.echo(f"  hint: {error.hint}", err=True)
 
 
 def _flush() -> None:

@@ -76,7 +76,8 @@ def preview(
     plan = load_plan(recipe, load_plugins().registry, overrides=overrides)
     samples = load_samples(plan, data_path=Path(data_path) if data_path is not None else None)
     check_labels(samples, plan.head.spec.decoding)
-    shown = display_names(samples.class_names, plan.recipe.data.labels.names)
+    with plan.placing():
+        shown = display_names(samples.class_names, plan.recipe.data.labels.names)
     assignment = assign_splits(samples, image_names(samples), plan.recipe.data.split)
     for line in _count_lines(samples, assignment, shown):
         click.echo(line)

@@ -70,7 +70,8 @@ def command(
     plan = load_plan(recipe, plugins.registry, overrides=overrides)
     path = Path(data_path) if data_path is not None else None
     if dry_run:
-        _list_layers(plan, path)
+        with plan.placing():
+            _list_layers(plan, path)
         return
     from fashionbatch.training.run import train
 
@@ -130,7 +131,7 @@ def _list_layers(plan: Plan, data_path: Path | None) -> None:
         click.echo(line)
     click.echo(f"{network.model.count_params():,} parameters; `training.phases` trains from a layer of the backbone on")
     for phase in plan.phases if plan.recipe.training.phases else ():
-        click.echo(f"{phase.name}: {learning_text(set_trained_layers(network, phase.train))}")
+        click.echo(f"{phase.name}: {learning_text(set_trained_layers(network, phase.train, phase.place))}")
 
 
 def _show(line: str) -> None:

@@ -12,6 +12,8 @@ from fashionbatch.errors import DataError
 from fashionbatch.registry import closest
 from fashionbatch.specs import Decoding, Samples
 
+_NAMES = ("data", "labels", "names")
+
 
 def check_labels(samples: Samples, decoding: Decoding) -> None:
     """Refuse labels that the head cannot learn, and class names that a table cannot show.
@@ -74,14 +76,16 @@ def display_names(class_names: Sequence[str], shown: Mapping[str, str]) -> tuple
         found = name if name in names else own.get(unicodedata.normalize("NFC", name))
         if found is None:
             raise DataError(
-                f"data.labels.names: the source has no class {name!r}{_suggestion(name, class_names)}",
+                f"the source has no class {name!r}{_suggestion(name, class_names)}",
                 hint=f"its classes are: {_listed(class_names)}",
+                place=(*_NAMES, name),
             )
         names[found] = display
     taken: dict[str, str] = {}
     for name, display in names.items():
         if display in taken:
-            raise DataError(f"data.labels.names: {taken[display]!r} and {name!r} would both be shown as {display!r}")
+            message = f"{taken[display]!r} and {name!r} would both be shown as {display!r}"
+            raise DataError(message, place=_NAMES)
         taken[display] = name
     return tuple(names.values())
 

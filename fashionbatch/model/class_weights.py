@@ -40,7 +40,8 @@ def class_weights(
     if unknown is not None:
         close = closest(unknown, class_names)
         suggestion = f"; did you mean {close!r}?" if close else f"; there are: {', '.join(class_names)}"
-        raise DataError(f"training.class_weight: the data have no class {unknown!r}{suggestion}")
+        place = ("training", "class_weight", unknown)
+        raise DataError(f"the data have no class {unknown!r}{suggestion}", place=place)
     return np.array([asked.get(name, 1.0) for name in class_names], np.float32)
 
 

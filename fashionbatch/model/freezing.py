@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fashionbatch.errors import TrainingError
 from fashionbatch.model.network import Network
 from fashionbatch.plan.model import Trained
 from fashionbatch.registry import closest
 
 
-def set_trained_layers(network: Network, trained: Trained) -> tuple[str, ...]:
+def set_trained_layers(network: Network, trained: Trained, place: Sequence[str | int] = ()) -> tuple[str, ...]:
     """Make some layers learn and freeze all others.
 
     A frozen BatchNormalization normalises by what it has learnt, not by the batch, also while layers after it learn:
@@ -17,6 +19,7 @@ def set_trained_layers(network: Network, trained: Trained) -> tuple[str, ...]:
     Args:
         network: changed in place; compile a model again after it.
         trained: `head`; from a layer of the backbone on, in the order of `Network.backbone_layers`; or `all`.
+        place: where the recipe asks for it.
 
     Returns:
         The names of the layers with weights that learn, from the image outwards.
@@ -25,7 +28,7 @@ def set_trained_layers(network: Network, trained: Trained) -> tuple[str, ...]:
         TrainingError: the backbone has no layer of that name, or nothing would learn.
     """
     backbone, head = network.backbone_layers, network.head_layers
-    learning = {*head, *backbone[_first_trained(backbone, trained) :]}
+    learning = {*head, *backbone[_first_trained(backbone, trained, place) :]}
     names = []
     for layer in network.model.layers:
         layer.trainable = layer.name in learning
@@ -41,7 +44,7 @@ def learning_text(names: tuple[str, ...]) -> str:
     return f"{len(names)} layers learn, from {names[0]}" if len(names) > 1 else f"1 layer learns: {names[0]}"
 
 
-def _first_trained(backbone: tuple[str, ...], trained: Trained) -> int:
+def _first_trained(backbone: tuple[str, ...], trained: Trained, place: Sequence[str | int]) -> int:
     if trained == "all":
         return 0
     if trained == "head":
@@ -52,6 +55,7 @@ def _first_trained(backbone: tuple[str, ...], trained: Trained) -> int:
         raise TrainingError(
             f"the backbone has no layer {trained.from_!r} to train from{suggestion}",
             hint="`fashionbatch train RECIPE --dry-run` lists its layers",
+            place=(*place, "train", "from") if place else (),
         )
     return backbone.index(trained.from_)
 

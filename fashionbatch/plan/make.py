@@ -61,10 +61,10 @@ def make_plan(document: RecipeDocument, registry: Registry) -> Plan:
     problems = [*document.problems, *components.problems, *check(document, components, registry)]
     if problems or document.recipe is None:
         raise RecipeError(_in_order(problems, document.name))
-    return _plan(document.recipe, document.base, components)
+    return _plan(document, document.recipe, components)
 
 
-def _plan(recipe: Recipe, base: Path, components: Components) -> Plan:
+def _plan(document: RecipeDocument, recipe: Recipe, components: Components) -> Plan:
     resolved, choices = components.resolved, components.choices
     source, architecture = resolved["data", "source"], resolved["architecture",]
     head, loss = resolved["head",], resolved["loss",]
@@ -99,7 +99,8 @@ def _plan(recipe: Recipe, base: Path, components: Components) -> Plan:
     )
     return Plan(
         recipe=Recipe.model_validate_json(json.dumps(normal), strict=True),
-        base=base,
+        document=document,
+        base=document.base,
         source=source,
         architecture=architecture,
         head=head,
@@ -133,6 +134,7 @@ def _phase(
         if "augmentation" in given
         else augmentation,
         early_stopping=phase.early_stopping if "early_stopping" in given else training.early_stopping,
+        place=here,
     )
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
+from fashionbatch.errors import FashionBatchError, RecipeError
 from fashionbatch.recipe.dump import to_yaml
+from fashionbatch.recipe.load import RecipeDocument
+from fashionbatch.recipe.nodes import Path as NodePath
 from fashionbatch.recipe.schema import EarlyStopping, Recipe, TrainFrom
 from fashionbatch.registry import Provider
 from fashionbatch.specs import (
@@ -56,7 +61,11 @@ class Choice:
 
 @dataclass(frozen=True)
 class PlannedPhase:
-    """One stretch of training, with what it takes over from `training`."""
+    """One stretch of training, with what it takes over from `training`.
+
+    Attributes:
+        place: where the recipe describes it.
+    """
 
     name: str
     train: Trained
@@ -66,6 +75,7 @@ class PlannedPhase:
     schedule: Choice | None
     augmentation: tuple[Resolved[AugmentationSpec], ...]
     early_stopping: EarlyStopping | None
+    place: NodePath = field(default=("training",), compare=False)
 
     @property
     def learning_rate(self) -> float:
@@ -94,6 +104,7 @@ class Plan:
     Attributes:
         recipe: the recipe in its normal form: every default written out, nothing inherited, and `provider/name` for the
             name of each component that a plugin provides.
+        document: the recipe as it was read, which knows where everything stands in it.
         base: the folder that relative paths in it are relative to.
         phases: what is trained, in order; never empty. A recipe without phases has one: `training`, of all layers.
     """
@@ -108,6 +119,7 @@ class Plan:
     optimizer: Choice
     schedule: Choice | None
     phases: tuple[PlannedPhase, ...]
+    document: RecipeDocument = field(compare=False, repr=False)
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as plain data, with every default written out and `provider/name` as each component's name.
@@ -115,6 +127,21 @@ class Plan:
         Planning it again gives an equal plan.
         """
         return _written(self.recipe)
+
+    @contextmanager
+    def placing(self) -> Iterator[None]:
+        """Say file, line and column of what turns out to be wrong in the recipe only when data and network are there.
+
+        Raises:
+            RecipeError: in the place of an error that has a `place`.
+        """
+        try:
+            yield
+        except FashionBatchError as error:
+            if not error.place:
+                raise
+            problem = self.document.problem(error.place, error.message, at_key=True)
+            raise RecipeError([problem], hint=error.hint) from error
 
 
 def resolved_yaml(plan: Plan) -> str:

@@ -85,7 +85,7 @@ class Loop:
         phase = self._plan.phases[index]
         # A phase begins alike whether this process ran the one before it or not.
         keras.utils.set_random_seed((self._plan.recipe.training.seed + index + 1) % 2**32)
-        learning = set_trained_layers(self._network, phase.train)
+        learning = set_trained_layers(self._network, phase.train, phase.place)
         data, of_features = self._data, can_be_kept(self._network, phase)
         if of_features:
             if self._export is not None:

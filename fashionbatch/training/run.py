@@ -95,6 +95,7 @@ def train(
     Raises:
         OutputError: `output` is in use, or cannot be written.
         InterruptedRunError: SIGINT or SIGTERM arrived; finished epochs are kept.
+        RecipeError: the recipe names a class or a layer that is not there.
         FashionBatchError: whatever else is wrong with data, network or training.
     """
     directory, reporter = RunDirectory(output), Reporter(show, bars=bars)
@@ -111,7 +112,7 @@ def train(
         )
     export = output / "features" if keep_features else None
     run = _Run(plan, directory, plugins, reporter, overwrite=overwrite, export=export)
-    with stoppable():
+    with stoppable(), plan.placing():
         try:
             return run.to_the_end(begun, data_path)
         except (Stopped, KeyboardInterrupt) as stop:

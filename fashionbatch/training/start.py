@@ -79,7 +79,7 @@ def require_phases_can_run(plan: Plan, network: Network, data: PreparedData) -> 
         PluginError: an augmentation cannot be built.
     """
     for phase in plan.phases:
-        set_trained_layers(network, phase.train)
+        set_trained_layers(network, phase.train, phase.place)
         prepare_fitting(plan, phase, network, data, epoch=lambda: 0)
 
 
@@ -122,7 +122,8 @@ def groups_of(plan: Plan, class_names: tuple[str, ...]) -> dict[str, tuple[str, 
         if unknown is not None:
             close = closest(unknown, class_names)
             suggestion = f"; did you mean {close!r}?" if close else f"; there are: {', '.join(class_names)}"
-            raise DataError(f"head.groups.{group}: the data have no label {unknown!r}{suggestion}")
+            place = ("head", "groups", group, labels.index(unknown))
+            raise DataError(f"the data have no label {unknown!r}{suggestion}", place=place)
     return groups
 
 
