@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -110,20 +106,3 @@ def test_the_end_tells_figures_verdict_places_and_the_next_command(tmp_path):
     assert "0.8000" in text
     assert "no sign of overfitting" in lines
     assert lines[-1] == f"next      fashionbatch classify PHOTOS -b '{run}/bundle' -o labels.csv"
-
-
-def test_ctrl_c_ends_with_one_line_that_says_how_to_resume(recipe, tmp_path):
-    recipe.write_text(RECIPE.replace("epochs: 2", "epochs: 100000"), encoding="utf-8")
-    arguments = [sys.executable, "-m", "fashionbatch", "train", str(recipe), "-o", str(tmp_path / "run")]
-    with subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            if line.startswith("epoch"):
-                os.kill(process.pid, signal.SIGINT)
-                break
-        process.stdout.read()
-        errors = process.stderr.read()
-    assert process.returncode == 130
-    assert errors.startswith("error: stopped in training; ")
-    assert "Traceback" not in errors
-    assert "--resume" in errors
-    assert (tmp_path / "run" / "checkpoints" / "last.npz").exists()
