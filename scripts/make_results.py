@@ -196,10 +196,17 @@ def _two_places(value: float | None) -> str:
 
 
 def _reached(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
-    reached = [run["figures"][tutorial.split][tutorial.figure] for run in runs]
-    if len(reached) == 1:
-        return f"{reached[0]:.4f}"
-    return f"{statistics.mean(reached):.4f} ± {statistics.stdev(reached):.4f}"
+    reached = _mean_and_spread([run["figures"][tutorial.split][tutorial.figure] for run in runs])
+    if tutorial.first_epoch is None:
+        return reached
+    first = _mean_and_spread([run["first_epoch"] for run in runs])
+    return f"{first} after one epoch, {reached} after {runs[-1]['epochs']}"
+
+
+def _mean_and_spread(values: list[float]) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.4f}"
+    return f"{statistics.mean(values):.4f} ± {statistics.stdev(values):.4f}"
 
 
 def _section(tutorial: Tutorial, runs: list[dict[str, Any]]) -> list[str]:
