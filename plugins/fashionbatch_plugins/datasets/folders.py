@@ -142,7 +142,7 @@ def _collect(
     folders = _folders(top)
     if not folders:
         raise DataError(f"{str(top)!r} holds no class folders", hint=_NO_FOLDERS)
-    found.skipped.extend((Path(entry), "not in a class folder") for entry in _entries(top) if entry.is_file())
+    found.skipped.extend((Path(entry), "not in a class folder") for entry in _entries(top) if not _is_folder(entry))
     names = set()
     for folder in folders:
         name = _class_name(folder.name)
@@ -201,7 +201,15 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def _folders(folder: Path) -> list[Path]:
-    return [Path(entry) for entry in _entries(folder) if entry.is_dir()]
+    return [Path(entry) for entry in _entries(folder) if _is_folder(entry)]
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:
+        # A link to itself, for one: decoding it says why it is left out.
+        return False
 
 
 def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
@@ -211,7 +219,7 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
     if here in above:
         return
     for entry in _entries(folder):
-        if entry.is_dir():
+        if _is_folder(entry):
             yield from _walk(Path(entry), (*above, here))
         else:
             yield Path(entry)

@@ -147,6 +147,15 @@ def test_links_are_followed_but_not_in_circles(tmp_path: Path) -> None:
     assert [name for name, *_ in rows(load(tmp_path / "set"), tmp_path / "set")] == ["cat/a.png", "dog/b.png"]
 
 
+def test_a_link_to_itself_is_an_image_that_cannot_be_read_and_no_more(tmp_path: Path) -> None:
+    touch(tmp_path, "cat/a.png", "dog/b.png")
+    for name in ("loop.png", "cat/loop.png"):
+        (tmp_path / name).symlink_to(Path(name).name)
+    samples = load(tmp_path)
+    assert [name for name, *_ in rows(samples, tmp_path)] == ["cat/a.png", "cat/loop.png", "dog/b.png"]
+    assert samples.skipped == [(tmp_path / "loop.png", "not in a class folder")]
+
+
 def test_composed_and_decomposed_names_are_one_class(tmp_path: Path) -> None:
     composed, decomposed = (unicodedata.normalize(form, "드레스") for form in ("NFC", "NFD"))
     touch(tmp_path, f"train/{composed}/a.png", "train/b/b.png", f"test/{decomposed}/c.png")
