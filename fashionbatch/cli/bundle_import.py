@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.fractions import Fraction
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -72,7 +74,7 @@ class _Size(click.ParamType[tuple[int, int]]):
 )
 @click.option(
     "--crop-fraction",
-    type=click.FloatRange(0, 1, min_open=True),
+    type=Fraction(min_open=True),
     default=1.0,
     show_default=True,
     help="The central part of the photo that is used, as a fraction of each side.",

@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from fashionbatch.cli.classify_one import check_request, label_photo
+from fashionbatch.cli.fractions import Fraction
 from fashionbatch.cli.progress import Progress, duration
 from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import format_table, printable
@@ -71,7 +72,7 @@ class _Embeddings(click.ParamType[Path]):
 @click.option("--batch-size", type=click.IntRange(1, 1024), default=8, show_default=True, help="Images at once.")
 @click.option("--topk", type=click.IntRange(1), default=1, metavar="K", help="Name the K most likely classes.")
 @click.option("--probabilities", is_flag=True, help="Add a column for every class.")
-@click.option("--threshold", type=click.FloatRange(0, 1), help="Leave the label empty below this probability.")
+@click.option("--threshold", type=Fraction(), help="Leave the label empty below this probability.")
 @click.option("--format", "format_", metavar="NAME", help="csv, jsonl or parquet, or a plugin's.")
 @click.option(
     "--embeddings",

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fashionbatch.cli.fractions import Fraction
 from fashionbatch.cli.tables import format_table, printable
 
 _PATH = click.Path(path_type=Path)
@@ -17,7 +18,7 @@ SHIFT_EXIT_CODE = 5
 @click.argument("old", type=_PATH)
 @click.argument("new", type=_PATH)
 @click.option("--truth", type=_PATH, metavar="TABLE", help="The right labels, with columns filepath and label.")
-@click.option("--max-shift", type=click.FloatRange(0, 1), help="Exit with 5 if a label's share shifts by more.")
+@click.option("--max-shift", type=Fraction(), help="Exit with 5 if a label's share shifts by more.")
 def command(*, old: Path, new: Path, truth: Path | None, max_shift: float | None) -> int:
     """Compare two label tables: changed labels, shifts of shares, accuracy.
 
