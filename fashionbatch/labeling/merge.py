@@ -56,10 +56,17 @@ def merge(
             return finish.conclude(paths, complete, plugins, say=say)
         checks.refuse_existing(output, overwrite=overwrite)
         job = read_job(paths)
-        for directory in others:
-            job = _take_over(paths, job, directory)
-        if job is None:
+        parts = [(directory, _job_of(directory)) for directory in others]
+        if job is None and not parts:
             raise OutputError(f"{paths.directory}: no job was begun there")
+        # All of them before anything is copied: a first part that is the wrong one would make the right ones foreign.
+        begun = job or parts[0][1]
+        for directory, other in parts:
+            _require_same(output, begun, directory, other)
+        if job is None:
+            job = _begin(paths, *parts[0])
+        for directory, _ in parts:
+            _take_over(paths, job, directory)
         if job.get("embeddings"):
             embeddings = path_of(job["embeddings"], paths.output)
             checks.check_embeddings(embeddings, paths)
@@ -71,37 +78,46 @@ def merge(
         return finish.conclude(paths, meta, plugins, say=say)
 
 
-def _take_over(paths: JobPaths, job: dict[str, Any] | None, directory: Path) -> dict[str, Any]:
-    """Copy what another job directory has done; returns the job's description."""
-    other_paths = _paths_of(directory)
-    other = read_job(other_paths)
-    if other is None:
-        raise OutputError(f"{directory}: is no job directory")
+def _job_of(directory: Path) -> dict[str, Any]:
+    job = read_job(_paths_of(directory))
     if job is None:
-        discard(paths)
-        for name in ("manifest", "kept", "reused"):
-            if (directory / name).exists():
-                _copy(directory / name, paths.directory / name)
-        with durable.output_errors(paths.shards):
-            paths.shards.mkdir(exist_ok=True)
-        write_job(paths, other)
-        job = other
+        raise OutputError(f"{directory}: is no job directory")
+    return job
+
+
+def _require_same(output: Path, job: dict[str, Any], directory: Path, other: dict[str, Any]) -> None:
     found = differences(job, other)
     if other["files"]["digest"] != job["files"]["digest"]:
         found.append("the files that it began with are others")
     if other["shards"] != job["shards"]:
         found.append("its shards are cut otherwise")
     if found:
-        raise OutputError(f"{directory}: does not belong to {paths.output.name}: {'; '.join(found)}")
-    with contextlib.closing(Manifest(other_paths.manifest)) as manifest:
+        raise OutputError(f"{directory}: does not belong to {output.name}: {'; '.join(found)}")
+    path = _paths_of(directory).manifest
+    with contextlib.closing(Manifest(path)) as manifest:
         if manifest.digest() != other["files"]["digest"]:
-            raise OutputError(f"{other_paths.manifest}: is not the list of files that the job began with")
-    store, other_store = (ShardStore.of_job(one.shards, job) for one in (paths, other_paths))
+            raise OutputError(f"{path}: is not the list of files that the job began with")
+
+
+def _begin(paths: JobPaths, directory: Path, job: dict[str, Any]) -> dict[str, Any]:
+    """Make the job directory like another machine's, without its shards."""
+    discard(paths)
+    for name in ("manifest", "kept", "reused"):
+        if (directory / name).exists():
+            _copy(directory / name, paths.directory / name)
+    with durable.output_errors(paths.shards):
+        paths.shards.mkdir(exist_ok=True)
+    write_job(paths, job)
+    return job
+
+
+def _take_over(paths: JobPaths, job: dict[str, Any], directory: Path) -> None:
+    """Copy the shards that another job directory has, and this one has not."""
+    store, other_store = (ShardStore.of_job(one.shards, job) for one in (paths, _paths_of(directory)))
     for shard in sorted(other_store.done() - store.done()):
         other_store.require_whole(shard)
         for source in other_store.files(shard):
             _copy(source, paths.shards / source.name)
-    return job
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -74,6 +74,21 @@ def test_parts_of_different_jobs_are_never_joined(options: MakeOptions, folder: 
         merge(tmp_path / "labels.csv", [tmp_path / "b" / "part.csv.job"])
 
 
+def test_a_wrong_part_leaves_nothing_that_the_right_ones_would_not_belong_to(
+    whole: bytes, options: MakeOptions, tmp_path: Path
+) -> None:
+    changes = {"wrong": {"batch_size": 4, "part": Part(1, 2)}, "a": {"part": Part(1, 2)}, "b": {"part": Part(2, 2)}}
+    for name, change in changes.items():
+        (tmp_path / name).mkdir()
+        label_part(options(output=tmp_path / name / "part.csv", **change))
+    wrong, *right = [tmp_path / name / "part.csv.job" for name in changes]
+    with pytest.raises(OutputError, match="does not belong to"):
+        merge(tmp_path / "labels.csv", [wrong, right[1]])
+    assert not (tmp_path / "labels.csv.job").exists()
+    merge(tmp_path / "labels.csv", right)
+    assert (tmp_path / "labels.csv").read_bytes() == whole
+
+
 def test_a_damaged_part_is_not_joined(options: MakeOptions, folder: Path, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     label_part(options(part=Part(1, 2)))
