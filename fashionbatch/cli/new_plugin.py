@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import keyword
 import re
 from importlib import resources
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from pathlib import Path
 
 from fashionbatch.errors import DataError, OutputError
@@ -25,13 +27,14 @@ def create_plugin(name: str, directory: Path) -> list[Path]:
         The files, relative to `directory`.
 
     Raises:
-        DataError: the name is not one.
+        DataError: the name is not one, or its module's name is taken.
         OutputError: the directory exists or cannot be written.
     """
     if not _NAME.fullmatch(name):
         raise DataError(
             f"{name!r} cannot be a plugin's name", hint="use lower case words joined by '-', such as shoes-for-fashion"
         )
+    _refuse_taken(name.replace("-", "_"))
     if directory.exists():
         raise OutputError(f"{str(directory)!r} exists already", hint="choose another directory")
     written = []
@@ -44,6 +47,15 @@ def create_plugin(name: str, directory: Path) -> list[Path]:
     except OSError as error:
         raise OutputError(f"{str(directory)!r} cannot be written: {error.strerror}") from error
     return sorted(written)
+
+
+def _refuse_taken(module: str) -> None:
+    # One of the two modules would hide the other. Mere folders of that name, which have no origin, do not.
+    if keyword.iskeyword(module) or getattr(find_spec(module), "origin", None) is not None:
+        raise DataError(
+            f"a plugin's module cannot be called {module!r}: Python or a package here has that name",
+            hint="choose another name, such as shoes-for-fashion",
+        )
 
 
 def _template() -> Traversable:

@@ -124,3 +124,10 @@ def test_a_new_plugin_never_overwrites(tmp_path: Path):
 def test_a_name_that_no_package_can_have_is_refused(tmp_path: Path, name: str):
     with pytest.raises(DataError, match="cannot be a plugin's name"):
         CliRunner().invoke(command, ["new", name, str(tmp_path / "x")], catch_exceptions=False)
+
+
+@pytest.mark.parametrize("name", ["fashionbatch", "fashionbatch-plugins", "numpy", "random", "sys", "class"])
+def test_a_name_that_would_hide_another_module_is_refused(tmp_path: Path, name: str):
+    with pytest.raises(DataError, match="Python or a package here has that name"):
+        CliRunner().invoke(command, ["new", name, str(tmp_path / "x")], catch_exceptions=False)
+    assert not (tmp_path / "x").exists()
