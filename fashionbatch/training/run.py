@@ -202,12 +202,6 @@ class _Run:
         self._reporter.show(f"{len(data.class_names)} classes, images: {counts}")
         for note in data.notes:
             self._reporter.show(f"note: {note}")
-        if data.skipped:
-            name, reason = data.skipped[0]
-            self._reporter.show(f"left out {len(data.skipped):,} files that cannot be used, such as {name}: {reason}")
-        if data.duplicates:
-            names = " = ".join(data.duplicates[0])
-            self._reporter.show(f"{len(data.duplicates):,} images stand in several splits, such as {names}")
         return data
 
     def _make_network(self, data: PreparedData, precision: Precision) -> Network:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.prepare import prepare_data
@@ -247,3 +249,29 @@ def test_a_network_that_cannot_be_labeled_with_fails_before_anything_is_written(
 def test_a_place_that_cannot_be_written_is_said_at_once():
     with pytest.raises(OutputError, match="/proc/run: cannot be written"):
         run_directory.require_usable(RunDirectory(Path("/proc/run")), resume=False, overwrite=False)
+
+
+def test_what_is_left_out_or_twice_there_is_told_once_and_in_one_line_each(make_plan, plugins, tmp_path):
+    generator = np.random.default_rng(0)
+    for kind in ("lying", "standing"):
+        (tmp_path / kind).mkdir()
+        for number in range(20):
+            image = generator.integers(0, 255, (12, 12), dtype=np.uint8)
+            Image.fromarray(image).save(tmp_path / kind / f"{number}.png")
+    for number in range(20):
+        shutil.copy(tmp_path / "lying" / "0.png", tmp_path / "lying" / f"again\n{number}.png")
+    (tmp_path / "lying" / "cut\nshort.png").write_bytes(b"no image")
+    plan = make_plan(("{name: npz, path: bars.npz}", f"{{name: image_folder, path: {tmp_path}}}"))
+    lines: list[str] = []
+
+    def stop_before_the_network(line: str) -> None:
+        lines.append(line)
+        if line.startswith("precision"):
+            raise KeyboardInterrupt
+
+    with pytest.raises(InterruptedRunError, match="before the first epoch"):
+        train(plan, tmp_path / "run", plugins=plugins, show=stop_before_the_network)
+    assert not [line for line in lines if "\n" in line]
+    assert len([line for line in lines if "left out" in line]) == 1
+    assert len([line for line in lines if "more than one split" in line]) == 1
+    assert len(lines) == 4
