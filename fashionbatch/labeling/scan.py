@@ -233,6 +233,10 @@ def main(request_pipe: int) -> None:
             summary = scan_folder(folder, ScanOptions(**request["scan"]), manifest, report=report)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        say({"error": reason, "path": os.fsdecode(getattr(error, "filename", None) or "")})
+        number = getattr(error, "errno", None)
+        # Writing to an open file that finds no room names no file; nothing but the manifest and its like is written.
+        no_room = {errno.ENOSPC, errno.EDQUOT}
+        path = getattr(error, "filename", None) or (manifest if number in no_room else "")
+        say({"error": reason, "errno": number, "path": os.fsdecode(path)})
     else:
         say({"summary": asdict(summary)})

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError, OutputError
+from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError
 from fashionbatch.images import EXTENSIONS
 from fashionbatch.labeling import durable
 from fashionbatch.labeling.catalogue import ListOptions
@@ -135,7 +135,8 @@ class ScanProcess:
     def _conclude(self, message: dict[str, Any]) -> ScanSummary:
         if "error" in message:
             if message["path"].startswith(str(self._paths.directory)):
-                raise OutputError(f"cannot write {message['path']}: {message['error']}")
+                with durable.output_errors(Path(message["path"])):
+                    raise OSError(message["errno"], message["error"])
             source = self._options.file if isinstance(self._options, ListOptions) else str(self._folder)
             raise DataError(f"cannot read {'standard input' if source == '-' else source}: {message['error']}")
         summary = ScanSummary(**message["summary"])

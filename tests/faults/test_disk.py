@@ -80,6 +80,8 @@ def test_a_disk_that_fills_up_loses_nothing(run: Run, case: Any, disk: Disk, pag
     if failed.exit:
         assert failed.exit == 1, failed.output
         assert "No space left on device" in failed.output
+        assert f"cannot write {disk.path}" in failed.output, "not the folder of photos, which was only read"
+        assert "make room" in failed.output
         assert not output.exists() or output.read_bytes() == case.table
         assert run(case.arguments(output)).exit == 0
     assert output.read_bytes() == case.table
