@@ -224,6 +224,7 @@ def _add_features(graph: Any, request: RuntimeRequest, features: FeatureTensor) 
 
     In bfloat16 OpenVINO computes all that stands between the last heavy operation and a float32 output in float32, and
     with a new output of that kind the probabilities would change too; not so where the output is bfloat16 itself.
+    What remains is small dense layers in a row, which OpenVINO fuses in bfloat16: the output in between prevents it.
     """
     import openvino as ov
     from openvino import opset13 as ops
