@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import keyword
 import re
-from importlib import resources
+from importlib import metadata, resources
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
 
 from fashionbatch.errors import DataError, OutputError
+from fashionbatch.hookspecs import PROJECT
+from fashionbatch.plugins import BUILT_IN
 
 TEMPLATE_NAME = "fashionbatch-example"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -50,12 +52,22 @@ def create_plugin(name: str, directory: Path) -> list[Path]:
 
 
 def _refuse_taken(module: str) -> None:
-    # One of the two modules would hide the other. Mere folders of that name, which have no origin, do not.
-    if keyword.iskeyword(module) or getattr(find_spec(module), "origin", None) is not None:
+    # One of the two modules would hide the other. Mere folders of that name, which have no origin, do not; and who has
+    # installed a plugin of that name may begin it again.
+    taken = getattr(find_spec(module), "origin", None) is not None and not _is_a_plugin(module)
+    if keyword.iskeyword(module) or taken:
         raise DataError(
             f"a plugin's module cannot be called {module!r}: Python or a package here has that name",
             hint="choose another name, such as shoes-for-fashion",
         )
+
+
+def _is_a_plugin(module: str) -> bool:
+    return any(
+        point.module.partition(".")[0] == module
+        for point in metadata.entry_points(group=PROJECT)
+        if point.dist is not None and point.dist.name != BUILT_IN
+    )
 
 
 def _template() -> Traversable:

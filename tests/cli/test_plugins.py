@@ -131,3 +131,10 @@ def test_a_name_that_would_hide_another_module_is_refused(tmp_path: Path, name: 
     with pytest.raises(DataError, match="Python or a package here has that name"):
         CliRunner().invoke(command, ["new", name, str(tmp_path / "x")], catch_exceptions=False)
     assert not (tmp_path / "x").exists()
+
+
+def test_a_plugin_that_is_installed_may_be_begun_again(tmp_path: Path, add_distribution):
+    add_distribution("shoes-for-fb", {"shoes_for_fb": ""}, {"shoes": "shoes_for_fb"})
+    result = CliRunner().invoke(command, ["new", "shoes-for-fb", str(tmp_path / "x")], catch_exceptions=False)
+    assert result.exit_code == 0
+    assert (tmp_path / "x" / "pyproject.toml").is_file()
