@@ -53,7 +53,12 @@ class Shift(Filled):
 class Zoom(Filled):
     """Scales an image about its centre."""
 
-    amount: float = Field(0.2, gt=0, lt=1, description="Sides become between 1 - amount and 1 + amount times as long.")
+    amount: float = Field(
+        0.2,
+        gt=0,
+        lt=1,
+        description="What is seen has sides between 1 - amount (larger) and 1 + amount (smaller) times the image's.",
+    )
     keep_aspect: bool = Field(True, description="Height and width by the same factor.")
 
 
@@ -159,7 +164,8 @@ def build_contrast(parameters: Contrast, seed: int) -> keras.layers.Layer:
     """A layer that changes the contrast of images; the result is clipped to 0..255."""
     from keras import layers
 
-    return layers.RandomContrast(parameters.amount, value_range=(0, 255), seed=seed)
+    # Of a single number Keras makes 0 and the number: contrast would only ever rise.
+    return layers.RandomContrast((parameters.amount, parameters.amount), value_range=(0, 255), seed=seed)
 
 
 def _filled(parameters: Filled) -> dict[str, Any]:

@@ -164,3 +164,52 @@ def test_a_sheared_image_stays_about_its_centre():
     spec = AUGMENTATIONS["random_shear"]
     layer = spec.build(spec.parameters.model_validate({"horizontal": 0.5, "vertical": 0.5}), 1)
     assert np.asarray(layer(image, training=True))[:, 4, 4].min() == pytest.approx(255)
+
+
+def changed(name, image, parameters):
+    """400 random changes of one image, `(400, height, width, channels)`."""
+    spec = AUGMENTATIONS[name]
+    layer = spec.build(spec.parameters.model_validate(parameters), 1)
+    return np.asarray(layer(np.repeat(image[np.newaxis], 400, axis=0), training=True))
+
+
+def test_contrast_falls_as_far_as_it_rises():
+    image = np.full((4, 4, 1), 100.0, np.float32)
+    image[:, 2:] = 150
+    images = changed("random_contrast", image, {"amount": 0.4})
+    factors = (images[:, 0, 3, 0] - images[:, 0, 0, 0]) / 50
+    assert [factors.min(), factors.max()] == pytest.approx([0.6, 1.4], abs=0.02)
+
+
+def test_zooming_shows_as_much_less_of_an_image_as_more():
+    image = np.zeros((60, 80, 1), np.float32)
+    image[20:40, 25:55] = 255
+    images = changed("random_zoom", image, {"amount": 0.2}) / 255
+    height, width = images[:, :, 40].sum(axis=(1, 2)) / 20, images[:, 30].sum(axis=(1, 2)) / 30
+    assert [1 / height.max(), 1 / height.min()] == pytest.approx([0.8, 1.2], abs=0.02)
+    np.testing.assert_allclose(height, width, atol=0.02)
+
+
+def centres(images):
+    """Where the light of images `(n, height, width, 1)` lies: rows and columns from the middle, each `(n,)`."""
+    light = images[..., 0] / images.sum(axis=(1, 2, 3))[:, np.newaxis, np.newaxis]
+    height, width = light.shape[1:]
+    rows = light.sum(axis=2) @ (np.arange(height) - (height - 1) / 2)
+    return rows, light.sum(axis=1) @ (np.arange(width) - (width - 1) / 2)
+
+
+def test_shifts_reach_their_share_of_each_side():
+    image = np.zeros((60, 80, 1), np.float32)
+    image[28:32, 38:42] = 255
+    down, right = centres(changed("random_shift", image, {"height": 0.1, "width": 0.2, "fill": "constant"}))
+    assert [down.min(), down.max()] == pytest.approx([-6, 6], abs=0.2)
+    assert [right.min(), right.max()] == pytest.approx([-16, 16], abs=0.5)
+
+
+def test_rotation_keeps_the_distance_from_the_centre_and_its_largest_angle():
+    image = np.zeros((60, 80, 1), np.float32)
+    image[28:32, 60:64] = 255
+    down, right = centres(changed("random_rotation", image, {"degrees": 25, "fill": "constant"}))
+    np.testing.assert_allclose(np.hypot(down, right), 22, atol=0.1)
+    angles = np.degrees(np.arctan2(down, right))
+    assert [angles.min(), angles.max()] == pytest.approx([-25, 25], abs=0.5)
