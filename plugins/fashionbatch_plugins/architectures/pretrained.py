@@ -42,6 +42,10 @@ BACKBONES: Mapping[str, str] = {name: module for module, names in _MODULES.items
 _URL = re.compile(r"https?://\S+")
 _SHOWN_MISFITS = 6
 _TOO_SMALL = "output size would be zero or negative"
+_POOLINGS = {"average": "avg", "max": "max", "flatten": None}
+"""Our words for poolings -> Keras's."""
+_IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
+"""Standard deviations of red, green and blue in ImageNet, of values 0..1."""
 
 
 class Pretrained(Parameters):
@@ -92,17 +96,23 @@ def build_pretrained(pixels: keras.KerasTensor, parameters: Pretrained) -> keras
         x = layers.Concatenate(name="grey_to_rgb")([x, x, x])
     x = getattr(applications, BACKBONES[parameters.backbone]).preprocess_input(x, data_format="channels_last")
     try:
-        model = _application(parameters.backbone)(include_top=False, weights=None, input_tensor=x)
+        # Pooling is left to Keras: ConvNeXt's last normalisation comes after it.
+        model = _application(parameters.backbone)(
+            include_top=False, weights=None, input_tensor=x, pooling=_POOLINGS[parameters.pooling]
+        )
     except ValueError as error:
         if _TOO_SMALL not in str(error):
             raise
         raise ValueError(f"they are too small for {parameters.backbone}; enlarge data.image.size") from error
-    _give_stable_names(model)
-    features = model.output
     if parameters.pooling == "flatten":
-        return layers.Flatten(name="flatten")(features)
-    pooling = layers.GlobalAveragePooling2D if parameters.pooling == "average" else layers.GlobalMaxPooling2D
-    return pooling(name="pooling")(features)
+        _give_stable_names(model)
+        return layers.Flatten(name="flatten")(model.output)
+    # There are others of its kind, within squeeze-and-excite blocks.
+    poolings = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
+    [*_, last] = (layer for layer in model.layers if isinstance(layer, poolings))
+    last.name = "pooling"
+    _give_stable_names(model)
+    return model.output
 
 
 def initialize_pretrained(backbone: keras.Model, parameters: Pretrained, context: DatasetContext) -> None:
@@ -111,6 +121,8 @@ def initialize_pretrained(backbone: keras.Model, parameters: Pretrained, context
     Raises:
         WeightsError: they are missing, or do not fit.
     """
+    from keras import layers
+
     if parameters.weights == "none":
         return
     height, width = backbone.inputs[0].shape[1:3]
@@ -119,9 +131,17 @@ def initialize_pretrained(backbone: keras.Model, parameters: Pretrained, context
     else:
         source = _from_file(parameters.backbone, (height, width), context.locate(parameters.weights))
     _give_stable_names(source)
+    is_efficientnet = BACKBONES[parameters.backbone] == "efficientnet"
     for layer in source.layers:
         if layer.weights:
-            backbone.get_layer(layer.name).set_weights(layer.get_weights())
+            own = backbone.get_layer(layer.name)
+            own.set_weights(layer.get_weights())
+            if isinstance(own, layers.Normalization):
+                if is_efficientnet and parameters.weights == "imagenet":
+                    # ImageNet's were made with pixels that were divided by the variance. Keras, which divides by the
+                    # deviation, puts a layer for the rest into a network that it loads them into itself.
+                    own.adapt_variance.assign(own.adapt_variance * _IMAGENET_DEVIATIONS)
+                own.finalize_state()
 
 
 def _application(name: str) -> Callable[..., keras.Model]:

@@ -95,6 +95,36 @@ def test_imagenets_weights_come_from_the_data_directory(saved, tmp_path, monkeyp
     np.testing.assert_array_equal(model.get_layer("conv1").get_weights()[0], kernel)
 
 
+def test_efficientnet_computes_what_keras_computes_with_imagenets_weights(tmp_path, monkeypatch):
+    import keras
+
+    alone = pretrained._alone("EfficientNetB0", (32, 32), None)
+    for layer in alone.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.set_weights([np.array([0.5, 0.4, 0.3]), np.array([0.2, 0.3, 0.4]), np.zeros((), np.int32)])
+        elif isinstance(layer, keras.layers.Conv2D):
+            # Wide enough for differences to come through.
+            layer.set_weights([3 * layer.get_weights()[0], *layer.get_weights()[1:]])
+    (tmp_path / "weights").mkdir()
+    file = tmp_path / "weights" / "efficientnetb0_imagenet_notop.weights.h5"
+    alone.save_weights(file)
+    monkeypatch.setattr("keras.src.applications.efficientnet.file_utils.get_file", lambda *_, **__: str(file))
+    reference = keras.applications.EfficientNetB0(weights="imagenet", include_top=False, pooling="avg")
+    monkeypatch.setenv("FASHIONBATCH_DATA_DIR", str(tmp_path))
+    model, parameters = built(backbone="EfficientNetB0", weights="imagenet")
+    pretrained.initialize_pretrained(model, parameters, LocalContext(Path()))
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype(np.float32)
+    expected = np.asarray(reference(pixels))
+    np.testing.assert_allclose(model(pixels), expected, rtol=0, atol=1e-3 * expected.max())
+
+
+def test_convnexts_last_normalisation_comes_after_pooling():
+    model, _ = built(backbone="ConvNeXtTiny", side=64)
+    assert [layer.name for layer in model.layers[-2:]] == ["pooling", "layer_normalization1"]
+    features = np.asarray(model(np.random.default_rng(0).integers(0, 256, (2, 64, 64, 3)).astype(np.float32)))
+    np.testing.assert_allclose(features.std(axis=1), 1, atol=1e-3)
+
+
 def test_without_a_network_the_error_says_which_file_to_put_where(tmp_path, monkeypatch):
     def offline(*_, **options):
         if options["weights"] is not None:
