@@ -102,11 +102,24 @@ def assign_by_name(model: keras.Model, weights: Mapping[str, list[NDArray[Any]]]
             fitted.append(layer.name)
         else:
             misfits.append(f"{layer.name} has {_shapes(expected)}, the weights have {_shapes(found)}")
+    settle(model)
     unused = tuple(name for name in weights if name not in {layer.name for layer in own})
     report = FitReport(tuple(fitted), tuple(kept), tuple(misfits), unused)
     if not fitted:
         raise WeightsError(f"none of the weights fit:\n{report.text()}")
     return report
+
+
+def settle(model: keras.Model) -> None:
+    """Let layers take up weights that were assigned one by one.
+
+    Keras's `Normalization` computes with tensors that it makes of its weights when it is built, adapted or loaded.
+    """
+    import keras
+
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
 
 
 def _shapes(shapes: list[tuple[int, ...]]) -> str:

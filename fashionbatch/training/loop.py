@@ -16,6 +16,7 @@ from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import TrainingError
 from fashionbatch.model.freezing import learning_text, set_trained_layers
 from fashionbatch.model.network import Network
+from fashionbatch.model.weights import settle
 from fashionbatch.plan import Plan, PlannedPhase
 from fashionbatch.recipe.schedules import ReduceOnPlateau
 from fashionbatch.training.checkpoint import Progress, State, assign, values_of, write_text
@@ -71,6 +72,7 @@ class Loop:
         if state is not None:
             self.history = from_plain(state.progress.history)
             assign(self._network.model.variables, state.network)
+            settle(self._network.model)
             first = state.progress.phase
             if state.progress.phase_is_done:
                 first, state = first + 1, None

@@ -39,6 +39,7 @@ def add_strange_plugins(registry):
         "fixed_batch": lambda pixels, _: ops.zeros((4, 3)),
         "raising": lambda pixels, _: 1 / 0,
         "dumping": lambda pixels, _: layers.MaxPooling2D(99)(pixels),
+        "normalised": lambda pixels, _: layers.Normalization(name="normal")(layers.Flatten()(pixels)),
         "choosy": lambda pixels, _: _raise(ValueError("needs at least 32x32 pixels")),
         "twins": lambda pixels, _: layers.Dense(2, name="one")(
             layers.Dense(2, name="one")(layers.Flatten(name="flat")(pixels))
@@ -167,6 +168,14 @@ def test_weights_go_by_name_and_what_does_not_fit_is_told(make_network):
     np.testing.assert_array_equal(
         target.model.get_layer("conv1").get_weights()[0], source.model.get_layer("conv1").get_weights()[0]
     )
+
+
+def test_normalisation_computes_with_the_weights_that_it_is_given(make_network):
+    network = make_network("normalised")
+    given = [np.full(144, 90.0, np.float32), np.full(144, 4.0, np.float32), np.zeros((), np.int32)]
+    assign_by_name(network.model, {"normal": given})
+    pixels = np.full((1, 12, 12, 1), 100.0, np.float32)
+    np.testing.assert_allclose(network.backbone(pixels), np.full((1, 144), 5.0))
 
 
 def test_weights_of_which_none_fits_are_an_error(make_network):

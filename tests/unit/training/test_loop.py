@@ -9,7 +9,9 @@ import pytest
 
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.errors import OutputError, TrainingError
+from fashionbatch.specs import ArchitectureSpec
 from fashionbatch.training import start
+from fashionbatch.training.checkpoint import Progress, State, values_of
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.loop import Loop
 from fashionbatch.training.report import Reporter
@@ -73,6 +75,24 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(make_plan, data, tmp_pa
     state = RunDirectory(tmp_path).checkpoints.load()
     assert len(state.progress.history) == 2
     assert_same(fit(make_plan(), data, tmp_path, state=state), undisturbed)
+
+
+def test_a_resumed_network_normalises_by_what_its_state_says(make_plan, data, tmp_path):
+    from keras import layers
+
+    def build(pixels, _):
+        return layers.Normalization(name="normal")(layers.Flatten()(pixels))
+
+    plan = make_plan()
+    spec = ArchitectureSpec(name="normalised", summary="Strange.", build=build)
+    plan = dataclasses.replace(plan, architecture=dataclasses.replace(plan.architecture, spec=spec))
+    network = start.make_network(plan, len(data.class_names))
+    values = values_of(network.model.variables)
+    values[:2] = [np.full(144, 90.0, np.float32), np.full(144, 4.0, np.float32)]
+    state = State(Progress(phase=0, phase_is_done=True, epochs_in_phase=1, history=[]), values, [], [])
+    Loop(plan, network, data, RunDirectory(tmp_path), Reporter(lambda line: None, bars=False)).run(state)
+    pixels = np.full((1, 12, 12, 1), 100.0, np.float32)
+    np.testing.assert_allclose(network.backbone(pixels), np.full((1, 144), 5.0))
 
 
 @pytest.fixture(scope="module")
