@@ -14,11 +14,10 @@ from fashionbatch.pictures.style import (
     BLUE,
     FAINT,
     GREY,
-    INK,
     MARGIN,
-    PAPER,
     VERMILION,
     add_title,
+    ink_on,
     new_figure,
     picture_style,
     save_figure,
@@ -38,7 +37,6 @@ _NAME_WIDTH = 22
 _WORST = 6
 _DIGIT = 0.64  # width of a digit in its size
 _RULED = 10  # classes between lines where every class has none
-_DARK = 0.62  # shade from which on a cell's text is white
 
 
 def draw_confusion(
@@ -75,9 +73,10 @@ def draw_confusion(
         figure = new_figure(max(3.6, side + longest + 0.8), height + 1.0)
         add_title(figure, fonts.readable(title))
         axes = figure.add_subplot()
-        axes.imshow(_shaded(shares), aspect="equal")
+        colours = _shaded(shares)
+        axes.imshow(colours, aspect="equal")
         _label_axes(axes, shown, size, rotation=0 if flat else 90)
-        _write_cells(axes, counts, shares, min(size, _fitting(counts, cell)))
+        _write_cells(axes, counts, shares, colours, min(size, _fitting(counts, cell)))
         figure.supxlabel(caption, fontsize=8, color=GREY, x=MARGIN / figure.get_figwidth(), ha="left")
         return save_figure(figure, path)
 
@@ -123,15 +122,19 @@ def _label_axes(axes: Axes, shown: Sequence[str], size: float, *, rotation: int)
         axes.axvline(edge - 0.5, color=FAINT, linewidth=0.6)
 
 
-def _write_cells(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64], size: float) -> None:
+def _write_cells(
+    axes: Axes,
+    counts: NDArray[np.int64],
+    shares: NDArray[np.float64],
+    colours: NDArray[np.float64],
+    size: float,
+) -> None:
     if len(counts) > COUNTS_UP_TO:
         return
     for row, column in zip(*np.nonzero(counts), strict=True):
-        share = shares[row, column]
-        shade = share if row == column else np.sqrt(share)
         text = f"{counts[row, column]}"
         if len(counts) <= SHARES_UP_TO:
-            text += f"\n{_percentage(share)}"
+            text += f"\n{_percentage(shares[row, column])}"
         axes.text(
             column,
             row,
@@ -140,7 +143,7 @@ def _write_cells(axes: Axes, counts: NDArray[np.int64], shares: NDArray[np.float
             va="center",
             fontsize=size,
             linespacing=1.1,
-            color=PAPER if shade > _DARK else INK,
+            color=ink_on(colours[row, column]),
         )
 
 

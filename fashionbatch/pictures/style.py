@@ -7,7 +7,7 @@ program that uses pyplot itself, and needs no display.
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -93,6 +93,20 @@ def picture_style(texts: Iterable[str] = ()) -> Iterator[Fonts]:
     own = {"font.family": list(fonts.families), "pdf.fonttype": pdf_fonts}
     with quiet_font_log(), matplotlib.rc_context({**_SETTINGS, **own}):
         yield fonts
+
+
+def ink_on(colour: Sequence[float]) -> str:
+    """What stands out better on a colour of red, green and blue in 0..1: dark or white text."""
+    from matplotlib.colors import to_rgb
+
+    light = _luminance(colour) + 0.05
+    return INK if light / (_luminance(to_rgb(INK)) + 0.05) > 1.05 / light else PAPER
+
+
+def _luminance(colour: Sequence[float]) -> float:
+    """How light a colour of red, green and blue in 0..1 is: 0 for black, 1 for white (WCAG 2)."""
+    red, green, blue = (part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour)
+    return float(0.2126 * red + 0.7152 * green + 0.0722 * blue)
 
 
 def new_figure(width: float, height: float) -> Figure:

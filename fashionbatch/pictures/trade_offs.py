@@ -69,10 +69,9 @@ def draw_trade_offs(curves: Sequence[Curves], names: Sequence[str], path: Path, 
             axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
             where = {"loc": "upper left", "bbox_to_anchor": (0.0, -0.14), "handlelength": 3.5}
             axes.legend([*entries.values()], [*entries], fontsize=8, **where)
-        if len(curves) > len(coloured):
-            panels[1].annotate(
-                f"grey: {len(curves) - len(coloured)} labels that do better", (0.02, 0.03), fontsize=8, color=GREY
-            )
+        if others := len(curves) - len(coloured):
+            text = f"grey: {others} labels that do better" if others > 1 else "grey: one label that does better"
+            panels[1].annotate(text, (0.02, 0.03), fontsize=8, color=GREY)
         return save_figure(figure, path)
 
 
