@@ -164,11 +164,18 @@ def begun_with(directory: RunDirectory, plan: Plan) -> dict[str, Any]:
 
 
 def _differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
+    if _are_components(one) and _are_components(other) and len(one) == len(other):
+        one, other = dict(enumerate(one)), dict(enumerate(other))
     if isinstance(one, dict) and isinstance(other, dict):
         for key in [*one, *(key for key in other if key not in one)]:
             yield from _differences(one.get(key), other.get(key), f"{where}.{key}" if where else str(key))
     elif one != other:
         yield f"{where} was {json.dumps(one, ensure_ascii=False)}, is {json.dumps(other, ensure_ascii=False)}"
+
+
+def _are_components(value: Any) -> bool:
+    """Whether it is a list of phases or augmentations."""
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _require_writable(path: Path) -> None:

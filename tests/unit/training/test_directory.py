@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fashionbatch.errors import OutputError
-from fashionbatch.training.directory import RunDirectory, locked, require_usable
+from fashionbatch.training.directory import RunDirectory, begin, begun_with, locked, require_usable
 
 
 def usable(path: Path, *, resume: bool = False, overwrite: bool = False) -> str:
@@ -70,3 +70,12 @@ def test_two_trainings_cannot_share_a_directory(tmp_path: Path) -> None:
         pass
     with locked(directory):
         pass
+
+
+def test_what_differs_within_a_phase_is_told_setting_by_setting(make_plan, tmp_path: Path) -> None:
+    phases = "seed: 7\n  phases: [{train: head, epochs: 1, augmentation: []}, {train: all, epochs: 2}]\n"
+    directory = RunDirectory(tmp_path)
+    begin(directory, make_plan(("seed: 7\n", phases)), {})
+    changed = make_plan(("seed: 7\n", phases.replace("epochs: 2", "epochs: 3")))
+    with pytest.raises(OutputError, match=r"with another recipe: training\.phases\.1\.epochs was 2, is 3\n"):
+        begun_with(directory, changed)
