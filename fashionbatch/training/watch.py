@@ -78,4 +78,5 @@ class Plateau:
         if self.waited < max(1, schedule.patience):
             return rate
         self.waited, self.cooling = 0, schedule.cooldown
-        return max(rate * schedule.factor, schedule.min_learning_rate)
+        # A rate that began below the least one stays where it is.
+        return min(rate, max(rate * schedule.factor, schedule.min_learning_rate))

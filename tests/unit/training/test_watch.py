@@ -56,3 +56,8 @@ def test_the_rate_falls_when_keras_would_let_it_fall(values, cooldown):
         rate = plateau.rate_after(schedule, value, rate)
         ours.append(rate)
     assert ours == pytest.approx(theirs)
+
+
+def test_a_rate_below_the_least_one_does_not_rise():
+    schedule = ReduceOnPlateau(monitor="val_loss", patience=1, min_learning_rate=0.01)
+    assert Plateau(best=1.0).rate_after(schedule, 2.0, 0.001) == 0.001
