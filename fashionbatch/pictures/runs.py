@@ -41,7 +41,7 @@ def draw_runs(runs: Sequence[RunPicture], path: Path, *, title: str = "runs") ->
     """Draw validation loss and accuracy of every run, and a bar for each of their figures.
 
     Args:
-        runs: at least one; the seventh has the first one's colour and another line.
+        runs: at least one; neighbours differ by colour and line, the seventh has the first one's colour.
         path: the PNG file.
         title: over the picture.
 
@@ -64,7 +64,7 @@ def draw_runs(runs: Sequence[RunPicture], path: Path, *, title: str = "runs") ->
         _draw_curves(loss, runs, "val_loss", "validation loss")
         scale_loss(loss, np.concatenate([np.asarray(run.history.get("val_loss", ()), float) for run in runs]))
         _draw_curves(accuracy, runs, "val_accuracy", "validation accuracy")
-        upper.legend(loss.get_lines(), names, loc="outside lower left", ncols=min(3, len(runs)))
+        upper.legend(loss.get_lines(), names, loc="outside lower left", ncols=min(3, len(runs)), handlelength=3.5)
         grid = lower.subplots(bar_rows, 2, squeeze=False).ravel() if figures else []
         for axes, name in zip_longest(grid, figures):
             if name is None:
@@ -84,7 +84,8 @@ def _draw_curves(axes: Axes, runs: Sequence[RunPicture], key: str, title: str) -
             np.arange(1, len(values) + 1),
             values,
             color=SERIES[number % len(SERIES)],
-            linestyle=_STYLES[number // len(SERIES) % len(_STYLES)],
+            # One more from the second round of colours on, so that no pair of colour and line comes back soon.
+            linestyle=_STYLES[(number + number // len(SERIES)) % len(_STYLES)],
             marker="o" if len(values) == 1 else None,
         )
     axes.set_ylabel(title)

@@ -100,6 +100,19 @@ def test_runs_may_lack_curves_or_figures(tmp_path):
     assert draw_runs([RunPicture("alone", HISTORY)], tmp_path / "one.png").is_file()
 
 
+def test_curves_of_runs_are_told_apart_without_colours(monkeypatch, tmp_path):
+    lines = []
+
+    def keep(figure, path):
+        lines.extend((line.get_linestyle(), line.get_color()) for line in figure.axes[0].get_lines())
+        return path
+
+    monkeypatch.setattr("fashionbatch.pictures.runs.save_figure", keep)
+    draw_runs([RunPicture(str(number), HISTORY) for number in range(24)], tmp_path / "runs.png")
+    assert len({style for style, _ in lines[:4]}) == 4
+    assert len(set(lines)) == 24
+
+
 def test_an_annotated_photo_has_bars_beside_it(tmp_path, pixels):
     photo = np.full((300, 200, 3), (200, 40, 40), np.uint8)
     reading = Reading(tuple(LATIN), np.array([0.1, 0.7, 0.2], np.float32), (1,))
