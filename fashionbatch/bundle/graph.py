@@ -54,7 +54,7 @@ def to_graph(model: keras.Model, features: keras.KerasTensor | None = None) -> o
         graph = convert_model(network, share_weights=False)
     except Exception as error:  # OpenVINO and TensorFlow raise classes of many modules
         raise _cannot_convert(model, error) from error
-    return finish_graph(graph if features is None else _with_named_features(graph))
+    return _with_stable_names(finish_graph(graph if features is None else _with_named_features(graph)))
 
 
 def finish_graph(graph: ov.Model) -> ov.Model:
@@ -79,6 +79,20 @@ def finish_graph(graph: ov.Model) -> ov.Model:
     pixels.tensor.set_names({INPUT_NAME})
     pixels.node.set_friendly_name(INPUT_NAME)
     probabilities.tensor.set_names({OUTPUT_NAME})
+    return graph
+
+
+def _with_stable_names(graph: ov.Model) -> ov.Model:
+    """The graph with its operations numbered within it: OpenVINO and Keras number them within the process.
+
+    So the same training gives the same bundle, whether it was stopped and resumed or not.
+    """
+    ours = {INPUT_NAME, *_BOTH}
+    for number, operation in enumerate(graph.get_ordered_ops()):
+        if operation.get_friendly_name() != INPUT_NAME:
+            operation.set_friendly_name(f"{operation.get_type_name()}_{number}")
+        for port in operation.outputs():
+            port.get_tensor().set_names(port.names & ours)
     return graph
 
 

@@ -79,6 +79,14 @@ def test_the_file_names_no_place_on_this_machine(small: keras.Model, tmp_path: P
     assert str(tmp_path) not in text
 
 
+def test_the_file_does_not_depend_on_what_the_process_converted_before(small: keras.Model, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        graph = to_graph(small, small.layers[-2].output)
+        ov.save_model(graph, tmp_path / f"{name}.xml", compress_to_fp16=False)
+    assert (tmp_path / "one.xml").read_bytes() == (tmp_path / "two.xml").read_bytes()
+    assert (tmp_path / "one.bin").read_bytes() == (tmp_path / "two.bin").read_bytes()
+
+
 def test_an_operation_that_openvino_lacks_is_named() -> None:
     import keras
     import tensorflow as tf
