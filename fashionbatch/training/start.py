@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fashionbatch.bundle.graph import to_graph
 from fashionbatch.bundle.manifest import MANIFEST_NAME
@@ -20,6 +22,9 @@ from fashionbatch.model.weights import FitReport, assign_by_name, named_weights
 from fashionbatch.plan import Plan
 from fashionbatch.registry import Registry, closest
 from fashionbatch.training.fitting import prepare_fitting
+
+if TYPE_CHECKING:
+    import keras
 
 
 def make_network(plan: Plan, class_count: int) -> Network:
@@ -59,8 +64,7 @@ def initialize(plan: Plan, network: Network, registry: Registry) -> FitReport | 
         )
     model = keras_model_of(bundle, registry)
     weights = named_weights(model)
-    backbone = {layer.name for layer in network.backbone.layers if layer.weights}
-    if pretrained is not None and not backbone <= weights.keys():
+    if pretrained is not None and not _all_fit(network.backbone, weights):
         pretrained(network.backbone, plan.architecture.parameters, LocalContext(plan.base))
     return assign_by_name(network.model, weights)
 
@@ -125,6 +129,14 @@ def groups_of(plan: Plan, class_names: tuple[str, ...]) -> dict[str, tuple[str, 
             place = ("head", "groups", group, labels.index(unknown))
             raise DataError(f"the data have no label {unknown!r}{suggestion}", place=place)
     return groups
+
+
+def _all_fit(backbone: keras.Model, weights: Mapping[str, Sequence[NDArray[Any]]]) -> bool:
+    """Whether every layer of a backbone finds weights of its name and shapes."""
+    return all(
+        [weight.shape for weight in given] == [weight.shape for weight in weights.get(name, ())]
+        for name, given in named_weights(backbone).items()
+    )
 
 
 def _bundle_of(path: Path) -> Path:

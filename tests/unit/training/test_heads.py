@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -108,6 +110,22 @@ def test_training_starts_from_the_weights_of_a_run_or_a_bundle(several, plan_of,
     with h5py.File(several.bundle / "model.weights.h5") as file:
         trained = np.asarray(file["layers/dense/vars/0"])
     np.testing.assert_array_equal(network.model.get_layer("dense1").get_weights()[0], trained)
+
+
+def test_what_does_not_fit_begins_with_the_architectures_own_weights(several, plan_of, plugins, monkeypatch):
+    def pretrained(backbone, parameters, context):
+        layer = backbone.get_layer("dense1")
+        layer.set_weights([np.full_like(weight, 0.5) for weight in layer.get_weights()])
+
+    monkeypatch.setitem(globals(), "RECIPE", RECIPE.replace("[12, 12]", "[6, 6]"))
+    plan = plan_of("several", GROUPS, "initialize_from: run")
+    spec = dataclasses.replace(plan.architecture.spec, initialize=pretrained)
+    plan = dataclasses.replace(plan, architecture=dataclasses.replace(plan.architecture, spec=spec))
+    network = build_network(plan, 4)
+    report = start.initialize(plan, network, plugins.registry)
+    assert report.fitted == ("head_output",)
+    assert report.misfits == ("dense1 has 36x8 and 8, the weights have 144x8 and 8",)
+    assert (network.model.get_layer("dense1").get_weights()[0] == 0.5).all()
 
 
 @pytest.mark.parametrize(
