@@ -34,7 +34,7 @@ from fashionbatch.training.checkpoint import write_text
 from fashionbatch.training.report import Reporter
 
 _BATCH = 32
-_FORMAT = 1
+_FORMAT = 2
 _ABANDONED = 86_400.0
 """Seconds after which nobody writes a temporary file any more: parts come every few seconds."""
 
