@@ -116,9 +116,10 @@ def _figure_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
     rows = []
     for split in _SPLITS:
         for name in _FIGURES:
-            values = [record.figure(split, name) for record in records]
-            if any(value is not None for value in values):
-                rows.append((f"{split} {name.replace('_', ' ')}", *map(_shown, values)))
+            for words in dict.fromkeys(record.name_of(name) for record in records):
+                values = [record.figure(split, name) if record.name_of(name) == words else None for record in records]
+                if any(value is not None for value in values):
+                    rows.append((f"{split} {words}", *map(_shown, values)))
     summaries = [record.summary or {} for record in records]
     rows += [(name, *(_shown(summary.get(name)) for summary in summaries)) for name in ("parameters", "seed")]
     rows.append(("epochs", *(str(record.epochs) for record in records)))
@@ -147,7 +148,8 @@ def _draw_runs(records: Sequence[RunRecord], names: Sequence[str], output: Path)
 
     pictures = []
     for record, name in zip(records, names, strict=True):
-        figures = {f"{split} accuracy": record.figure(split, "accuracy") for split in ("test", "validation")}
+        accuracy = record.name_of("accuracy")
+        figures = {f"{split} {accuracy}": record.figure(split, "accuracy") for split in ("test", "validation")}
         figures |= {"training seconds": record.seconds, "parameters": (record.summary or {}).get("parameters")}
         known = {figure: float(value) for figure, value in figures.items() if value is not None}
         pictures.append(RunPicture(name, record.history, known))

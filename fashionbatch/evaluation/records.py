@@ -47,6 +47,11 @@ class RunRecord:
         value = (self.summary or {}).get("figures", {}).get(split, {}).get(name)
         return float(value) if isinstance(value, int | float) else None
 
+    def name_of(self, figure: str) -> str:
+        """What a figure is called in words: of several labels an image, `accuracy` asks for all of them."""
+        several = any(self.figure(split, "label_accuracy") is not None for split in ("train", "validation", "test"))
+        return "exact match" if figure == "accuracy" and several else figure.replace("_", " ")
+
     @property
     def seconds(self) -> float | None:
         """Of training, over all epochs."""

@@ -111,6 +111,17 @@ def test_figures_alone_need_no_photos(make_run):
     assert line.split() == ["parameters", "12,345", "-"]
 
 
+def test_accuracy_over_several_labels_is_called_exact_match_beside_that_over_one(make_run):
+    one, several = make_run("one"), make_run("several")
+    summary = json.loads((several / "summary.json").read_text(encoding="utf-8"))
+    summary["figures"]["validation"]["label_accuracy"] = 0.9
+    (several / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    lines = [" ".join(line.split()) for line in run("compare", one, several, "--figures-only").splitlines()]
+    assert "validation accuracy 0.7500 -" in lines
+    assert "validation exact match - 0.7500" in lines
+    assert "validation label accuracy - 0.9000" in lines
+
+
 def test_photos_that_are_gone_are_left_out_of_a_comparison_with_a_warning(make_run, tmp_path):
     one, two = make_run("one"), make_run("two")
     shutil.rmtree(tmp_path / "photos")
