@@ -43,6 +43,7 @@ def command() -> None:
 )
 @click.option("--count", type=click.IntRange(1, 400), default=24, show_default=True, help="Samples.")
 @click.option("--augmented", type=click.IntRange(0, 50), default=5, show_default=True, help="Of these, augmented ones.")
+@click.option("--phase", "phase_name", metavar="NAME", help="Whose augmentation.  [default: the first that has one]")
 @click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="Of the choice.")
 @click.option("--tile", type=click.IntRange(32, 512), default=96, show_default=True, help="Tiles' side in pixels.")
 @click.option("--overwrite", is_flag=True, help="Replace a picture that is there.")
@@ -55,6 +56,7 @@ def preview(
     split: Split,
     count: int,
     augmented: int,
+    phase_name: str | None,
     seed: int,
     tile: int,
     overwrite: bool,
@@ -74,6 +76,7 @@ def preview(
     if output is not None:
         check_picture_path(output, overwrite=overwrite, endings=(".png",))
     plan = load_plan(recipe, load_plugins().registry, overrides=overrides)
+    phase = _augmented_phase(plan, phase_name)
     samples = load_samples(plan, data_path=Path(data_path) if data_path is not None else None)
     check_labels(samples, plan.head.spec.decoding)
     with plan.placing():
@@ -89,7 +92,6 @@ def preview(
 
     chosen = _choose(samples, assignment.indices[split], count, seed)
     images, kept = _decode(plan, samples, chosen)
-    phase = next((phase for phase in plan.phases if phase.augmentation), None)
     sources = _one_a_class(samples, kept, augmented) if phase is not None else []
     variants = _augment(phase, images[sources], seed) if phase is not None and sources else ()
     draw_samples(
@@ -107,7 +109,14 @@ def preview(
         + (f", {len(sources)} of them augmented" if sources else "")
     )
     if phase is None:
-        click.echo("the recipe has no augmentation")
+        click.echo("there is no augmentation" if phase_name is not None else "the recipe has no augmentation")
+
+
+def _augmented_phase(plan: Plan, name: str | None) -> PlannedPhase | None:
+    """The phase of that name, or the first one that has augmentation; None where nothing is augmented."""
+    if name is not None and name not in (names := [phase.name for phase in plan.phases]):
+        raise click.UsageError(f"the recipe has no phase {name!r}; there is: {', '.join(names)}")
+    return next((phase for phase in plan.phases if phase.augmentation and name in {None, phase.name}), None)
 
 
 def _count_lines(samples: Samples, assignment: Assignment, shown: Sequence[str]) -> Iterator[str]:
@@ -194,4 +203,4 @@ def _augment(phase: PlannedPhase, images: NDArray[np.uint8], seed: int) -> NDArr
 
 def _heading(phase: PlannedPhase) -> str:
     names = ", ".join(component.spec.name for component in phase.augmentation)
-    return f"augmentation in training: the original, then {_VARIANTS} variants by {names}"
+    return f"augmentation in {phase.name}: the original, then {_VARIANTS} variants by {names}"

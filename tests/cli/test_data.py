@@ -68,6 +68,17 @@ def test_samples_are_drawn_with_what_augmentation_makes_of_them(recipe, tmp_path
     assert "no augmentation" in run("preview", recipe, "-o", plain, "--overwrite", "--set", "augmentation=[]")
 
 
+def test_a_phase_by_its_name_shows_its_own_augmentation(recipe, tmp_path):
+    phases = "training.phases=[{name: strong, train: all}, {name: plain, train: all, augmentation: []}]"
+    picture = ["preview", str(recipe), "--set", phases, "--overwrite", "-o", str(tmp_path / "x.png")]
+    assert "5 of them augmented" in run(*picture)
+    assert "5 of them augmented" in run(*picture, "--phase", "strong")
+    assert run(*picture, "--phase", "plain").endswith("there is no augmentation\n")
+    result = CliRunner().invoke(command, [*picture, "--phase", "strnog"])
+    assert result.exit_code == 2
+    assert "no phase 'strnog'; there is: strong, plain" in result.output
+
+
 def test_the_seed_chooses_the_samples(recipe, tmp_path):
     paths = [tmp_path / f"{name}.png" for name in ("one", "same")]
     for path in paths:
