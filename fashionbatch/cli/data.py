@@ -99,7 +99,7 @@ def preview(
         [", ".join(shown[samples.class_names.index(name)] for name in samples.labels[index]) for index in kept],
         output,
         augmented=list(zip(sources, variants, strict=True)),
-        augmentation=_heading(phase) if phase is not None else "",
+        augmentation=_heading(plan, phase) if phase is not None else "",
         tile=tile,
         title=f"{plan.recipe.name}: {split}",
         note=f"{len(kept)} of {len(assignment.indices[split]):,} images, as the network gets them (seed {seed})",
@@ -201,6 +201,7 @@ def _augment(phase: PlannedPhase, images: NDArray[np.uint8], seed: int) -> NDArr
     return variants.reshape(len(images), _VARIANTS, *images.shape[1:])
 
 
-def _heading(phase: PlannedPhase) -> str:
+def _heading(plan: Plan, phase: PlannedPhase) -> str:
     names = ", ".join(component.spec.name for component in phase.augmentation)
-    return f"augmentation in {phase.name}: the original, then {_VARIANTS} variants by {names}"
+    where = f"of phase {phase.name!r}" if plan.recipe.training.phases else "in training"
+    return f"augmentation {where}: the original, then {_VARIANTS} variants by {names}"
