@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from fashionbatch.cli import main
 from fashionbatch.cli.data import command
 from fashionbatch.errors import DataError, OutputError
 
@@ -89,6 +92,16 @@ def test_the_seed_chooses_the_samples(recipe, tmp_path):
 def test_a_split_that_is_not_there_is_named(recipe, tmp_path):
     with pytest.raises(DataError, match="no test split; there is: train, validation"):
         run("preview", recipe, "-o", tmp_path / "x.png", "--split", "test")
+
+
+def test_a_shown_name_for_a_class_that_is_not_there_is_told_by_line_with_the_classes(recipe, capsys, monkeypatch):
+    monkeypatch.setattr("warnings.showwarning", warnings.showwarning)  # `main` replaces it
+    recipe.write_text(RECIPE.replace("{cat:", "{cow:"), encoding="utf-8")
+    with pytest.raises(SystemExit, match="1"):
+        main(["data", "preview", str(recipe)])
+    error = capsys.readouterr().err
+    assert f"{recipe}:6:20: data.labels.names.cow: the source has no class 'cow'" in error
+    assert error.endswith("error: 1 problem in the recipe\n  hint: its classes are: cat, dog, hen\n")
 
 
 def test_nothing_but_a_new_png_file_is_written_unasked(recipe, tmp_path):
