@@ -19,8 +19,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fashionbatch import disk
 from fashionbatch.errors import InterruptedRunError
-from fashionbatch.labeling import durable
 from fashionbatch.labeling.describe import describe_table
 from fashionbatch.labeling.embeddings import format_of, path_of
 from fashionbatch.labeling.job import JOB_FORMAT, JobPaths, discard, read_table_record, write_object
@@ -62,30 +62,30 @@ def assemble(
         about = meta["embeddings"]
         if about is not None:
             embeddings = path_of(about, paths.output)
-            stack.enter_context(durable.removed_on_error(durable.temporary_name(embeddings)))
+            stack.enter_context(disk.removed_on_error(disk.temporary_name(embeddings)))
             parts = _until_stopped(store.checked_embeddings(), stop_signal)
             join = partial(format_of(embeddings).assemble, parts, tuple(about["shape"]))
             meta = {**meta, "embeddings": {**about, "sha256": _write_beside(embeddings, join)}}
-        stack.enter_context(durable.removed_on_error(durable.temporary_name(paths.output)))
+        stack.enter_context(disk.removed_on_error(disk.temporary_name(paths.output)))
         shards = _until_stopped(store.checked_paths(), stop_signal)
         meta = {**meta, "sha256": _write_beside(paths.output, partial(writer.assemble, job["columns"], shards))}
         write_object(paths.table, {"format": JOB_FORMAT, "sha256": meta["sha256"], "meta": meta})
     # From here on the embeddings stay whatever fails: the table may have its name already, and they belong to it.
-    temporary = durable.temporary_name(paths.output)
-    with durable.output_errors(paths.output), durable.removed_on_error(temporary):
-        durable.rename(temporary, paths.output)
+    temporary = disk.temporary_name(paths.output)
+    with disk.output_errors(paths.output), disk.removed_on_error(temporary):
+        disk.rename(temporary, paths.output)
     return meta
 
 
 def _write_beside(path: Path, write: Callable[[BinaryIO], None]) -> str:
     """Write a file under its temporary name, fsynced; returns its SHA-256 in hex."""
-    temporary = durable.temporary_name(path)
-    with durable.output_errors(path):
-        durable.step("create", temporary)
+    temporary = disk.temporary_name(path)
+    with disk.output_errors(path):
+        disk.step("create", temporary)
         with open(temporary, "wb", buffering=1 << 20) as file:
             hashing = _HashingFile(file)
             write(hashing)  # type: ignore[arg-type]
-            durable.step("sync", temporary)
+            disk.step("sync", temporary)
             file.flush()
             os.fsync(file.fileno())
     return hashing.hexdigest()
@@ -105,7 +105,7 @@ def table_is_complete(paths: JobPaths) -> dict[str, Any] | None:
     about = meta.get("embeddings")
     if about is not None:
         embeddings = path_of(about, paths.output)
-        if about["sha256"] not in {_digest(durable.temporary_name(embeddings)), _digest(embeddings)}:
+        if about["sha256"] not in {_digest(disk.temporary_name(embeddings)), _digest(embeddings)}:
             return None
     return meta
 
@@ -141,10 +141,10 @@ def conclude(
     if meta.get("embeddings") is not None:
         _name_embeddings(path_of(meta["embeddings"], paths.output))
     write_object(paths.meta, meta)
-    with durable.output_errors(paths.files):
+    with disk.output_errors(paths.files):
         files = paths.hashed if _has_digests(meta) else paths.manifest
         if files.exists():
-            durable.rename(files, paths.files)
+            disk.rename(files, paths.files)
     if then is not None:
         then(meta)
     report = LabelingReport(table=paths.output, bundle=Path(meta["bundles"][0]["path"]), meta=meta)
@@ -171,15 +171,15 @@ def _write_digests(paths: JobPaths, store: ShardStore) -> str:
         digest = writer.finish()
 
     with contextlib.closing(Manifest(paths.manifest)) as manifest:
-        durable.write_file(paths.hashed, write)
+        disk.write_file(paths.hashed, write)
     return digest
 
 
 def _name_embeddings(path: Path) -> None:
-    temporary = durable.temporary_name(path)
-    with durable.output_errors(path):
+    temporary = disk.temporary_name(path)
+    with disk.output_errors(path):
         if temporary.exists():
-            durable.rename(temporary, path)
+            disk.rename(temporary, path)
 
 
 def _until_stopped(shards: Iterator[Path], stop_signal: Callable[[], int]) -> Iterator[Path]:

@@ -25,8 +25,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from fashionbatch import disk
 from fashionbatch.errors import InterruptedRunError, OutputError
-from fashionbatch.labeling import durable
 
 JOB_FORMAT = 1
 _NOT_COMPARED = {"created", "files", "shards", "columns", "bundle_paths", "fashionbatch", "reused"}
@@ -57,13 +57,13 @@ class JobPaths:
     @property
     def own_names(self) -> tuple[str, ...]:
         """Names in the output's directory that a scan of it must not take for input."""
-        temporary = durable.temporary_name(self.output).name
+        temporary = disk.temporary_name(self.output).name
         return (self.output.name, self.meta.name, self.files.name, self.directory.name, temporary)
 
     @property
     def all_names(self) -> tuple[str, ...]:
         """Every name that a run makes in the output's directory, if only for a moment."""
-        return (*self.own_names, *(durable.temporary_name(path).name for path in (self.meta, self.files)))
+        return (*self.own_names, *(disk.temporary_name(path).name for path in (self.meta, self.files)))
 
 
 class JobLock:
@@ -82,7 +82,7 @@ class JobLock:
     def __init__(self, paths: JobPaths, part: str | None = None) -> None:
         self.paths = paths
         self._held: list[int] = []
-        with durable.output_errors(paths.directory):
+        with disk.output_errors(paths.directory):
             if part is None:
                 self._held.append(self._acquire())
                 os.ftruncate(self._held[0], 0)
@@ -103,7 +103,7 @@ class JobLock:
             InterruptedRunError: there was a signal while another part was making it.
         """
         path = self.paths.directory / "lock.setup"
-        with durable.output_errors(path):
+        with disk.output_errors(path):
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         try:
             while True:
@@ -208,7 +208,7 @@ def write_job(paths: JobPaths, description: dict[str, Any]) -> None:
     Raises:
         OutputError: it could not be written.
     """
-    durable.write_file(paths.job, _dump(description))
+    disk.write_file(paths.job, _dump(description))
 
 
 def write_object(path: Path, content: dict[str, Any]) -> None:
@@ -217,7 +217,7 @@ def write_object(path: Path, content: dict[str, Any]) -> None:
     Raises:
         OutputError: it could not be written.
     """
-    durable.write_file(path, _dump(content))
+    disk.write_file(path, _dump(content))
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -235,15 +235,15 @@ def discard(paths: JobPaths) -> None:
     Raises:
         OutputError: they cannot be removed.
     """
-    with durable.output_errors(paths.directory):
+    with disk.output_errors(paths.directory):
         # job.json first: without it nothing of the rest counts.
-        durable.remove(paths.job)
-        durable.step("remove shards", paths.shards)
+        disk.remove(paths.job)
+        disk.step("remove shards", paths.shards)
         shutil.rmtree(paths.shards, ignore_errors=True)
         for path in sorted(paths.directory.iterdir()):
             if path != paths.table and not path.name.startswith(paths.lock.name):
-                durable.remove(path)
-        durable.remove(paths.table)
+                disk.remove(path)
+        disk.remove(paths.table)
 
 
 def _walk(name: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:

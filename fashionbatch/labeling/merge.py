@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fashionbatch import disk
 from fashionbatch.errors import OutputError
-from fashionbatch.labeling import checks, durable, finish
+from fashionbatch.labeling import checks, finish
 from fashionbatch.labeling.embeddings import path_of
 from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
 from fashionbatch.labeling.manifest import Manifest
@@ -105,7 +106,7 @@ def _begin(paths: JobPaths, directory: Path, job: dict[str, Any]) -> dict[str, A
     for name in ("manifest", "kept", "reused"):
         if (directory / name).exists():
             _copy(directory / name, paths.directory / name)
-    with durable.output_errors(paths.shards):
+    with disk.output_errors(paths.shards):
         paths.shards.mkdir(exist_ok=True)
     write_job(paths, job)
     return job
@@ -125,7 +126,7 @@ def _copy(source: Path, target: Path) -> None:
         with open(source, "rb") as stream:
             shutil.copyfileobj(stream, file, 1 << 20)
 
-    durable.write_file(target, write)
+    disk.write_file(target, write)
 
 
 def _paths_of(directory: Path) -> JobPaths:

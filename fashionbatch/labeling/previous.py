@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from fashionbatch import disk
 from fashionbatch.errors import DataError
-from fashionbatch.labeling import durable
 from fashionbatch.labeling.cells import CellWriter
 from fashionbatch.labeling.job import JobPaths, differences
 from fashionbatch.labeling.join import Join
@@ -107,7 +107,7 @@ def reuse_rows(
                 writer.add_cells(cells)
             writer.finish()
 
-        durable.write_file(paths.reused, write)
+        disk.write_file(paths.reused, write)
     rules.counts.gone = join.gone
     return asdict(rules.counts)
 

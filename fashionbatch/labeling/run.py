@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from fashionbatch import disk
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
 from fashionbatch.inference.session import Session, usable_cores
-from fashionbatch.labeling import checks, describe, durable, finish
+from fashionbatch.labeling import checks, describe, finish
 from fashionbatch.labeling.commit import commit
 from fashionbatch.labeling.frames import FrameLayout, Frames
 from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
@@ -235,7 +236,7 @@ class _Run:
         batch_size = self._options.batch_size
         buffers = buffers_needed(batch_size, pool.count, 2 * usable_cores())
         shapes = tuple(spec.shape for spec in loaded.specs)
-        with durable.output_errors(Path("the memory for decoded images")):
+        with disk.output_errors(Path("the memory for decoded images")):
             frames = Frames(frame_file, FrameLayout(shapes, batch_size, buffers, pool.count), create=True)
         specs = [spec.model_dump(mode="json") for spec in loaded.specs]
         pool.configure(frames, folder=os.fsencode(self._folder), specs=specs)
@@ -278,7 +279,7 @@ class _Run:
             previous = Path(os.path.abspath(self._options.previous))
             match, retry_errors = self._options.match, self._options.retry_errors
             job["reused"] = reuse_rows(previous, self._paths, job, match=match, retry_errors=retry_errors)
-        with durable.output_errors(self._paths.shards):
+        with disk.output_errors(self._paths.shards):
             self._paths.shards.mkdir(exist_ok=True)
         write_job(self._paths, job)
         self._is_born = True

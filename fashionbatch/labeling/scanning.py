@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fashionbatch import disk
 from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError
 from fashionbatch.images import EXTENSIONS
-from fashionbatch.labeling import durable
 from fashionbatch.labeling.catalogue import ListOptions
 from fashionbatch.labeling.job import JobPaths
 from fashionbatch.labeling.options import LabelOptions
@@ -59,7 +59,7 @@ class ScanProcess:
         self._folder = folder
         self._options = options
         self._paths = paths
-        self._files = {durable.temporary_name(path): path for path in (paths.kept, paths.manifest)}
+        self._files = {disk.temporary_name(path): path for path in (paths.kept, paths.manifest)}
         kept, manifest = map(str, self._files)
         kind = "list" if isinstance(options, ListOptions) else "scan"
         request = {"folder": str(folder), "manifest": manifest, "kept": kept, kind: asdict(options)}
@@ -135,7 +135,7 @@ class ScanProcess:
     def _conclude(self, message: dict[str, Any]) -> ScanSummary:
         if "error" in message:
             if message["path"].startswith(str(self._paths.directory)):
-                with durable.output_errors(Path(message["path"])):
+                with disk.output_errors(Path(message["path"])):
                     raise OSError(message["errno"], message["error"])
             source = self._options.file if isinstance(self._options, ListOptions) else str(self._folder)
             raise DataError(f"cannot read {'standard input' if source == '-' else source}: {message['error']}")
@@ -143,9 +143,9 @@ class ScanProcess:
         if not summary.rows:
             raise _nothing_found(self._folder, self._options, summary)
         for temporary, path in self._files.items():
-            with durable.output_errors(path):
+            with disk.output_errors(path):
                 if temporary.exists():
-                    durable.rename(temporary, path)
+                    disk.rename(temporary, path)
         return summary
 
     def _died(self) -> FashionBatchError:
@@ -185,6 +185,6 @@ def _inside(folder: Path, paths: JobPaths, embeddings: Path | None) -> tuple[str
     """The run's own files as seen from the folder, where they lie in it."""
     own = [paths.output.with_name(name) for name in paths.own_names]
     if embeddings is not None:
-        own += [embeddings, durable.temporary_name(embeddings)]
+        own += [embeddings, disk.temporary_name(embeddings)]
     real = (Path(os.path.realpath(path.parent), path.name) for path in own)
     return tuple(str(path.relative_to(folder)) for path in real if path.is_relative_to(folder))

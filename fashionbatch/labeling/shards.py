@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fashionbatch import disk
 from fashionbatch.errors import OutputError
-from fashionbatch.labeling import durable
 
 SMALLEST, LARGEST = 1000, 10_000
 _USUAL_COUNT = 2000
@@ -100,7 +100,7 @@ class ShardStore:
 
     def done(self) -> set[int]:
         """The shards that are done."""
-        with durable.output_errors(self.directory):
+        with disk.output_errors(self.directory):
             names = {path.name for path in self.directory.iterdir()} if self.directory.is_dir() else set()
         return {shard for shard in range(len(self)) if names.issuperset(path.name for path in self.files(shard))}
 
@@ -128,10 +128,10 @@ class ShardStore:
         }
         if embeddings is not None:
             about["embeddings_sha256"] = hashlib.sha256(embeddings).hexdigest()
-            durable.write_file(self.embeddings_path(shard), embeddings)
+            disk.write_file(self.embeddings_path(shard), embeddings)
         # What the shard holds goes first: the shard's own file is the one that says "done".
-        durable.write_file(self._about(shard), json.dumps(about, ensure_ascii=True).encode())
-        durable.write_file(self.path(shard), data)
+        disk.write_file(self._about(shard), json.dumps(about, ensure_ascii=True).encode())
+        disk.write_file(self.path(shard), data)
 
     def counts(self, shards: Iterator[int] | Sequence[int]) -> Counts:
         """What the rows of some finished shards hold.
@@ -203,7 +203,7 @@ class ShardStore:
 
     def _require_digest(self, shard: int, path: Path, name: str) -> None:
         expected = self._read_about(shard).get(name)
-        with durable.output_errors(path), open(path, "rb") as file:
+        with disk.output_errors(path), open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != expected:
             raise self._damaged(shard)
@@ -224,8 +224,8 @@ class ShardStore:
     def _damaged(self, shard: int) -> OutputError:
         if not self.repairs:
             return OutputError(f"{self.path(shard)}: damaged")
-        with durable.output_errors(self.path(shard)):
-            durable.remove(self.path(shard))
+        with disk.output_errors(self.path(shard)):
+            disk.remove(self.path(shard))
         return OutputError(
             f"{self.path(shard)}: damaged after it was written, so it has been removed",
             hint="start the same command again: it labels those rows anew",

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from fashionbatch import disk
 from fashionbatch.bundle.open import read_manifest
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
-from fashionbatch.labeling import durable
 from fashionbatch.labeling.job import JobPaths
 from fashionbatch.labeling.manifest import FileRecord, Manifest
 from fashionbatch.labeling.options import LabelOptions
@@ -139,7 +139,7 @@ def sort_files(
     table = TableReader(paths.output, meta["options"]["format"])
     column = next(number for number, name in enumerate(table.columns) if name in {"label", "labels"})
     status = table.columns.index("status")
-    with contextlib.closing(Manifest(paths.files)) as files, durable.output_errors(into):
+    with contextlib.closing(Manifest(paths.files)) as files, disk.output_errors(into):
         into.mkdir(parents=True, exist_ok=True)
         root = os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

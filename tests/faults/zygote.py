@@ -19,8 +19,9 @@ from typing import Any
 import openvino  # noqa: F401 - loaded ahead
 
 import fashionbatch.cli.classify
+from fashionbatch import disk
 from fashionbatch.cli import main
-from fashionbatch.labeling import durable, run, shards
+from fashionbatch.labeling import run, shards
 from fashionbatch.labeling.frames import Frames
 from fashionbatch.labeling.tasks import Outcome, Task
 
@@ -84,7 +85,7 @@ def run_child(request: dict[str, Any], steps: int) -> None:
         if count == request.get("fail_at"):
             raise OSError(request["errno"], os.strerror(request["errno"]))
 
-    durable.step = step
+    disk.step = step
     if not request.get("real_workers"):
         run.WorkerPool = DecodingHere  # type: ignore[misc,assignment]
     # The machinery has been tried at its usual sizes elsewhere; here many commits are wanted.
