@@ -14,7 +14,7 @@ from fashionbatch.labeling.job import JobPaths
 from fashionbatch.labeling.manifest import Manifest
 from fashionbatch.labeling.options import LabelOptions, Reporter
 from fashionbatch.labeling.run import label
-from fashionbatch.labeling.scanning import ScanProcess, looked_for
+from fashionbatch.labeling.source.process import ScanProcess, looked_for
 
 SAMPLE = 256
 _TABLE = "sample.csv"

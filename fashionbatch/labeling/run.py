@@ -26,8 +26,8 @@ from fashionbatch.labeling.machine import process_age_s
 from fashionbatch.labeling.options import LabelOptions, Reporter, Silent
 from fashionbatch.labeling.pipeline import Lane, Pipeline, buffers_needed
 from fashionbatch.labeling.previous import Reuse, reuse_rows
-from fashionbatch.labeling.scanning import ScanProcess, looked_for
 from fashionbatch.labeling.shards import ShardStore, plan_shards
+from fashionbatch.labeling.source.process import ScanProcess, looked_for
 from fashionbatch.labeling.workers import WorkerPool
 from fashionbatch.specs import LabelingReport
 

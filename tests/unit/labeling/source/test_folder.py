@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fashionbatch.labeling import scan
 from fashionbatch.labeling.manifest import UNKNOWN, FileRecord, Manifest
-from fashionbatch.labeling.scan import ScanOptions, ScanSummary, scan_folder
+from fashionbatch.labeling.source import folder
+from fashionbatch.labeling.source.folder import scan_folder
+from fashionbatch.labeling.source.request import ScanOptions, ScanSummary
 
 IMAGES = ScanOptions(extensions=(".jpg", ".png"))
 ALL = ScanOptions(extensions=None)
@@ -60,7 +61,7 @@ def test_any_tree_comes_in_order(tmp_path_factory: pytest.TempPathFactory, names
 def test_large_directories_are_sorted_outside_memory_to_the_same_order(
     photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scan, "RUN_LENGTH", 7)
+    monkeypatch.setattr(folder, "RUN_LENGTH", 7)
     names = [b"%d/%d.jpg" % (number % 3, number) for number in range(50)] + [b"%d.jpg" % number for number in range(50)]
     make(photos, *names)
     assert [record.path for record in run(photos)[0]] == sorted(names)
@@ -156,15 +157,15 @@ def test_a_folder_that_cannot_be_listed_is_named_and_the_rest_goes_on(
 def test_folders_may_be_nested_deeper_than_the_stack(photos: Path) -> None:
     depth = 1500
     folders = [str(photos) + "/d" * number for number in range(1, depth + 1)]
-    for folder in folders:
-        os.mkdir(folder)
+    for path in folders:
+        os.mkdir(path)
     deepest = Path(folders[-1], "a.jpg")
     deepest.touch()
     records, _ = run(photos)
     # Nor can pytest's own cleaning go down there.
     deepest.unlink()
-    for folder in reversed(folders):
-        os.rmdir(folder)
+    for path in reversed(folders):
+        os.rmdir(path)
     assert [len(record.path) for record in records] == [2 * depth + len("a.jpg")]
 
 

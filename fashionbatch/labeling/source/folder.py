@@ -1,7 +1,7 @@
 """Finds the files of a folder, in the order of their paths' bytes, and freezes them in a manifest.
 
-`main` runs in a process of its own, so that what it takes is given back when it ends, and the model can be loaded
-meanwhile. It holds no more than RUN_LENGTH names of one directory at a time: what is longer is sorted on the disk.
+It runs in a process of its own (`__main__`), so that what it takes is given back when it ends, and the model can be
+loaded meanwhile. It holds no more than RUN_LENGTH names of one directory at a time: what is longer is sorted on the disk.
 
 What becomes a row: regular files with an image extension (or all of them), links to such files, and links that lead
 nowhere, which were meant to be one. Links to directories are not followed, so there are no loops; sockets, pipes and
@@ -11,18 +11,17 @@ devices are left out. Whatever is left out is counted.
 from __future__ import annotations
 
 import errno
-import json
 import os
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from fashionbatch.labeling.external_sort import RUN_LENGTH, external_sort
-from fashionbatch.labeling.globs import PathPatterns
 from fashionbatch.labeling.manifest import UNKNOWN, ManifestWriter
+from fashionbatch.labeling.source.external_sort import RUN_LENGTH, external_sort
+from fashionbatch.labeling.source.globs import PathPatterns
+from fashionbatch.labeling.source.request import ScanOptions, ScanSummary
 
 _SHOWN_PROBLEMS = 20
 _EXTENSIONS_COUNTED = 200
@@ -30,54 +29,6 @@ _REPORT_EVERY_S = 1.0
 
 # Name (directories end in a slash, which sorts `a/b` after `a.b`), size, mtime in ns.
 Entry: TypeAlias = tuple[bytes, int, int]
-
-
-@dataclass(frozen=True)
-class ScanOptions:
-    """What a scan looks for.
-
-    Attributes:
-        extensions: lower-case endings such as `.jpg`; None takes every regular file.
-        include: glob patterns of which a path must match one; none means all.
-        exclude: glob patterns of which a path must match none; a directory that does is not entered.
-        skip: relative paths that are the run's own, such as an output inside the folder.
-        limit: stop after so many rows.
-    """
-
-    extensions: tuple[str, ...] | None
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    skip: tuple[str, ...] = ()
-    limit: int | None = None
-
-
-@dataclass
-class ScanSummary:
-    """What a scan saw besides the rows.
-
-    Attributes:
-        rows: files in the manifest.
-        bytes: their sizes together.
-        digest: SHA-256 of the manifest.
-        special: sockets, pipes and devices.
-        directory_links: links to directories, which were not followed.
-        excluded: files left out by include and exclude patterns; a directory counts as one.
-        other: extension -> regular files that have no image extension.
-        unreadable: directories that could not be listed, with the reason (the first ones).
-        unreadable_count: how many there were.
-        limited: whether `limit` ended the scan.
-    """
-
-    rows: int = 0
-    bytes: int = 0
-    digest: str = ""
-    special: int = 0
-    directory_links: int = 0
-    excluded: int = 0
-    other: dict[str, int] = field(default_factory=dict)
-    unreadable: list[tuple[str, str]] = field(default_factory=list)
-    unreadable_count: int = 0
-    limited: bool = False
 
 
 def scan_folder(
@@ -208,35 +159,3 @@ class _Scanner:
 
     def _sorted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
         return external_sort(entries, self._scratch, RUN_LENGTH)
-
-
-def main(request_pipe: int) -> None:
-    """The process: what to do as JSON from a pipe; progress, then the summary, as JSON lines on standard output."""
-    with open(request_pipe, encoding="ascii") as pipe:
-        request: dict[str, Any] = json.load(pipe)
-
-    def say(message: dict[str, Any]) -> None:
-        # When the parent is gone, this raises BrokenPipeError, which ends the scan.
-        print(json.dumps(message), flush=True)  # noqa: T201 - the protocol
-
-    def report(rows: int) -> None:
-        say({"rows": rows})
-
-    folder, manifest = os.fsencode(request["folder"]), Path(request["manifest"])
-    try:
-        if "list" in request:
-            from fashionbatch.labeling.catalogue import ListOptions, list_files
-
-            options = ListOptions(**request["list"])
-            summary = list_files(folder, options, manifest, Path(request["kept"]), report=report)
-        else:
-            summary = scan_folder(folder, ScanOptions(**request["scan"]), manifest, report=report)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        number = getattr(error, "errno", None)
-        # Writing to an open file that finds no room names no file; nothing but the manifest and its like is written.
-        no_room = {errno.ENOSPC, errno.EDQUOT}
-        path = getattr(error, "filename", None) or (manifest if number in no_room else "")
-        say({"error": reason, "errno": number, "path": os.fsdecode(path)})
-    else:
-        say({"summary": asdict(summary)})

@@ -8,35 +8,15 @@ import os
 import stat
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from fashionbatch.labeling.cells import CellWriter
 from fashionbatch.labeling.manifest import UNKNOWN, ManifestWriter
-from fashionbatch.labeling.scan import ScanSummary
+from fashionbatch.labeling.source.request import ListOptions, ScanSummary
 
 _STANDARD_INPUT = "-"
 _REPORT_EVERY = 10_000
-
-
-@dataclass(frozen=True)
-class ListOptions:
-    """How a list of files is read.
-
-    Attributes:
-        file: the list; `-` is standard input.
-        path_column: the column of a CSV file that holds the paths; None for a plain list.
-        keep: columns that the table takes over.
-        null: paths in a plain list end with a NUL byte instead of a line end.
-        limit: stop after so many rows.
-    """
-
-    file: str
-    path_column: str | None = None
-    keep: tuple[str, ...] = ()
-    null: bool = False
-    limit: int | None = None
 
 
 def list_files(

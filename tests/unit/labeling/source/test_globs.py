@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from fashionbatch.labeling.globs import PathPatterns
+from fashionbatch.labeling.source.globs import PathPatterns
 
 
 @pytest.mark.parametrize(

@@ -15,11 +15,10 @@ from typing import Any
 from fashionbatch import disk
 from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError
 from fashionbatch.images import EXTENSIONS
-from fashionbatch.labeling.catalogue import ListOptions
 from fashionbatch.labeling.job import JobPaths
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.processes import start_python
-from fashionbatch.labeling.scan import ScanOptions, ScanSummary
+from fashionbatch.labeling.source.request import ListOptions, ScanOptions, ScanSummary
 
 _TICK_S = 0.1
 
@@ -66,7 +65,7 @@ class ScanProcess:
         read, write = os.pipe()
         try:
             self._process = start_python(
-                "fashionbatch.labeling.scan",
+                "fashionbatch.labeling.source.__main__",
                 [read],
                 pass_fds=[read],
                 stdin=None if isinstance(options, ListOptions) else subprocess.DEVNULL,

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from fashionbatch.errors import DataError, FashionBatchError
-from fashionbatch.labeling import external_sort
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.run import label
+from fashionbatch.labeling.source import external_sort
 
 Paint = Callable[[Mapping[str, int]], Path]
 MakeOptions = Callable[..., LabelOptions]

@@ -1,0 +1,1 @@
+"""Where the files of a run come from: a folder or a list, frozen in a manifest."""

@@ -1,0 +1,72 @@
+"""What a scan is asked for, and what it saw besides the rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class ScanOptions:
+    """What a scan looks for.
+
+    Attributes:
+        extensions: lower-case endings such as `.jpg`; None takes every regular file.
+        include: glob patterns of which a path must match one; none means all.
+        exclude: glob patterns of which a path must match none; a directory that does is not entered.
+        skip: relative paths that are the run's own, such as an output inside the folder.
+        limit: stop after so many rows.
+    """
+
+    extensions: tuple[str, ...] | None
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+    limit: int | None = None
+
+
+@dataclass
+class ScanSummary:
+    """What a scan saw besides the rows.
+
+    Attributes:
+        rows: files in the manifest.
+        bytes: their sizes together.
+        digest: SHA-256 of the manifest.
+        special: sockets, pipes and devices.
+        directory_links: links to directories, which were not followed.
+        excluded: files left out by include and exclude patterns; a directory counts as one.
+        other: extension -> regular files that have no image extension.
+        unreadable: directories that could not be listed, with the reason (the first ones).
+        unreadable_count: how many there were.
+        limited: whether `limit` ended the scan.
+    """
+
+    rows: int = 0
+    bytes: int = 0
+    digest: str = ""
+    special: int = 0
+    directory_links: int = 0
+    excluded: int = 0
+    other: dict[str, int] = field(default_factory=dict)
+    unreadable: list[tuple[str, str]] = field(default_factory=list)
+    unreadable_count: int = 0
+    limited: bool = False
+
+
+@dataclass(frozen=True)
+class ListOptions:
+    """How a list of files is read.
+
+    Attributes:
+        file: the list; `-` is standard input.
+        path_column: the column of a CSV file that holds the paths; None for a plain list.
+        keep: columns that the table takes over.
+        null: paths in a plain list end with a NUL byte instead of a line end.
+        limit: stop after so many rows.
+    """
+
+    file: str
+    path_column: str | None = None
+    keep: tuple[str, ...] = ()
+    null: bool = False
+    limit: int | None = None
