@@ -17,8 +17,8 @@ from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import format_table, printable
 
 if TYPE_CHECKING:
-    from fashionbatch.labeling.launch import Launcher
     from fashionbatch.labeling.options import LabelOptions
+    from fashionbatch.labeling.workers.launch import Launcher
 
 _PATH = click.Path(path_type=Path)
 _SHOWN_LABELS = 10
@@ -161,7 +161,7 @@ def command(
     # The network has threads of its own, and NumPy's would only take time and memory to make.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from fashionbatch.inference.cores import usable_cores
-    from fashionbatch.labeling.launch import Launcher
+    from fashionbatch.labeling.workers.launch import Launcher
 
     # Before the imports that take long: decode workers load meanwhile.
     ahead = 0 if dry_run or output is None else others["workers"] or usable_cores()

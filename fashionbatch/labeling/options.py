@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol, TypeAlias
 
 from fashionbatch.labeling.rows import RowOptions
-from fashionbatch.labeling.workers import DECODER, MEMORY_LIMIT
+from fashionbatch.labeling.workers.pool import DECODER, MEMORY_LIMIT
 from fashionbatch.specs import Precision
 
 DEFAULT_TIMEOUT_S = 30.0

@@ -19,13 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.errors import DataError, InterruptedRunError
-from fashionbatch.labeling.frames import PENDING, Frames
 from fashionbatch.labeling.jobfiles import JobFiles
 from fashionbatch.labeling.manifest import FileRecord
 from fashionbatch.labeling.rows import ShardRows
 from fashionbatch.labeling.shards import Counts, ShardStore
-from fashionbatch.labeling.tasks import Outcome, Task
-from fashionbatch.labeling.workers import WorkerPool
+from fashionbatch.labeling.workers.frames import PENDING, Frames
+from fashionbatch.labeling.workers.pool import WorkerPool
+from fashionbatch.labeling.workers.tasks import Outcome, Task
 from fashionbatch.specs import Runtime
 
 CHUNK = 8

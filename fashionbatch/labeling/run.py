@@ -17,10 +17,8 @@ from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputEr
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.labeling import checks, describe, finish
 from fashionbatch.labeling.commit import commit
-from fashionbatch.labeling.frames import FrameLayout, Frames
 from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
 from fashionbatch.labeling.jobfiles import JobFiles
-from fashionbatch.labeling.launch import Launcher
 from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.machine import process_age_s
 from fashionbatch.labeling.options import LabelOptions, Reporter, Silent
@@ -28,7 +26,9 @@ from fashionbatch.labeling.pipeline import Lane, Pipeline, buffers_needed
 from fashionbatch.labeling.previous import Reuse, reuse_rows
 from fashionbatch.labeling.shards import ShardStore, plan_shards
 from fashionbatch.labeling.source.process import ScanProcess, looked_for
-from fashionbatch.labeling.workers import WorkerPool
+from fashionbatch.labeling.workers.frames import FrameLayout, Frames
+from fashionbatch.labeling.workers.launch import Launcher
+from fashionbatch.labeling.workers.pool import WorkerPool
 from fashionbatch.specs import LabelingReport
 
 Then = Callable[[dict[str, Any]], None]

@@ -22,8 +22,8 @@ import fashionbatch.cli.classify
 from fashionbatch import disk
 from fashionbatch.cli import main
 from fashionbatch.labeling import run, shards
-from fashionbatch.labeling.frames import Frames
-from fashionbatch.labeling.tasks import Outcome, Task
+from fashionbatch.labeling.workers.frames import Frames
+from fashionbatch.labeling.workers.tasks import Outcome, Task
 
 SHARD_ROWS = 20
 

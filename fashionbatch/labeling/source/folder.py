@@ -1,7 +1,8 @@
 """Finds the files of a folder, in the order of their paths' bytes, and freezes them in a manifest.
 
 It runs in a process of its own (`__main__`), so that what it takes is given back when it ends, and the model can be
-loaded meanwhile. It holds no more than RUN_LENGTH names of one directory at a time: what is longer is sorted on the disk.
+loaded meanwhile. It holds no more than RUN_LENGTH names of one directory at a time: what is longer is sorted on the
+disk.
 
 What becomes a row: regular files with an image extension (or all of them), links to such files, and links that lead
 nowhere, which were meant to be one. Links to directories are not followed, so there are no loops; sockets, pipes and

@@ -88,7 +88,7 @@ class Launcher:
         replies_read, replies_write = os.pipe()
         try:
             process = start_python(
-                "fashionbatch.labeling.worker",
+                "fashionbatch.labeling.workers.worker",
                 [tasks_read, replies_write, self.frame_file],
                 pass_fds=[tasks_read, replies_write, self.frame_file],
                 stderr=self.errors,

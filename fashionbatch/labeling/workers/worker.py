@@ -43,12 +43,12 @@ def main(tasks: int, replies: int, frame_file: int) -> None:
         frame_file: descriptor of the shared memory.
     """
     _end_with_parent()
-    from fashionbatch.labeling import messages
+    from fashionbatch.labeling.workers import messages
 
     try:
         # The imports are most of a worker's start-up, so they are done before the parent knows what is to be decoded.
         from fashionbatch.images import decode_into  # noqa: F401 - the usual decoder, loaded ahead
-        from fashionbatch.labeling.frames import Frames
+        from fashionbatch.labeling.workers.frames import Frames
     except Exception as error:  # noqa: BLE001 - whatever is wrong with the installation, the parent says it
         messages.send(replies, {"cannot": one_line(error)})
         return
@@ -69,7 +69,7 @@ def main(tasks: int, replies: int, frame_file: int) -> None:
 
 
 def _layout(request: dict[str, Any]) -> Any:
-    from fashionbatch.labeling.frames import FrameLayout
+    from fashionbatch.labeling.workers.frames import FrameLayout
 
     shapes = tuple(tuple(shape) for shape in request["shapes"])
     return FrameLayout(shapes, request["batch_size"], request["buffers"], request["workers"])
@@ -91,7 +91,7 @@ class _Worker:
 
     def decode_chunk(self, tasks: list[list[Any]]) -> list[list[Any]]:
         """Decode some files; returns `[place, status, error]` for each that failed."""
-        from fashionbatch.labeling.frames import DOING, FAILED
+        from fashionbatch.labeling.workers.frames import DOING, FAILED
 
         states, clocks = self._frames.states, self._frames.clocks
         failed = []
@@ -112,7 +112,7 @@ class _Worker:
     def _look_at(self, place: int, path: bytes, size: int, mtime_ns: int, sha256: bytes) -> int:
         """Decode a file, unless its content is the one with this digest; returns the state of its place."""
         from fashionbatch.errors import ImageError
-        from fashionbatch.labeling.frames import OK, SAME
+        from fashionbatch.labeling.workers.frames import OK, SAME
 
         state = OK
         with _opened(path, self._folder, size, mtime_ns) as file:

@@ -18,11 +18,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from fashionbatch.errors import FashionBatchError
-from fashionbatch.labeling import messages
-from fashionbatch.labeling.frames import DOING, FAILED, OK, PENDING, SAME, Frames
-from fashionbatch.labeling.launch import Launcher
-from fashionbatch.labeling.tasks import Chunk, Outcome, Task, Worker
-from fashionbatch.labeling.worker import OUT_OF_MEMORY
+from fashionbatch.labeling.workers import messages
+from fashionbatch.labeling.workers.frames import (
+    DOING,
+    FAILED,
+    OK,
+    PENDING,
+    SAME,
+    Frames,
+)
+from fashionbatch.labeling.workers.launch import Launcher
+from fashionbatch.labeling.workers.tasks import Chunk, Outcome, Task, Worker
+from fashionbatch.labeling.workers.worker import OUT_OF_MEMORY
 
 DECODER = "fashionbatch.images:decode_into"
 MEMORY_LIMIT = 2 << 30

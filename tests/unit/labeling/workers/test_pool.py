@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from fashionbatch.errors import FashionBatchError
-from fashionbatch.labeling import messages
-from fashionbatch.labeling.frames import FrameLayout, Frames
-from fashionbatch.labeling.launch import Launcher
-from fashionbatch.labeling.tasks import Outcome, Task
-from fashionbatch.labeling.workers import WorkerPool
+from fashionbatch.labeling.workers.frames import FrameLayout, Frames
+from fashionbatch.labeling.workers.launch import Launcher
+from fashionbatch.labeling.workers.pool import WorkerPool, messages
+from fashionbatch.labeling.workers.tasks import Outcome, Task
 from fashionbatch.specs import ImageSpec
 
 SPEC = ImageSpec(size=(2, 2))
@@ -58,7 +57,7 @@ class Harness:
 
 @pytest.fixture
 def make_pool(photos: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakePool]:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
     made: list[Harness] = []
 
     def make(

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
-from fashionbatch.labeling import messages
+from fashionbatch.labeling.workers import messages
 
 Status: TypeAlias = Literal["ok", "error", "timeout", "crashed", "missing", "changed"]
 Verdict: TypeAlias = Status | Literal["same"]

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from fashionbatch.labeling.launch import Launcher
 from fashionbatch.labeling.run import label
+from fashionbatch.labeling.workers.launch import Launcher
 
 
 def test_workers_that_were_started_ahead_label_and_more_are_started_where_they_are_needed(
@@ -37,7 +37,7 @@ def test_workers_that_nobody_takes_end_with_the_launcher() -> None:
 def test_the_launcher_loads_no_library(run_python: Callable[[str], str]) -> None:
     printed = run_python(
         "import sys\n"
-        "import fashionbatch.labeling.launch\n"
+        "import fashionbatch.labeling.workers.launch\n"
         "print(sorted({'numpy', 'PIL', 'pydantic', 'yaml'} & set(sys.modules)))\n"
     )
     assert printed.strip() == "[]"

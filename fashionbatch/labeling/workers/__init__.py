@@ -1,0 +1,1 @@
+"""The processes that decode images, each by itself, so that one bad file costs one row."""
