@@ -21,7 +21,7 @@ from fashionbatch import __version__
 from fashionbatch.data.context import CACHE_VARIABLE, DATA_VARIABLE, cache_path, data_directory
 from fashionbatch.inference.cores import usable_cores
 from fashionbatch.inference.session import DEFAULT_RUNTIME
-from fashionbatch.labeling.machine import instruction_set
+from fashionbatch.labeling.job.machine import instruction_set
 from fashionbatch.model.precision import cpu_computes_bfloat16
 from fashionbatch.plugins import Plugins, PluginWarning, load_plugins
 from fashionbatch.specs import RuntimeSpec

@@ -199,7 +199,7 @@ def _label(
     options: LabelOptions, reporter: Progress, launcher: Launcher, sort_into: Path | None, way: Any, *, strict: bool
 ) -> None:
     from fashionbatch.errors import RowError
-    from fashionbatch.labeling.job import JobPaths
+    from fashionbatch.labeling.job.paths import JobPaths
     from fashionbatch.labeling.run import label
     from fashionbatch.labeling.sorting import check_root, sort_files
 

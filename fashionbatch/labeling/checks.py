@@ -8,7 +8,7 @@ from pathlib import Path
 
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.labeling.embeddings import format_of
-from fashionbatch.labeling.job import JobPaths
+from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
 
 _USUAL_NAME_MAX = 255

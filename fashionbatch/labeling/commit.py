@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fashionbatch.labeling.embeddings import format_of, without_failed
+from fashionbatch.labeling.job.shards import Counts, ShardStore
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.pipeline import FinishedShard
 from fashionbatch.labeling.rows import FIRST_COLUMNS
-from fashionbatch.labeling.shards import Counts, ShardStore
 from fashionbatch.specs import Cell
 
 

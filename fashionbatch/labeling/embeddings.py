@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.errors import FashionBatchError
-from fashionbatch.labeling.manifest import FileRecord
+from fashionbatch.labeling.job.manifest import FileRecord
 
 LITTLE_ENDIAN_FLOAT32 = np.dtype("<f4")
 

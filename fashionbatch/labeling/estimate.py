@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fashionbatch.labeling import checks
-from fashionbatch.labeling.job import JobPaths
-from fashionbatch.labeling.manifest import Manifest
+from fashionbatch.labeling.job.manifest import Manifest
+from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions, Reporter
 from fashionbatch.labeling.run import label
 from fashionbatch.labeling.source.process import ScanProcess, looked_for

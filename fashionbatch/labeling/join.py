@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from fashionbatch.labeling.manifest import FileRecord
+from fashionbatch.labeling.job.manifest import FileRecord
 from fashionbatch.labeling.source.external_sort import external_sort
 from fashionbatch.specs import Cell
 

@@ -12,9 +12,11 @@ from fashionbatch import disk
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling import checks, finish
 from fashionbatch.labeling.embeddings import path_of
-from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
-from fashionbatch.labeling.manifest import Manifest
-from fashionbatch.labeling.shards import ShardStore
+from fashionbatch.labeling.job.lock import JobLock
+from fashionbatch.labeling.job.manifest import Manifest
+from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.record import differences, discard, read_job, write_job
+from fashionbatch.labeling.job.shards import ShardStore
 from fashionbatch.plugins import load_plugins
 from fashionbatch.specs import LabelingReport, WriterSpec
 

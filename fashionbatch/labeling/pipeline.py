@@ -19,10 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.errors import DataError, InterruptedRunError
-from fashionbatch.labeling.jobfiles import JobFiles
-from fashionbatch.labeling.manifest import FileRecord
-from fashionbatch.labeling.rows import ShardRows
-from fashionbatch.labeling.shards import Counts, ShardStore
+from fashionbatch.labeling.job.frozen import JobFiles, ShardRows
+from fashionbatch.labeling.job.manifest import FileRecord
+from fashionbatch.labeling.job.shards import Counts, ShardStore
 from fashionbatch.labeling.workers.frames import PENDING, Frames
 from fashionbatch.labeling.workers.pool import WorkerPool
 from fashionbatch.labeling.workers.tasks import Outcome, Task

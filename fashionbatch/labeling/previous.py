@@ -12,10 +12,11 @@ from typing import Any, BinaryIO
 
 from fashionbatch import disk
 from fashionbatch.errors import DataError
-from fashionbatch.labeling.cells import CellWriter
-from fashionbatch.labeling.job import JobPaths, differences
+from fashionbatch.labeling.job.cells import CellWriter
+from fashionbatch.labeling.job.manifest import UNKNOWN, FileRecord, Manifest
+from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.record import differences
 from fashionbatch.labeling.join import Join
-from fashionbatch.labeling.manifest import UNKNOWN, FileRecord, Manifest
 from fashionbatch.labeling.options import Match
 from fashionbatch.labeling.rows import FIRST_COLUMNS
 from fashionbatch.labeling.tables import TableReader

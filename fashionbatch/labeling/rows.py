@@ -6,7 +6,7 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.inference.decode import Decoded, Winners, decode
-from fashionbatch.labeling.manifest import FileRecord
-from fashionbatch.labeling.shards import Counts
+from fashionbatch.labeling.job.frozen import ShardRows
+from fashionbatch.labeling.job.shards import Counts
 from fashionbatch.specs import Cell
 
 FIRST_COLUMNS = ("filepath", "status", "error")
@@ -39,35 +39,6 @@ class RowOptions:
     probabilities: bool = False
     threshold: float | None = None
     spreadsheet_safe: bool = False
-
-
-@dataclass
-class ShardRows:
-    """The files of a shard, and what is known about them besides what the networks say.
-
-    Attributes:
-        files: one a row.
-        kept: for each row the cells of the user's own columns; empty where there are none.
-        reused: for each row status, error and cells of an earlier table, or None; empty where nothing is reused.
-        expected: for each row the SHA-256 of the content that `reused` is for, empty where any has to be labeled; empty
-            altogether where `reused` counts without a look at the files.
-        same: positions among the rows to label of files whose content was the expected one.
-        failed: position among the rows to label -> status and error of a file that was not decoded.
-    """
-
-    files: Sequence[FileRecord]
-    kept: Sequence[Sequence[Cell]] = ()
-    reused: Sequence[Sequence[Cell] | None] = ()
-    expected: Sequence[bytes] = ()
-    same: set[int] = field(default_factory=set)
-    failed: dict[int, tuple[str, str]] = field(default_factory=dict)
-
-    @property
-    def to_label(self) -> list[FileRecord]:
-        """The files that have to be looked at: all but those whose rows are reused without a look."""
-        if not self.reused or self.expected:
-            return list(self.files)
-        return [file for file, old in zip(self.files, self.reused, strict=True) if old is None]
 
 
 class BundleColumns:

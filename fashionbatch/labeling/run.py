@@ -17,14 +17,16 @@ from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputEr
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.labeling import checks, describe, finish
 from fashionbatch.labeling.commit import commit
-from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
-from fashionbatch.labeling.jobfiles import JobFiles
+from fashionbatch.labeling.job.frozen import JobFiles
+from fashionbatch.labeling.job.lock import JobLock
+from fashionbatch.labeling.job.machine import process_age_s
+from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.record import differences, discard, read_job, write_job
+from fashionbatch.labeling.job.shards import ShardStore, plan_shards
 from fashionbatch.labeling.load import Loaded, load
-from fashionbatch.labeling.machine import process_age_s
 from fashionbatch.labeling.options import LabelOptions, Reporter, Silent
 from fashionbatch.labeling.pipeline import Lane, Pipeline, buffers_needed
 from fashionbatch.labeling.previous import Reuse, reuse_rows
-from fashionbatch.labeling.shards import ShardStore, plan_shards
 from fashionbatch.labeling.source.process import ScanProcess, looked_for
 from fashionbatch.labeling.workers.frames import FrameLayout, Frames
 from fashionbatch.labeling.workers.launch import Launcher

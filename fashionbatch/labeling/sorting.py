@@ -19,8 +19,8 @@ from typing import Any, Literal, TypeAlias
 from fashionbatch import disk
 from fashionbatch.bundle.open import read_manifest
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
-from fashionbatch.labeling.job import JobPaths
-from fashionbatch.labeling.manifest import FileRecord, Manifest
+from fashionbatch.labeling.job.manifest import FileRecord, Manifest
+from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.rows import SEPARATOR
 from fashionbatch.labeling.tables import TableReader

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from fashionbatch.errors import DataError
-from fashionbatch.labeling.job import JobPaths, read_job
-from fashionbatch.labeling.shards import ShardStore
+from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.record import read_job
+from fashionbatch.labeling.job.shards import ShardStore
 
 State: TypeAlias = Literal["starting", "running", "stopped", "complete"]
 

@@ -21,7 +21,8 @@ import openvino  # noqa: F401 - loaded ahead
 import fashionbatch.cli.classify
 from fashionbatch import disk
 from fashionbatch.cli import main
-from fashionbatch.labeling import run, shards
+from fashionbatch.labeling import run
+from fashionbatch.labeling.job import shards
 from fashionbatch.labeling.workers.frames import Frames
 from fashionbatch.labeling.workers.tasks import Outcome, Task
 

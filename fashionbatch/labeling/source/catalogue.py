@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from fashionbatch.labeling.cells import CellWriter
-from fashionbatch.labeling.manifest import UNKNOWN, ManifestWriter
+from fashionbatch.labeling.job.cells import CellWriter
+from fashionbatch.labeling.job.manifest import UNKNOWN, ManifestWriter
 from fashionbatch.labeling.source.request import ListOptions, ScanSummary
 
 _STANDARD_INPUT = "-"

@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from fashionbatch.labeling.manifest import UNKNOWN, ManifestWriter
+from fashionbatch.labeling.job.manifest import UNKNOWN, ManifestWriter
 from fashionbatch.labeling.source.external_sort import RUN_LENGTH, external_sort
 from fashionbatch.labeling.source.globs import PathPatterns
 from fashionbatch.labeling.source.request import ScanOptions, ScanSummary

@@ -15,7 +15,7 @@ from typing import Any
 from fashionbatch import disk
 from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError
 from fashionbatch.images import EXTENSIONS
-from fashionbatch.labeling.job import JobPaths
+from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.processes import start_python
 from fashionbatch.labeling.source.request import ListOptions, ScanOptions, ScanSummary

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from fashionbatch.labeling import shards
+from fashionbatch.labeling.job import shards
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 

@@ -15,7 +15,7 @@ import pytest
 
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError, RuntimeUnavailableError
 from fashionbatch.labeling import checks, embeddings, load
-from fashionbatch.labeling.job import JobPaths
+from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions, Part
 from fashionbatch.labeling.run import label, label_part

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fashionbatch.errors import DataError, InterruptedRunError, OutputError
-from fashionbatch.labeling.manifest import Manifest
+from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.run import label
 from fashionbatch.specs import LabelingReport

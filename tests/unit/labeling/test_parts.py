@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
-from fashionbatch.labeling.job import JobLock, JobPaths
+from fashionbatch.labeling.job.lock import JobLock
+from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions, Part
 from fashionbatch.labeling.run import label, label_part

@@ -9,9 +9,10 @@ import pytest
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.open import read_manifest
 from fashionbatch.errors import FashionBatchError
-from fashionbatch.labeling.manifest import FileRecord
-from fashionbatch.labeling.rows import NO_PROBABILITIES, BundleColumns, RowOptions, ShardRows, TableRows
-from fashionbatch.labeling.shards import Counts
+from fashionbatch.labeling.job.frozen import ShardRows
+from fashionbatch.labeling.job.manifest import FileRecord
+from fashionbatch.labeling.job.shards import Counts
+from fashionbatch.labeling.rows import NO_PROBABILITIES, BundleColumns, RowOptions, TableRows
 from fashionbatch.specs import Cell
 from fashionbatch.testing.bundles import make_tiny_bundle
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fashionbatch.errors import FashionBatchError, OutputError
-from fashionbatch.labeling.job import JobPaths
+from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.run import label
 from fashionbatch.labeling.sorting import LabelFolders, Sorted, Way, check_root, sort_files

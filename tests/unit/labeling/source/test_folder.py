@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fashionbatch.labeling.manifest import UNKNOWN, FileRecord, Manifest
+from fashionbatch.labeling.job.manifest import UNKNOWN, FileRecord, Manifest
 from fashionbatch.labeling.source import folder
 from fashionbatch.labeling.source.folder import scan_folder
 from fashionbatch.labeling.source.request import ScanOptions, ScanSummary

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from fashionbatch.labeling.blocks import BlockReader, BlockWriter
+from fashionbatch.labeling.job.blocks import BlockReader, BlockWriter
 
 if TYPE_CHECKING:
     # The process that lists files need not wait for pydantic.

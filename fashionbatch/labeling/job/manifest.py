@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from fashionbatch.labeling.blocks import BlockReader, BlockWriter
+from fashionbatch.labeling.job.blocks import BlockReader, BlockWriter
 
 UNKNOWN = -1
 """Size and mtime of a name that the scan saw but could not look at, such as a dangling link."""

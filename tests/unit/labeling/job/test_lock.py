@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from fashionbatch.errors import OutputError
-from fashionbatch.labeling.job import JobLock, JobPaths, differences, discard, read_job, write_job
+from fashionbatch.labeling.job.lock import JobLock
+from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.record import differences, discard, read_job, write_job
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fashionbatch.errors import OutputError
-from fashionbatch.labeling.shards import LARGEST, SMALLEST, Counts, ShardStore, plan_shards
+from fashionbatch.labeling.job.shards import LARGEST, SMALLEST, Counts, ShardStore, plan_shards
 
 
 @given(rows=st.integers(1, 30_000_000), columns=st.integers(4, 5000), batch_size=st.integers(1, 1024))

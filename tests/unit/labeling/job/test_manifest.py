@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashionbatch.errors import OutputError
-from fashionbatch.labeling.blocks import BLOCK_ROWS
-from fashionbatch.labeling.manifest import UNKNOWN, FileRecord, Manifest, ManifestWriter
+from fashionbatch.labeling.job.blocks import BLOCK_ROWS
+from fashionbatch.labeling.job.manifest import UNKNOWN, FileRecord, Manifest, ManifestWriter
 
 
 def write(path: Path, records: list[FileRecord], *, digests: bool = False) -> str:

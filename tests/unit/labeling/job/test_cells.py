@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashionbatch.errors import OutputError
-from fashionbatch.labeling.blocks import BlockWriter
-from fashionbatch.labeling.cells import CellReader, CellWriter
+from fashionbatch.labeling.job.blocks import BlockWriter
+from fashionbatch.labeling.job.cells import CellReader, CellWriter
 
 CELLS = st.none() | st.lists(st.none() | st.text(max_size=5) | st.floats(allow_nan=False), max_size=4)
 
