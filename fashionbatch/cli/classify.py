@@ -54,7 +54,7 @@ class _Embeddings(click.ParamType[Path]):
     name = "file"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        from fashionbatch.labeling.embeddings import ENDINGS
+        from fashionbatch.labeling.products.embeddings import ENDINGS
 
         path = Path(value)
         if path.suffix.lower() not in ENDINGS:
@@ -167,7 +167,7 @@ def command(
     ahead = 0 if dry_run or output is None else others["workers"] or usable_cores()
     launcher = context.with_resource(Launcher(ahead))
     from fashionbatch.labeling.options import LabelOptions, Part
-    from fashionbatch.labeling.rows import RowOptions
+    from fashionbatch.labeling.products.options import RowOptions
 
     options = LabelOptions(
         folder=folder or Path(),
@@ -200,8 +200,8 @@ def _label(
 ) -> None:
     from fashionbatch.errors import RowError
     from fashionbatch.labeling.job.paths import JobPaths
+    from fashionbatch.labeling.products.sorting import check_root, sort_files
     from fashionbatch.labeling.run import label
-    from fashionbatch.labeling.sorting import check_root, sort_files
 
     sorted_files: list[str] = []
     with orderly_end(_STOPPING) as stop_signal:

@@ -7,9 +7,9 @@ import stat
 from pathlib import Path
 
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
-from fashionbatch.labeling.embeddings import format_of
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.products.embeddings import format_of
 
 _USUAL_NAME_MAX = 255
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from fashionbatch.labeling.embeddings import format_of, without_failed
 from fashionbatch.labeling.job.shards import Counts, ShardStore
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.pipeline import FinishedShard
-from fashionbatch.labeling.rows import FIRST_COLUMNS
+from fashionbatch.labeling.products.embeddings import format_of, without_failed
+from fashionbatch.labeling.products.table import FIRST_COLUMNS
 from fashionbatch.specs import Cell
 
 

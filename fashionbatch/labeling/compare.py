@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashionbatch.errors import DataError
-from fashionbatch.labeling.rows import SEPARATOR
+from fashionbatch.labeling.products.table import SEPARATOR
 from fashionbatch.labeling.tables import TableReader
 
 _SHOWN_CHANGES = 20

@@ -13,13 +13,13 @@ import PIL
 from fashionbatch import __version__
 from fashionbatch.images import POLICY
 from fashionbatch.inference.session import Session
-from fashionbatch.labeling.embeddings import format_of, name_in_job
 from fashionbatch.labeling.job.machine import instruction_set
 from fashionbatch.labeling.job.record import JOB_FORMAT
 from fashionbatch.labeling.job.shards import Counts
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.previous import settled
+from fashionbatch.labeling.products.embeddings import format_of, name_in_job
+from fashionbatch.labeling.reuse.previous import settled
 
 
 def describe_request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, Any]:

@@ -22,11 +22,11 @@ from typing import Any, BinaryIO
 from fashionbatch import disk
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling.describe import describe_table
-from fashionbatch.labeling.embeddings import format_of, path_of
 from fashionbatch.labeling.job.manifest import Manifest, ManifestWriter
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import JOB_FORMAT, discard, read_table_record, write_object
 from fashionbatch.labeling.job.shards import ShardStore
+from fashionbatch.labeling.products.embeddings import format_of, path_of
 from fashionbatch.plugins import Plugins
 from fashionbatch.specs import LabelingReport, WriterSpec
 

@@ -9,7 +9,7 @@ from fashionbatch.bundle.features import find_features
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.inference.session import Session, open_session, require_features
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.rows import BundleColumns, TableRows
+from fashionbatch.labeling.products.table import BundleColumns, TableRows
 from fashionbatch.plugins import Plugins, load_plugins
 from fashionbatch.registry import Registry
 from fashionbatch.specs import EngineSpec, FeatureTensor, ImageSpec, RuntimeSpec, WriterSpec

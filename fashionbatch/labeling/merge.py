@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 from fashionbatch import disk
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling import checks, finish
-from fashionbatch.labeling.embeddings import path_of
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import differences, discard, read_job, write_job
 from fashionbatch.labeling.job.shards import ShardStore
+from fashionbatch.labeling.products.embeddings import path_of
 from fashionbatch.plugins import load_plugins
 from fashionbatch.specs import LabelingReport, WriterSpec
 

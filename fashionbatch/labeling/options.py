@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, TypeAlias
+from typing import Literal, Protocol
 
-from fashionbatch.labeling.rows import RowOptions
+from fashionbatch.labeling.products.options import RowOptions
+from fashionbatch.labeling.reuse.previous import Match
 from fashionbatch.labeling.workers.pool import DECODER, MEMORY_LIMIT
 from fashionbatch.specs import Precision
 
 DEFAULT_TIMEOUT_S = 30.0
-Match: TypeAlias = Literal["time", "sha256"]
 
 
 @dataclass(frozen=True)

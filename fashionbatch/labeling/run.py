@@ -26,7 +26,7 @@ from fashionbatch.labeling.job.shards import ShardStore, plan_shards
 from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.options import LabelOptions, Reporter, Silent
 from fashionbatch.labeling.pipeline import Lane, Pipeline, buffers_needed
-from fashionbatch.labeling.previous import Reuse, reuse_rows
+from fashionbatch.labeling.reuse.previous import Reuse, reuse_rows
 from fashionbatch.labeling.source.process import ScanProcess, looked_for
 from fashionbatch.labeling.workers.frames import FrameLayout, Frames
 from fashionbatch.labeling.workers.launch import Launcher

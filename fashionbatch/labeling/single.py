@@ -14,7 +14,7 @@ from fashionbatch.images import decode_image, view_image
 from fashionbatch.inference.decode import PLAIN_THRESHOLD, Decoded, decode
 from fashionbatch.inference.session import open_session
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.rows import NO_PROBABILITIES, as_written
+from fashionbatch.labeling.products.table import NO_PROBABILITIES, as_written
 from fashionbatch.pictures.annotated import Reading
 from fashionbatch.plugins import load_plugins
 

@@ -13,7 +13,7 @@ import pytest
 from fashionbatch.errors import BundleError, DataError, FashionBatchError, InterruptedRunError, OutputError
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.rows import RowOptions
+from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labeling.run import label
 
 Paint = Callable[[Mapping[str, int]], Path]

@@ -14,10 +14,11 @@ import numpy as np
 import pytest
 
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError, RuntimeUnavailableError
-from fashionbatch.labeling import checks, embeddings, load
+from fashionbatch.labeling import checks, load
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions, Part
+from fashionbatch.labeling.products import embeddings
 from fashionbatch.labeling.run import label, label_part
 from fashionbatch.registry import Registry
 from fashionbatch.specs import RuntimeSpec

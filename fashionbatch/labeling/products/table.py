@@ -6,7 +6,6 @@ import itertools
 import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,29 +15,13 @@ from fashionbatch.errors import FashionBatchError
 from fashionbatch.inference.decode import Decoded, Winners, decode
 from fashionbatch.labeling.job.frozen import ShardRows
 from fashionbatch.labeling.job.shards import Counts
+from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.specs import Cell
 
 FIRST_COLUMNS = ("filepath", "status", "error")
 SEPARATOR = "|"
 NO_PROBABILITIES = "NetworkError: the network gave no probabilities for this image"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
-
-
-@dataclass(frozen=True)
-class RowOptions:
-    """The options that decide what stands in a row.
-
-    Attributes:
-        topk: how many of the most likely classes are named, the first of them in `label`.
-        probabilities: whether there is a column for each class.
-        threshold: below it a label is empty; for several labels it takes the place of the bundle's thresholds.
-        spreadsheet_safe: whether text that a spreadsheet would take for a formula gets an apostrophe before it.
-    """
-
-    topk: int = 1
-    probabilities: bool = False
-    threshold: float | None = None
-    spreadsheet_safe: bool = False
 
 
 class BundleColumns:

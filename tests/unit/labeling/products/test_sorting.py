@@ -10,8 +10,8 @@ import pytest
 from fashionbatch.errors import FashionBatchError, OutputError
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.products.sorting import LabelFolders, Sorted, Way, check_root, sort_files
 from fashionbatch.labeling.run import label
-from fashionbatch.labeling.sorting import LabelFolders, Sorted, Way, check_root, sort_files
 from fashionbatch.testing.bundles import make_tiny_bundle
 
 Paint = Callable[[Mapping[str, int]], Path]

@@ -8,7 +8,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, TypeAlias
 
 from fashionbatch import disk
 from fashionbatch.errors import DataError
@@ -16,9 +16,8 @@ from fashionbatch.labeling.job.cells import CellWriter
 from fashionbatch.labeling.job.manifest import UNKNOWN, FileRecord, Manifest
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import differences
-from fashionbatch.labeling.join import Join
-from fashionbatch.labeling.options import Match
-from fashionbatch.labeling.rows import FIRST_COLUMNS
+from fashionbatch.labeling.products.table import FIRST_COLUMNS
+from fashionbatch.labeling.reuse.join import Join
 from fashionbatch.labeling.tables import TableReader
 from fashionbatch.specs import Cell
 
@@ -206,3 +205,6 @@ def _require_digest(path: Path, expected: str, problem: str) -> None:
         raise DataError(f"{path}: {error.strerror}", hint="leave out --previous to label all files") from None
     if digest != expected:
         raise DataError(f"{path}: {problem}", hint="leave out --previous to label all files")
+
+
+Match: TypeAlias = Literal["time", "sha256"]

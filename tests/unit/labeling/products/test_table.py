@@ -12,7 +12,8 @@ from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.job.frozen import ShardRows
 from fashionbatch.labeling.job.manifest import FileRecord
 from fashionbatch.labeling.job.shards import Counts
-from fashionbatch.labeling.rows import NO_PROBABILITIES, BundleColumns, RowOptions, TableRows
+from fashionbatch.labeling.products.options import RowOptions
+from fashionbatch.labeling.products.table import NO_PROBABILITIES, BundleColumns, TableRows
 from fashionbatch.specs import Cell
 from fashionbatch.testing.bundles import make_tiny_bundle
 

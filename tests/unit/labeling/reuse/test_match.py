@@ -95,7 +95,7 @@ def test_content_that_changed_at_the_same_size_and_time_is_labeled_anew(
 def test_what_is_the_same_is_read_and_not_decoded(
     last_week: Path, by_content: MakeOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]), prepend=os.pathsep)
     report = label(by_content(previous=last_week, decoder="odd_decoders:decode_into"))
     assert report.meta["counts"]["status"] == {"ok": 38, "error": 1, "missing": 1}
 

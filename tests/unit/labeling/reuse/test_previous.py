@@ -10,7 +10,7 @@ import pytest
 
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.rows import RowOptions
+from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labeling.run import label
 
 Paint = Callable[[Mapping[str, int]], Path]

@@ -1,0 +1,1 @@
+"""Rows of an earlier table that are taken over for files that have not changed."""
