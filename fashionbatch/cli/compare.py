@@ -24,7 +24,7 @@ def command(*, old: Path, new: Path, truth: Path | None, max_shift: float | None
 
     OLD and NEW are tables that `classify` wrote, or CSV files with the columns filepath and label.
     """
-    from fashionbatch.labeling.compare import compare_tables
+    from fashionbatch.labels.compare import compare_tables
 
     found = compare_tables(old, new, truth=truth)
     click.echo(

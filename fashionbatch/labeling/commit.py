@@ -9,7 +9,7 @@ from fashionbatch.labeling.job.shards import Counts, ShardStore
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.pipeline import FinishedShard
 from fashionbatch.labeling.products.embeddings import format_of, without_failed
-from fashionbatch.labeling.products.table import FIRST_COLUMNS
+from fashionbatch.labels.columns import FIRST_COLUMNS
 from fashionbatch.specs import Cell
 
 

@@ -22,8 +22,8 @@ from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputEr
 from fashionbatch.labeling.job.manifest import FileRecord, Manifest
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.products.table import SEPARATOR
-from fashionbatch.labeling.tables import TableReader
+from fashionbatch.labels.columns import SEPARATOR
+from fashionbatch.labels.reader import TableReader
 
 Way: TypeAlias = Literal["link", "copy", "move"]
 

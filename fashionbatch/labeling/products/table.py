@@ -16,10 +16,9 @@ from fashionbatch.inference.decode import Decoded, Winners, decode
 from fashionbatch.labeling.job.frozen import ShardRows
 from fashionbatch.labeling.job.shards import Counts
 from fashionbatch.labeling.products.options import RowOptions
+from fashionbatch.labels.columns import FIRST_COLUMNS, SEPARATOR
 from fashionbatch.specs import Cell
 
-FIRST_COLUMNS = ("filepath", "status", "error")
-SEPARATOR = "|"
 NO_PROBABILITIES = "NetworkError: the network gave no probabilities for this image"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 

@@ -16,9 +16,9 @@ from fashionbatch.labeling.job.cells import CellWriter
 from fashionbatch.labeling.job.manifest import UNKNOWN, FileRecord, Manifest
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import differences
-from fashionbatch.labeling.products.table import FIRST_COLUMNS
 from fashionbatch.labeling.reuse.join import Join
-from fashionbatch.labeling.tables import TableReader
+from fashionbatch.labels.columns import FIRST_COLUMNS
+from fashionbatch.labels.reader import TableReader
 from fashionbatch.specs import Cell
 
 _ROW_OPTIONS = ("format", "topk", "probabilities", "threshold", "spreadsheet_safe")

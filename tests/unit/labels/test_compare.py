@@ -6,7 +6,7 @@ import pytest
 
 from fashionbatch import cli
 from fashionbatch.errors import DataError
-from fashionbatch.labeling.compare import compare_tables
+from fashionbatch.labels.compare import compare_tables
 
 
 @pytest.fixture

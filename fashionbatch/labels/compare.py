@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashionbatch.errors import DataError
-from fashionbatch.labeling.products.table import SEPARATOR
-from fashionbatch.labeling.tables import TableReader
+from fashionbatch.labels.columns import SEPARATOR
+from fashionbatch.labels.reader import TableReader
 
 _SHOWN_CHANGES = 20
 _ALL_THREE = "SELECT count(*) FROM truth JOIN old USING (path) JOIN new USING (path)"

@@ -1,0 +1,1 @@
+"""The table that people keep: its columns, reading it back, comparing two."""
