@@ -14,7 +14,7 @@ from fashionbatch.cli.fractions import Fraction
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fashionbatch.bundle.foreign import ForeignModel
+    from fashionbatch.bundle.importing.read import ForeignModel
 
 
 class _Size(click.ParamType[tuple[int, int]]):
@@ -107,8 +107,8 @@ def import_bundle(
     fashionbatch bundle import resnet50.onnx --labels imagenet.txt --scaling imagenet --activation softmax -o resnet50/
     fashionbatch bundle import --keras-application MobileNetV2 --labels imagenet.txt -o mobilenet/
     """  # noqa: D301 - click reads \b as a control character: lines below it are not wrapped
-    from fashionbatch.bundle.importing import ImportOptions, import_model
-    from fashionbatch.bundle.label_file import read_label_file
+    from fashionbatch.bundle.importing.label_file import read_label_file
+    from fashionbatch.bundle.importing.make import ImportOptions, import_model
     from fashionbatch.specs import Resize
 
     if (model is None) == (keras_application is None):
@@ -147,7 +147,7 @@ def _require_free(output: Path, *, overwrite: bool) -> None:
 
 
 def _file(model: Path, *, trusted: bool, output_name: str | None, size: tuple[int, int] | None) -> ForeignModel:
-    from fashionbatch.bundle.foreign import read_model
+    from fashionbatch.bundle.importing.read import read_model
 
     if trusted and model.suffix.lower() in {".keras", ".h5", ".hdf5"} and model.exists():
         _load_tensorflow()
@@ -157,7 +157,7 @@ def _file(model: Path, *, trusted: bool, output_name: str | None, size: tuple[in
 def _keras_application(
     name: str, weights: str, class_names: Sequence[str], size: tuple[int, int] | None
 ) -> ForeignModel:
-    from fashionbatch.bundle.foreign import read_keras_application
+    from fashionbatch.bundle.importing.read import read_keras_application
 
     _load_tensorflow()
     directory = os.environ.get("FASHIONBATCH_DATA_DIR")

@@ -11,9 +11,9 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
-from fashionbatch.bundle.adapt import Pixels, adapt_graph, add_activation
 from fashionbatch.bundle.features import find_features
 from fashionbatch.bundle.graph import to_graph
+from fashionbatch.bundle.importing.adapt import Pixels, adapt_graph, add_activation
 from fashionbatch.bundle.manifest import Head, Labels
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.bundle.write import write_bundle

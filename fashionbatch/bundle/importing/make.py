@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.adapt import (
+from fashionbatch.bundle.graph import first_sentence
+from fashionbatch.bundle.importing.adapt import (
     Activation,
     ChannelOrder,
     Layout,
@@ -22,8 +23,7 @@ from fashionbatch.bundle.adapt import (
     check_probabilities,
     detect_layout,
 )
-from fashionbatch.bundle.foreign import ForeignModel
-from fashionbatch.bundle.graph import first_sentence
+from fashionbatch.bundle.importing.read import ForeignModel
 from fashionbatch.bundle.manifest import Head, Labels
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.bundle.write import write_bundle
@@ -77,7 +77,7 @@ def import_model(model: ForeignModel, directory: Path, options: ImportOptions) -
     """Wrap a foreign model, check that it answers with probabilities, and write it as a bundle.
 
     Args:
-        model: as `fashionbatch.bundle.foreign` reads it.
+        model: as `fashionbatch.bundle.importing.read` reads it.
         directory: where the bundle goes.
         options: what the model's file does not say.
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashionbatch.bundle.adapt import Scaling
 from fashionbatch.bundle.graph import UNSUPPORTED_OPERATIONS, first_sentence
+from fashionbatch.bundle.importing.adapt import Scaling
 from fashionbatch.errors import BundleError, WeightsError
 from fashionbatch.registry import closest
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fashionbatch.bundle.label_file import read_label_file
+from fashionbatch.bundle.importing.label_file import read_label_file
 from fashionbatch.errors import BundleError
 
 

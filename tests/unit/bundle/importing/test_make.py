@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from fashionbatch.bundle.adapt import SCALINGS
-from fashionbatch.bundle.foreign import ForeignModel, read_keras_application, read_model
-from fashionbatch.bundle.importing import ImportOptions, import_model
+from fashionbatch.bundle.importing.adapt import SCALINGS
+from fashionbatch.bundle.importing.make import ImportOptions, import_model
+from fashionbatch.bundle.importing.read import ForeignModel, read_keras_application, read_model
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.errors import BundleError, FashionBatchError, WeightsError
 
