@@ -80,8 +80,8 @@ def verify_bundle(bundle: Path) -> None:
 def _try_network(bundle: Bundle) -> str:
     import numpy as np
 
+    from fashionbatch.decisions.decide import decode
     from fashionbatch.errors import BundleError
-    from fashionbatch.inference.decode import decode
     from fashionbatch.inference.session import open_session
     from fashionbatch.plugins import load_plugins
 

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch.decisions.decide import PLAIN_THRESHOLD
 from fashionbatch.errors import DataError
-from fashionbatch.inference.decode import PLAIN_THRESHOLD
 from fashionbatch.specs import Decoding
 
 UNDECIDED = -1

@@ -17,10 +17,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch.decisions.decide import PLAIN_THRESHOLD
 from fashionbatch.errors import DataError
 from fashionbatch.evaluation.decisions import UNDECIDED, decide, right_images, truth
 from fashionbatch.evaluation.figures import ClassFigures, Curves, Means, Metrics
-from fashionbatch.inference.decode import PLAIN_THRESHOLD
 from fashionbatch.specs import Decoding
 
 Decisions: TypeAlias = NDArray[np.int64] | NDArray[np.bool_]

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from fashionbatch.bundle.manifest import Head
 from fashionbatch.bundle.open import open_bundle
+from fashionbatch.decisions.decide import PLAIN_THRESHOLD, Decoded, decode
 from fashionbatch.errors import DataError, FashionBatchError, ImageError
 from fashionbatch.images import decode_image, view_image
-from fashionbatch.inference.decode import PLAIN_THRESHOLD, Decoded, decode
 from fashionbatch.inference.session import open_session
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.products.table import NO_PROBABILITIES, as_written

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from fashionbatch.data.prepared import PreparedData
+from fashionbatch.decisions.decide import PLAIN_THRESHOLD
 from fashionbatch.evaluation.figures import Metrics
 from fashionbatch.evaluation.metrics import evaluate_split
 from fashionbatch.evaluation.overfitting import Verdict, judge_overfitting
 from fashionbatch.evaluation.report import confusion_csv, report_text
 from fashionbatch.evaluation.thresholds import thresholds_text
-from fashionbatch.inference.decode import PLAIN_THRESHOLD
 from fashionbatch.plan import Plan
 from fashionbatch.specs import Split
 from fashionbatch.training.bundling import Labeled

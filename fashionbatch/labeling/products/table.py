@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.bundle.manifest import BundleManifest
+from fashionbatch.decisions.decide import Decoded, Winners, decode
 from fashionbatch.errors import FashionBatchError
-from fashionbatch.inference.decode import Decoded, Winners, decode
 from fashionbatch.labeling.job.frozen import ShardRows
 from fashionbatch.labeling.job.shards import Counts
 from fashionbatch.labeling.products.options import RowOptions

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from fashionbatch.bundle.manifest import BundleManifest
+from fashionbatch.decisions.decide import decode
 from fashionbatch.evaluation.decisions import decide
 from fashionbatch.images import POLICY
-from fashionbatch.inference.decode import decode
 
 # Few distinct values, so that ties and probabilities at their threshold are common.
 PROBABILITIES = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, float(np.float32(0.3))])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from fashionbatch.bundle.manifest import BundleManifest, FileRecord, Head, Labels
-from fashionbatch.inference.decode import decode
+from fashionbatch.decisions.decide import decode
 from fashionbatch.specs import Decoding, ImageSpec
 
 NOTHING = FileRecord(sha256="0" * 64, size=0)
