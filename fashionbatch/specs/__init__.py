@@ -1,0 +1,58 @@
+"""What plugins hand over: frozen specs, and the few types that their functions take and return.
+
+A spec is data about a component plus one function that makes it. It never holds a live object, so it can be listed,
+documented and checked without importing TensorFlow. Everything here is public; a plugin needs this package,
+`fashionbatch.hookspecs` and `fashionbatch.errors`, and nothing else of FashionBatch.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias, get_args
+
+from fashionbatch.specs.base import API_VERSION, Parameters, Spec
+from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, Samples, Split
+from fashionbatch.specs.images import IMAGE_EXTENSIONS, ImageSpec, Resize
+from fashionbatch.specs.labeling import Cell, EngineSpec, WriterSpec
+from fashionbatch.specs.lifecycle import LabelingReport, TrainingReport
+from fashionbatch.specs.models import ArchitectureSpec, AugmentationSpec, Decoding, HeadSpec, LossSpec
+from fashionbatch.specs.runtimes import FeatureTensor, Precision, Runtime, RuntimeRequest, RuntimeSpec
+
+__all__ = [
+    "API_VERSION",
+    "IMAGE_EXTENSIONS",
+    "KINDS",
+    "SPEC_TYPES",
+    "SPLITS",
+    "AnySpec",
+    "ArchitectureSpec",
+    "AugmentationSpec",
+    "Cell",
+    "DatasetContext",
+    "DatasetSpec",
+    "Decoding",
+    "EngineSpec",
+    "FeatureTensor",
+    "HeadSpec",
+    "ImageSpec",
+    "LabelingReport",
+    "LossSpec",
+    "Parameters",
+    "Precision",
+    "Resize",
+    "Runtime",
+    "RuntimeRequest",
+    "RuntimeSpec",
+    "Samples",
+    "Spec",
+    "Split",
+    "TrainingReport",
+    "WriterSpec",
+]
+
+AnySpec: TypeAlias = (
+    DatasetSpec | ArchitectureSpec | HeadSpec | LossSpec | AugmentationSpec | RuntimeSpec | WriterSpec | EngineSpec
+)
+
+SPEC_TYPES: tuple[type[Spec], ...] = get_args(AnySpec)
+KINDS: tuple[str, ...] = tuple(spec_type.kind for spec_type in SPEC_TYPES)
+"""The kinds of component, as `plugins show KIND NAME` takes them."""

@@ -1,0 +1,58 @@
+"""The image that a network takes."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from fashionbatch.specs.base import Parameters
+
+IMAGE_EXTENSIONS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
+)
+"""Lower-case file name endings that say "image" where a folder is searched; what a file is, its content says."""
+
+
+class Resize(Parameters):
+    """How a photo of any shape becomes the network's."""
+
+    mode: Literal["stretch", "crop", "pad"] = Field(
+        "stretch",
+        description="stretch: both sides to the size; crop: the centre, as much as fits; pad: all, on background.",
+    )
+    interpolation: Literal["nearest", "bilinear", "bicubic", "lanczos"] = "bilinear"
+    crop_fraction: float = Field(
+        1.0, gt=0, le=1, description="The central part of the photo that is used, as a fraction of each side."
+    )
+
+
+class ImageSpec(Parameters):
+    """The image that a network takes. Training and labeling decode by the same one; a bundle stores it."""
+
+    size: tuple[int, int] = Field(description="Height and width in pixels.")
+    channels: Literal[1, 3] = Field(3, description="1 is grey, 3 is red, green, blue.")
+    resize: Resize = Resize()
+    background: tuple[int, int, int] = Field(
+        (255, 255, 255),
+        description="Red, green, blue under transparent pixels and beside padded photos, 0..255.",
+    )
+
+    @field_validator("size")
+    @classmethod
+    def _size_is_sane(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if not all(1 <= side <= 4096 for side in size):
+            raise ValueError("height and width must be between 1 and 4096 pixels")
+        return size
+
+    @field_validator("background")
+    @classmethod
+    def _background_is_a_colour(cls, background: tuple[int, int, int]) -> tuple[int, int, int]:
+        if not all(0 <= value <= 255 for value in background):
+            raise ValueError("red, green and blue must be between 0 and 255")
+        return background
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one decoded image."""
+        return (*self.size, self.channels)

@@ -1,0 +1,95 @@
+"""What a network is made of, and what it is trained with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.specs.base import Spec
+from fashionbatch.specs.data import DatasetContext
+
+if TYPE_CHECKING:
+    import keras
+
+
+Decoding: TypeAlias = Literal["one_of_many", "yes_or_no", "several_of_many"]
+"""How probabilities become labels. A bundle stores it, so that labeling needs no plugin.
+
+- `one_of_many`: `(batch, classes)`, each row sums to 1; the label is the largest, ties go to the earlier class.
+- `yes_or_no`: `(batch, 1)`, the probability of the second of two classes.
+- `several_of_many`: `(batch, classes)`, each for itself; the labels are those at or over their thresholds.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArchitectureSpec(Spec):
+    """A backbone: from pixels to features. The head puts the last layers on it.
+
+    Attributes:
+        build: takes float32 pixels `(batch, height, width, channels)` in 0..255 as a Keras tensor and the checked
+            parameters; returns features `(batch, n)`. Scaling of pixels happens here, inside the model.
+        initialize: loads pretrained weights into the backbone that `build` made, a Keras model from pixels to
+            features. Called only where training begins with them: not for a bundle, whose own weights follow, so that
+            nobody needs the pretrained file to label. None where there are no such weights.
+        example_shape: the smallest `(height, width, channels)` that the contract suite builds it with.
+    """
+
+    kind: ClassVar[str] = "architecture"
+
+    build: Callable[[keras.KerasTensor, Any], keras.KerasTensor]
+    initialize: Callable[[keras.Model, Any, DatasetContext], None] | None = None
+    example_shape: tuple[int, int, int] = (32, 32, 3)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadSpec(Spec):
+    """The last layers, and how their output is read.
+
+    Attributes:
+        decoding: how probabilities become labels; it also fixes how labels become training targets.
+        default_loss: the loss that a recipe without one gets.
+        build: takes features `(batch, n)`, the number of classes and the parameters; returns float32 probabilities of
+            the shape that the decoding asks for. A parameter `groups`, attribute -> class names of which one wins, is
+            stored in bundles.
+    """
+
+    kind: ClassVar[str] = "head"
+
+    decoding: Decoding
+    default_loss: str
+    build: Callable[[keras.KerasTensor, int, Any], keras.KerasTensor]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossSpec(Spec):
+    """A loss on probabilities.
+
+    Attributes:
+        decodings: the kinds of head that it fits.
+        build: takes the parameters and, for `several_of_many` with class weights, one positive weight a label;
+            returns a Keras loss of targets and probabilities, both float32 `(batch, outputs)`: one-hot rows for
+            `one_of_many`, one column of 0 and 1 for `yes_or_no`, multi-hot rows for `several_of_many`.
+    """
+
+    kind: ClassVar[str] = "loss"
+
+    decodings: tuple[Decoding, ...]
+    build: Callable[[Any, NDArray[np.float32] | None], keras.losses.Loss]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentationSpec(Spec):
+    """A random change of training images, as a Keras layer.
+
+    Attributes:
+        build: takes the parameters and a seed; returns a layer from float32 `(batch, height, width, channels)` in
+            0..255 to the same shape and range. It is active in training only and is not part of the bundle.
+    """
+
+    kind: ClassVar[str] = "augmentation"
+
+    build: Callable[[Any, int], keras.layers.Layer]
