@@ -7,8 +7,6 @@ documented and checked without importing TensorFlow. Everything here is public; 
 
 from __future__ import annotations
 
-from typing import TypeAlias, get_args
-
 from fashionbatch.specs.base import API_VERSION, Parameters, Spec
 from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, Samples, Split
 from fashionbatch.specs.images import IMAGE_EXTENSIONS, ImageSpec, Resize
@@ -23,7 +21,6 @@ __all__ = [
     "KINDS",
     "SPEC_TYPES",
     "SPLITS",
-    "AnySpec",
     "ArchitectureSpec",
     "AugmentationSpec",
     "Cell",
@@ -49,10 +46,16 @@ __all__ = [
     "WriterSpec",
 ]
 
-AnySpec: TypeAlias = (
-    DatasetSpec | ArchitectureSpec | HeadSpec | LossSpec | AugmentationSpec | RuntimeSpec | WriterSpec | EngineSpec
+SPEC_TYPES: tuple[type[Spec], ...] = (
+    DatasetSpec,
+    ArchitectureSpec,
+    HeadSpec,
+    LossSpec,
+    AugmentationSpec,
+    RuntimeSpec,
+    WriterSpec,
+    EngineSpec,
 )
-
-SPEC_TYPES: tuple[type[Spec], ...] = get_args(AnySpec)
+"""Every kind of component. A new kind is its spec type, a line here and its hook in `hookspecs`; all else follows."""
 KINDS: tuple[str, ...] = tuple(spec_type.kind for spec_type in SPEC_TYPES)
 """The kinds of component, as `plugins show KIND NAME` takes them."""

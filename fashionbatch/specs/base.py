@@ -38,6 +38,9 @@ class Spec:
     """
 
     kind: ClassVar[str]
+    """What recipes and commands call this sort of component."""
+    hook: ClassVar[str]
+    """The hook that yields components of this kind."""
 
     name: str
     summary: str

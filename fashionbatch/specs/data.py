@@ -72,5 +72,6 @@ class DatasetSpec(Spec):
     """
 
     kind: ClassVar[str] = "dataset"
+    hook: ClassVar[str] = "register_datasets"
 
     load: Callable[[Any, DatasetContext], Samples]

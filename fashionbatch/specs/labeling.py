@@ -25,6 +25,7 @@ class WriterSpec(Spec):
     """
 
     kind: ClassVar[str] = "writer"
+    hook: ClassVar[str] = "register_writers"
 
     suffix: str
     encode: Callable[[Sequence[str], Iterable[Sequence[Cell]]], bytes]
@@ -41,5 +42,6 @@ class EngineSpec(Spec):
     """
 
     kind: ClassVar[str] = "engine"
+    hook: ClassVar[str] = "register_engines"
 
     run: Callable[[Sequence[int], Callable[[int], None]], None]

@@ -39,6 +39,7 @@ class ArchitectureSpec(Spec):
     """
 
     kind: ClassVar[str] = "architecture"
+    hook: ClassVar[str] = "register_architectures"
 
     build: Callable[[keras.KerasTensor, Any], keras.KerasTensor]
     initialize: Callable[[keras.Model, Any, DatasetContext], None] | None = None
@@ -58,6 +59,7 @@ class HeadSpec(Spec):
     """
 
     kind: ClassVar[str] = "head"
+    hook: ClassVar[str] = "register_heads"
 
     decoding: Decoding
     default_loss: str
@@ -76,6 +78,7 @@ class LossSpec(Spec):
     """
 
     kind: ClassVar[str] = "loss"
+    hook: ClassVar[str] = "register_losses"
 
     decodings: tuple[Decoding, ...]
     build: Callable[[Any, NDArray[np.float32] | None], keras.losses.Loss]
@@ -91,5 +94,6 @@ class AugmentationSpec(Spec):
     """
 
     kind: ClassVar[str] = "augmentation"
+    hook: ClassVar[str] = "register_augmentations"
 
     build: Callable[[Any, int], keras.layers.Layer]

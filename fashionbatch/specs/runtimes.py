@@ -88,6 +88,7 @@ class RuntimeSpec(Spec):
     """
 
     kind: ClassVar[str] = "runtime"
+    hook: ClassVar[str] = "register_runtimes"
 
     precisions: Callable[[str], tuple[Precision, ...]]
     open: Callable[[RuntimeRequest], Runtime]

@@ -41,6 +41,13 @@ def test_every_spec_is_a_kind_that_plugins_can_register() -> None:
     assert kinds == set(specs.KINDS) == defined
 
 
+def test_every_kind_names_the_hook_that_yields_it() -> None:
+    hooks = {name for name in vars(hookspecs) if name.startswith("register_")}
+    assert hooks == {spec_type.hook for spec_type in specs.SPEC_TYPES}
+    for spec_type in specs.SPEC_TYPES:
+        assert getattr(hookspecs, spec_type.hook).__annotations__["return"] == f"Iterable[{spec_type.__name__}]"
+
+
 def test_every_hook_is_documented_with_an_example_and_listed_for_plugin_authors() -> None:
     hooks = {name: value for name, value in vars(hookspecs).items() if hasattr(value, "fashionbatch_spec")}
     assert len(hooks) == 10

@@ -26,17 +26,6 @@ from fashionbatch.specs import API_VERSION, SPEC_TYPES, Parameters, Spec
 BUILT_IN = "fashionbatch"
 """The distribution whose plugins are always loaded."""
 
-REGISTER_HOOKS = {
-    "register_datasets": "dataset",
-    "register_architectures": "architecture",
-    "register_heads": "head",
-    "register_losses": "loss",
-    "register_augmentations": "augmentation",
-    "register_runtimes": "runtime",
-    "register_writers": "writer",
-    "register_engines": "engine",
-}
-_SPEC_TYPE = {spec_type.kind: spec_type for spec_type in SPEC_TYPES}
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -142,24 +131,25 @@ def _load(found: FoundPlugin, manager: pluggy.PluginManager, registry: Registry)
 
 def _specs_of(plugin_name: str, manager: pluggy.PluginManager) -> Iterator[Spec]:
     seen: set[tuple[str, str]] = set()
-    for hook, kind in REGISTER_HOOKS.items():
+    for spec_type in SPEC_TYPES:
+        kind, hook = spec_type.kind, spec_type.hook
         caller: pluggy.HookCaller = getattr(manager.hook, hook)
         for implementation in caller.get_hookimpls():
             if implementation.plugin_name != plugin_name:
                 continue
             specs: Any = implementation.function() or ()
             for spec in specs:
-                _check_spec(spec, kind, hook)
+                _check_spec(spec, spec_type)
                 if (kind, spec.name) in seen:
                     raise ValueError(f"{hook} yields two specs named {spec.name!r}")
                 seen.add((kind, spec.name))
                 yield spec
 
 
-def _check_spec(spec: object, kind: str, hook: str) -> None:
-    expected = _SPEC_TYPE[kind]
+def _check_spec(spec: object, expected: type[Spec]) -> None:
+    kind = expected.kind
     if not isinstance(spec, expected):
-        raise TypeError(f"{hook} must yield {expected.__name__}, got {type(spec).__name__}")
+        raise TypeError(f"{expected.hook} must yield {expected.__name__}, got {type(spec).__name__}")
     if spec.api != API_VERSION:
         raise ValueError(f"{kind} {spec.name!r} is written for plugin API {spec.api}; this is {API_VERSION}")
     if not isinstance(spec.name, str) or not _NAME.fullmatch(spec.name):
