@@ -3,7 +3,7 @@
     FashionBatchError                  exit code 1
     ├── RecipeError                    one or more problems with file, line and column
     ├── UnknownNameError               no component of that kind and name
-    ├── PluginError                    a plugin that is needed could not be loaded, or two claim one name
+    ├── PluginError                    a plugin that failed or returned what it must not, or two claim one name
     ├── DataError                      a dataset that is missing, empty or not what the recipe says
     ├── ImageError                     one image file that cannot be decoded
     ├── WeightsError                   pretrained weights that are missing or do not fit
@@ -37,15 +37,20 @@ class FashionBatchError(Exception):
         hint: what to do about it, as a whole sentence without a capital; None where nothing useful is known.
         place: where in the recipe the value stands, such as `("training", "class_weight", "dress")`; empty where the
             recipe is not to blame. `Plan.placing` makes file, line and column of it.
+        traceback: where a plugin's code failed, for its author; empty where no code failed. The command line keeps it
+            in a file.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, hint: str | None = None, place: Sequence[str | int] = ()) -> None:
+    def __init__(
+        self, message: str, *, hint: str | None = None, place: Sequence[str | int] = (), traceback: str = ""
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.place = tuple(place)
+        self.traceback = traceback
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions with keyword-only arguments do not survive pickling by themselves; worker processes need it.
@@ -116,7 +121,7 @@ class UnknownNameError(FashionBatchError):
 
 
 class PluginError(FashionBatchError):
-    """A plugin that is needed failed to load, or a name that two plugins claim."""
+    """A plugin that failed or returned what it must not, or a name that two plugins claim."""
 
 
 class DataError(FashionBatchError):

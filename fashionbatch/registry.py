@@ -37,11 +37,19 @@ class Entry:
 
 @dataclass(frozen=True)
 class FailedPlugin:
-    """A plugin that was left out, and why."""
+    """A plugin that was left out, and why.
+
+    Attributes:
+        entry_point: its name.
+        provider: the distribution that it comes from.
+        reason: one line.
+        traceback: where its code failed.
+    """
 
     entry_point: str
     provider: Provider
     reason: str
+    traceback: str = ""
 
 
 @dataclass
@@ -77,7 +85,8 @@ class Registry:
         if provider:
             claims = [entry for entry in claims if entry.provider.distribution == normalised(provider)]
         if not claims:
-            raise UnknownNameError(f"unknown {kind} {name!r}{self._suggestion(kind, plain)}")
+            tracebacks = "\n".join(plugin.traceback for plugin in self.failed)
+            raise UnknownNameError(f"unknown {kind} {name!r}{self._suggestion(kind, plain)}", traceback=tracebacks)
         if len(claims) > 1:
             owners = " and ".join(sorted(entry.provider.distribution for entry in claims))
             choices = " or ".join(repr(entry.qualified_name) for entry in claims)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -67,3 +68,11 @@ def run_python() -> Callable[[str], str]:
         return done.stdout
 
     return run
+
+
+@pytest.fixture
+def under_a_handler_of_ours() -> Iterator[None]:
+    """As in the command line, where Ctrl-C raises no plain KeyboardInterrupt, so that one can only be a plugin's."""
+    before = signal.signal(signal.SIGINT, lambda *_: None)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -6,7 +6,6 @@ import importlib
 import os
 import signal
 import sys
-import tempfile
 import traceback
 import warnings
 from collections.abc import Sequence
@@ -17,6 +16,7 @@ import click
 from fashionbatch import __version__
 from fashionbatch.cli.quiet import quieten_tensorflow
 from fashionbatch.errors import FashionBatchError, RecipeError
+from fashionbatch.tracebacks import keep_traceback
 
 # Verb -> module and the help line, kept equal to the command's own by a test.
 VERBS: dict[str, tuple[str, str]] = {
@@ -115,15 +115,27 @@ def _run(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911 - one return 
 
 def _show_error(error: FashionBatchError) -> None:
     label = click.style("error:", fg="red", bold=True)
-    if not isinstance(error, RecipeError):
+    if isinstance(error, RecipeError):
+        # Each problem begins its line with the position, where editors and terminals look for it.
+        count = len(error.problems)
+        told = "\n".join(map(str, error.problems))
+        click.echo(f"{told}\n{label} {count} {'problem' if count == 1 else 'problems'} in the recipe", err=True)
+        if error.hint is not None:
+            click.echo(f"  hint: {error.hint}", err=True)
+    else:
         click.echo(f"{label} {error}", err=True)
-        return
-    # Each problem begins its line with the position, where editors and terminals look for it.
-    count = len(error.problems)
-    told = "\n".join(map(str, error.problems))
-    click.echo(f"{told}\n{label} {count} {'problem' if count == 1 else 'problems'} in the recipe", err=True)
-    if error.hint is not None:
-        click.echo(f"  hint: {error.hint}", err=True)
+    text = _traceback_of(error)
+    if text:
+        click.echo(f"  {keep_traceback(text, name='fashionbatch-plugin')}", err=True)
+
+
+def _traceback_of(error: BaseException | None) -> str:
+    """Where a plugin's code failed; empty where none did. The error that says so may be the cause of another one."""
+    while error is not None:
+        if isinstance(error, FashionBatchError) and error.traceback:
+            return error.traceback
+        error = error.__cause__
+    return ""
 
 
 def _flush() -> None:
@@ -131,21 +143,9 @@ def _flush() -> None:
 
 
 def _report_bug() -> int:
-    text = f"fashionbatch {__version__}, Python {sys.version}\n{sys.argv}\n\n{traceback.format_exc()}"
+    text = traceback.format_exc()
     last_line = text.strip().splitlines()[-1]
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w",
-            prefix="fashionbatch-bug-",
-            suffix=".txt",
-            delete=False,
-            encoding="utf-8",
-            errors="surrogateescape",
-        ) as file:
-            file.write(text)
-        where = f"the traceback is in {file.name}"
-    except OSError as error:
-        where = f"the traceback could not be kept ({error})"
+    where = keep_traceback(text, name="fashionbatch-bug")
     click.echo(f"{click.style('a bug in fashionbatch:', fg='red', bold=True)} {last_line}\n  {where}", err=True)
     return BUG_EXIT_CODE
 

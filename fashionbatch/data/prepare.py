@@ -17,7 +17,7 @@ from fashionbatch.data.decode import Files, Outcome, Rows, content_digest, decod
 from fashionbatch.data.prepared import PreparedData, SplitData
 from fashionbatch.data.splits import assign_splits
 from fashionbatch.data.targets import check_labels, display_names, make_targets
-from fashionbatch.errors import DataError, PluginError
+from fashionbatch.errors import DataError
 from fashionbatch.images import POLICY
 from fashionbatch.plan import Plan
 from fashionbatch.specs import SPLITS, ImageSpec, Samples, Split
@@ -102,29 +102,9 @@ def load_samples(plan: Plan, *, data_path: Path | None = None) -> Samples:
         except ValidationError as error:
             raise DataError(f"{text!r} cannot be the path of dataset {source.spec.name!r}: {error}") from error
     samples = source.spec.load(parameters, LocalContext(base=plan.base))
-    wrong = _what_is_wrong(samples)
-    if wrong:
-        raise PluginError(f"dataset {source.qualified_name!r} is not right: {wrong}")
     if not len(samples):
         raise DataError(f"dataset {source.spec.name!r} found no images")
     return samples
-
-
-def _what_is_wrong(samples: Samples) -> str | None:
-    images = samples.images
-    if isinstance(images, np.ndarray):
-        if images.dtype != np.uint8 or images.ndim not in {3, 4}:
-            return f"images are {images.dtype} of shape {images.shape}, not uint8 of 3 or 4 axes"
-        if images.ndim == 4 and images.shape[3] not in {1, 3}:
-            return f"images have {images.shape[3]} channels, not 1 or 3"
-    if len(images) != len(samples.labels):
-        return f"{len(images)} images and {len(samples.labels)} labels"
-    if samples.splits is not None and len(samples.splits) != len(samples.labels):
-        return f"{len(images)} images and {len(samples.splits)} splits"
-    for column, values in samples.groups.items():
-        if len(values) != len(samples.labels):
-            return f"{len(images)} images and {len(values)} values of {column!r}"
-    return None
 
 
 def image_names(samples: Samples) -> list[str]:

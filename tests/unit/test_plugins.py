@@ -180,7 +180,20 @@ def test_a_lifecycle_hook_that_raises_is_reported_and_the_others_are_called(add_
     problems = load_plugins().notify("labeling_finished", report)
 
     assert sys.modules["calling_fb"].calls == [report]
-    assert problems == ["labeling_finished of raising-fb:raising failed: ValueError: no mail server"]
+    [problem] = problems
+    said, _, where = problem.partition("; the traceback is in ")
+    assert said == "plugin 'raising' of raising-fb 1.2: labeling_finished failed: ValueError: no mail server"
+    assert "raising_fb.py" in Path(where).read_text()
+
+
+@pytest.mark.parametrize("raised", ["SystemExit(3)", "GeneratorExit", "KeyboardInterrupt"])
+def test_a_lifecycle_hook_cannot_end_the_program(add_distribution, under_a_handler_of_ours, raised):
+    raising = HEAD + f"@hookimpl\ndef training_finished(report):\n    raise {raised}\n"
+    add_distribution("raising-fb", {"raising_fb": raising}, {"raising": "raising_fb"})
+
+    [problem] = load_plugins().notify("training_finished", object())
+
+    assert f"training_finished failed: {raised.partition('(')[0]}" in problem
 
 
 def test_only_plugins_that_name_a_wanted_hook_are_imported(add_distribution):

@@ -17,6 +17,8 @@ from fashionbatch.data.prepare import load_samples, prepare_data
 from fashionbatch.errors import DataError, PluginError
 from fashionbatch.images import decode_image
 from fashionbatch.plan import Plan
+from fashionbatch.plugins import guarded
+from fashionbatch.registry import Provider
 from fashionbatch.specs import Samples
 
 MakePlan = Callable[..., Plan]
@@ -213,7 +215,7 @@ def test_a_plugin_that_returns_nonsense_is_named(make_plan: MakePlan, registry: 
     def given(**samples: object) -> Plan:
         base: dict[str, object] = {"images": np.zeros((2, 4, 4), np.uint8), "labels": [("a",), ("b",)]}
         made = Samples(**{**base, "class_names": ("a", "b"), **samples})  # type: ignore[arg-type]
-        spec = replace(plan.source.spec, load=lambda parameters, context: made)
+        spec = guarded(replace(plan.source.spec, load=lambda parameters, context: made), Provider("stranger", "3.0"))
         return replace(plan, source=replace(plan.source, spec=spec))
 
     for wrong, message in [

@@ -1,0 +1,127 @@
+"""What plugins return, checked where it enters the core, so that an error names its cause and not its consequence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, get_args
+
+import numpy as np
+
+from fashionbatch.plugins.origin import Origin
+from fashionbatch.specs import SPLITS, Precision, Samples
+
+
+def samples(origin: Origin, given: tuple[Any, ...], result: Any) -> Samples:  # noqa: ARG001 - the checks' signature
+    """What a dataset loaded.
+
+    Raises:
+        PluginError: it is no `Samples`, or its parts do not fit each other.
+    """
+    if not isinstance(result, Samples):
+        raise origin.wrong("load", f"returned {type(result).__name__}; expected fashionbatch.specs.Samples")
+    problem = next(_problems(result), None)
+    if problem:
+        raise origin.wrong("load", f"returned samples that are not right: {problem}")
+    return result
+
+
+def precisions(origin: Origin, given: tuple[Any, ...], result: Any) -> tuple[Precision, ...]:
+    """What a runtime computes in on a device.
+
+    Raises:
+        PluginError: it is no tuple of known precisions.
+    """
+    known = get_args(Precision)
+    if isinstance(result, str) or not isinstance(result, Sequence):
+        raise origin.wrong("precisions", f"returned {result!r} for {given[0]!r}; expected a tuple of {_listed(known)}")
+    for precision in result:
+        if precision not in known:
+            raise origin.wrong("precisions", f"names {precision!r} for {given[0]!r}; there are {_listed(known)}")
+    return tuple(result)
+
+
+def encoded(origin: Origin, given: tuple[Any, ...], result: Any) -> bytes:  # noqa: ARG001 - as above
+    """The rows as a writer encoded them.
+
+    Raises:
+        PluginError: they are no bytes.
+    """
+    if not isinstance(result, bytes | bytearray | memoryview):
+        raise origin.wrong("encode", f"returned {type(result).__name__}; expected bytes")
+    return bytes(result)
+
+
+def nothing(origin: Origin, given: tuple[Any, ...], result: Any) -> None:  # noqa: ARG001 - as above
+    """What an engine returned when all shards were to be done.
+
+    Raises:
+        PluginError: it is something that would have to be run or awaited first.
+    """
+    if hasattr(result, "__next__") or hasattr(result, "__await__"):
+        raise origin.wrong("run", f"returned a {type(result).__name__}; expected that all shards are done")
+
+
+def _problems(found: Samples) -> Iterator[str]:
+    """What is wrong with samples; each line rests on those before it having found nothing."""
+    yield from _problems_of_images(found.images)
+    yield from _not_a_sequence("class_names", found.class_names)
+    yield from _not_a_sequence("labels", found.labels)
+    for name in found.class_names:
+        if not isinstance(name, str):
+            yield f"class_names hold {_shown(name)}; expected text"
+    for index, labels in enumerate(found.labels):
+        if isinstance(labels, str) or not isinstance(labels, Sequence):
+            yield f"labels[{index}] is {_shown(labels)}; expected a tuple of class names, such as ('dress',)"
+        elif not all(isinstance(label, str) for label in labels):
+            yield f"labels[{index}] is {_shown(labels)}; class names are text"
+    count = len(found.images)
+    if count != len(found.labels):
+        yield f"{count} images and {len(found.labels)} labels"
+    if found.splits is not None:
+        yield from _problems_of_splits(found.splits, count)
+    if not isinstance(found.groups, Mapping):
+        yield f"groups are {_shown(found.groups)}; expected a mapping from a column's name to its values"
+    for column, values in found.groups.items():
+        yield from _not_a_sequence(f"groups[{column!r}]", values)
+        if len(values) != count:
+            yield f"{count} images and {len(values)} values of {column!r}"
+
+
+def _problems_of_images(images: Any) -> Iterator[str]:
+    if isinstance(images, np.ndarray):
+        if images.dtype != np.uint8 or images.ndim not in {3, 4}:
+            yield f"images are {images.dtype} of shape {images.shape}, not uint8 of 3 or 4 axes"
+        elif images.ndim == 4 and images.shape[3] not in {1, 3}:
+            yield f"images have {images.shape[3]} channels, not 1 or 3"
+        return
+    yield from _not_a_sequence("images", images)
+    for index, image in enumerate(images):
+        if isinstance(image, np.ndarray):
+            yield f"images[{index}] is an array; arrays are stacked to one array (n, height, width, channels)"
+        elif not isinstance(image, os.PathLike):
+            yield f"images[{index}] is {_shown(image)}; expected a pathlib.Path"
+
+
+def _problems_of_splits(splits: Any, count: int) -> Iterator[str]:
+    yield from _not_a_sequence("splits", splits)
+    if len(splits) != count:
+        yield f"{count} images and {len(splits)} splits"
+    for split in splits:
+        if split is not None and split not in SPLITS:
+            yield f"splits hold {_shown(split)}; expected {_listed(SPLITS)} or None"
+
+
+def _not_a_sequence(name: str, value: object) -> Iterator[str]:
+    if isinstance(value, str | bytes) or not (hasattr(value, "__len__") and hasattr(value, "__getitem__")):
+        yield f"{name} are {_shown(value)}; expected a sequence, such as a list"
+
+
+def _shown(value: object) -> str:
+    """A value for a message: short ones as they are, of others the type."""
+    text = repr(value)
+    return text if len(text) <= 60 and not text.startswith("<") else f"a {type(value).__name__}"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names)
