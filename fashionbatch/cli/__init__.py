@@ -108,8 +108,8 @@ def _run(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911 - one return 
         # The reader (`| head`) has left; what follows must not complain about it at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
-    except Exception:  # noqa: BLE001 - the last resort that turns a bug into a report
-        return _report_bug()
+    except BaseException as error:  # noqa: BLE001 - the last resort that turns a bug into a report
+        return _report_failure(error)
     return result if isinstance(result, int) else 0
 
 
@@ -140,6 +140,17 @@ def _traceback_of(error: BaseException | None) -> str:
 
 def _flush() -> None:
     sys.stdout.flush()
+
+
+def _report_failure(error: BaseException) -> int:
+    """Tell of what nobody expected: a plugin's code that failed within a library, or a bug of ours."""
+    from fashionbatch.plugins import error_of_plugin
+
+    blamed = error_of_plugin(error)
+    if blamed is None:
+        return _report_bug()
+    _show_error(blamed)
+    return blamed.exit_code
 
 
 def _report_bug() -> int:

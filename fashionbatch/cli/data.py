@@ -191,11 +191,12 @@ def _augment(phase: PlannedPhase, images: NDArray[np.uint8], seed: int) -> NDArr
     import numpy as np
 
     from fashionbatch.model.framework import load_tensorflow
+    from fashionbatch.model.network import augmentation_layer
 
     load_tensorflow()
     pixels = np.repeat(images.astype(np.float32), _VARIANTS, axis=0)
     for number, component in enumerate(phase.augmentation):
-        layer = component.spec.build(component.parameters, seed + number)
+        layer = augmentation_layer(component, seed + number)
         pixels = np.asarray(layer(pixels, training=True))
     variants = pixels.round().clip(0, 255).astype(np.uint8)
     return variants.reshape(len(images), _VARIANTS, *images.shape[1:])

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fashionbatch.errors import FashionBatchError, PluginError
 from fashionbatch.model.framework import load_tensorflow
 from fashionbatch.plan import Plan, Resolved
-from fashionbatch.plugins import describe
+from fashionbatch.plugins import describe, sign
 from fashionbatch.specs import AugmentationSpec, Decoding
 
 if TYPE_CHECKING:
     import keras
 
 INPUT_NAME = "pixels"
-_DECORATION = re.compile(r"\x1b\[[0-9;]*m|Arguments received by.*", re.DOTALL)
-"""What Keras puts around what it has to say: bold type, and a dump of tensors after it."""
 _SEED_STEP = 1_000
 """Distance of the seeds of two augmentations in one list; a layer may use a few seeds after its own."""
 
@@ -83,7 +81,7 @@ def build_network(plan: Plan, class_count: int) -> Network:
     _check_probabilities(plan.head, plan.head.spec.decoding, class_count, probabilities)
     try:
         name = plan.architecture.spec.name
-        return Network(
+        network = Network(
             model=keras.Model(image, probabilities, name=name),
             core=keras.Model(pixels, probabilities, name=f"{name}_core"),
             backbone=keras.Model(pixels, features, name=f"{name}_backbone"),
@@ -95,6 +93,9 @@ def build_network(plan: Plan, class_count: int) -> Network:
         raise PluginError(
             f"{_who(plan.architecture)} and {_who(plan.head)} make no network together: {describe(error)}"
         ) from error
+    sign(_layers(network.backbone), plan.architecture.origin)
+    sign(_layers(network.head), plan.head.origin)
+    return network
 
 
 def training_model(network: Network, augmentation: Sequence[Resolved[AugmentationSpec]], seed: int) -> keras.Model:
@@ -121,9 +122,7 @@ def training_model(network: Network, augmentation: Sequence[Resolved[Augmentatio
         changed = _built(
             component,
             f"for images of {_shape_text(shape)}",
-            lambda component=component, layer_seed=layer_seed, pixels=pixels: component.spec.build(  # type: ignore[misc]
-                component.parameters, layer_seed
-            )(pixels),
+            partial(_augmented, component, layer_seed, pixels),
         )
         if tuple(changed.shape) != tuple(pixels.shape) or changed.dtype != "float32":
             raise PluginError(
@@ -136,6 +135,27 @@ def training_model(network: Network, augmentation: Sequence[Resolved[Augmentatio
     else:
         probabilities = network.head(_in_inference_mode(network.backbone)(pixels))
     return keras.Model(image, probabilities, name=f"{network.model.name}_training")
+
+
+def augmentation_layer(component: Resolved[AugmentationSpec], seed: int) -> keras.layers.Layer:
+    """The layer of an augmentation, which is known as the plugin's wherever it fails later.
+
+    Raises:
+        PluginError: the plugin failed, or what it made is no layer.
+    """
+    import keras
+
+    layer = component.spec.build(component.parameters, seed)
+    if not isinstance(layer, keras.layers.Layer):
+        raise PluginError(f"{_who(component)} must build a Keras layer, got {type(layer).__name__}")
+    sign([layer], component.origin)
+    return layer
+
+
+def _augmented(component: Resolved[AugmentationSpec], seed: int, pixels: keras.KerasTensor) -> keras.KerasTensor:
+    layer = augmentation_layer(component, seed)
+    with component.origin.calling("call"):
+        return layer(pixels)
 
 
 def _in_inference_mode(model: keras.Model) -> keras.layers.Layer:
@@ -172,13 +192,16 @@ def _built(component: Resolved[Any], purpose: str, build: Callable[[], Any]) -> 
 
     try:
         tensor = build()
-    except FashionBatchError:
-        raise
     except Exception as error:
+        failed = isinstance(error, PluginError) and error.traceback and error.__cause__
+        cause = failed or error
+        if isinstance(cause, FashionBatchError):
+            raise
         # A ValueError is the plugin's word on its parameters, or Keras's; anything else is named.
-        reason = str(error) if type(error) is ValueError else describe(error)
-        reason = " ".join(_DECORATION.sub("", reason).split())
-        raise PluginError(f"{_who(component)} cannot be built {purpose}: {reason}") from error
+        reason = describe(cause).removeprefix("ValueError: ")
+        raise PluginError(
+            f"{_who(component)} cannot be built {purpose}: {reason}", traceback=getattr(error, "traceback", "")
+        ) from cause
     if not isinstance(tensor, keras.KerasTensor):
         raise PluginError(f"{_who(component)} must return a Keras tensor, got {type(tensor).__name__}")
     return tensor
@@ -188,6 +211,8 @@ def _check_features(component: Resolved[Any], features: keras.KerasTensor) -> No
     shape = tuple(features.shape)
     if len(shape) != 2 or shape[0] is not None or not shape[1]:
         raise PluginError(f"{_who(component)} must return features (None, n) of an open batch size, got {shape}")
+    if features.dtype != "float32":
+        raise PluginError(f"{_who(component)} must return float32 features, got {features.dtype}")
 
 
 def _check_probabilities(

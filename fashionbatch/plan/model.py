@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Generic, Literal, TypeAlias, TypeVar
 
 from fashionbatch.errors import FashionBatchError, RecipeError
+from fashionbatch.plugins import Origin
 from fashionbatch.recipe.dump import to_yaml
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import Path as NodePath
@@ -41,6 +42,11 @@ class Resolved(Generic[SpecT]):
     def qualified_name(self) -> str:
         """`provider/name`."""
         return f"{self.provider.distribution}/{self.spec.name}"
+
+    @property
+    def origin(self) -> Origin:
+        """What errors call the component."""
+        return Origin(self.provider, self.spec.kind, self.spec.name)
 
     def resolved(self) -> dict[str, Any]:
         """The component as a recipe would write it, with every default."""

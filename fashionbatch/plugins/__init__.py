@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fashionbatch.plugins.blame import blaming, error_of_plugin, sign
 from fashionbatch.plugins.find import FoundPlugin, find_plugins
 from fashionbatch.plugins.guard import GuardedFunction, guarded, keywords_taken
 from fashionbatch.plugins.load import Plugins, PluginWarning, load_plugins
@@ -14,10 +15,13 @@ __all__ = [
     "Origin",
     "PluginWarning",
     "Plugins",
+    "blaming",
     "describe",
+    "error_of_plugin",
     "find_plugins",
     "guarded",
     "is_a_plugins",
     "keywords_taken",
     "load_plugins",
+    "sign",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import traceback
 from collections.abc import Iterator
@@ -15,6 +16,10 @@ BUILT_IN = "fashionbatch"
 """The distribution whose plugins are always loaded."""
 
 _OURS = "_fashionbatch_is_ours"
+_DECORATION = re.compile(r"\x1b\[[0-9;]*m|Arguments received by.*", re.DOTALL)
+"""What Keras puts around what it has to say: bold type, and a dump of tensors after it."""
+_LONGEST = 400
+"""Characters of a message that are told; TensorFlow's hold whole stacks, which the kept traceback shows."""
 
 
 @dataclass(frozen=True)
@@ -94,10 +99,12 @@ def traceback_text(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """One line about an error: its class and message."""
+    """One line about an error: its class and message, without what Keras puts around it."""
     if isinstance(error, FashionBatchError):
         return error.message
-    text = " ".join(str(error).split())
+    text = " ".join(_DECORATION.sub("", str(error)).split())
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]}..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 

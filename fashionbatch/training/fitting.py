@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fashionbatch.data.batches import batches
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.model.class_weights import class_weights, image_weights
+from fashionbatch.model.loss import build_loss
 from fashionbatch.model.network import Network, training_model
 from fashionbatch.model.optimizers import build_optimizer
 from fashionbatch.plan import Plan, PlannedPhase
@@ -73,7 +74,7 @@ def prepare_fitting(
     optimizer = build_optimizer(phase, steps)
     model.compile(
         optimizer=optimizer,
-        loss=plan.loss.spec.build(plan.loss.parameters, label_weights),
+        loss=build_loss(plan.loss, label_weights),
         metrics=[_accuracy(data.decoding)],
         jit_compile=False,
         steps_per_execution=_BATCHES_AT_ONCE if is_small else 1,

@@ -24,7 +24,7 @@ from fashionbatch.model.framework import load_tensorflow, set_arithmetic
 from fashionbatch.model.network import Network
 from fashionbatch.model.precision import training_precision
 from fashionbatch.plan import Plan
-from fashionbatch.plugins import Plugins
+from fashionbatch.plugins import Plugins, blaming
 from fashionbatch.specs import Precision, Split, TrainingReport
 from fashionbatch.training import directory as run_directory
 from fashionbatch.training.bundling import Labeled, make_bundle, versions
@@ -114,7 +114,8 @@ def train(
     run = _Run(plan, directory, plugins, reporter, overwrite=overwrite, export=export)
     with stoppable(), plan.placing():
         try:
-            return run.to_the_end(begun, data_path)
+            with blaming():
+                return run.to_the_end(begun, data_path)
         except (Stopped, KeyboardInterrupt) as stop:
             number = stop.signal_number if isinstance(stop, Stopped) else signal.SIGINT
             raise run.interrupted(number) from None
