@@ -52,11 +52,29 @@ class FailedPlugin:
     traceback: str = ""
 
 
+@dataclass(frozen=True)
+class LoadedPlugin:
+    """A plugin that was loaded, and what that cost.
+
+    Attributes:
+        entry_point: its name.
+        provider: the distribution that it comes from.
+        seconds: that it took to import it and to ask it for its components.
+        heavy: libraries that it imported for that, and that take seconds themselves.
+    """
+
+    entry_point: str
+    provider: Provider
+    seconds: float
+    heavy: tuple[str, ...] = ()
+
+
 @dataclass
 class Registry:
-    """Every component that was found, and every plugin that was not usable."""
+    """Every component that was found, and every plugin, usable or not."""
 
     failed: list[FailedPlugin] = field(default_factory=list)
+    loaded: list[LoadedPlugin] = field(default_factory=list)
     _entries: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
 
     def add(self, spec: Spec, provider: Provider) -> None:

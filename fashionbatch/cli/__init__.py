@@ -16,6 +16,7 @@ import click
 from fashionbatch import __version__
 from fashionbatch.cli.quiet import quieten_tensorflow
 from fashionbatch.errors import FashionBatchError, RecipeError
+from fashionbatch.interrupts import telling_ctrl_c
 from fashionbatch.tracebacks import keep_traceback
 
 # Verb -> module and the help line, kept equal to the command's own by a test.
@@ -83,7 +84,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the user's error, 2 usage, 3 a bug of ours, 130/143 interrupted."""
     quieten_tensorflow()
     warnings.showwarning = _show_warning
-    sys.exit(_run(arguments))
+    with telling_ctrl_c():
+        exit_code = _run(arguments)
+    sys.exit(exit_code)
 
 
 def _run(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911 - one return for each way to end

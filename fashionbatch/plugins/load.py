@@ -6,26 +6,37 @@ each time.
 
 from __future__ import annotations
 
+import os
+import signal
+import sys
+import time
 import warnings
 from collections.abc import Collection, Iterator
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
-from typing import Any
 
 import pluggy
 
 from fashionbatch import hookspecs
+from fashionbatch.errors import InterruptedRunError
 from fashionbatch.hookspecs import PROJECT
-from fashionbatch.plugins.check import check_spec
+from fashionbatch.interrupts import CtrlC, telling_ctrl_c
+from fashionbatch.plugins.check import check_hooks, specs_in
 from fashionbatch.plugins.find import FoundPlugin, find_plugins, may_implement
 from fashionbatch.plugins.guard import guarded
-from fashionbatch.plugins.origin import describe, is_a_plugins, traceback_text
-from fashionbatch.registry import FailedPlugin, Registry
+from fashionbatch.plugins.origin import BUILT_IN, describe, is_a_plugins, traceback_text
+from fashionbatch.registry import FailedPlugin, LoadedPlugin, Registry
 from fashionbatch.specs import SPEC_TYPES, Spec
 from fashionbatch.tracebacks import keep_traceback
 
+HEAVY = ("keras", "tensorflow", "torch", "jax")
+"""Libraries that take seconds to import, for which every command would wait."""
+SLOW_S = 0.5
+"""Seconds from which on a plugin is named as one that makes commands slow."""
+
 
 class PluginWarning(UserWarning):
-    """A plugin that was left out; everything that does not need it goes on."""
+    """A plugin that was left out or is slow; everything that does not need it goes on."""
 
 
 @dataclass(frozen=True)
@@ -59,51 +70,82 @@ def load_plugins(hooks: Collection[str] | None = None) -> Plugins:
 
     Returns:
         The registry and the manager. A plugin that fails is in `registry.failed`, and a PluginWarning names it.
+
+    Raises:
+        InterruptedRunError: Ctrl-C was pressed; the message names the plugin that was being imported.
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     registry = Registry()
-    for found in find_plugins():
-        if hooks is not None and not may_implement(found, hooks):
-            continue
-        _load(found, manager, registry)
+    with telling_ctrl_c(), _output_to_standard_error():
+        for found in find_plugins():
+            if hooks is None or may_implement(found, hooks):
+                _load(found, manager, registry)
     return Plugins(registry, manager)
 
 
 def _load(found: FoundPlugin, manager: pluggy.PluginManager, registry: Registry) -> None:
-    # Entry point names are unique only within a distribution; the manager's have to be unique altogether.
-    plugin_name = str(found)
-    plugin: Any = None
+    began, known = time.perf_counter(), set(sys.modules)
     try:
-        plugin = found.entry_point.load()
-        manager.register(plugin, name=plugin_name)
-        manager.check_pending()
-        specs = list(_specs_of(plugin_name, manager))
-    except BaseException as error:
-        if isinstance(error, KeyboardInterrupt) and not is_a_plugins(error):
-            raise
-        if plugin is not None and manager.has_plugin(plugin_name):
-            manager.unregister(name=plugin_name)
+        specs = _specs_of(found, manager)
+    except CtrlC:
+        raise InterruptedRunError(f"interrupted while {found} was imported", signal_number=signal.SIGINT) from None
+    except BaseException as error:  # noqa: BLE001 - whatever a stranger's import raises, to end the program included
+        if manager.has_plugin(str(found)):
+            manager.unregister(name=str(found))
         reason = describe(error)
         registry.failed.append(FailedPlugin(found.name, found.provider, reason, traceback_text(error)))
-        warnings.warn(f"{found} was left out: {reason}", PluginWarning, stacklevel=2)
+        _warn(f"{found} was left out: {reason}")
         return
     for spec in specs:
         registry.add(guarded(spec, found.provider), found.provider)
+    heavy = tuple(name for name in HEAVY if name in sys.modules and name not in known)
+    loaded = LoadedPlugin(found.name, found.provider, time.perf_counter() - began, heavy)
+    registry.loaded.append(loaded)
+    if found.provider.distribution != BUILT_IN and (cost := describe_cost(loaded)):
+        _warn(f"{found} {cost}, and every command waits for it; heavy imports belong into its functions")
 
 
-def _specs_of(plugin_name: str, manager: pluggy.PluginManager) -> Iterator[Spec]:
-    seen: set[tuple[str, str]] = set()
+def describe_cost(loaded: LoadedPlugin) -> str | None:
+    """What makes a plugin slow, to be told after its name; None where nothing does."""
+    parts = [f"takes {loaded.seconds:.1f} s to load"] if loaded.seconds > SLOW_S else []
+    if loaded.heavy:
+        parts.append(f"imports {' and '.join(loaded.heavy)}")
+    return " and ".join(parts) or None
+
+
+def _specs_of(found: FoundPlugin, manager: pluggy.PluginManager) -> list[Spec]:
+    """Import a plugin, register its hooks, and ask them for its components."""
+    plugin = found.entry_point.load()
+    other = manager.get_name(plugin)
+    if other is not None:
+        raise ValueError(f"it names {found.value!r}, which is {other} already; one entry point is enough")
+    check_hooks(plugin, manager)
+    # Entry point names are unique only within a distribution; the manager's have to be unique altogether.
+    manager.register(plugin, name=str(found))
+    manager.check_pending()
+    specs: list[Spec] = []
     for spec_type in SPEC_TYPES:
-        kind, hook = spec_type.kind, spec_type.hook
-        caller: pluggy.HookCaller = getattr(manager.hook, hook)
+        caller: pluggy.HookCaller = getattr(manager.hook, spec_type.hook)
         for implementation in caller.get_hookimpls():
-            if implementation.plugin_name != plugin_name:
-                continue
-            specs: Any = implementation.function() or ()
-            for spec in specs:
-                check_spec(spec, spec_type)
-                if (kind, spec.name) in seen:
-                    raise ValueError(f"{hook} yields two specs named {spec.name!r}")
-                seen.add((kind, spec.name))
-                yield spec
+            if implementation.plugin_name == str(found):
+                specs += specs_in(implementation.function(), spec_type)
+    return specs
+
+
+@contextmanager
+def _output_to_standard_error() -> Iterator[None]:
+    """Keep what is printed within the block out of standard output, which may be JSON; of other programs, too."""
+    if sys.stdout is not None:
+        sys.stdout.flush()
+    with redirect_stdout(sys.stderr), ExitStack() as stack:
+        with suppress(OSError):  # somebody has closed one of them
+            kept = os.dup(1)
+            stack.callback(os.close, kept)
+            stack.callback(os.dup2, kept, 1)
+            os.dup2(2, 1)
+        yield
+
+
+def _warn(message: str) -> None:
+    warnings.warn(message, PluginWarning, stacklevel=4)
