@@ -197,16 +197,16 @@ def _judge_network(session: Session, truth: Truth, root: Path | None) -> Evaluat
 
 
 def _judge_table(table: Path, bundle: Bundle, data: str | None, split: Split | None, registry: Registry) -> Evaluation:
-    from fashionbatch.evaluation.label_table import read_sidecar
     from fashionbatch.evaluation.table_run import evaluate_table
+    from fashionbatch.labels.formats import FORMATS
+    from fashionbatch.labels.sidecar import find_sidecar
 
-    bundles = read_sidecar(table).get("bundles")
-    digests = [one.get("digest") for one in bundles if isinstance(one, dict)] if isinstance(bundles, list) else []
-    if digests and bundle.digest not in digests:
+    sidecar = find_sidecar(table)
+    if sidecar is not None and bundle.digest not in {one.digest for one in sidecar.bundles}:
         raise DataError(
             f"{table}: was written with another bundle than {bundle.path}", hint="its sidecar, .meta.json, says which"
         )
-    if data is not None and data.lower().endswith(".csv"):
+    if data is not None and data.lower().endswith(tuple(f".{name}" for name in FORMATS)):
         return evaluate_table(table, bundle.manifest, Path(data))
     truth, root = (None, None) if data is None and split is None else _truth(bundle, data, split, registry)
     plan = _usable_plan_of(bundle, registry)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +17,14 @@ from fashionbatch.errors import DataError
 from fashionbatch.evaluation.decisions import UNDECIDED, right_images
 from fashionbatch.evaluation.decisions import truth as right_decisions
 from fashionbatch.evaluation.figures import Metrics
-from fashionbatch.evaluation.label_table import PATH, STATUS, read_label_table, read_rows, read_sidecar
 from fashionbatch.evaluation.metrics import evaluate_decisions
 from fashionbatch.evaluation.predictions import Predictions
 from fashionbatch.evaluation.run import Evaluation
 from fashionbatch.evaluation.truth import Truth, class_of_name, composed, printable
-from fashionbatch.specs import Split
-
-SEPARATOR = "|"
-"""Between the labels of one image in a table."""
+from fashionbatch.labels.columns import LABEL, LABELS, PATH, PROBABILITY, SEPARATOR, STATUS, probability_columns
+from fashionbatch.labels.reader import TableReader
+from fashionbatch.labels.sidecar import find_sidecar
+from fashionbatch.specs import Cell, Split
 
 Labels: TypeAlias = tuple[str, ...]
 _FindTruth: TypeAlias = Callable[[str], Labels | None]
@@ -44,7 +43,7 @@ def evaluate_table(
     Args:
         table: as `classify` wrote it with this bundle.
         manifest: of the bundle.
-        truth: what is right. A path is a CSV file with the columns `filepath` (or `path`), as the table has them, and
+        truth: what is right. A path is a table with the columns `filepath` (or `path`), as the table has them, and
             `label` or `labels`. None: the names of the folders that the photos lie in say it.
         root: the folder that the table's paths are relative to, where the table's sidecar does not say it.
         separator: between labels in the name of a folder, where an image has several.
@@ -62,11 +61,13 @@ def evaluate_table(
         find, expected = _truth_by_list(truth, manifest)
     else:
         expected = len(truth)
-        folder = read_sidecar(table).get("folder")
-        find = _truth_by_path(truth, [Path(place) for place in (folder, root) if place is not None])
-    rows = _Rows(manifest)
-    for number, row in enumerate(read_label_table(table), 1):
-        rows.add(row, find, f"{table}: row {number}")
+        sidecar = find_sidecar(table)
+        folder = None if sidecar is None else Path(sidecar.folder)
+        find = _truth_by_path(truth, [place for place in (folder, root) if place is not None])
+    with TableReader(table) as reader:
+        rows = _Rows(manifest, reader)
+        for number, row in enumerate(reader.rows(), 1):
+            rows.add(row, find, f"{table}: row {number}")
     if expected > rows.known:
         rows.left_out["not in the table"] = expected - rows.known
     if not rows.names:
@@ -82,45 +83,55 @@ def evaluate_table(
 
 
 class _Rows:
-    """Rows that count, as far as they are read."""
+    """Rows that count, as far as they are read.
 
-    def __init__(self, manifest: BundleManifest) -> None:
+    Args:
+        manifest: of the bundle.
+        table: whose rows they are.
+
+    Raises:
+        DataError: it has not the columns that a table of this bundle has.
+    """
+
+    def __init__(self, manifest: BundleManifest, table: TableReader) -> None:
         self.names: list[str] = []
         self.left_out: Counter[str] = Counter()
         self.known = 0
         self._manifest = manifest
         self._several = manifest.head.decoding == "several_of_many"
-        self._column = "labels" if self._several else "label"
+        self._path, self._status = table.column(PATH), table.column(STATUS)
+        self._label = _label_column(table, LABELS if self._several else LABEL)
+        self._top = table.column(PROBABILITY) if PROBABILITY in table.columns else None
         self._number = {name: number for number, name in enumerate(manifest.labels.class_names)}
         self._classes = class_of_name(manifest)
         self._right: list[Labels] = []
         self._given: list[Labels] = []
         self._probability: list[float] = []
         names = manifest.labels.class_names
-        self._columns = [f"prob_{name}" for name in (names[1:] if manifest.outputs == 1 else names)]
-        self._probabilities: list[list[float]] | None = []
+        columns = probability_columns(names[1:] if manifest.outputs == 1 else names)
+        has_all = set(columns) <= set(table.columns)
+        self._columns = [table.column(name) for name in columns] if has_all else []
+        self._probabilities: list[list[float]] | None = [] if has_all else None
 
-    def add(self, row: Mapping[str, Any], find: _FindTruth, where: str) -> None:
+    def add(self, row: Sequence[Cell], find: _FindTruth, where: str) -> None:
         """Take a row, or note why it does not count."""
-        if self._column not in row:
-            raise DataError(
-                f"{where}: there is no column {self._column!r}", hint="is the table of this bundle, and of it alone?"
-            )
-        right = find(row[PATH])
+        path = str(row[self._path])
+        right = find(path)
         if right is not None:
             self.known += 1
-        if row[STATUS] != "ok":
-            self.left_out[f"with status {row[STATUS]}"] += 1
+        if row[self._status] != "ok":
+            self.left_out[f"with status {row[self._status]}"] += 1
             return
         if right is None:
             self.left_out["whose right label is not known"] += 1
             return
-        cell = row[self._column] or ""
-        self.names.append(printable(row[PATH]))
+        labels = str(row[self._label] or "").split(SEPARATOR)
+        self.names.append(printable(path))
         self._right.append(right)
-        self._given.append(tuple(self._class(name, where) for name in cell.split(SEPARATOR) if name))
-        self._probability.append(_probability(row.get("prob"), where))
-        self._add_probabilities(row, where)
+        self._given.append(tuple(self._class(name, where) for name in labels if name))
+        self._probability.append(_probability(None if self._top is None else row[self._top], where))
+        if self._probabilities is not None:
+            self._probabilities.append([_probability(row[column], where) for column in self._columns])
 
     def _class(self, name: str, where: str) -> str:
         # `classify --spreadsheet-safe` puts an apostrophe before a name that looks like a formula.
@@ -128,14 +139,6 @@ class _Rows:
         if found is None:
             raise DataError(f"{where}: the bundle has no label {name!r}", hint="is the table of this bundle?")
         return found
-
-    def _add_probabilities(self, row: Mapping[str, Any], where: str) -> None:
-        if self._probabilities is None:
-            return
-        if any(column not in row for column in self._columns):
-            self._probabilities = None
-        else:
-            self._probabilities.append([_probability(row[column], where) for column in self._columns])
 
     def evaluation(self, subject: str, split: Split | None = None, notes: Sequence[str] = ()) -> Evaluation:
         """The figures of the rows that count."""
@@ -174,7 +177,14 @@ class _Rows:
         return np.array([self._number[names[0]] if names else UNDECIDED for names in self._given], np.int64)
 
 
-def _probability(cell: Any, where: str) -> float:
+def _label_column(table: TableReader, name: str) -> int:
+    try:
+        return table.column(name)
+    except DataError as error:
+        raise DataError(error.message, hint="is the table of this bundle, and of it alone?") from None
+
+
+def _probability(cell: Cell, where: str) -> float:
     if cell is None or cell == "":
         return float("nan")
     try:
@@ -200,15 +210,14 @@ def _truth_by_folder(manifest: BundleManifest, separator: str) -> _FindTruth:
 def _truth_by_list(path: Path, manifest: BundleManifest) -> tuple[_FindTruth, int]:
     known = class_of_name(manifest)
     labels: dict[str, Labels] = {}
-    for number, row in enumerate(read_rows(path), 1):
-        place, cell = row.get(PATH) or row.get("path"), row.get("labels", row.get("label"))
-        if place is None or cell is None:
-            raise DataError(f"{path}: row {number} has no filepath, or no label or labels")
-        names = [composed(name) for name in str(cell).split(SEPARATOR) if name]
-        unknown = [name for name in names if name not in known]
-        if unknown:
-            raise DataError(f"{path}: row {number}: the bundle does not know the label {unknown[0]!r}")
-        labels[str(place)] = tuple(dict.fromkeys(known[name] for name in names))
+    with TableReader(path) as table:
+        place, label = table.column(PATH, "path"), table.column(LABELS, LABEL)
+        for number, row in enumerate(table.rows(), 1):
+            names = [composed(name) for name in str(row[label] or "").split(SEPARATOR) if name]
+            unknown = [name for name in names if name not in known]
+            if unknown:
+                raise DataError(f"{path}: row {number}: the bundle does not know the label {unknown[0]!r}")
+            labels[str(row[place])] = tuple(dict.fromkeys(known[name] for name in names))
     if manifest.head.decoding != "several_of_many" and any(len(names) != 1 for names in labels.values()):
         raise DataError(f"{path}: has images with several labels or none; this bundle gives exactly one")
     return labels.get, len(labels)

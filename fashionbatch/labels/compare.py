@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fashionbatch.errors import DataError
-from fashionbatch.labels.columns import SEPARATOR
+from fashionbatch.errors import DataError, OutputError
+from fashionbatch.labels.columns import LABEL, LABELS, PATH, SEPARATOR
 from fashionbatch.labels.reader import TableReader
 
 _SHOWN_CHANGES = 20
 _ALL_THREE = "SELECT count(*) FROM truth JOIN old USING (path) JOIN new USING (path)"
-_PATHS = ("filepath", "path", "file", "image")
-_LABELS = ("label", "labels")
+_PATHS = (PATH, "path", "file", "image")
+_LABELS = (LABEL, LABELS)
 
 
 @dataclass(frozen=True)
@@ -55,13 +54,24 @@ def compare_tables(old: Path, new: Path, *, truth: Path | None = None) -> Compar
     """Compare two tables by file.
 
     Args:
-        old: a label table, or any CSV file with the columns `filepath` and `label` or `labels`.
+        old: a label table, or any other one with the columns `filepath` and `label` or `labels`.
         new: another one.
         truth: a third one, with the right labels.
 
     Raises:
         DataError: one of them cannot be read or lacks the columns.
+        OutputError: there is no room on the disk for what is compared.
     """
+    try:
+        return _compare(old, new, truth)
+    except sqlite3.OperationalError as error:
+        raise OutputError(
+            f"cannot compare {old} and {new}: {error}",
+            hint="name a folder with more room: TMPDIR=... fashionbatch compare",
+        ) from error
+
+
+def _compare(old: Path, new: Path, truth: Path | None) -> Comparison:
     # On the disk, where memory is short: tables may have millions of rows, in any order.
     with contextlib.closing(sqlite3.connect("")) as database:
         counters = [_load(database, name, path) for name, path in (("old", old), ("new", new))]
@@ -89,7 +99,7 @@ def compare_tables(old: Path, new: Path, *, truth: Path | None = None) -> Compar
             only_old=count("SELECT count(*) FROM old") - both,
             only_new=count("SELECT count(*) FROM new") - both,
             changed=count("SELECT count(*) FROM old JOIN new USING (path) WHERE old.label != new.label"),
-            changes={(before, after): files for before, after, files in changes},
+            changes={(_text(before), _text(after)): files for before, after, files in changes},
             shares=_shares(*counters),
             accuracy=accuracy,
             truths=truths,
@@ -98,24 +108,29 @@ def compare_tables(old: Path, new: Path, *, truth: Path | None = None) -> Compar
 
 def _load(database: sqlite3.Connection, name: str, path: Path) -> Counter[str]:
     """Fill a table of the database; returns how often each label occurs."""
-    table = TableReader(path)
     labels: Counter[str] = Counter()
 
-    def entries() -> Iterator[tuple[bytes, str]]:
-        columns = list(table.columns)
-        path_at = next((columns.index(column) for column in _PATHS if column in columns), None)
-        label_at = next((columns.index(column) for column in _LABELS if column in columns), None)
-        if path_at is None or label_at is None:
-            raise DataError(f"{path}: needs a column filepath and a column label; it has {', '.join(columns)}")
+    def entries(table: TableReader) -> Iterator[tuple[bytes, bytes]]:
+        path_at, label_at = table.column(*_PATHS), table.column(*_LABELS)
         for row in table.rows():
             found = sorted(filter(None, str(row[label_at] or "").split(SEPARATOR)))
             labels.update(found)
-            yield os.fsencode(str(row[path_at])), SEPARATOR.join(found)
+            yield _key(str(row[path_at])), _key(SEPARATOR.join(found))
 
-    database.execute(f"CREATE TABLE {name} (path BLOB PRIMARY KEY, label TEXT NOT NULL) WITHOUT ROWID")
-    # A catalogue may name a file twice; its label is the same.
-    database.executemany(f"INSERT OR IGNORE INTO {name} VALUES (?, ?)", entries())  # noqa: S608 - a name of ours
+    database.execute(f"CREATE TABLE {name} (path BLOB PRIMARY KEY, label BLOB NOT NULL) WITHOUT ROWID")
+    with TableReader(path) as table:
+        # A catalogue may name a file twice; its label is the same.
+        database.executemany(f"INSERT OR IGNORE INTO {name} VALUES (?, ?)", entries(table))  # noqa: S608 - a name of ours
     return labels
+
+
+def _key(text: str) -> bytes:
+    """The text as the database can hold it: a path may have bytes that are no UTF-8, as lone surrogates."""
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _text(key: bytes) -> str:
+    return key.decode("utf-8", "surrogatepass")
 
 
 def _shares(old: Counter[str], new: Counter[str]) -> dict[str, tuple[float, float]]:

@@ -1,108 +1,176 @@
-"""Reads label tables back, row by row, in the formats that FashionBatch itself writes."""
+"""Reads a label table back: row by row in flat memory, or as a pandas DataFrame."""
 
 from __future__ import annotations
 
-import base64
-import csv
+import contextlib
 import itertools
-import json
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
 
-from fashionbatch.errors import DataError, FashionBatchError
-from fashionbatch.specs import Cell
+from fashionbatch.errors import DataError
+from fashionbatch.labels.columns import type_of
+from fashionbatch.labels.files import open_regular
+from fashionbatch.labels.formats import FORMATS
+from fashionbatch.labels.sidecar import find_sidecar
 
-_ENDINGS = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
-_PATH, _PATH_BYTES = "filepath", "filepath_b64"
+if TYPE_CHECKING:
+    import os
+
+    import pandas as pd
+
+    from fashionbatch.specs import Cell
+
+_SHOWN_COLUMNS = 10
 _BATCH = 10_000
 
 
 class TableReader:
-    """A label table.
+    """A label table, or any other one in its formats.
 
     Args:
         path: the table.
-        format_: `csv`, `jsonl` or `parquet`; None goes by the ending, and takes CSV where that says nothing.
+        format_: `csv`, `jsonl` or `parquet`; None goes by the ending of the name.
 
     Raises:
-        DataError: it cannot be read as a table.
+        DataError: it is missing, or cannot be read as a table.
 
     Attributes:
-        columns: the names; for JSON Lines those of the first row.
+        path: the table.
+        columns: their names; for JSON Lines those of the first row.
+
+    Example:
+        >>> with TableReader(Path("labels.csv")) as table:
+        ...     label = table.column("label")
+        ...     for row in table.rows():
+        ...         print(row[label])
     """
 
     def __init__(self, path: Path, format_: str | None = None) -> None:
-        self._path = path
-        format_ = format_ or _ENDINGS.get(path.suffix.lower(), "csv")
-        readers = {"csv": _read_csv, "jsonl": _read_jsonl, "parquet": _read_parquet}
-        if format_ not in readers:
-            raise DataError(f"{path}: tables of the format {format_} cannot be read back; csv, jsonl and parquet can")
-        self._rows = readers[format_](path)
+        self.path = path
+        read = FORMATS[_format_of(path, format_)]
         try:
-            self.columns: Sequence[str] = [str(name) for name in next(self._rows)]
-        except StopIteration:
-            raise DataError(f"{path}: is empty") from None
-        except _UNREADABLE as error:
-            raise self._unreadable(error) from None
+            self._rows = read(path, open_regular(path))
+            header = next(self._rows, None)
+        except FileNotFoundError:
+            raise DataError(f"{path}: there is no such file") from None
+        if header is None:
+            raise DataError(f"{path}: is empty")
+        self.columns: Sequence[str] = [str(name) for name in header]
+        if len(set(self.columns)) != len(self.columns):
+            self.close()
+            twice = next(name for name in self.columns if self.columns.count(name) > 1)
+            raise DataError(f"{path}: two columns are called {twice!a}")
 
-    def rows(self) -> Iterator[list[Cell]]:
-        """The rows, once; empty text stands for an empty cell of a CSV file.
+    def column(self, *names: str) -> int:
+        """Where the first of some columns stands that the table has.
+
+        Args:
+            names: of the column, and others that it may have.
 
         Raises:
-            DataError: the table is damaged.
+            DataError: it has none of them.
         """
-        for number in itertools.count(2):
-            try:
-                row = next(self._rows, None)
-            except _UNREADABLE as error:
-                raise self._unreadable(error) from None
-            if row is None:
-                return
-            if len(row) != len(self.columns):
-                raise DataError(f"{self._path}: row {number} has {len(row)} cells where there are {len(self.columns)}")
-            yield row
+        for name in names:
+            if name in self.columns:
+                return self.columns.index(name)
+        shown = ", ".join(name if name.isprintable() else ascii(name) for name in self.columns[:_SHOWN_COLUMNS])
+        more = f" and {len(self.columns) - _SHOWN_COLUMNS:,} more" if len(self.columns) > _SHOWN_COLUMNS else ""
+        raise DataError(f"{self.path}: needs a column {' or '.join(names)}; it has {shown}{more}")
 
-    def _unreadable(self, error: Exception) -> DataError:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        return DataError(f"{self._path}: cannot be read as a table: {reason}")
+    def rows(self) -> Iterator[list[Cell]]:
+        """The rows, once. A path has the bytes of the disk, those that are no UTF-8 as lone surrogates.
 
+        A cell is text, a number, or None where it is empty; in CSV it is always text, and empty text where it is empty.
 
-_UNREADABLE = (OSError, ValueError, csv.Error, KeyError, RecursionError, AttributeError)
+        Raises:
+            DataError: the table is damaged; the message names the line.
+        """
+        return self._rows
 
+    def close(self) -> None:
+        """Close the file. It closes by itself after the last row."""
+        self._rows.close()  # type: ignore[attr-defined]  # the formats are generators
 
-def _read_csv(path: Path) -> Iterator[list[Cell]]:
-    with open(path, encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-        csv.field_size_limit(1 << 24)
-        yield from csv.reader(file, strict=True)
+    def __enter__(self) -> Self:
+        return self
 
-
-def _read_jsonl(path: Path) -> Iterator[list[Cell]]:
-    columns: list[str] = []
-    with open(path, encoding="utf-8") as file:
-        for line in file:
-            row: dict[str, Any] = json.loads(line)
-            encoded = row.pop(_PATH_BYTES, None)
-            if encoded is not None:
-                row[_PATH] = os.fsdecode(base64.b64decode(encoded))
-            if not columns:
-                columns = list(row)
-                yield list(columns)
-            yield [float(cell) if isinstance(cell, int) else cell for cell in (row[name] for name in columns)]
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
 
 
-def _read_parquet(path: Path) -> Iterator[list[Cell]]:
+def _format_of(path: Path, format_: str | None) -> str:
+    known = ", ".join(FORMATS)
+    if format_ is not None and format_ not in FORMATS:
+        raise DataError(f"{path}: tables of the format {format_} cannot be read back; {known} can")
+    format_ = format_ or path.suffix.lower().removeprefix(".")
+    if format_ not in FORMATS:
+        raise DataError(
+            f"{path}: the ending says no format that can be read; {known} can",
+            hint="give it a name that ends in ." + ", .".join(FORMATS),
+        )
+    return format_
+
+
+def read(path: str | os.PathLike[str], format: str | None = None) -> pd.DataFrame:  # noqa: A002 - as pandas calls it
+    """Read a label table into memory, as a pandas DataFrame.
+
+    Args:
+        path: a table that `classify` wrote, or any other one in its formats.
+        format: `csv`, `jsonl` or `parquet`; None goes by the ending of the name.
+
+    Returns:
+        A row a file, in the table's order. Probabilities are float64, NaN where a row has none; all else is text (of
+        the type object, since a path may have bytes that are no UTF-8, as lone surrogates), empty where there is none.
+        So it is the same whatever the format.
+
+    Raises:
+        DataError: the table is missing or damaged; the message names the line.
+
+    Example:
+        >>> import fashionbatch.labels
+        >>> table = fashionbatch.labels.read("labels.csv")
+        >>> table[table.status == "ok"].groupby("label").prob.mean()
+    """
+    import pandas as pd
+
+    with TableReader(Path(path), format) as table:
+        columns: list[list[Cell]] = [[] for _ in table.columns]
+        rows = table.rows()
+        while batch := list(itertools.islice(rows, _BATCH)):
+            for column, cells in zip(columns, zip(*batch, strict=True), strict=True):
+                column.extend(cells)
+    kept = _kept_columns(Path(path))
+    return pd.DataFrame(
+        {
+            name: _series(cells, may_be_numbers=name not in kept and type_of(name) == "probability")
+            for name, cells in zip(table.columns, columns, strict=True)
+        }
+    )
+
+
+def _kept_columns(path: Path) -> Sequence[str]:
+    """The columns that came from the user's own list: what they are called says nothing about them."""
     try:
-        from pyarrow import parquet as pq
-    except ImportError as error:
-        raise FashionBatchError("reading parquet needs pyarrow", hint="pip install 'fashionbatch[parquet]'") from error
-    file = pq.ParquetFile(path)
-    columns = [name for name in file.schema_arrow.names if name != _PATH_BYTES]
-    yield list(columns)
-    for batch in file.iter_batches(_BATCH):
-        for row in batch.to_pylist():
-            encoded = row.pop(_PATH_BYTES, None)
-            if encoded is not None:
-                row[_PATH] = os.fsdecode(base64.b64decode(encoded))
-            yield [row[name] for name in columns]
+        sidecar = find_sidecar(path)
+    except DataError:
+        return ()
+    return sidecar.options.keep if sidecar is not None else ()
+
+
+def _series(cells: list[Cell], *, may_be_numbers: bool) -> pd.Series[Any]:
+    import pandas as pd
+
+    if may_be_numbers or (any(isinstance(cell, float) for cell in cells) and not any(map(_is_text, cells))):
+        with contextlib.suppress(ValueError):
+            return pd.Series(
+                [float("nan") if cell in {None, ""} else float(cell or 0) for cell in cells], dtype="float64"
+            )
+    return pd.Series(["" if cell is None else str(cell) for cell in cells], dtype=object)
+
+
+def _is_text(cell: Cell) -> bool:
+    return isinstance(cell, str)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from fashionbatch.specs.base import API_VERSION, Parameters, Spec
 from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, Samples, Split
 from fashionbatch.specs.images import IMAGE_EXTENSIONS, ImageSpec, Resize
-from fashionbatch.specs.labeling import Cell, EngineSpec, WriterSpec
+from fashionbatch.specs.labeling import Cell, ColumnType, EngineSpec, WriterSpec
 from fashionbatch.specs.lifecycle import LabelingReport, TrainingReport
 from fashionbatch.specs.models import ArchitectureSpec, AugmentationSpec, Decoding, HeadSpec, LossSpec
 from fashionbatch.specs.runtimes import FeatureTensor, Precision, Runtime, RuntimeRequest, RuntimeSpec
@@ -24,6 +24,7 @@ __all__ = [
     "ArchitectureSpec",
     "AugmentationSpec",
     "Cell",
+    "ColumnType",
     "DatasetContext",
     "DatasetSpec",
     "Decoding",

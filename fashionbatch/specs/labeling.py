@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, ClassVar, TypeAlias
+from typing import BinaryIO, ClassVar, Literal, TypeAlias
 
 from fashionbatch.specs.base import Spec
 
 Cell: TypeAlias = str | float | None
+"""Text, a number, or None for an empty cell."""
+
+ColumnType: TypeAlias = Literal["path", "text", "label", "labels", "probability"]
+"""What stands in a column of the label table: a file's path, any text, one label, several labels joined by `|`, or a
+probability, which is the only type that is a number."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.data.prepared import SplitData
+from fashionbatch.labels.columns import LABEL, PATH
+from fashionbatch.labels.reader import TableReader
 
 INBOX = "inbox"
 SHELVES = 4
@@ -63,14 +65,19 @@ def write_known_labels(labels: Mapping[str, str], path: Path) -> None:
     rows = sorted(labels.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape"))
     with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(("filepath", "label"))
+        writer.writerow((PATH, LABEL))
         writer.writerows(rows)
 
 
 def read_known_labels(path: Path) -> dict[str, str]:
-    """Path within the folder -> known label, as `write_known_labels` wrote it."""
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        return {row["filepath"]: row["label"] for row in csv.DictReader(file)}
+    """Path within the folder -> known label, as `write_known_labels` wrote it.
+
+    Raises:
+        DataError: it is something else.
+    """
+    with TableReader(path) as table:
+        file, label = table.column(PATH), table.column(LABEL)
+        return {str(row[file]): str(row[label]) for row in table.rows()}
 
 
 def _photo_path(index: int) -> str:

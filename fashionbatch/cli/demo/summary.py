@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-HEAD_COLUMNS = ("filepath", "status", "label", "prob", "error")
+from fashionbatch.labels.columns import ERROR, LABEL, PATH, PROBABILITY, STATUS
+from fashionbatch.labels.reader import TableReader
+
+HEAD_COLUMNS = (PATH, STATUS, LABEL, PROBABILITY, ERROR)
 
 
 @dataclass(frozen=True)
@@ -45,17 +47,22 @@ def summarise(table: Path, known_labels: Mapping[str, str], head_rows: int = 8) 
         table: a CSV that `classify` wrote for a one-of-many bundle.
         known_labels: path within the labeled folder -> the right label.
         head_rows: how many of the first rows are kept.
+
+    Raises:
+        DataError: it cannot be read as a table.
     """
     head: list[tuple[str, ...]] = []
     statuses: Counter[str] = Counter()
     right = known = 0
-    with table.open(encoding="utf-8", errors="surrogateescape", newline="") as file:
-        for row in csv.DictReader(file):
+    with TableReader(table) as reader:
+        shown = [reader.column(name) for name in HEAD_COLUMNS]
+        path, status, label = (reader.column(name) for name in (PATH, STATUS, LABEL))
+        for row in reader.rows():
             if len(head) < head_rows:
-                head.append(tuple(row[column] for column in HEAD_COLUMNS))
-            statuses[row["status"]] += 1
-            expected = known_labels.get(row["filepath"])
-            if row["status"] == "ok" and expected is not None:
+                head.append(tuple(str(row[column]) for column in shown))
+            statuses[str(row[status])] += 1
+            expected = known_labels.get(str(row[path]))
+            if row[status] == "ok" and expected is not None:
                 known += 1
-                right += row["label"] == expected
+                right += row[label] == expected
     return Summary(head, dict(statuses.most_common()), right, known)

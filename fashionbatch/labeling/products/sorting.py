@@ -22,7 +22,7 @@ from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputEr
 from fashionbatch.labeling.job.manifest import FileRecord, Manifest
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labels.columns import SEPARATOR
+from fashionbatch.labels.columns import LABEL, LABELS, SEPARATOR, STATUS
 from fashionbatch.labels.reader import TableReader
 
 Way: TypeAlias = Literal["link", "copy", "move"]
@@ -136,10 +136,12 @@ def sort_files(
     folders = LabelFolders()
     source = Path(meta["folder"])
     folder = source if source.is_dir() else source.parent
-    table = TableReader(paths.output, meta["options"]["format"])
-    column = next(number for number, name in enumerate(table.columns) if name in {"label", "labels"})
-    status = table.columns.index("status")
-    with contextlib.closing(Manifest(paths.files)) as files, disk.output_errors(into):
+    with (
+        TableReader(paths.output, meta["options"]["format"]) as table,
+        contextlib.closing(Manifest(paths.files)) as files,
+        disk.output_errors(into),
+    ):
+        label, status = table.column(LABEL, LABELS), table.column(STATUS)
         into.mkdir(parents=True, exist_ok=True)
         root = os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
@@ -150,11 +152,11 @@ def sort_files(
                         signal_number=stop_signal(),
                         hint="start the same command again to sort the rest",
                     )
-                labels = str(row[column] or "").split(SEPARATOR) if row[status] == "ok" else [""]
+                labels = str(row[label] or "").split(SEPARATOR) if row[status] == "ok" else [""]
                 if labels == [""]:
                     done.unlabeled += 1
-                for label in filter(None, labels):
-                    _place(os.fsencode(folder), file, root, folders.name(label), way, done)
+                for name in filter(None, labels):
+                    _place(os.fsencode(folder), file, root, folders.name(name), way, done)
         finally:
             os.close(root)
     return done

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from fashionbatch import cli
-from fashionbatch.errors import DataError
+from fashionbatch.errors import DataError, OutputError
 from fashionbatch.labels.compare import compare_tables
 
 
@@ -58,12 +59,38 @@ def test_several_labels_are_compared_as_sets(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("", "is empty"), ("a,b\n1,2\n", "needs a column filepath"), ("filepath,label\na\n", "row 2 has 1 cells")],
+    [
+        ("", "is empty"),
+        ("a,b\n1,2\n", "needs a column filepath"),
+        ("filepath,label\na\n", "line 2 has 1 cells"),
+    ],
 )
 def test_what_is_no_label_table_is_one_clear_error(old: Path, tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "odd.csv").write_text(content)
     with pytest.raises(DataError, match=message):
         compare_tables(old, tmp_path / "odd.csv")
+
+
+def test_names_and_labels_of_any_bytes_are_compared(tmp_path: Path) -> None:
+    (tmp_path / "old.csv").write_bytes(b"filepath,label\ncaf\xe9.jpg,\xe9t\xe9\n\xed\xb3\xa9,a\n")
+    (tmp_path / "new.jsonl").write_bytes(
+        b'{"filepath": "?", "filepath_b64": "Y2Fm6S5qcGc=", "label": "summer"}\n{"filepath": "\\ud800", "label": "a"}\n'
+    )
+    found = compare_tables(tmp_path / "old.csv", tmp_path / "new.jsonl")
+    assert (found.both, found.only_old, found.only_new) == (1, 1, 1)
+    assert found.changes == {("\udce9t\udce9", "summer"): 1}
+
+
+def test_a_disk_without_room_is_one_clear_error(old: Path, new: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(name: str) -> sqlite3.Connection:
+        database = connect(name)
+        database.execute("PRAGMA max_page_count = 1")
+        return database
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", full)
+    with pytest.raises(OutputError, match=r"cannot compare .*: database or disk is full\n.*TMPDIR"):
+        compare_tables(old, new)
 
 
 def test_the_command_exits_with_5_where_a_share_shifts_too_far(

@@ -11,69 +11,8 @@ from fashionbatch.errors import DataError
 from fashionbatch.labels.records import EmbeddingsRecord, ReuseCounts, TableOptions
 from fashionbatch.labels.sidecar import Sidecar, find_sidecar, parse_sidecar, sidecar_path
 
-DIGEST = "0" * 64
-WRITTEN = {
-    "format_version": 1,
-    "table": "labels.csv",
-    "rows": 2,
-    "columns": ["filepath", "status", "error", "sku", "label", "prob"],
-    "bundles": [{"name": "shoes", "digest": DIGEST, "path": "/bundles/shoes"}],
-    "folder": os.fsdecode(b"/photos/\xff"),
-    "options": {
-        "format": "csv",
-        "topk": 1,
-        "probabilities": False,
-        "threshold": 0.5,
-        "spreadsheet_safe": False,
-        "all_files": False,
-        "include": [os.fsdecode(b"\xfe*")],
-        "exclude": [],
-        "limit": None,
-        "files_from": "list.csv",
-        "path_column": "photo",
-        "keep": ["sku"],
-        "null": False,
-        "previous": None,
-        "match": "time",
-        "retry_errors": False,
-        "embeddings": "labels.npy",
-    },
-    "compute": {
-        "runtime": "openvino",
-        "version": "2026.4",
-        "device": "cpu",
-        "precision": ["float32"],
-        "batch_size": 8,
-        "instruction_set": "x86_64 avx2",
-    },
-    "decoding": {"policy": 1, "pillow": "13.0"},
-    "versions": {"fashionbatch": "0.1.0", "runtime": "2026.4", "pillow": "13.0"},
-    "files": {
-        "rows": 2,
-        "bytes": 77,
-        "digest": DIGEST,
-        "special": 0,
-        "directory_links": 0,
-        "excluded": 0,
-        "other": {".txt": 3},
-        "unreadable": [["sub", "Permission denied"]],
-        "unreadable_count": 1,
-        "limited": False,
-    },
-    "reused": {"reused": 1, "new": 1, "changed": 0, "retried": 0, "gone": 4},
-    "embeddings": {
-        "file": "labels.npy",
-        "format": "npy",
-        "tensor": "features",
-        "port": 0,
-        "size": 3,
-        "shape": [2, 3],
-        "sha256": DIGEST,
-    },
-    "counts": {"status": {"ok": 2}, "label": {"boot": 1, "": 1}},
-    "times": {"started": "2026-11-26T01:00:00+00:00", "finished": "2026-11-26T01:00:09+00:00", "seconds": 9.25},
-    "sha256": DIGEST,
-}
+WRITTEN_BYTES = (Path(__file__).parent / "sidecar.json").read_bytes()
+WRITTEN = json.loads(WRITTEN_BYTES)
 
 
 def changed(where: tuple[str | int, ...], value: Any) -> bytes:
@@ -87,9 +26,8 @@ def changed(where: tuple[str | int, ...], value: Any) -> bytes:
 
 
 def test_what_is_read_is_written_again_key_for_key() -> None:
-    text = (json.dumps(WRITTEN, indent=1) + "\n").encode("ascii")
-    sidecar = parse_sidecar(text, name="labels.csv.meta.json")
-    assert sidecar.to_json() == text
+    sidecar = parse_sidecar(WRITTEN_BYTES, name="labels.csv.meta.json")
+    assert sidecar.to_json() == WRITTEN_BYTES
     assert sidecar.as_json() == WRITTEN
     assert os.fsencode(sidecar.folder) == b"/photos/\xff"
     assert sidecar.options.keep == ["sku"]
