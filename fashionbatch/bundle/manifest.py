@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from fashionbatch.decisions import DecisionRule, rule_for
 from fashionbatch.specs import Decoding, ImageSpec, Precision
 
 FORMAT_VERSION = 1
@@ -48,7 +49,7 @@ class Labels(_Part):
 
 
 class Head(_Part):
-    """How probabilities become labels.
+    """How probabilities become labels. `BundleManifest.rule` decides by it.
 
     Attributes:
         thresholds: for `several_of_many` one for each label, for `yes_or_no` one, for `one_of_many` none.
@@ -61,19 +62,9 @@ class Head(_Part):
     groups: dict[str, tuple[str, ...]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
-    def _fits_the_decoding(self) -> Head:
-        if not all(0 <= threshold <= 1 for threshold in self.thresholds):
-            raise ValueError("thresholds must be between 0 and 1")
-        if self.decoding == "one_of_many" and self.thresholds:
-            raise ValueError("one_of_many takes no thresholds")
-        if self.decoding == "yes_or_no" and len(self.thresholds) > 1:
-            raise ValueError("yes_or_no takes one threshold")
-        if self.groups and self.decoding != "several_of_many":
-            raise ValueError("only several_of_many has groups")
-        for group, members in self.groups.items():
+    def _groups_can_be_columns(self) -> Head:
+        for group in self.groups:
             _check_label_name(group)
-            if not members or len(set(members)) != len(members):
-                raise ValueError(f"group {group!r} is empty or names a class twice")
         return self
 
 
@@ -128,15 +119,8 @@ class BundleManifest(_Part):
     files: dict[str, FileRecord]
 
     @model_validator(mode="after")
-    def _parts_fit_together(self) -> BundleManifest:
-        classes = self.labels.class_names
-        if self.head.decoding == "yes_or_no" and len(classes) != 2:
-            raise ValueError(f"yes_or_no needs two classes, got {len(classes)}")
-        if self.head.decoding == "several_of_many" and len(self.head.thresholds) not in (0, len(classes)):
-            raise ValueError(f"{len(self.head.thresholds)} thresholds for {len(classes)} classes")
-        for group, members in self.head.groups.items():
-            if unknown := set(members) - set(classes):
-                raise ValueError(f"group {group!r} names {min(unknown)!r}, which is no class")
+    def _labels_and_head_make_a_rule(self) -> BundleManifest:
+        _ = self.rule  # a ValueError says which part does not fit the others
         return self
 
     @model_validator(mode="after")
@@ -149,6 +133,12 @@ class BundleManifest(_Part):
         return self
 
     @property
+    def rule(self) -> DecisionRule:
+        """By which the network's outputs become labels: in tables, figures and pictures."""
+        head = self.head
+        return rule_for(head.decoding, self.labels.class_names, thresholds=head.thresholds, groups=head.groups)
+
+    @property
     def outputs(self) -> int:
         """Numbers that the network gives for each image."""
-        return 1 if self.head.decoding == "yes_or_no" else len(self.labels.class_names)
+        return self.rule.outputs

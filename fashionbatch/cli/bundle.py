@@ -17,11 +17,6 @@ if TYPE_CHECKING:
     from fashionbatch.bundle.open import Bundle
 
 _SHOWN_LABELS = 20
-_DECODINGS = {
-    "one_of_many": "one of many",
-    "yes_or_no": "yes or no",
-    "several_of_many": "several of many",
-}
 
 
 @click.group()
@@ -80,7 +75,6 @@ def verify_bundle(bundle: Path) -> None:
 def _try_network(bundle: Bundle) -> str:
     import numpy as np
 
-    from fashionbatch.decisions.decide import decode
     from fashionbatch.errors import BundleError
     from fashionbatch.inference.session import open_session
     from fashionbatch.plugins import load_plugins
@@ -89,7 +83,7 @@ def _try_network(bundle: Bundle) -> str:
     shades = np.linspace(0, 255, 3, dtype=np.uint8).reshape(-1, 1, 1, 1)
     with open_session(bundle, registry=registry, batch_size=len(shades), precision="float32", streams=1) as session:
         images = np.ascontiguousarray(np.broadcast_to(shades, (len(shades), *bundle.manifest.image.shape)))
-        if not decode(session.predict(images), bundle.manifest).valid.all():
+        if not bundle.manifest.rule.decide(session.predict(images)).valid.all():
             raise BundleError(f"{bundle.path}: the network's answers to plain images are not probabilities")
         return f"the network runs on {session.runtime.version} and gives probabilities"
 
@@ -104,7 +98,7 @@ def _report(bundle: Bundle, *, all_labels: bool) -> Iterator[str]:
         f"{image.resize.mode}, {image.resize.interpolation}, decoded by rules of version "
         f"{manifest.decoding_policy.get('version', 'unknown')}"
     )
-    yield f"head     {printable(manifest.head.name)}: {_DECODINGS[manifest.head.decoding]}"
+    yield f"head     {printable(manifest.head.name)}: {manifest.head.decoding.replace('_', ' ')}"
     for group, members in manifest.head.groups.items():
         yield f"group    {printable(group)}: {', '.join(printable(member) for member in members)}"
     made_with = ", ".join(f"{name} {version}" for name, version in manifest.created_with.items())
@@ -145,5 +139,5 @@ def _labels(manifest: BundleManifest, *, all_labels: bool) -> Iterator[str]:
     yield from format_table(head, rows[:shown])
     if len(rows) > shown:
         yield f"and {len(rows) - shown:,} more; --all-labels prints them"
-    if manifest.head.decoding == "yes_or_no" and thresholds:
+    if thresholds and not manifest.rule.has_many:
         yield f"{printable(labels.display_names[1])} from a probability of {thresholds[0]:g} on"

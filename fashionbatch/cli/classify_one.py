@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from fashionbatch.decisions import Reading
     from fashionbatch.labeling.options import LabelOptions
-    from fashionbatch.pictures.annotated import Reading
 
 _BARS = 10
 _VIEW_PIXELS = 480

@@ -16,7 +16,8 @@ from fashionbatch.data.context import DATA_SCHEME, LocalContext
 from fashionbatch.data.decode import Files, Outcome, Rows, content_digest, decode_all
 from fashionbatch.data.prepared import PreparedData, SplitData
 from fashionbatch.data.splits import assign_splits
-from fashionbatch.data.targets import check_labels, display_names, make_targets
+from fashionbatch.data.targets import check_labels, display_names
+from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
 from fashionbatch.images import POLICY
 from fashionbatch.plan import Plan
@@ -49,6 +50,7 @@ def prepare_data(
     decoding = plan.head.spec.decoding
     samples = load_samples(plan, data_path=data_path)
     check_labels(samples, decoding)
+    rule = rule_for(decoding, samples.class_names)
     shown = display_names(samples.class_names, recipe.labels.names)
     names = image_names(samples)
     assignment = assign_splits(samples, names, recipe.split)
@@ -63,8 +65,7 @@ def prepare_data(
         kept = indices[outcome.kept]
         labels = [samples.labels[index] for index in kept]
         _check_left(split, samples.class_names, labels, outcome)
-        targets = make_targets(labels, samples.class_names, decoding)
-        prepared[split] = SplitData(split, images, targets, labels, [names[index] for index in kept])
+        prepared[split] = SplitData(split, images, rule.targets(labels), labels, [names[index] for index in kept])
         digests[split] = outcome.digests
     duplicates = _duplicates(prepared, digests)
     return PreparedData(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch.decisions import DecisionRule, rule_for
 from fashionbatch.specs import Decoding, Split
 
 
@@ -54,3 +55,8 @@ class PreparedData:
     duplicates: Sequence[tuple[str, ...]]
     notes: Sequence[str]
     fingerprint: str
+
+    @property
+    def rule(self) -> DecisionRule:
+        """How a network for these data is read before thresholds are chosen and groups are told."""
+        return rule_for(self.decoding, self.class_names)

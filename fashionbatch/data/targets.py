@@ -1,13 +1,11 @@
-"""Classes and labels as numbers: targets by decoding, and names for display."""
+"""Labels that a head can learn, and class names as tables and pictures show them."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
+from fashionbatch.decisions import rule_type
 from fashionbatch.errors import DataError
 from fashionbatch.registry import closest
 from fashionbatch.specs import Decoding, Samples
@@ -31,7 +29,8 @@ def check_labels(samples: Samples, decoding: Decoding) -> None:
         unknown = [label for label in labels if label not in known]
         if unknown:
             raise DataError(f"image {index} has the label {unknown[0]!r}, which is none of the source's classes")
-    if decoding == "several_of_many":
+    rule = rule_type(decoding)
+    if rule.has_many:
         if not samples.class_names:
             raise DataError("the source has no classes")
         return
@@ -44,9 +43,10 @@ def check_labels(samples: Samples, decoding: Decoding) -> None:
     count = len(samples.class_names)
     if count < 2:
         raise DataError(f"there is nothing to tell apart: the source has {count} class: {_listed(samples.class_names)}")
-    if decoding == "yes_or_no" and count != 2:
+    if rule.fixed_class_count not in {None, count}:
         raise DataError(
-            f"a yes-or-no head needs exactly 2 classes; the source has {count}: {_listed(samples.class_names)}",
+            f"a {decoding.replace('_', '-')} head needs exactly {rule.fixed_class_count} classes; "
+            f"the source has {count}: {_listed(samples.class_names)}",
             hint="write `head: multiclass`",
         )
 
@@ -88,23 +88,6 @@ def display_names(class_names: Sequence[str], shown: Mapping[str, str]) -> tuple
             raise DataError(message, place=_NAMES)
         taken[display] = name
     return tuple(names.values())
-
-
-def make_targets(
-    labels: Sequence[tuple[str, ...]], class_names: Sequence[str], decoding: Decoding
-) -> NDArray[np.float32]:
-    """Labels as training targets.
-
-    Returns:
-        float32 `(images, outputs)`: one-hot rows for `one_of_many`, one column that is 1 for the second class for
-        `yes_or_no`, multi-hot rows for `several_of_many`.
-    """
-    position = {name: index for index, name in enumerate(class_names)}
-    targets = np.zeros((len(labels), len(class_names)), np.float32)
-    for row, names in enumerate(labels):
-        for name in names:
-            targets[row, position[name]] = 1
-    return np.ascontiguousarray(targets[:, 1:]) if decoding == "yes_or_no" else targets
 
 
 def _suggestion(name: str, class_names: Sequence[str]) -> str:

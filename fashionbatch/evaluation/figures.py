@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from fashionbatch.decisions import rule_type
 from fashionbatch.specs import Decoding
 
 
@@ -111,6 +112,11 @@ class Metrics:
     undecided: int
     curves: tuple[Curves, ...]
     notes: tuple[str, ...]
+
+    @property
+    def has_many(self) -> bool:
+        """Whether an image may have several labels."""
+        return rule_type(self.decoding).has_many
 
     def as_dict(self) -> dict[str, Any]:
         """Plain dicts, lists, strings and numbers, ready for `json.dumps`; figures that do not apply are None."""

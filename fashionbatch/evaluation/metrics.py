@@ -12,18 +12,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.decisions.decide import PLAIN_THRESHOLD
+from fashionbatch.decisions import UNDECIDED, DecisionRule, LabelArray, right_images
 from fashionbatch.errors import DataError
-from fashionbatch.evaluation.decisions import UNDECIDED, decide, right_images, truth
 from fashionbatch.evaluation.figures import ClassFigures, Curves, Means, Metrics
-from fashionbatch.specs import Decoding
-
-Decisions: TypeAlias = NDArray[np.int64] | NDArray[np.bool_]
 
 TOP_K = (3, 5)
 """Reported where there are more than five classes."""
@@ -35,21 +31,13 @@ _EPSILON = 1e-7  # Keras's: the loss is then the one that training reports
 _NAMED = 8  # classes that a note spells out
 
 
-def evaluate_split(
-    targets: NDArray[np.float32],
-    probabilities: NDArray[np.float32],
-    class_names: Sequence[str],
-    decoding: Decoding,
-    thresholds: Sequence[float] = (),
-) -> Metrics:
-    """Every figure that the decoding allows.
+def evaluate_split(targets: NDArray[np.float32], probabilities: NDArray[np.float32], rule: DecisionRule) -> Metrics:
+    """Every figure that the rule's decoding allows.
 
     Args:
         targets: float32 `(n, outputs)`: one-hot rows, one column of 0 and 1, or multi-hot rows, by the decoding.
         probabilities: float32 `(n, outputs)`, as the network gives them.
-        class_names: in the order of the network's outputs; two for `yes_or_no`, which has one output.
-        decoding: how probabilities become labels.
-        thresholds: as in `decide`.
+        rule: by which they become labels.
 
     Returns:
         The figures; see `Metrics` for their definitions.
@@ -60,32 +48,26 @@ def evaluate_split(
 
     Example:
         >>> import numpy as np
+        >>> from fashionbatch.decisions import rule_for
         >>> targets = np.array([[1, 0], [0, 1], [0, 1]], np.float32)
         >>> probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.7, 0.3]], np.float32)
-        >>> round(evaluate_split(targets, probabilities, ["cat", "dog"], "one_of_many").accuracy, 3)
+        >>> round(evaluate_split(targets, probabilities, rule_for("one_of_many", ["cat", "dog"])).accuracy, 3)
         0.667
     """
     targets, probabilities = np.asarray(targets), np.asarray(probabilities)
-    outputs = 1 if decoding == "yes_or_no" else len(class_names)
-    if decoding == "yes_or_no" and len(class_names) != 2:
-        raise ValueError(f"yes_or_no has two classes, got {len(class_names)}")
-    if targets.shape != probabilities.shape or targets.ndim != 2 or targets.shape[1] != outputs:
+    if targets.shape != probabilities.shape or targets.ndim != 2 or targets.shape[1] != rule.outputs:
         raise ValueError(
-            f"targets and probabilities must both be (n, {outputs}), got {targets.shape} and {probabilities.shape}"
+            f"targets and probabilities must both be (n, {rule.outputs}), got {targets.shape} and {probabilities.shape}"
         )
     _require_images(len(targets))
-    right, decided = truth(targets, decoding), decide(probabilities, decoding, thresholds)
-    limits = tuple(float(limit) for limit in thresholds)
-    if decoding == "several_of_many" and not limits:
-        limits = (PLAIN_THRESHOLD,) * outputs
-    return _collect(right, decided, class_names, decoding, thresholds=limits, known=_Known(targets, probabilities))
+    right, decided = rule.truth(targets), rule.decide_all(probabilities).as_array()
+    return _collect(right, decided, rule, limits=rule.class_thresholds, known=_Known(targets, probabilities))
 
 
 def evaluate_decisions(
-    right: Decisions,
-    decided: Decisions,
-    class_names: Sequence[str],
-    decoding: Decoding,
+    right: LabelArray,
+    decided: LabelArray,
+    rule: DecisionRule,
     *,
     targets: NDArray[np.float32] | None = None,
     probabilities: NDArray[np.float32] | None = None,
@@ -95,8 +77,7 @@ def evaluate_decisions(
     Args:
         right: class numbers int64 `(n,)`, or bool `(n, classes)` for `several_of_many`.
         decided: the same for what was given; `UNDECIDED` (-1) where nothing was.
-        class_names: in the order of the numbers.
-        decoding: the kind of head.
+        rule: of the network; it says what the numbers mean, and decides nothing here.
         targets: as in `evaluate_split`; with `probabilities`, for the figures that decisions alone do not give: loss,
             top-k, curves.
         probabilities: as in `evaluate_split`.
@@ -109,7 +90,7 @@ def evaluate_decisions(
         raise ValueError(f"shapes differ: {right.shape} and {decided.shape}")
     _require_images(len(right))
     known = None if targets is None or probabilities is None else _Known(targets, probabilities)
-    return _collect(right, decided, class_names, decoding, known=known)
+    return _collect(right, decided, rule, limits=[None] * len(rule.class_names), known=known)
 
 
 @dataclass(frozen=True)
@@ -121,29 +102,27 @@ class _Known:
 
 
 def _collect(
-    right: Decisions,
-    decided: Decisions,
-    class_names: Sequence[str],
-    decoding: Decoding,
+    right: LabelArray,
+    decided: LabelArray,
+    rule: DecisionRule,
     *,
-    thresholds: Sequence[float] = (),
-    known: _Known | None = None,
+    limits: Sequence[float | None],
+    known: _Known | None,
 ) -> Metrics:
-    questions = _questions(known, class_names, decoding) if known else {}
+    class_names, several = rule.class_names, rule.has_many
+    questions = _questions(known, rule) if known else {}
     curves = {name: _curves(name, *pair) for name, pair in questions.items() if _both(pair[0])}
     precisions = {name: _average_precision(*pair) for name, pair in questions.items()}
-    limits = _limit_of_each(thresholds, len(class_names), decoding)
     classes = _class_figures(right, decided, class_names, limits, precisions)
-    several = decoding == "several_of_many"
     areas = [value for value in precisions.values() if value is not None]
-    curve = next(iter(curves.values()), None) if decoding == "yes_or_no" else None
+    curve = None if several else next(iter(curves.values()), None)
     return Metrics(
-        decoding=decoding,
+        decoding=rule.decoding,
         images=len(right),
-        loss=_cross_entropy(known, decoding) if known else None,
+        loss=_cross_entropy(known, rule) if known else None,
         accuracy=float(right_images(right, decided).mean()),
         label_accuracy=float((right == decided).mean()) if several else None,
-        top_k=_top_k(known) if known and decoding == "one_of_many" and len(class_names) > 5 else {},
+        top_k=_top_k(known) if known and not several and len(class_names) > 5 else {},
         mean_average_precision=float(np.mean(areas)) if several and areas else None,
         roc_auc=curve.roc_auc if curve else None,
         average_precision=curve.average_precision if curve else None,
@@ -152,13 +131,13 @@ def _collect(
         confusion=() if several else _confusion(right, decided, len(class_names)),
         undecided=0 if several else int((decided == UNDECIDED).sum()),
         curves=tuple(curves.values()),
-        notes=_notes(classes, has_no_curve=decoding == "yes_or_no" and known is not None and curve is None),
+        notes=_notes(classes, has_no_curve=bool(questions) and not several and curve is None),
     )
 
 
 def _class_figures(
-    right: Decisions,
-    decided: Decisions,
+    right: LabelArray,
+    decided: LabelArray,
     class_names: Sequence[str],
     limits: Sequence[float | None],
     average_precisions: Mapping[str, float | None],
@@ -181,7 +160,7 @@ def _class_figures(
     )
 
 
-def _means(right: Decisions, decided: Decisions, classes: Sequence[ClassFigures]) -> dict[str, Means]:
+def _means(right: LabelArray, decided: LabelArray, classes: Sequence[ClassFigures]) -> dict[str, Means]:
     # Micro counts every decision, so that a wrong label without images of its own still costs precision.
     everything = list(range(len(classes)))
     present = [number for number, figures in enumerate(classes) if figures.support]
@@ -192,7 +171,7 @@ def _means(right: Decisions, decided: Decisions, classes: Sequence[ClassFigures]
     return means
 
 
-def _scores(right: Decisions, decided: Decisions, average: str | None, labels: list[int]) -> tuple[Any, Any, Any]:
+def _scores(right: LabelArray, decided: LabelArray, average: str | None, labels: list[int]) -> tuple[Any, Any, Any]:
     """Precision, recall and F1: arrays, one value a class, or numbers where they are averaged."""
     from sklearn.metrics import precision_recall_fscore_support
 
@@ -204,7 +183,7 @@ def _scores(right: Decisions, decided: Decisions, average: str | None, labels: l
 
 
 def _counts(
-    right: Decisions, decided: Decisions, classes: int
+    right: LabelArray, decided: LabelArray, classes: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """For each class: images right, images given it, images that have it."""
     if right.ndim == 2:
@@ -214,16 +193,7 @@ def _counts(
     return hits, given, np.bincount(right, minlength=classes)
 
 
-def _limit_of_each(thresholds: Sequence[float], classes: int, decoding: Decoding) -> list[float | None]:
-    if not thresholds:
-        return [None] * classes
-    if decoding == "yes_or_no":
-        # The one output speaks for the second class; the first wins below the same threshold.
-        return [None, float(thresholds[0])]
-    return [float(limit) for limit in thresholds]
-
-
-def _confusion(right: Decisions, decided: Decisions, classes: int) -> tuple[tuple[int, ...], ...]:
+def _confusion(right: LabelArray, decided: LabelArray, classes: int) -> tuple[tuple[int, ...], ...]:
     from sklearn.metrics import confusion_matrix
 
     # Undecided images are in no column; a matrix of nothing but those is one that scikit-learn refuses to make.
@@ -234,13 +204,13 @@ def _confusion(right: Decisions, decided: Decisions, classes: int) -> tuple[tupl
     return tuple(tuple(int(count) for count in row) for row in matrix)
 
 
-def _cross_entropy(known: _Known, decoding: Decoding) -> float:
+def _cross_entropy(known: _Known, rule: DecisionRule) -> float:
     targets, given = known.targets, known.probabilities.astype(np.float64)
-    if decoding == "one_of_many":
+    if rule.sums_to_one:
         given = given / np.maximum(given.sum(axis=1, keepdims=True), _EPSILON)
     given = np.clip(given, _EPSILON, 1 - _EPSILON)
     losses = -targets * np.log(given)
-    if decoding == "one_of_many":
+    if rule.sums_to_one:
         return float(losses.sum(axis=1).mean())
     return float((losses - (1 - targets) * np.log1p(-given)).mean())
 
@@ -252,14 +222,14 @@ def _top_k(known: _Known) -> dict[int, float]:
     return {k: float((order[:, :k] == right).any(axis=1).mean()) for k in TOP_K}
 
 
-def _questions(
-    known: _Known, class_names: Sequence[str], decoding: Decoding
-) -> dict[str, tuple[NDArray[np.bool_], NDArray[np.float32]]]:
-    """The yes-or-no questions of a decoding: the positive class, the truth and the scores."""
-    if decoding == "one_of_many":
+def _questions(known: _Known, rule: DecisionRule) -> dict[str, tuple[NDArray[np.bool_], NDArray[np.float32]]]:
+    """What outputs answer with yes or no, each by itself: the positive class -> the truth and the scores."""
+    if rule.sums_to_one:
         return {}
-    names = [class_names[1]] if decoding == "yes_or_no" else class_names
-    return {name: (known.targets[:, number] > 0.5, known.probabilities[:, number]) for number, name in enumerate(names)}
+    return {
+        rule.class_names[number]: (known.targets[:, output] > 0.5, known.probabilities[:, output])
+        for output, number in enumerate(rule.output_classes)
+    }
 
 
 def _both(positive: NDArray[np.bool_]) -> bool:

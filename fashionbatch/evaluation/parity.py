@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.bundle.manifest import PrecisionRecord
+from fashionbatch.decisions import DecisionRule, right_images
 from fashionbatch.errors import DataError
-from fashionbatch.evaluation.decisions import decide, right_images, truth
-from fashionbatch.specs import Decoding
 
 
 def measure_parity(
     targets: NDArray[np.float32],
     reference: NDArray[np.float32],
     candidate: NDArray[np.float32],
-    decoding: Decoding,
-    thresholds: Sequence[float] = (),
+    rule: DecisionRule,
 ) -> PrecisionRecord:
     """Compare label decisions, not probabilities: those differ in the last digits between any two runtimes.
 
@@ -27,8 +23,7 @@ def measure_parity(
         reference: float32 `(n, outputs)`, the probabilities of float32.
         candidate: float32 `(n, outputs)`, the probabilities of the precision that is judged; `reference` itself
             gives the record of float32.
-        decoding: how probabilities become labels.
-        thresholds: as in `decide`.
+        rule: by which probabilities become labels.
 
     Returns:
         The candidate's accuracy (exact match for `several_of_many`) and the share of images with unchanged labels.
@@ -38,7 +33,7 @@ def measure_parity(
     """
     if not len(targets):
         raise DataError("there are no images to compare precisions on")
-    decided = decide(candidate, decoding, thresholds)
-    same = right_images(decide(reference, decoding, thresholds), decided)
-    right = right_images(truth(targets, decoding), decided)
+    decided = rule.decide_all(candidate).as_array()
+    same = right_images(rule.decide_all(reference).as_array(), decided)
+    right = right_images(rule.truth(targets), decided)
     return PrecisionRecord(accuracy=float(right.mean()), same_labels=float(same.mean()), images=len(targets))

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.evaluation.decisions import UNDECIDED, decide, right_images, truth
-from fashionbatch.specs import Decoding
+from fashionbatch.decisions import UNDECIDED, DecisionRule, LabelArray, right_images
 
 _NOTHING = "(none)"
 
@@ -29,8 +28,8 @@ class Predictions:
     """
 
     names: tuple[str, ...]
-    right: NDArray[np.int64] | NDArray[np.bool_]
-    given: NDArray[np.int64] | NDArray[np.bool_]
+    right: LabelArray
+    given: LabelArray
     probability: NDArray[np.float32]
     correct: NDArray[np.bool_]
     surprise: NDArray[np.float32]
@@ -72,8 +71,7 @@ def predict_labels(
     targets: NDArray[np.float32],
     probabilities: NDArray[np.float32],
     names: Sequence[str],
-    decoding: Decoding,
-    thresholds: Sequence[float] = (),
+    rule: DecisionRule,
 ) -> Predictions:
     """The decisions behind probabilities, beside the truth.
 
@@ -81,21 +79,18 @@ def predict_labels(
         targets: float32 `(n, outputs)`, what is right.
         probabilities: float32 `(n, outputs)`.
         names: how classes are shown, in order.
-        decoding: how probabilities become labels.
-        thresholds: as in `decide`.
+        rule: by which probabilities become labels.
 
     Raises:
         DataError: a probability is not a number.
     """
-    given = decide(probabilities, decoding, thresholds)
-    right = truth(targets, decoding)
-    if decoding == "one_of_many":
-        surprise = probability = probabilities[np.arange(len(given)), given]
-    elif decoding == "yes_or_no":
-        surprise = probability = np.where(given == 1, probabilities[:, 0], 1 - probabilities[:, 0])
-    else:
+    decisions = rule.decide_all(probabilities)
+    right, given = rule.truth(targets), decisions.as_array()
+    if rule.has_many:
         probability = np.full(len(given), np.nan, np.float32)
         surprise = np.abs(targets - probabilities).max(axis=1)
+    else:
+        surprise = probability = decisions.winner.probabilities
     return Predictions(
         names=tuple(names),
         right=right,

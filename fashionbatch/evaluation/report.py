@@ -32,7 +32,7 @@ def report_text(metrics: Metrics, display_names: Sequence[str] | None = None) ->
 
 def overall_text(metrics: Metrics) -> str:
     """The figures that stand for the whole split, one a line."""
-    exact = metrics.decoding == "several_of_many"
+    exact = metrics.has_many
     rows = [
         ("images", f"{metrics.images:,}"),
         ("loss (cross-entropy)", _figure(metrics.loss)),
@@ -58,7 +58,7 @@ def confusion_csv(metrics: Metrics) -> str:
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    if metrics.decoding == "several_of_many":
+    if metrics.has_many:
         writer.writerow(["label", "right_yes", "wrong_yes", "wrong_no", "right_no"])
         for label in metrics.classes:
             wrong_yes, wrong_no = label.predicted - label.right, label.support - label.right
@@ -88,7 +88,7 @@ def _classes_text(metrics: Metrics, shown: Sequence[str]) -> str:
     # Columns that say nothing for this kind of head are left out.
     curves = any(figures.average_precision is not None for figures in metrics.classes)
     limits = any(figures.threshold is not None for figures in metrics.classes)
-    header = ["label" if metrics.decoding == "several_of_many" else "class", "precision", "recall", "F1"]
+    header = ["label" if metrics.has_many else "class", "precision", "recall", "F1"]
     header += ["AP"] * curves + ["threshold"] * limits + ["images"]
     rows = [header]
     for name, figures in zip(shown, metrics.classes, strict=True):

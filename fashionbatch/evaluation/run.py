@@ -58,17 +58,14 @@ def evaluate_bundle(
     Raises:
         DataError: no image can be read, or the network gives no numbers.
     """
-    labels, head = session.manifest.labels, session.manifest.head
+    rule = session.manifest.rule
     decoded = decode_truth(truth, session.manifest, root=root)
     probabilities = session.predict(decoded.images, progress=progress)
-    metrics = evaluate_split(decoded.targets, probabilities, labels.class_names, head.decoding, head.thresholds)
     return Evaluation(
         subject=truth.name,
         split=truth.split,
-        metrics=metrics,
-        predictions=predict_labels(
-            decoded.targets, probabilities, labels.display_names, head.decoding, head.thresholds
-        ),
+        metrics=evaluate_split(decoded.targets, probabilities, rule),
+        predictions=predict_labels(decoded.targets, probabilities, session.manifest.labels.display_names, rule),
         names=decoded.names,
         images=decoded.images,
         left_out={"cannot be read": len(decoded.skipped)} if decoded.skipped else {},

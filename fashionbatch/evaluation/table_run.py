@@ -9,13 +9,10 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fashionbatch.bundle.manifest import BundleManifest
-from fashionbatch.data.targets import make_targets
+from fashionbatch.decisions import UNDECIDED, LabelArray, right_images
 from fashionbatch.errors import DataError
-from fashionbatch.evaluation.decisions import UNDECIDED, right_images
-from fashionbatch.evaluation.decisions import truth as right_decisions
 from fashionbatch.evaluation.figures import Metrics
 from fashionbatch.evaluation.metrics import evaluate_decisions
 from fashionbatch.evaluation.predictions import Predictions
@@ -98,9 +95,9 @@ class _Rows:
         self.left_out: Counter[str] = Counter()
         self.known = 0
         self._manifest = manifest
-        self._several = manifest.head.decoding == "several_of_many"
+        self._rule = manifest.rule
         self._path, self._status = table.column(PATH), table.column(STATUS)
-        self._label = _label_column(table, LABELS if self._several else LABEL)
+        self._label = _label_column(table, LABELS if self._rule.has_many else LABEL)
         self._top = table.column(PROBABILITY) if PROBABILITY in table.columns else None
         self._number = {name: number for number, name in enumerate(manifest.labels.class_names)}
         self._classes = class_of_name(manifest)
@@ -108,7 +105,7 @@ class _Rows:
         self._given: list[Labels] = []
         self._probability: list[float] = []
         names = manifest.labels.class_names
-        columns = probability_columns(names[1:] if manifest.outputs == 1 else names)
+        columns = probability_columns([names[number] for number in self._rule.output_classes])
         has_all = set(columns) <= set(table.columns)
         self._columns = [table.column(name) for name in columns] if has_all else []
         self._probabilities: list[list[float]] | None = [] if has_all else None
@@ -142,18 +139,15 @@ class _Rows:
 
     def evaluation(self, subject: str, split: Split | None = None, notes: Sequence[str] = ()) -> Evaluation:
         """The figures of the rows that count."""
-        labels, decoding = self._manifest.labels, self._manifest.head.decoding
-        targets = make_targets(self._right, labels.class_names, decoding)
-        right, given = right_decisions(targets, decoding), self._decisions()
+        targets = self._rule.targets(self._right)
+        right, given = self._rule.truth(targets), self._decisions()
         probabilities = None if self._probabilities is None else np.array(self._probabilities, np.float32)
         if probabilities is not None and not np.isfinite(probabilities).all():
             probabilities = None
-        metrics: Metrics = evaluate_decisions(
-            right, given, labels.class_names, decoding, targets=targets, probabilities=probabilities
-        )
+        metrics: Metrics = evaluate_decisions(right, given, self._rule, targets=targets, probabilities=probabilities)
         probability = np.array(self._probability, np.float32)
         predictions = Predictions(
-            names=labels.display_names,
+            names=self._manifest.labels.display_names,
             right=right,
             given=given,
             probability=probability,
@@ -171,9 +165,9 @@ class _Rows:
             notes=notes,
         )
 
-    def _decisions(self) -> NDArray[np.int64] | NDArray[np.bool_]:
-        if self._several:
-            return make_targets(self._given, self._manifest.labels.class_names, "several_of_many") > 0.5
+    def _decisions(self) -> LabelArray:
+        if self._rule.has_many:
+            return self._rule.truth(self._rule.targets(self._given))
         return np.array([self._number[names[0]] if names else UNDECIDED for names in self._given], np.int64)
 
 
@@ -195,7 +189,7 @@ def _probability(cell: Cell, where: str) -> float:
 
 def _truth_by_folder(manifest: BundleManifest, separator: str) -> _FindTruth:
     known = class_of_name(manifest)
-    several = manifest.head.decoding == "several_of_many"
+    several = manifest.rule.has_many
 
     def find(path: str) -> Labels | None:
         for folder in path.split("/")[:-1]:
@@ -218,7 +212,7 @@ def _truth_by_list(path: Path, manifest: BundleManifest) -> tuple[_FindTruth, in
             if unknown:
                 raise DataError(f"{path}: row {number}: the bundle does not know the label {unknown[0]!r}")
             labels[str(row[place])] = tuple(dict.fromkeys(known[name] for name in names))
-    if manifest.head.decoding != "several_of_many" and any(len(names) != 1 for names in labels.values()):
+    if not manifest.rule.has_many and any(len(names) != 1 for names in labels.values()):
         raise DataError(f"{path}: has images with several labels or none; this bundle gives exactly one")
     return labels.get, len(labels)
 

@@ -13,12 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch.decisions import PLAIN_THRESHOLD, require_numbers
 from fashionbatch.errors import DataError
-from fashionbatch.evaluation.decisions import require_numbers
 from fashionbatch.evaluation.tables import aligned
-
-PLAIN = 0.5
-"""The threshold of a label that nothing is known about."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,25 +71,25 @@ def thresholds_text(found: Sequence[LabelThreshold], display_names: Sequence[str
 def _best(positive: NDArray[np.bool_], scores: NDArray[np.float64]) -> LabelThreshold:
     images = int(positive.sum())
     if not images:
-        return LabelThreshold(threshold=PLAIN, f1=None, plain_f1=None, images=0)
+        return LabelThreshold(threshold=PLAIN_THRESHOLD, f1=None, plain_f1=None, images=0)
     # Cutting at the i-th distinct score says yes to every image from it on upwards.
     distinct, first = np.unique(np.sort(scores), return_index=True)
     hits_from = np.cumsum(positive[np.argsort(scores, kind="stable")][::-1])[::-1]
     given = len(scores) - first
     f1 = 2 * hits_from[first] / (given + images)
-    plain = int(np.searchsorted(distinct, PLAIN))
+    plain = int(np.searchsorted(distinct, PLAIN_THRESHOLD))
     plain_f1 = float(f1[plain]) if plain < len(f1) else 0.0
     below = np.concatenate([[0.0], distinct[:-1]])
     best = np.flatnonzero(f1 == f1.max())
     candidates = [_between(float(below[cut]), float(distinct[cut])) for cut in best]
-    threshold = min(candidates, key=lambda limit: (abs(limit - PLAIN), -limit))
+    threshold = min(candidates, key=lambda limit: (abs(limit - PLAIN_THRESHOLD), -limit))
     return LabelThreshold(threshold=threshold, f1=float(f1.max()), plain_f1=plain_f1, images=images)
 
 
 def _between(low: float, high: float) -> float:
     """A threshold over `low` and at most `high`: 0.5 if it fits, else the middle, in as few digits as will do."""
-    if low < PLAIN <= high:
-        return PLAIN
+    if low < PLAIN_THRESHOLD <= high:
+        return PLAIN_THRESHOLD
     middle = (low + high) / 2
     for digits in range(2, 12):
         rounded = round(middle, digits)

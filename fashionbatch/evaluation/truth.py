@@ -18,7 +18,6 @@ from fashionbatch.data.context import DATA_SCHEME, LocalContext
 from fashionbatch.data.decode import Files, Rows, decode_all
 from fashionbatch.data.prepare import image_names, load_samples
 from fashionbatch.data.splits import assign_splits
-from fashionbatch.data.targets import make_targets
 from fashionbatch.errors import DataError
 from fashionbatch.plan import Plan
 from fashionbatch.registry import Registry, closest
@@ -55,7 +54,7 @@ class Truth:
 
     def targets(self, manifest: BundleManifest) -> NDArray[np.float32]:
         """float32 `(n, outputs)`, in the order of the bundle's classes."""
-        return make_targets(self.labels, manifest.labels.class_names, manifest.head.decoding)
+        return manifest.rule.targets(self.labels)
 
     def paths(self) -> list[Path]:
         """The images' files.
@@ -200,7 +199,7 @@ def _known_labels(samples: Samples, indices: NDArray[np.int64], manifest: Bundle
             f"labels that the bundle does not know: {listed}{more}" + (f"; did you mean {close!r}?" if close else ""),
             hint=f"it knows {_listed(manifest.labels.class_names)}; a recipe given with --data can leave others out",
         )
-    if manifest.head.decoding != "several_of_many" and any(len(names) != 1 for names in labels):
+    if not manifest.rule.has_many and any(len(names) != 1 for names in labels):
         raise DataError("the data have images with several labels or none; this bundle gives exactly one")
     return labels
 

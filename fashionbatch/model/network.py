@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from fashionbatch.decisions import rule_type
 from fashionbatch.errors import FashionBatchError, PluginError
 from fashionbatch.model.framework import load_tensorflow
 from fashionbatch.plan import Plan, Resolved
@@ -218,7 +219,7 @@ def _check_features(component: Resolved[Any], features: keras.KerasTensor) -> No
 def _check_probabilities(
     component: Resolved[Any], decoding: Decoding, class_count: int, probabilities: keras.KerasTensor
 ) -> None:
-    expected = (None, 1 if decoding == "yes_or_no" else class_count)
+    expected = (None, rule_type(decoding).outputs_for(class_count))
     if tuple(probabilities.shape) != expected or probabilities.dtype != "float32":
         raise PluginError(
             f"{_who(component)} must return float32 probabilities {expected} for {decoding}, "

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.bundle.manifest import Head, Labels, PrecisionRecord
 from fashionbatch.bundle.write import write_bundle
+from fashionbatch.decisions import rule_type
 from fashionbatch.images import POLICY
 from fashionbatch.specs import Decoding, ImageSpec, Precision, Resize
 
@@ -112,7 +113,7 @@ def tiny_probabilities(images: NDArray[np.uint8], count: int, decoding: Decoding
     """
     weights, bias = _linear(count, decoding, images.shape[3])
     scores = images.astype(np.float64).mean(axis=(1, 2)) @ weights + bias
-    if decoding == "one_of_many":
+    if rule_type(decoding).sums_to_one:
         exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
         return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True), np.float32)
     return np.asarray(1 / (1 + np.exp(-scores)), np.float32)
@@ -125,7 +126,7 @@ def tiny_keras_model(count: int, decoding: Decoding, shape: tuple[int, int, int]
     weights, bias = _linear(count, decoding, shape[2])
     pixels = keras.Input(shape, dtype="uint8")
     mean = keras.layers.GlobalAveragePooling2D()(keras.ops.cast(pixels, "float32"))
-    activation = "softmax" if decoding == "one_of_many" else "sigmoid"
+    activation = "softmax" if rule_type(decoding).sums_to_one else "sigmoid"
     output = keras.layers.Dense(weights.shape[1], activation=activation, name="scores")
     model = keras.Model(pixels, output(mean))
     output.set_weights([weights, bias])
@@ -134,14 +135,15 @@ def tiny_keras_model(count: int, decoding: Decoding, shape: tuple[int, int, int]
 
 def _linear(count: int, decoding: Decoding, channels: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     colours = np.array([class_colour(index, count, channels) for index in range(count)], np.float64)
-    if decoding == "several_of_many":
+    rule = rule_type(decoding)
+    if rule.has_many:
         weights = _STEEPNESS * colours.T / (colours**2).sum(axis=1)
         bias = np.full(count, -_STEEPNESS / 2)
     else:
         # The nearest colour wins; the square of the mean colour, common to all classes, is left out.
         weights = 2 * colours.T / _SOFTNESS
         bias = -(colours**2).sum(axis=1) / _SOFTNESS
-    if decoding == "yes_or_no":
+    if rule.outputs_for(count) == 1:
         weights, bias = weights[:, 1:] - weights[:, :1], bias[1:] - bias[:1]
     return weights.astype(np.float32), bias.astype(np.float32)
 
@@ -154,5 +156,5 @@ def _graph(count: int, decoding: Decoding, shape: tuple[int, int, int]) -> ov.Mo
     pixels = ops.parameter([-1, *shape], ov.Type.u8, name="pixels")
     mean = ops.reduce_mean(ops.convert(pixels, "f32"), ops.constant(np.array([1, 2], np.int64)), keep_dims=False)
     scores = ops.add(ops.matmul(mean, ops.constant(weights), False, False), ops.constant(bias))
-    output = ops.softmax(scores, axis=1) if decoding == "one_of_many" else ops.sigmoid(scores)
+    output = ops.softmax(scores, axis=1) if rule_type(decoding).sums_to_one else ops.sigmoid(scores)
     return ov.Model([output], [pixels], "tiny")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -68,17 +68,16 @@ def make_bundle(
     if validation is None:
         return Labeled(bundle, probabilities, (), {})
     thresholds: tuple[LabelThreshold, ...] = ()
-    if data.decoding == "several_of_many":
+    if bundle.manifest.rule.has_many:
         thresholds = best_thresholds(validation.targets, probabilities["validation"])
-    limits = [found.threshold for found in thresholds]
+    limits = tuple(found.threshold for found in thresholds)
+    rule = replace(bundle.manifest.rule, thresholds=limits)
     parity = {}
     for precision in registry.get(RuntimeSpec, DEFAULT_RUNTIME).precisions("cpu"):
         candidate = probabilities["validation"]
         if precision != "float32":
             candidate = _predict(bundle, {"validation": validation}, registry, precision, reporter)["validation"]
-        parity[precision] = measure_parity(
-            validation.targets, probabilities["validation"], candidate, data.decoding, limits
-        )
+        parity[precision] = measure_parity(validation.targets, probabilities["validation"], candidate, rule)
     bundle = update_bundle(bundle, precision_parity=parity, thresholds=limits)
     return Labeled(bundle, probabilities, thresholds, parity)
 

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from fashionbatch.data.batches import batches
 from fashionbatch.data.prepared import PreparedData
+from fashionbatch.decisions import DecisionRule
 from fashionbatch.model.class_weights import class_weights, image_weights
 from fashionbatch.model.loss import build_loss
 from fashionbatch.model.network import Network, training_model
 from fashionbatch.model.optimizers import build_optimizer
 from fashionbatch.plan import Plan, PlannedPhase
-from fashionbatch.specs import Decoding
 
 if TYPE_CHECKING:
     import keras
@@ -75,7 +75,7 @@ def prepare_fitting(
     model.compile(
         optimizer=optimizer,
         loss=build_loss(plan.loss, label_weights),
-        metrics=[_accuracy(data.decoding)],
+        metrics=[_accuracy(data.rule)],
         jit_compile=False,
         steps_per_execution=_BATCHES_AT_ONCE if is_small else 1,
     )
@@ -96,16 +96,14 @@ def _weights(plan: Plan, data: PreparedData) -> tuple[NDArray[np.float32] | None
     asked = plan.recipe.training.class_weight
     if asked is None:
         return None, None
-    targets = data.splits["train"].targets
-    weights = class_weights(asked, targets, data.class_names, data.decoding)
-    if data.decoding == "several_of_many":
-        return weights, None
-    return None, image_weights(weights, targets, data.decoding)
+    targets, rule = data.splits["train"].targets, data.rule
+    weights = class_weights(asked, targets, rule)
+    return (weights, None) if rule.has_many else (None, image_weights(weights, targets, rule))
 
 
-def _accuracy(decoding: Decoding) -> Any:
+def _accuracy(rule: DecisionRule) -> Any:
     import keras
 
-    if decoding == "one_of_many":
+    if rule.sums_to_one:
         return keras.metrics.CategoricalAccuracy(name="accuracy")
     return keras.metrics.BinaryAccuracy(name="accuracy")

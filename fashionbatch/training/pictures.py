@@ -58,10 +58,8 @@ def draw_pictures(
 def _draw_photos(folder: Path, data: PreparedData, labeled: Labeled, judged: Split, heading: str) -> list[Path]:
     """Mistakes, and a montage of right and wrong labels."""
     split = data.splits[judged]
-    limits = [found.threshold for found in labeled.thresholds]
-    predictions = predict_labels(
-        split.targets, labeled.probabilities[judged], data.display_names, data.decoding, limits
-    )
+    rule = labeled.bundle.manifest.rule
+    predictions = predict_labels(split.targets, labeled.probabilities[judged], data.display_names, rule)
     return [
         draw_mistakes(split.images, predictions, folder / "misclassified.png", title=f"{heading}, misclassified"),
         draw_montage(split.images, predictions, folder / "predictions.png", title=f"{heading}, predictions"),

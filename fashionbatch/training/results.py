@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from fashionbatch.data.prepared import PreparedData
-from fashionbatch.decisions.decide import PLAIN_THRESHOLD
 from fashionbatch.evaluation.figures import Metrics
 from fashionbatch.evaluation.metrics import evaluate_split
 from fashionbatch.evaluation.overfitting import Verdict, judge_overfitting
@@ -30,10 +29,9 @@ def judged_split(metrics: Mapping[Split, Metrics]) -> Split:
 
 def measure(data: PreparedData, labeled: Labeled) -> dict[Split, Metrics]:
     """Every figure of every split, by the thresholds that the bundle labels with."""
-    limits = [found.threshold for found in labeled.thresholds]
+    rule = labeled.bundle.manifest.rule
     return {
-        name: evaluate_split(split.targets, labeled.probabilities[name], data.class_names, data.decoding, limits)
-        for name, split in data.splits.items()
+        name: evaluate_split(split.targets, labeled.probabilities[name], rule) for name, split in data.splits.items()
     }
 
 
@@ -41,9 +39,8 @@ def measure_plainly(data: PreparedData, labeled: Labeled) -> dict[Split, Metrics
     """The same by a threshold of 0.5 for every label; empty where that is what the bundle has."""
     if not labeled.thresholds:
         return {}
-    limits = [PLAIN_THRESHOLD] * len(labeled.thresholds)
     return {
-        name: evaluate_split(split.targets, labeled.probabilities[name], data.class_names, data.decoding, limits)
+        name: evaluate_split(split.targets, labeled.probabilities[name], data.rule)
         for name, split in data.splits.items()
     }
 

@@ -14,6 +14,7 @@ from fashionbatch.bundle.manifest import MANIFEST_NAME
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.context import LocalContext
 from fashionbatch.data.prepared import PreparedData
+from fashionbatch.decisions import rule_type
 from fashionbatch.errors import DataError, PluginError, WeightsError
 from fashionbatch.inference.rebuild import keras_model_of
 from fashionbatch.model.freezing import set_trained_layers
@@ -105,7 +106,7 @@ def require_bundle_can_be_made(plan: Plan, network: Network) -> None:
         problem = "numbers that are not finite"
     elif probabilities.min() < 0 or probabilities.max() > 1 + 1e-5:
         problem = f"{probabilities.min():.3g} to {probabilities.max():.3g}, outside of 0..1"
-    elif plan.head.spec.decoding == "one_of_many" and not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
+    elif rule_type(plan.head.spec.decoding).sums_to_one and not np.allclose(probabilities.sum(axis=1), 1, atol=1e-3):
         problem = f"rows that sum to {probabilities.sum(axis=1).tolist()}, not to 1"
     if problem is not None:
         raise PluginError(

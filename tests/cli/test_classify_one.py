@@ -16,10 +16,10 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from fashionbatch.cli.classify import command
+from fashionbatch.decisions import as_written
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.products.options import RowOptions
-from fashionbatch.labeling.products.table import as_written
 from fashionbatch.labeling.single import read_photo
 from fashionbatch.specs import Decoding
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fashionbatch.data.prepared import PreparedData, SplitData
-from fashionbatch.data.targets import make_targets
+from fashionbatch.decisions import rule_for
 from fashionbatch.plan import load_plan
 from fashionbatch.plugins import load_plugins
 from fashionbatch.recipe.find import list_recipes, recipes_directory
@@ -39,7 +39,7 @@ def a_handful(plan):
         splits[name] = SplitData(
             name,
             generator.integers(0, 256, (count, *image.shape), dtype=np.uint8),
-            make_targets(labels, classes, decoding),
+            rule_for(decoding, classes).targets(labels),
             labels,
             [f"{name}/{index}.png" for index in range(count)],
         )

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.bundle.graph import finish_graph, first_sentence
+from fashionbatch.decisions import rule_type
 from fashionbatch.errors import BundleError
 from fashionbatch.specs import Decoding
 
@@ -209,19 +210,20 @@ def check_probabilities(answers: NDArray[np.float32], decoding: Decoding) -> Non
             hint="check the pixel scaling (--scaling) and the model itself",
         )
     low, high = float(answers.min()), float(answers.max())
-    needed = "softmax" if decoding == "one_of_many" else "sigmoid"
+    rule = rule_type(decoding)
+    needed = "softmax" if rule.sums_to_one else "sigmoid"
     if low < -1e-4 or high > 1 + 1e-4:
         raise BundleError(
             f"the network gives logits, not probabilities: numbers from {low:.4g} to {high:.4g}",
             hint=f"write --activation {needed}",
         )
     sums = answers.sum(axis=1)
-    if decoding == "one_of_many" and not np.allclose(sums, 1, atol=1e-2):
+    if rule.sums_to_one and not np.allclose(sums, 1, atol=1e-2):
         raise BundleError(
             f"the probabilities of an image sum to {sums.min():.4g} to {sums.max():.4g}, not to 1",
             hint="labels that stand each for itself need --head multilabel",
         )
-    if decoding == "several_of_many" and answers.shape[1] > 1 and np.allclose(sums, 1, atol=1e-5):
+    if rule.has_many and answers.shape[1] > 1 and np.allclose(sums, 1, atol=1e-5):
         raise BundleError(
             "the probabilities of every image sum to 1, so one label excludes the others",
             hint="write --head multiclass",
@@ -242,7 +244,7 @@ def check_activation(raw: NDArray[np.float32], decoding: Decoding, activation: A
     if activation == "none" or not np.isfinite(raw).all() or raw.min() < 0 or raw.max() > 1:
         return
     sums_to_one = bool(np.allclose(raw.sum(axis=1), 1, atol=1e-3))
-    if sums_to_one if decoding == "one_of_many" else raw.max() > 0.5 > raw.min():
+    if sums_to_one if rule_type(decoding).sums_to_one else raw.max() > 0.5 > raw.min():
         raise BundleError(
             f"the network gives probabilities already; {activation} on them would make them all alike",
             hint="leave --activation out",

@@ -110,9 +110,7 @@ def check_root(options: LabelOptions, into: Path, way: Way) -> None:
         )
     if into.exists() and not into.is_dir():
         raise OutputError(f"--sort-into {into}: is no folder")
-    if way == "move" and any(
-        read_manifest(bundle).manifest.head.decoding == "several_of_many" for bundle in options.bundles
-    ):
+    if way == "move" and any(read_manifest(bundle).manifest.rule.has_many for bundle in options.bundles):
         raise FashionBatchError("--move needs one label a file; this bundle gives several", hint="--link or --copy")
 
 

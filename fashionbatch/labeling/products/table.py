@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.bundle.manifest import BundleManifest
-from fashionbatch.decisions.decide import Decoded, Winners, decode
+from fashionbatch.decisions import Decisions, Winners
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.job.frozen import ShardRows
 from fashionbatch.labeling.job.shards import Counts
@@ -36,13 +36,11 @@ class BundleColumns:
     """
 
     def __init__(self, manifest: BundleManifest, options: RowOptions, prefix: str = "") -> None:
-        self._manifest = manifest
         self._topk = options.topk
-        self._threshold = options.threshold
+        self._rule = manifest.rule.with_minimum(options.threshold)
         self._shown = manifest.labels.display_names
-        self._has_many = manifest.head.decoding == "several_of_many"
-        self._has_all = options.probabilities or self._has_many
-        if options.topk > 1 and self._has_many:
+        self._has_all = options.probabilities or self._rule.has_many
+        if options.topk > 1 and self._rule.has_many:
             raise FashionBatchError(
                 "--topk is for bundles that give one label; this one gives several",
                 hint="its table has the probability of every class",
@@ -52,56 +50,46 @@ class BundleColumns:
         self.names = tuple(prefix + name for name in self._names())
 
     def _names(self) -> Iterator[str]:
-        yield from ("labels",) if self._has_many else ("label", "prob")
-        for group in self._manifest.head.groups:
+        yield from ("labels",) if self._rule.has_many else ("label", "prob")
+        for group in self._rule.groups:
             yield from (group, f"{group}_prob")
         for place in range(2, self._topk + 1):
             yield from (f"top{place}_label", f"top{place}_prob")
         if self._has_all:
-            yield from (f"prob_{name}" for name in self._manifest.labels.class_names)
+            yield from (f"prob_{name}" for name in self._rule.class_names)
 
-    def decode(self, probabilities: NDArray[np.float32]) -> Decoded:
-        """What the network's numbers `(n, outputs)` mean."""
-        return decode(probabilities, self._manifest)
+    def decide(self, outputs: NDArray[np.float32]) -> Decisions:
+        """The labels that the network's outputs `(n, outputs)` stand for."""
+        return self._rule.decide(outputs)
 
-    def cells(self, decoded: Decoded) -> Iterator[Sequence[Cell]]:
+    def cells(self, decisions: Decisions) -> Iterator[Sequence[Cell]]:
         """The cells of each image; those of its main label first."""
         columns: list[Sequence[Cell]] = []
-        if self._has_many:
-            columns.append([self._labels(decoded, image) for image in range(len(decoded))])
-            for winners in decoded.groups.values():
+        if self._rule.has_many:
+            columns.append([self._labels(decisions, image) for image in range(len(decisions))])
+            for winners in decisions.groups.values():
                 columns += self._label_and_probability(winners)
-        else:
-            classes, probabilities = decoded.top(self._topk) if self._topk > 1 else _one_column(decoded.winner)
+        elif self._topk > 1:
+            top = decisions.top(self._topk)
             for place in range(self._topk):
-                columns += self._label_and_probability(Winners(classes[:, place], probabilities[:, place]))
+                columns += self._label_and_probability(top.place(place))
+        else:
+            columns += self._label_and_probability(decisions.winner)
         for image, cells in enumerate(zip(*columns, strict=True)):
             # Not as columns: a thousand classes times ten thousand rows would be a lot of Python numbers.
-            yield [*cells, *decoded.class_probabilities[image].tolist()] if self._has_all else cells
+            yield [*cells, *decisions.class_probabilities[image].tolist()] if self._has_all else cells
 
     def count(self, cells: Sequence[Cell], labels: Counter[str]) -> None:
         """Count the labels of one image."""
         main = str(cells[0])
-        labels.update(main.split(SEPARATOR) if self._has_many else [main])
+        labels.update(main.split(SEPARATOR) if self._rule.has_many else [main])
 
     def _label_and_probability(self, winners: Winners) -> list[Sequence[Cell]]:
-        probabilities = winners.probabilities.tolist()
-        labels = [self._shown[number] for number in winners.classes.tolist()]
-        if self._threshold is not None:
-            labels = [
-                label if as_written(probability) >= self._threshold else ""
-                for label, probability in zip(labels, probabilities, strict=True)
-            ]
-        return [labels, probabilities]
+        named = zip(winners.classes.tolist(), winners.named.tolist(), strict=True)
+        return [[self._shown[number] if is_named else "" for number, is_named in named], winners.probabilities.tolist()]
 
-    def _labels(self, decoded: Decoded, image: int) -> str:
-        if self._threshold is None:
-            return SEPARATOR.join(self._shown[number] for number in decoded.labels(image))
-        probabilities = decoded.class_probabilities[image]
-        order = np.argsort(-probabilities, kind="stable").tolist()
-        return SEPARATOR.join(
-            self._shown[number] for number in order if as_written(float(probabilities[number])) >= self._threshold
-        )
+    def _labels(self, decisions: Decisions, image: int) -> str:
+        return SEPARATOR.join(self._shown[number] for number in decisions.labels(image))
 
 
 class TableRows:
@@ -136,18 +124,19 @@ class TableRows:
 
         Args:
             shard: its files and what became of them.
-            probabilities: for each bundle float32 `(labeled files, outputs)`; a failed file's row has no meaning.
+            probabilities: for each bundle its outputs, float32 `(labeled files, outputs)`; a failed file's row has no
+                meaning.
             counts: each row is counted here as it is made.
         """
-        decoded = [bundle.decode(values) for bundle, values in zip(self._bundles, probabilities, strict=True)]
+        decided = [bundle.decide(values) for bundle, values in zip(self._bundles, probabilities, strict=True)]
         failed = dict(shard.failed)
-        for one in decoded:
+        for one in decided:
             for position in np.flatnonzero(~one.valid).tolist():
                 failed.setdefault(position, ("error", NO_PROBABILITIES))
         while len(counts.labels) < len(self._bundles):
             counts.labels.append(Counter())
         counts.same += len(shard.same)
-        parts = [bundle.cells(one) for bundle, one in zip(self._bundles, decoded, strict=True)]
+        parts = [bundle.cells(one) for bundle, one in zip(self._bundles, decided, strict=True)]
         empty: list[Cell] = [None] * sum(len(bundle.names) for bundle in self._bundles)
         positions = itertools.count()
         for row, file in enumerate(shard.files):
@@ -173,15 +162,6 @@ class TableRows:
         for bundle, labels in zip(self._bundles, counts.labels, strict=True):
             bundle.count(cells[start : start + len(bundle.names)], labels)
             start += len(bundle.names)
-
-
-def as_written(probability: float) -> float:
-    """A probability as the table shows it, so that what is compared with a threshold is what a reader compares."""
-    return float(f"{probability:.6g}")
-
-
-def _one_column(winner: Winners) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    return winner.classes[:, np.newaxis], winner.probabilities[:, np.newaxis]
 
 
 def _without_formula(cell: Cell) -> Cell:

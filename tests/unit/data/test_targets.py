@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from fashionbatch.data.targets import check_labels, display_names, make_targets
+from fashionbatch.data.targets import check_labels, display_names
 from fashionbatch.errors import DataError
 from fashionbatch.specs import Samples
 
@@ -16,14 +16,6 @@ CLASSES = ("cat", "dog")
 
 def samples(labels: list[tuple[str, ...]], class_names: tuple[str, ...] = CLASSES) -> Samples:
     return Samples(images=np.zeros((len(labels), 1, 1), np.uint8), labels=labels, class_names=class_names)
-
-
-def test_targets_follow_the_decoding() -> None:
-    labels = [("dog",), ("cat",)]
-    assert make_targets(labels, CLASSES, "one_of_many").tolist() == [[0, 1], [1, 0]]
-    assert make_targets(labels, CLASSES, "yes_or_no").tolist() == [[1], [0]]
-    assert make_targets([("dog", "cat"), ()], CLASSES, "several_of_many").tolist() == [[1, 1], [0, 0]]
-    assert make_targets(labels, CLASSES, "yes_or_no").dtype == np.float32
 
 
 def test_a_head_that_does_not_fit_the_labels_is_explained() -> None:

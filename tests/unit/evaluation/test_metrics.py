@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
 from fashionbatch.evaluation.metrics import CURVE_POINTS, evaluate_decisions, evaluate_split
 
@@ -22,7 +23,7 @@ def random_probabilities(count, classes, seed=1):
 
 def test_one_of_many_counts_what_a_person_would_count():
     probabilities = np.array([[0.7, 0.2, 0.1], [0.4, 0.5, 0.1], [0.1, 0.8, 0.1], [0.2, 0.2, 0.6]], np.float32)
-    metrics = evaluate_split(one_hot([0, 0, 1, 2], 3), probabilities, ["a", "b", "c"], "one_of_many")
+    metrics = evaluate_split(one_hot([0, 0, 1, 2], 3), probabilities, rule_for("one_of_many", ["a", "b", "c"]))
     assert metrics.accuracy == 0.75
     assert metrics.confusion == ((1, 1, 0), (0, 1, 0), (0, 0, 1))
     a, b, c = metrics.classes
@@ -41,7 +42,7 @@ def test_every_class_with_images_gives_the_figures_of_scikit_learn():
 
     numbers = np.arange(700) % 7
     probabilities = random_probabilities(700, 7)
-    metrics = evaluate_split(one_hot(numbers, 7), probabilities, SEVEN, "one_of_many")
+    metrics = evaluate_split(one_hot(numbers, 7), probabilities, rule_for("one_of_many", SEVEN))
     report = classification_report(numbers, probabilities.argmax(axis=1), output_dict=True, zero_division=0)
     for number, figures in enumerate(metrics.classes):
         assert figures.precision == report[str(number)]["precision"]
@@ -55,7 +56,7 @@ def test_every_class_with_images_gives_the_figures_of_scikit_learn():
 
 def test_top_k_appears_over_five_classes_and_breaks_ties_by_the_earlier_class():
     even = np.full((2, 7), 1 / 7, np.float32)
-    metrics = evaluate_split(one_hot([2, 4], 7), even, SEVEN, "one_of_many")
+    metrics = evaluate_split(one_hot([2, 4], 7), even, rule_for("one_of_many", SEVEN))
     assert metrics.top_k == {3: 0.5, 5: 1.0}
     assert metrics.classes[0].predicted == 2
 
@@ -63,7 +64,7 @@ def test_top_k_appears_over_five_classes_and_breaks_ties_by_the_earlier_class():
 def test_yes_or_no_has_areas_curves_and_both_classes():
     targets = np.array([[0], [0], [1], [1]], np.float32)
     probabilities = np.array([[0.1], [0.4], [0.35], [0.8]], np.float32)
-    metrics = evaluate_split(targets, probabilities, ["cat", "dog"], "yes_or_no")
+    metrics = evaluate_split(targets, probabilities, rule_for("yes_or_no", ["cat", "dog"]))
     assert metrics.accuracy == 0.75
     assert metrics.confusion == ((2, 0), (1, 1))
     assert metrics.roc_auc == 0.75
@@ -79,13 +80,14 @@ def test_yes_or_no_has_areas_curves_and_both_classes():
 
 def test_yes_or_no_obeys_its_threshold_and_a_probability_at_it_is_a_yes():
     targets, probabilities = np.array([[1], [0]], np.float32), np.array([[0.25], [0.2]], np.float32)
-    assert evaluate_split(targets, probabilities, ["no", "yes"], "yes_or_no").accuracy == 0.5
-    assert evaluate_split(targets, probabilities, ["no", "yes"], "yes_or_no", [0.25]).accuracy == 1.0
+    without, lower = (rule_for("yes_or_no", ["no", "yes"], thresholds=limits) for limits in ([], [0.25]))
+    assert evaluate_split(targets, probabilities, without).accuracy == 0.5
+    assert evaluate_split(targets, probabilities, lower).accuracy == 1.0
 
 
 def test_yes_or_no_with_one_kind_of_image_says_why_there_is_no_curve():
     metrics = evaluate_split(
-        np.ones((3, 1), np.float32), np.array([[0.9], [0.8], [0.2]], np.float32), ["no", "yes"], "yes_or_no"
+        np.ones((3, 1), np.float32), np.array([[0.9], [0.8], [0.2]], np.float32), rule_for("yes_or_no", ["no", "yes"])
     )
     assert metrics.roc_auc is None
     assert metrics.curves == ()
@@ -96,7 +98,7 @@ def test_yes_or_no_with_one_kind_of_image_says_why_there_is_no_curve():
 def test_several_of_many_tells_exact_match_from_single_decisions():
     targets = np.array([[1, 1, 0], [0, 1, 0], [1, 0, 0], [0, 1, 0]], np.float32)
     probabilities = np.array([[0.9, 0.8, 0.1], [0.6, 0.9, 0.2], [0.7, 0.1, 0.3], [0.2, 0.7, 0.1]], np.float32)
-    metrics = evaluate_split(targets, probabilities, ["red", "dress", "hat"], "several_of_many")
+    metrics = evaluate_split(targets, probabilities, rule_for("several_of_many", ["red", "dress", "hat"]))
     assert metrics.accuracy == 0.75
     assert metrics.label_accuracy == pytest.approx(11 / 12)
     assert metrics.confusion == ()
@@ -113,21 +115,23 @@ def test_several_of_many_tells_exact_match_from_single_decisions():
 def test_several_of_many_thresholds_are_one_a_label():
     targets = np.array([[1, 0], [0, 1]], np.float32)
     probabilities = np.array([[0.3, 0.6], [0.2, 0.9]], np.float32)
-    names = ["red", "dress"]
-    assert evaluate_split(targets, probabilities, names, "several_of_many").accuracy == 0.5
-    assert evaluate_split(targets, probabilities, names, "several_of_many", [0.25, 0.7]).accuracy == 1.0
+    plain, own = (rule_for("several_of_many", ["red", "dress"], thresholds=limits) for limits in ([], [0.25, 0.7]))
+    assert evaluate_split(targets, probabilities, plain).accuracy == 0.5
+    assert evaluate_split(targets, probabilities, own).accuracy == 1.0
 
 
 def test_a_single_label_of_several_is_judged_by_its_yes():
     targets = np.array([[1], [0], [0], [1]], np.float32)
     probabilities = np.array([[0.9], [0.9], [0.1], [0.8]], np.float32)
-    (figures,) = evaluate_split(targets, probabilities, ["striped"], "several_of_many").classes
+    (figures,) = evaluate_split(targets, probabilities, rule_for("several_of_many", ["striped"])).classes
     assert (figures.support, figures.precision, figures.recall) == (2, pytest.approx(2 / 3), 1.0)
 
 
 def test_a_class_that_is_never_given_has_precision_zero_and_a_note():
     metrics = evaluate_split(
-        one_hot([0, 1], 3), np.array([[0.8, 0.1, 0.1], [0.8, 0.1, 0.1]], np.float32), ["a", "b", "c"], "one_of_many"
+        one_hot([0, 1], 3),
+        np.array([[0.8, 0.1, 0.1], [0.8, 0.1, 0.1]], np.float32),
+        rule_for("one_of_many", ["a", "b", "c"]),
     )
     assert metrics.classes[1].precision == 0.0
     assert metrics.classes[2].precision is None
@@ -137,13 +141,14 @@ def test_a_class_that_is_never_given_has_precision_zero_and_a_note():
 
 def test_undecided_images_count_as_wrong_and_stand_in_no_column():
     right, decided = np.array([0, 1, 1]), np.array([0, -1, 1])
-    metrics = evaluate_decisions(right, decided, ["a", "b"], "one_of_many")
+    rule = rule_for("one_of_many", ["a", "b"])
+    metrics = evaluate_decisions(right, decided, rule)
     assert metrics.accuracy == pytest.approx(2 / 3)
     assert metrics.undecided == 1
     assert metrics.confusion == ((1, 0), (0, 1))
     assert metrics.classes[1].recall == 0.5
     assert metrics.loss is None
-    assert evaluate_decisions(np.array([0]), np.array([-1]), ["a", "b"], "one_of_many").confusion == ((0, 0), (0, 0))
+    assert evaluate_decisions(np.array([0]), np.array([-1]), rule).confusion == ((0, 0), (0, 0))
 
 
 def test_long_curves_are_thinned_but_areas_are_not():
@@ -152,7 +157,7 @@ def test_long_curves_are_thinned_but_areas_are_not():
     generator = np.random.default_rng(3)
     targets = (generator.random((20_000, 1)) < 0.3).astype(np.float32)
     probabilities = np.clip(generator.normal(0.4 + 0.1 * targets, 0.2), 0, 1).astype(np.float32)
-    metrics = evaluate_split(targets, probabilities, ["no", "yes"], "yes_or_no")
+    metrics = evaluate_split(targets, probabilities, rule_for("yes_or_no", ["no", "yes"]))
     (curve,) = metrics.curves
     assert 100 < len(curve.false_positive_rate) <= CURVE_POINTS + 2
     assert 100 < len(curve.recall) <= CURVE_POINTS + 2
@@ -168,7 +173,7 @@ def test_long_curves_are_thinned_but_areas_are_not():
 def test_as_dict_survives_json(decoding, classes, outputs):
     probabilities = random_probabilities(50, max(outputs, 2))[:, :outputs]
     targets = one_hot(np.arange(50) % outputs, outputs) if outputs > 1 else (np.arange(50) % 2)[:, None]
-    metrics = evaluate_split(targets.astype(np.float32), probabilities, SEVEN[:classes], decoding)
+    metrics = evaluate_split(targets.astype(np.float32), probabilities, rule_for(decoding, SEVEN[:classes]))
     plain = metrics.as_dict()
     assert json.loads(json.dumps(plain, allow_nan=False)) == plain
     assert plain["images"] == 50
@@ -177,11 +182,11 @@ def test_as_dict_survives_json(decoding, classes, outputs):
 def test_a_network_that_gives_nan_is_not_given_labels():
     probabilities = np.array([[np.nan, 0.5], [0.5, 0.5]], np.float32)
     with pytest.raises(DataError, match="not a number for 1 of 2"):
-        evaluate_split(one_hot([0, 1], 2), probabilities, ["a", "b"], "one_of_many")
+        evaluate_split(one_hot([0, 1], 2), probabilities, rule_for("one_of_many", ["a", "b"]))
 
 
 def test_no_images_is_an_error_and_so_are_shapes_that_do_not_fit():
     with pytest.raises(DataError, match="no images"):
-        evaluate_split(np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32), ["a", "b"], "one_of_many")
+        evaluate_split(np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32), rule_for("one_of_many", ["a", "b"]))
     with pytest.raises(ValueError, match=r"\(n, 2\)"):
-        evaluate_split(np.zeros((1, 3), np.float32), np.zeros((1, 3), np.float32), ["a", "b"], "one_of_many")
+        evaluate_split(np.zeros((1, 3), np.float32), np.zeros((1, 3), np.float32), rule_for("one_of_many", ["a", "b"]))

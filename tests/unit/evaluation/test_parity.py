@@ -3,15 +3,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
 from fashionbatch.evaluation.parity import measure_parity
 
+FOUR = rule_for("one_of_many", "abcd")
 TARGETS = np.eye(4, dtype=np.float32)
 
 
 def test_parity_compares_labels_and_not_digits():
     reference = TARGETS * 0.6 + 0.1
-    record = measure_parity(TARGETS, reference, reference + np.float32(0.01), "one_of_many")
+    record = measure_parity(TARGETS, reference, reference + np.float32(0.01), FOUR)
     assert (record.accuracy, record.same_labels, record.images) == (1.0, 1.0, 4)
 
 
@@ -19,7 +21,7 @@ def test_a_changed_label_costs_both_figures():
     reference = TARGETS * 0.6 + 0.1
     candidate = reference.copy()
     candidate[0] = [0.1, 0.7, 0.1, 0.1]
-    record = measure_parity(TARGETS, reference, candidate, "one_of_many")
+    record = measure_parity(TARGETS, reference, candidate, FOUR)
     assert (record.accuracy, record.same_labels) == (0.75, 0.75)
 
 
@@ -27,17 +29,19 @@ def test_several_labels_are_the_same_only_if_all_are():
     targets = np.array([[1, 0], [1, 1]], np.float32)
     reference = np.array([[0.9, 0.45], [0.9, 0.9]], np.float32)
     candidate = np.array([[0.9, 0.55], [0.9, 0.9]], np.float32)
-    record = measure_parity(targets, reference, candidate, "several_of_many")
+    record = measure_parity(targets, reference, candidate, rule_for("several_of_many", ["red", "dress"]))
     assert (record.accuracy, record.same_labels) == (0.5, 0.5)
-    assert measure_parity(targets, reference, candidate, "several_of_many", [0.5, 0.4]).same_labels == 1.0
+    lower = rule_for("several_of_many", ["red", "dress"], thresholds=[0.5, 0.4])
+    assert measure_parity(targets, reference, candidate, lower).same_labels == 1.0
 
 
 def test_yes_or_no_has_one_output():
     targets = np.array([[1], [0]], np.float32)
-    record = measure_parity(targets, targets * 0.8 + 0.1, targets * 0.7 + 0.1, "yes_or_no", [0.5])
+    rule = rule_for("yes_or_no", ["no", "yes"], thresholds=[0.5])
+    record = measure_parity(targets, targets * 0.8 + 0.1, targets * 0.7 + 0.1, rule)
     assert record.same_labels == 1.0
 
 
 def test_nothing_to_compare_is_an_error():
     with pytest.raises(DataError, match="no images"):
-        measure_parity(TARGETS[:0], TARGETS[:0], TARGETS[:0], "one_of_many")
+        measure_parity(TARGETS[:0], TARGETS[:0], TARGETS[:0], FOUR)

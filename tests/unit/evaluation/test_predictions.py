@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
 from fashionbatch.evaluation.disagreement import compare
 from fashionbatch.evaluation.metrics import evaluate_split
@@ -18,13 +19,13 @@ PROBABILITIES = np.array([[0.8, 0.1, 0.1], [0.6, 0.3, 0.1], [0.0, 0.99, 0.01], [
 
 
 def evaluation(probabilities, names=("a", "b", "c", "d")):
-    predictions = predict_labels(TARGETS, probabilities, NAMES, "one_of_many")
-    metrics = evaluate_split(TARGETS, probabilities, NAMES, "one_of_many")
+    predictions = predict_labels(TARGETS, probabilities, NAMES, rule_for("one_of_many", NAMES))
+    metrics = evaluate_split(TARGETS, probabilities, rule_for("one_of_many", NAMES))
     return Evaluation("test", "test", metrics, predictions, names, None, {})
 
 
 def test_mistakes_come_the_surest_first():
-    predictions = predict_labels(TARGETS, PROBABILITIES, NAMES, "one_of_many")
+    predictions = predict_labels(TARGETS, PROBABILITIES, NAMES, rule_for("one_of_many", NAMES))
     assert predictions.mistakes() == [2, 1]
     assert predictions.right_text(1) == "dog"
     assert (predictions.given_text(1), predictions.percentage(1)) == ("고양이", "(60%)")
@@ -32,13 +33,14 @@ def test_mistakes_come_the_surest_first():
 
 
 def test_almost_sure_is_not_shown_as_certain():
-    predictions = predict_labels(TARGETS[:1], np.array([[0.9996, 0, 0]], np.float32), NAMES, "one_of_many")
+    probabilities = np.array([[0.9996, 0, 0]], np.float32)
+    predictions = predict_labels(TARGETS[:1], probabilities, NAMES, rule_for("one_of_many", NAMES))
     assert predictions.percentage(0) == "(99%)"
 
 
 def test_a_no_is_as_sure_as_its_own_class():
     targets, probabilities = np.array([[0], [1]], np.float32), np.array([[0.1], [0.2]], np.float32)
-    predictions = predict_labels(targets, probabilities, ["cat", "dog"], "yes_or_no")
+    predictions = predict_labels(targets, probabilities, ["cat", "dog"], rule_for("yes_or_no", ["cat", "dog"]))
     assert (predictions.given_text(0), predictions.percentage(0)) == ("cat", "(90%)")
     assert predictions.mistakes() == [1]
 
@@ -46,7 +48,7 @@ def test_a_no_is_as_sure_as_its_own_class():
 def test_several_labels_are_listed_and_none_is_said():
     targets = np.array([[1, 0, 1], [0, 0, 0]], np.float32)
     probabilities = np.array([[0.9, 0.1, 0.4], [0.1, 0.1, 0.2]], np.float32)
-    predictions = predict_labels(targets, probabilities, NAMES, "several_of_many")
+    predictions = predict_labels(targets, probabilities, NAMES, rule_for("several_of_many", NAMES))
     assert predictions.right_text(0) == "고양이, T-shirt/top"
     assert (predictions.given_text(0), predictions.percentage(0)) == ("고양이", "")
     assert predictions.given_text(1) == "(none)"
@@ -69,7 +71,7 @@ def test_lists_and_matrices_are_tables():
 def test_several_labels_have_four_counts_each():
     targets = np.array([[1, 0], [1, 1], [0, 0]], np.float32)
     probabilities = np.array([[0.9, 0.9], [0.1, 0.9], [0.1, 0.1]], np.float32)
-    text = confusion_csv(evaluate_split(targets, probabilities, ["red", "hat"], "several_of_many"))
+    text = confusion_csv(evaluate_split(targets, probabilities, rule_for("several_of_many", ["red", "hat"])))
     assert text.splitlines() == ["label,right_yes,wrong_yes,wrong_no,right_no", "red,1,0,1,1", "hat,1,1,0,1"]
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from fashionbatch.decisions import rule_for
 from fashionbatch.display_width import display_width
 from fashionbatch.evaluation.metrics import evaluate_split
 from fashionbatch.evaluation.report import report_text
@@ -25,7 +26,7 @@ def test_columns_stand_straight_under_korean_names():
 
 
 def test_the_report_names_classes_as_they_are_shown_and_what_is_undefined():
-    metrics = evaluate_split(TARGETS, PROBABILITIES, ["red", "dress", "hat"], "several_of_many")
+    metrics = evaluate_split(TARGETS, PROBABILITIES, rule_for("several_of_many", ["red", "dress", "hat"]))
     text = report_text(metrics, ["빨강", "드레스", "모자"])
     assert "exact match" in text
     assert "label accuracy" in text
@@ -40,7 +41,7 @@ def test_the_report_names_classes_as_they_are_shown_and_what_is_undefined():
 
 def test_a_single_label_report_has_no_columns_that_say_nothing():
     targets = np.eye(3, dtype=np.float32)
-    metrics = evaluate_split(targets, targets * 0.9 + 0.03, ["a", "b", "c"], "one_of_many")
+    metrics = evaluate_split(targets, targets * 0.9 + 0.03, rule_for("one_of_many", ["a", "b", "c"]))
     text = report_text(metrics)
     assert "accuracy              1.0000" in text
     assert "AP" not in text

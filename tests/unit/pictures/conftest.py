@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fashionbatch.decisions import rule_for
 from fashionbatch.evaluation.predictions import predict_labels
 from fashionbatch.pictures import annotated, classes, confusion, curves, runs, style, trade_offs
 
@@ -33,7 +34,7 @@ def predictions():
     targets = np.eye(3, dtype=np.float32)[numbers]
     probabilities = targets * 0.8 + 0.1
     probabilities[:9] = np.roll(probabilities[:9], 1, axis=1)
-    return predict_labels(targets, probabilities, NAMES, "one_of_many")
+    return predict_labels(targets, probabilities, NAMES, rule_for("one_of_many", NAMES))
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from fashionbatch.decisions import Reading, rule_for
 from fashionbatch.evaluation.metrics import evaluate_split
-from fashionbatch.pictures.annotated import Reading, draw_annotated
+from fashionbatch.pictures.annotated import draw_annotated
 from fashionbatch.pictures.classes import ROWS, draw_classes
 from fashionbatch.pictures.confusion import draw_confusion
 from fashionbatch.pictures.curves import PhaseBand, draw_curves
@@ -35,7 +36,7 @@ def metrics_of(names, images=200):
     generator = np.random.default_rng(len(names))
     targets = np.eye(len(names), dtype=np.float32)[generator.integers(0, len(names), images)]
     raw = generator.random(targets.shape, dtype=np.float32) + targets
-    return evaluate_split(targets, raw / raw.sum(axis=1, keepdims=True), names, "one_of_many")
+    return evaluate_split(targets, raw / raw.sum(axis=1, keepdims=True), rule_for("one_of_many", names))
 
 
 def overlapping(boxes):
@@ -183,7 +184,7 @@ def draw_labels(labels, path, *, spread):
     targets = (generator.random((100, labels)) < 0.5).astype(np.float32)
     scores = ((1 - spread) * targets + spread * generator.random(targets.shape)).astype(np.float32)
     names = [f"label {number}" for number in range(labels)]
-    draw_trade_offs(evaluate_split(targets, scores, names, "several_of_many").curves, names, path)
+    draw_trade_offs(evaluate_split(targets, scores, rule_for("several_of_many", names)).curves, names, path)
 
 
 @pytest.mark.parametrize("labels", [1, 2, 6])

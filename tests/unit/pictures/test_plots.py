@@ -8,9 +8,10 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 
+from fashionbatch.decisions import Reading, rule_for
 from fashionbatch.errors import OutputError
 from fashionbatch.evaluation.metrics import evaluate_split
-from fashionbatch.pictures.annotated import Reading, draw_annotated
+from fashionbatch.pictures.annotated import draw_annotated
 from fashionbatch.pictures.classes import draw_classes
 from fashionbatch.pictures.confusion import draw_confusion
 from fashionbatch.pictures.curves import PhaseBand, draw_curves
@@ -33,7 +34,7 @@ def metrics_of(classes, images=400):
     targets = np.eye(classes, dtype=np.float32)[generator.integers(0, classes, images)]
     raw = generator.random((images, classes), dtype=np.float32) + 2 * targets
     names = [f"class {number}" for number in range(classes)]
-    return evaluate_split(targets, raw / raw.sum(axis=1, keepdims=True), names, "one_of_many")
+    return evaluate_split(targets, raw / raw.sum(axis=1, keepdims=True), rule_for("one_of_many", names))
 
 
 def test_curves_are_two_panels_side_by_side(tmp_path, pixels):
@@ -90,7 +91,7 @@ def test_trade_offs(labels, tmp_path):
     targets = (generator.random((200, labels)) < 0.4).astype(np.float32)
     scores = np.clip(generator.random((200, labels)) * 0.6 + 0.3 * targets, 0, 1).astype(np.float32)
     names = [f"label {number}" for number in range(labels)]
-    metrics = evaluate_split(targets, scores, names, "several_of_many")
+    metrics = evaluate_split(targets, scores, rule_for("several_of_many", names))
     assert draw_trade_offs(metrics.curves, names, tmp_path / "trade_offs.png", title="test").stat().st_size < SIZE_LIMIT
 
 
