@@ -102,7 +102,7 @@ def _particulars(entry: Entry) -> list[str]:
     for name, title in (
         ("decoding", "decoding"),
         ("default_loss", "default loss"),
-        ("decodings", "for heads that decode"),
+        ("decodings", "for heads that decide"),
         ("suffix", "file ending"),
     ):
         value = getattr(spec, name, None)
