@@ -18,12 +18,16 @@ import pluggy
 from fashionbatch.specs import (
     ArchitectureSpec,
     AugmentationSpec,
+    CallbackSpec,
     DatasetSpec,
     EngineSpec,
     HeadSpec,
     LabelingReport,
     LossSpec,
+    MetricSpec,
+    OptimizerSpec,
     RuntimeSpec,
+    ScheduleSpec,
     TrainingReport,
     WriterSpec,
 )
@@ -131,6 +135,92 @@ def register_augmentations() -> Iterable[AugmentationSpec]:  # type: ignore[empt
         >>> @hookimpl
         ... def register_augmentations():
         ...     yield AugmentationSpec(name="random_grey", summary="One in five turns grey.", build=build_grey)
+    """
+
+
+@hookspec
+def register_optimizers() -> Iterable[OptimizerSpec]:  # type: ignore[empty-body]
+    """What changes the weights at each step.
+
+    Example:
+        >>> from pydantic import Field
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import OptimizerParameters, OptimizerSpec
+        >>> class Heavy(OptimizerParameters):
+        ...     momentum: float = Field(0.99, ge=0, lt=1, description="Kept of the last step.")
+        >>> def build_heavy(parameters, rate):
+        ...     import keras
+        ...     return keras.optimizers.SGD(rate, momentum=parameters.momentum, nesterov=True)
+        >>> @hookimpl
+        ... def register_optimizers():
+        ...     yield OptimizerSpec(
+        ...         name="heavy", summary="A heavy ball that looks ahead.", parameters=Heavy, build=build_heavy
+        ...     )
+    """
+
+
+@hookspec
+def register_schedules() -> Iterable[ScheduleSpec]:  # type: ignore[empty-body]
+    """How the learning rate moves during a phase.
+
+    Example:
+        >>> from pydantic import Field
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import Parameters, ScheduleSpec
+        >>> class Halving(Parameters):
+        ...     every: float = Field(10.0, gt=0, description="Epochs after which the rate halves.")
+        >>> def build_halving(parameters, span):
+        ...     from keras.optimizers.schedules import ExponentialDecay
+        ...     return ExponentialDecay(span.learning_rate, span.steps(parameters.every), 0.5, staircase=True)
+        >>> @hookimpl
+        ... def register_schedules():
+        ...     yield ScheduleSpec(
+        ...         name="halving", summary="Half the rate, again and again.", parameters=Halving, build=build_halving
+        ...     )
+    """
+
+
+@hookspec
+def register_metrics() -> Iterable[MetricSpec]:  # type: ignore[empty-body]
+    """Figures of each epoch beside loss and accuracy.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import MetricSpec
+        >>> def build_certainty(parameters, decoding, classes):
+        ...     import keras
+        ...     def certainty(targets, probabilities):
+        ...         return keras.ops.max(probabilities, axis=-1)
+        ...     return keras.metrics.MeanMetricWrapper(certainty, name="certainty")
+        >>> @hookimpl
+        ... def register_metrics():
+        ...     yield MetricSpec(
+        ...         name="certainty",
+        ...         summary="The mean probability of the class that was chosen.",
+        ...         decodings=("one_of_many",),
+        ...         build=build_certainty,
+        ...     )
+    """
+
+
+@hookspec
+def register_callbacks() -> Iterable[CallbackSpec]:  # type: ignore[empty-body]
+    r"""What is told how a training goes, epoch by epoch.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.specs import CallbackSpec
+        >>> class Notes:
+        ...     def __init__(self, parameters, start):
+        ...         self.file = start.run_directory / "notes.txt"
+        ...     def epoch_finished(self, figures):
+        ...         with self.file.open("a", encoding="utf-8") as file:
+        ...             file.write(f"{figures.epoch}: {figures.values['loss']:.4f}\n")
+        ...     def training_ended(self, end):
+        ...         print("finished" if end.completed else "stopped", self.file)
+        >>> @hookimpl
+        ... def register_callbacks():
+        ...     yield CallbackSpec(name="notes", summary="Writes the loss into a text file.", build=Notes)
     """
 
 

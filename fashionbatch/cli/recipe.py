@@ -141,4 +141,4 @@ def _summary(plan: Plan) -> str:
 def _training(phase: PlannedPhase) -> str:
     epochs = f"{phase.epochs} {'epoch' if phase.epochs == 1 else 'epochs'}"
     most = "at most " if phase.early_stopping else ""
-    return f"{phase.optimizer.name} at {phase.learning_rate:g}, {most}{epochs} in batches of {phase.batch_size}"
+    return f"{phase.optimizer.spec.name} at {phase.learning_rate:g}, {most}{epochs} in batches of {phase.batch_size}"

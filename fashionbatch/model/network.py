@@ -68,13 +68,13 @@ def build_network(plan: Plan, class_count: int) -> Network:
 
     image = keras.Input(plan.recipe.data.image.shape, dtype="uint8", name=INPUT_NAME)
     pixels = keras.ops.cast(image, "float32")
-    features = _built(
+    features = built(
         plan.architecture,
         f"for images of {_shape_text(plan.recipe.data.image.shape)}",
         lambda: plan.architecture.spec.build(pixels, plan.architecture.parameters),
     )
     _check_features(plan.architecture, features)
-    probabilities = _built(
+    probabilities = built(
         plan.head,
         f"for {class_count} classes",
         lambda: plan.head.spec.build(features, class_count, plan.head.parameters),
@@ -92,7 +92,7 @@ def build_network(plan: Plan, class_count: int) -> Network:
     except ValueError as error:
         # Two layers of one name, or a head that does not use the features.
         raise PluginError(
-            f"{_who(plan.architecture)} and {_who(plan.head)} make no network together: {describe(error)}"
+            f"{who(plan.architecture)} and {who(plan.head)} make no network together: {describe(error)}"
         ) from error
     sign(_layers(network.backbone), plan.architecture.origin)
     sign(_layers(network.head), plan.head.origin)
@@ -120,14 +120,14 @@ def training_model(network: Network, augmentation: Sequence[Resolved[Augmentatio
     pixels = keras.ops.cast(image, "float32")
     for number, component in enumerate(augmentation):
         layer_seed = (seed + _SEED_STEP * (number + 1)) % 2**31
-        changed = _built(
+        changed = built(
             component,
             f"for images of {_shape_text(shape)}",
             partial(_augmented, component, layer_seed, pixels),
         )
         if tuple(changed.shape) != tuple(pixels.shape) or changed.dtype != "float32":
             raise PluginError(
-                f"{_who(component)} turned float32 {tuple(pixels.shape)} into {changed.dtype} {tuple(changed.shape)}; "
+                f"{who(component)} turned float32 {tuple(pixels.shape)} into {changed.dtype} {tuple(changed.shape)}; "
                 "an augmentation keeps dtype and shape"
             )
         pixels = changed
@@ -148,7 +148,7 @@ def augmentation_layer(component: Resolved[AugmentationSpec], seed: int) -> kera
 
     layer = component.spec.build(component.parameters, seed)
     if not isinstance(layer, keras.layers.Layer):
-        raise PluginError(f"{_who(component)} must build a Keras layer, got {type(layer).__name__}")
+        raise PluginError(f"{who(component)} must build a Keras layer, got {type(layer).__name__}")
     sign([layer], component.origin)
     return layer
 
@@ -188,11 +188,22 @@ def _layers(model: keras.Model) -> list[keras.layers.Layer]:
     return [layer for layer in model.layers if not isinstance(layer, keras.layers.InputLayer)]
 
 
-def _built(component: Resolved[Any], purpose: str, build: Callable[[], Any]) -> Any:
+def built(component: Resolved[Any], purpose: str, build: Callable[[], Any], expected: type | None = None) -> Any:
+    """What a component's function builds.
+
+    Args:
+        component: whose function it is.
+        purpose: what it is built for, in words.
+        build: calls the function.
+        expected: what it must return; None for a Keras tensor.
+
+    Raises:
+        PluginError: it failed, or returned something else.
+    """
     import keras
 
     try:
-        tensor = build()
+        result = build()
     except Exception as error:
         failed = isinstance(error, PluginError) and error.traceback and error.__cause__
         cause = failed or error
@@ -201,19 +212,20 @@ def _built(component: Resolved[Any], purpose: str, build: Callable[[], Any]) -> 
         # A ValueError is the plugin's word on its parameters, or Keras's; anything else is named.
         reason = describe(cause).removeprefix("ValueError: ")
         raise PluginError(
-            f"{_who(component)} cannot be built {purpose}: {reason}", traceback=getattr(error, "traceback", "")
+            f"{who(component)} cannot be built {purpose}: {reason}", traceback=getattr(error, "traceback", "")
         ) from cause
-    if not isinstance(tensor, keras.KerasTensor):
-        raise PluginError(f"{_who(component)} must return a Keras tensor, got {type(tensor).__name__}")
-    return tensor
+    if not isinstance(result, expected or keras.KerasTensor):
+        wanted = f"a {expected.__name__}" if expected else "a Keras tensor"
+        raise PluginError(f"{who(component)} must return {wanted}, got {type(result).__name__}")
+    return result
 
 
 def _check_features(component: Resolved[Any], features: keras.KerasTensor) -> None:
     shape = tuple(features.shape)
     if len(shape) != 2 or shape[0] is not None or not shape[1]:
-        raise PluginError(f"{_who(component)} must return features (None, n) of an open batch size, got {shape}")
+        raise PluginError(f"{who(component)} must return features (None, n) of an open batch size, got {shape}")
     if features.dtype != "float32":
-        raise PluginError(f"{_who(component)} must return float32 features, got {features.dtype}")
+        raise PluginError(f"{who(component)} must return float32 features, got {features.dtype}")
 
 
 def _check_probabilities(
@@ -222,12 +234,13 @@ def _check_probabilities(
     expected = (None, rule_type(decoding).outputs_for(class_count))
     if tuple(probabilities.shape) != expected or probabilities.dtype != "float32":
         raise PluginError(
-            f"{_who(component)} must return float32 probabilities {expected} for {decoding}, "
+            f"{who(component)} must return float32 probabilities {expected} for {decoding}, "
             f"got {probabilities.dtype} {tuple(probabilities.shape)}"
         )
 
 
-def _who(component: Resolved[Any]) -> str:
+def who(component: Resolved[Any]) -> str:
+    """A component and its provider, in words."""
     return (
         f"{component.spec.kind} {component.spec.name!r} of "
         f"{component.provider.distribution} {component.provider.version}"

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from fashionbatch.plan.advice import advice
 from fashionbatch.plan.make import load_plan, make_plan, plan_from_text
-from fashionbatch.plan.model import Choice, Plan, PlannedPhase, Resolved, resolved_yaml
+from fashionbatch.plan.model import Plan, PlannedPhase, Resolved, resolved_yaml
 
 __all__ = [
-    "Choice",
     "Plan",
     "PlannedPhase",
     "Resolved",

@@ -11,8 +11,6 @@ from fashionbatch.plan.model import Plan
 from fashionbatch.recipe.forms import PHASES
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import Path
-from fashionbatch.recipe.optimizers import OPTIMIZERS
-from fashionbatch.recipe.schedules import PiecewiseConstant, ReduceOnPlateau
 
 LARGE_RATE = 0.05
 """A learning rate that an adaptive optimizer seldom survives."""
@@ -78,9 +76,9 @@ def _on_phases(plan: Plan) -> Iterator[tuple[Path, str]]:
 
 def _on_rates(plan: Plan) -> Iterator[tuple[Path, str]]:
     for index, phase in enumerate(plan.phases):
-        if not OPTIMIZERS[phase.optimizer.name].adaptive or phase.optimizer.name == "adadelta":
-            continue  # the rate of adadelta multiplies steps that find their size by themselves
-        path, rate, name = _path(plan, index), phase.learning_rate, phase.optimizer.name
+        if not phase.optimizer.spec.adaptive:
+            continue
+        path, rate, name = _path(plan, index), phase.learning_rate, phase.optimizer.spec.name
         if rate >= LARGE_RATE:
             yield path, f"a learning rate of {rate:g} is large for {name}; 0.001 is usual"
         elif is_pretrained(plan) and phase.train != "head" and rate > LARGE_RATE_FOR_PRETRAINED:
@@ -100,14 +98,9 @@ def _on_waiting(plan: Plan) -> Iterator[tuple[Path, str]]:
         stopping = phase.early_stopping
         if stopping is not None and stopping.patience >= phase.epochs:
             yield path, f"early_stopping waits for {stopping.patience} epochs, but there are only {phase.epochs}"
-        schedule = phase.schedule.parameters if phase.schedule else None
-        if isinstance(schedule, ReduceOnPlateau) and schedule.patience >= phase.epochs:
-            yield path, f"the schedule waits for {schedule.patience} epochs, but there are only {phase.epochs}"
-        if isinstance(schedule, PiecewiseConstant) and schedule.boundaries[-1] >= phase.epochs:
-            yield (
-                path,
-                f"the rate should change at epoch {schedule.boundaries[-1]:g}, but there are only {phase.epochs}",
-            )
+        if phase.schedule is not None:
+            said = phase.schedule.spec.advice(phase.schedule.parameters, phase.epochs)
+            yield from ((path, message) for message in said.values())
 
 
 def _on_files(plan: Plan) -> Iterator[tuple[Path, str]]:

@@ -8,14 +8,13 @@ from typing import TypeVar
 
 from fashionbatch.errors import Problem
 from fashionbatch.plan.components import HEAD, LOSS, Components
-from fashionbatch.recipe.forms import PHASES
+from fashionbatch.recipe.forms import METRICS, PHASES
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import Path, PathPart
-from fashionbatch.recipe.schedules import Cosine, ReduceOnPlateau
-from fashionbatch.recipe.schema import Split, Training
+from fashionbatch.recipe.schema import Phase, Split, Training
 from fashionbatch.recipe.validate import validate
 from fashionbatch.registry import Registry, closest
-from fashionbatch.specs import Decoding, HeadSpec, LossSpec, Parameters
+from fashionbatch.specs import PLAIN_FIGURES, Decoding, HeadSpec, LossSpec, MetricSpec, Parameters
 
 ModelT = TypeVar("ModelT", bound=Parameters)
 
@@ -47,7 +46,17 @@ def check(document: RecipeDocument, components: Components, registry: Registry) 
         _section(document, ("data", "split"), Split),
         _section(document, ("training",), Training),
     )
-    checks = (_loss_fits_head, _known_classes, _binary_head, _group_names, _watched_figures, _phase_names, _schedules)
+    checks = (
+        _loss_fits_head,
+        _metrics_fit_head,
+        _metrics_differ,
+        _known_classes,
+        _binary_head,
+        _group_names,
+        _watched_figures,
+        _phase_names,
+        _schedules,
+    )
     return [problem for one in checks for problem in one(recipe)]
 
 
@@ -68,19 +77,43 @@ def _loss_fits_head(recipe: _Recipe) -> Iterator[Problem]:
         return
     assert isinstance(head.spec, HeadSpec)
     assert isinstance(loss.spec, LossSpec)
-    decoding = head.spec.decoding
-    if decoding in loss.spec.decodings:
+    if head.spec.decoding not in loss.spec.decodings:
+        place = (*LOSS, "name") if recipe.document.tree.at((*LOSS, "name")) else HEAD
+        yield recipe.document.problem(place, _misfit(recipe, head.spec, loss.spec))
+
+
+def _metrics_fit_head(recipe: _Recipe) -> Iterator[Problem]:
+    head = recipe.components.first(*HEAD)
+    if head is None:
         return
+    assert isinstance(head.spec, HeadSpec)
+    for path, metric in recipe.components.of_kind("metric"):
+        if head.spec.decoding not in metric.spec.decodings:
+            yield recipe.document.problem((*path, "name"), _misfit(recipe, head.spec, metric.spec))
+
+
+def _misfit(recipe: _Recipe, head: HeadSpec, spec: LossSpec | MetricSpec) -> str:
+    """That a loss or a metric is none for the head's decoding, and which ones are."""
     fitting = [
         entry.spec.name
-        for entry in recipe.registry.entries("loss")
-        if isinstance(entry.spec, LossSpec) and decoding in entry.spec.decodings
+        for entry in recipe.registry.entries(spec.kind)
+        if isinstance(entry.spec, LossSpec | MetricSpec) and head.decoding in entry.spec.decodings
     ]
-    message = (
-        f"loss {loss.spec.name!r} does not fit head {head.spec.name!r}, which decides {DECISIONS[decoding]}; "
-        f"losses that do: {', '.join(dict.fromkeys(fitting)) or 'none'}"
+    plural = "losses" if spec.kind == "loss" else f"{spec.kind}s"
+    return (
+        f"{spec.kind} {spec.name!r} does not fit head {head.name!r}, which decides {DECISIONS[head.decoding]}; "
+        f"{plural} that do: {', '.join(dict.fromkeys(fitting)) or 'none'}"
     )
-    yield recipe.document.problem((*LOSS, "name") if recipe.document.tree.at((*LOSS, "name")) else HEAD, message)
+
+
+def _metrics_differ(recipe: _Recipe) -> Iterator[Problem]:
+    """Figures are called by the metrics' names, so that no metric can stand twice."""
+    seen: set[str] = set()
+    for path, metric in recipe.components.of_kind("metric"):
+        if metric.spec.name in seen:
+            message = f"metric {metric.spec.name!r} stands twice; both figures would have one name"
+            yield recipe.document.problem((*path, "name"), message)
+        seen.add(metric.spec.name)
 
 
 def _known_classes(recipe: _Recipe) -> Iterator[Problem]:
@@ -132,24 +165,39 @@ def _group_names(recipe: _Recipe) -> Iterator[Problem]:
 
 
 def _watched_figures(recipe: _Recipe) -> Iterator[Problem]:
-    """A figure of the validation split can only be watched where there is one."""
-    if recipe.split is None or recipe.training is None or recipe.split.validation != 0.0:
-        return
-    training: Path = ("training",)
-    watchers = [((*training, "early_stopping"), recipe.training.early_stopping)]
-    watchers += [
-        ((*PHASES, index, "early_stopping"), phase.early_stopping) for index, phase in enumerate(recipe.training.phases)
-    ]
-    watched: list[tuple[Path, str]] = [(path, stop.monitor) for path, stop in watchers if stop is not None]
-    watched += [
-        (path, choice.parameters.monitor)
-        for path, choice in recipe.components.choices.items()
-        if isinstance(choice.parameters, ReduceOnPlateau)
-    ]
-    for path, monitor in watched:
-        if monitor.startswith("val_"):
+    """What is watched is a figure of this training; one of the validation split needs such a split."""
+    figures = _figures(recipe)
+    known = [f"{prefix}{figure}" for prefix in ("val_", "") for figure in figures]
+    has_validation = recipe.split is None or recipe.split.validation != 0.0
+    for path, monitor in _watched(recipe):
+        if monitor not in known:
+            close = closest(monitor, known)
+            hint = f"did you mean {close!r}? there are" if close else "there are"
+            message = f"no figure is called {monitor!r}; {hint}: {', '.join(known)}"
+            yield recipe.document.problem((*path, "monitor"), message)
+        elif monitor.startswith("val_") and not has_validation:
             message = f"watches {monitor}, but data.split.validation is 0: there is nothing to measure it on"
             yield recipe.document.problem((*path, "monitor"), message)
+
+
+def _watched(recipe: _Recipe) -> Iterator[tuple[Path, str]]:
+    """The places of the recipe that wait for a figure, and the figure's name."""
+    if recipe.training is not None:
+        sections: list[tuple[Path, Training | Phase]] = [(("training",), recipe.training)]
+        sections += [((*PHASES, index), phase) for index, phase in enumerate(recipe.training.phases)]
+        for path, section in sections:
+            if section.early_stopping is not None:
+                yield (*path, "early_stopping"), section.early_stopping.monitor
+    for path, schedule in recipe.components.of_kind("schedule"):
+        if schedule.spec.monitor is not None:
+            yield path, schedule.spec.monitor(schedule.parameters)
+
+
+def _figures(recipe: _Recipe) -> list[str]:
+    """The figures of an epoch: loss, accuracy and the metrics, those with problems of their own too."""
+    metrics = recipe.document.tree.at(METRICS)
+    names = [item.child("name") for item in (metrics.items if metrics else ())]
+    return [*PLAIN_FIGURES, *(name.value.rpartition("/")[2] for name in names if name and isinstance(name.value, str))]
 
 
 def _phase_names(recipe: _Recipe) -> Iterator[Problem]:
@@ -168,13 +216,12 @@ def phase_name(name: str | None, index: int) -> str:
 
 
 def _schedules(recipe: _Recipe) -> Iterator[Problem]:
-    for path, choice in recipe.components.choices.items():
+    """What a schedule itself says of the number of epochs."""
+    for path, schedule in recipe.components.of_kind("schedule"):
         epochs = _epochs_at(recipe.training, path)
-        if epochs is None or not isinstance(choice.parameters, Cosine):
-            continue
-        if choice.parameters.warmup_epochs >= epochs:
-            message = f"the rate would still rise when training ends: there are {epochs} epochs"
-            yield recipe.document.problem((*path, "warmup_epochs"), message)
+        if epochs is not None:
+            for parameter, message in schedule.spec.problems(schedule.parameters, epochs).items():
+                yield recipe.document.problem((*path, parameter), message)
 
 
 def _epochs_at(training: Training | None, path: tuple[PathPart, ...]) -> int | None:

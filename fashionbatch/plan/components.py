@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from fashionbatch.errors import FashionBatchError, PluginError, Problem, UnknownNameError
-from fashionbatch.plan.model import Choice, Resolved
+from fashionbatch.plan.model import Resolved
 from fashionbatch.recipe.forms import slots
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import Mark, Node, Path, dotted
-from fashionbatch.recipe.optimizers import OPTIMIZERS
-from fashionbatch.recipe.schedules import SCHEDULES
 from fashionbatch.recipe.validate import validate
-from fashionbatch.registry import Entry, Registry, closest
-from fashionbatch.specs import HeadSpec, Parameters
+from fashionbatch.registry import Entry, Registry
+from fashionbatch.specs import HeadSpec
 
 HEAD: Path = ("head",)
 LOSS: Path = ("loss",)
@@ -27,12 +26,15 @@ class Components:
     """The components of one recipe by their place in it; those with problems are absent."""
 
     resolved: dict[Path, Resolved[Any]] = field(default_factory=dict)
-    choices: dict[Path, Choice] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def first(self, *path: str | int) -> Resolved[Any] | None:
         """The component at a place."""
         return self.resolved.get(path)
+
+    def of_kind(self, kind: str) -> Iterator[tuple[Path, Resolved[Any]]]:
+        """Every component of a kind, with its place."""
+        return ((path, found) for path, found in self.resolved.items() if found.spec.kind == kind)
 
 
 def resolve_components(document: RecipeDocument, registry: Registry) -> Components:
@@ -56,24 +58,19 @@ def _resolve(node: Node, kind: str, path: Path, registry: Registry, components: 
     if name is None or not isinstance(name.value, str):
         return  # a problem of shape, reported with the others
     try:
-        entry = registry.entry(kind, name.value) if kind not in _CHOICES else None
-        model = entry.spec.parameters if entry else _choice(kind, name.value)
+        entry = registry.entry(kind, name.value)
     except FashionBatchError as error:
         components.problems.append(name.mark.problem(_one_line(error), dotted((*path, "name"))))
         return
     own = node.without_entry("name")
     try:
-        parameters, problems = validate(model, own, path=path, key_mark=name.mark)
+        parameters, problems = validate(entry.spec.parameters, own, path=path, key_mark=name.mark)
     except Exception as error:  # noqa: BLE001 - a plugin's own validator, which should raise ValueError alone
         message = f"{kind} {name.value!r} could not check its parameters: {type(error).__name__}: {error}"
         parameters, problems = None, [node.mark.problem(message, dotted(path))]
     components.problems += problems
-    if parameters is None:
-        return
-    if entry:
+    if parameters is not None:
         components.resolved[path] = Resolved(entry.spec, parameters, entry.provider)
-    else:
-        components.choices[path] = Choice(name.value, parameters)
 
 
 def _resolve_default_loss(document: RecipeDocument, registry: Registry, components: Components) -> None:
@@ -100,21 +97,6 @@ def _resolve_default_loss(document: RecipeDocument, registry: Registry, componen
         components.problems.append(document.problem(HEAD, message))
         return
     components.resolved[LOSS] = Resolved(entries[0].spec, parameters, entries[0].provider)
-
-
-_CHOICES: dict[str, dict[str, type[Parameters]]] = {
-    "optimizer": {name: optimizer.parameters for name, optimizer in OPTIMIZERS.items()},
-    "schedule": {name: schedule.parameters for name, schedule in SCHEDULES.items()},
-}
-
-
-def _choice(kind: str, name: str) -> type[Parameters]:
-    models = _CHOICES[kind]
-    if name not in models:
-        close = closest(name, models)
-        hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(models)}"
-        raise UnknownNameError(f"unknown {kind} {name!r}; {hint}")
-    return models[name]
 
 
 def _default(name: str, mark: Mark) -> Node:

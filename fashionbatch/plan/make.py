@@ -10,9 +10,9 @@ from typing import Any
 from fashionbatch.errors import Problem, RecipeError
 from fashionbatch.plan.checks import check, phase_name
 from fashionbatch.plan.components import Components, resolve_components
-from fashionbatch.plan.model import Choice, Plan, PlannedPhase, Resolved
+from fashionbatch.plan.model import Plan, PlannedPhase, Resolved
 from fashionbatch.recipe.find import find_recipe
-from fashionbatch.recipe.forms import AUGMENTATION, PHASES
+from fashionbatch.recipe.forms import AUGMENTATION, CALLBACKS, METRICS, PHASES
 from fashionbatch.recipe.load import RecipeDocument, load_recipe, parse_recipe
 from fashionbatch.recipe.nodes import Path as NodePath
 from fashionbatch.recipe.schema import Phase, Recipe
@@ -65,11 +65,13 @@ def make_plan(document: RecipeDocument, registry: Registry) -> Plan:
 
 
 def _plan(document: RecipeDocument, recipe: Recipe, components: Components) -> Plan:
-    resolved, choices = components.resolved, components.choices
+    resolved = components.resolved
     source, architecture = resolved["data", "source"], resolved["architecture",]
     head, loss = resolved["head",], resolved["loss",]
-    augmentation = _augmentation(recipe.augmentation, AUGMENTATION, components)
-    optimizer, schedule = choices[*_TRAINING, "optimizer"], choices.get((*_TRAINING, "schedule"))
+    augmentation = _listed(recipe.augmentation, AUGMENTATION, components)
+    metrics = _listed(recipe.training.metrics, METRICS, components)
+    callbacks = _listed(recipe.training.callbacks, CALLBACKS, components)
+    optimizer, schedule = resolved[*_TRAINING, "optimizer"], resolved.get((*_TRAINING, "schedule"))
     phases = tuple(
         _phase(index, phase, recipe, components, augmentation) for index, phase in enumerate(recipe.training.phases)
     )
@@ -84,6 +86,8 @@ def _plan(document: RecipeDocument, recipe: Recipe, components: Components) -> P
     normal["training"] |= {
         "optimizer": optimizer.resolved(),
         "schedule": schedule.resolved() if schedule else None,
+        "metrics": [metric.resolved() for metric in metrics],
+        "callbacks": [callback.resolved() for callback in callbacks],
         "phases": [phase.resolved() for phase in phases],
     }
     training = recipe.training
@@ -106,8 +110,8 @@ def _plan(document: RecipeDocument, recipe: Recipe, components: Components) -> P
         head=head,
         loss=loss,
         augmentation=augmentation,
-        optimizer=optimizer,
-        schedule=schedule,
+        metrics=metrics,
+        callbacks=callbacks,
         phases=phases or (only,),
     )
 
@@ -128,9 +132,9 @@ def _phase(
         train=phase.train,
         epochs=phase.epochs or training.epochs,
         batch_size=phase.batch_size or training.batch_size,
-        optimizer=_choice("optimizer", here if phase.optimizer else _TRAINING, components),
-        schedule=components.choices.get((*(here if "schedule" in given else _TRAINING), "schedule")),
-        augmentation=_augmentation(phase.augmentation or (), (*here, "augmentation"), components)
+        optimizer=components.resolved[*(here if phase.optimizer else _TRAINING), "optimizer"],
+        schedule=components.resolved.get((*(here if "schedule" in given else _TRAINING), "schedule")),
+        augmentation=_listed(phase.augmentation or (), (*here, "augmentation"), components)
         if "augmentation" in given
         else augmentation,
         early_stopping=phase.early_stopping if "early_stopping" in given else training.early_stopping,
@@ -138,13 +142,8 @@ def _phase(
     )
 
 
-def _choice(key: str, section: NodePath, components: Components) -> Choice:
-    return components.choices[*section, key]
-
-
-def _augmentation(
-    named: Sequence[object], path: NodePath, components: Components
-) -> tuple[Resolved[AugmentationSpec], ...]:
+def _listed(named: Sequence[object], path: NodePath, components: Components) -> tuple[Resolved[Any], ...]:
+    """The components of a list."""
     return tuple(components.resolved[*path, index] for index in range(len(named)))
 
 

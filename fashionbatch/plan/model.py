@@ -18,10 +18,15 @@ from fashionbatch.registry import Provider
 from fashionbatch.specs import (
     ArchitectureSpec,
     AugmentationSpec,
+    CallbackSpec,
     DatasetSpec,
     HeadSpec,
     LossSpec,
+    MetricSpec,
+    OptimizerParameters,
+    OptimizerSpec,
     Parameters,
+    ScheduleSpec,
     Spec,
 )
 
@@ -54,18 +59,6 @@ class Resolved(Generic[SpecT]):
 
 
 @dataclass(frozen=True)
-class Choice:
-    """An optimizer or a schedule, and its checked parameters."""
-
-    name: str
-    parameters: Parameters
-
-    def resolved(self) -> dict[str, Any]:
-        """The choice as a recipe would write it, with every default."""
-        return {"name": self.name, **_written(self.parameters)}
-
-
-@dataclass(frozen=True)
 class PlannedPhase:
     """One stretch of training, with what it takes over from `training`.
 
@@ -77,8 +70,8 @@ class PlannedPhase:
     train: Trained
     epochs: int
     batch_size: int
-    optimizer: Choice
-    schedule: Choice | None
+    optimizer: Resolved[OptimizerSpec]
+    schedule: Resolved[ScheduleSpec] | None
     augmentation: tuple[Resolved[AugmentationSpec], ...]
     early_stopping: EarlyStopping | None
     place: NodePath = field(default=("training",), compare=False)
@@ -86,8 +79,9 @@ class PlannedPhase:
     @property
     def learning_rate(self) -> float:
         """The rate that the phase begins with, before any warm-up."""
-        chosen = self.schedule if self.schedule and self.schedule.name == "constant" else self.optimizer
-        return float(chosen.parameters.learning_rate)  # type: ignore[attr-defined]  # every optimizer has one
+        assert isinstance(self.optimizer.parameters, OptimizerParameters)
+        rate = self.optimizer.parameters.learning_rate
+        return self.schedule.spec.rate(self.schedule.parameters, rate) if self.schedule else rate
 
     def resolved(self) -> dict[str, Any]:
         """The phase as a recipe would write it, taking nothing over."""
@@ -122,10 +116,26 @@ class Plan:
     head: Resolved[HeadSpec]
     loss: Resolved[LossSpec]
     augmentation: tuple[Resolved[AugmentationSpec], ...]
-    optimizer: Choice
-    schedule: Choice | None
+    metrics: tuple[Resolved[MetricSpec], ...]
+    callbacks: tuple[Resolved[CallbackSpec], ...]
     phases: tuple[PlannedPhase, ...]
     document: RecipeDocument = field(compare=False, repr=False)
+
+    @property
+    def components(self) -> tuple[Resolved[Any], ...]:
+        """Every component that the recipe names or leaves to its default, each once."""
+        found: list[Resolved[Any]] = [self.source, self.architecture, self.head, self.loss]
+        for phase in self.phases:
+            schedules = [phase.schedule] if phase.schedule else []
+            of_phase: list[Resolved[Any]] = [*phase.augmentation, phase.optimizer, *schedules]
+            found += [component for component in of_phase if component not in found]
+        return (*found, *self.metrics, *self.callbacks)
+
+    @property
+    def rising_figures(self) -> frozenset[str]:
+        """The figures of an epoch of which more is better."""
+        names = ["accuracy", *(metric.spec.name for metric in self.metrics if metric.spec.rising)]
+        return frozenset(f"{prefix}{name}" for name in names for prefix in ("", "val_"))
 
     def resolved(self) -> dict[str, Any]:
         """The recipe as plain data, with every default written out and `provider/name` as each component's name.

@@ -22,6 +22,10 @@ ONE_COMPONENT: dict[Path, str] = {
 """The places of a single component, and its kind."""
 
 AUGMENTATION: Path = ("augmentation",)
+METRICS: Path = ("training", "metrics")
+CALLBACKS: Path = ("training", "callbacks")
+LISTS: dict[Path, str] = {AUGMENTATION: "augmentation", METRICS: "metric", CALLBACKS: "callback"}
+"""The places of lists of components, and their kind."""
 PHASES: Path = ("training", "phases")
 WHOLE_VALUES: frozenset[Path] = frozenset({("data", "split", "validation"), ("data", "split", "test")})
 """Mappings that stand for one value: a recipe that inherits replaces them and does not add to them."""
@@ -40,14 +44,15 @@ def slots(recipe: Node) -> Iterator[Slot]:
     for path, kind in ONE_COMPONENT.items():
         if recipe.at(path) is not None:
             yield Slot(path, kind)
-    yield from _augmentations(recipe, AUGMENTATION)
+    for path, kind in LISTS.items():
+        yield from _items(recipe, path, kind)
     phases = recipe.at(PHASES)
     for index in range(len(phases.items) if phases else 0):
         phase = (*PHASES, index)
         for key in ("optimizer", "schedule"):
             if recipe.at((*phase, key)) is not None:
                 yield Slot((*phase, key), key)
-        yield from _augmentations(recipe, (*phase, "augmentation"))
+        yield from _items(recipe, (*phase, "augmentation"), "augmentation")
 
 
 def long_form(recipe: Node) -> Node:
@@ -84,10 +89,10 @@ def replaced(node: Node, path: Path, value: Node) -> Node:
     return node.with_entry(part, new) if isinstance(part, str) else node.with_item(part, new)
 
 
-def _augmentations(recipe: Node, path: Path) -> Iterator[Slot]:
+def _items(recipe: Node, path: Path, kind: str) -> Iterator[Slot]:
     items = recipe.at(path)
     for index in range(len(items.items) if items else 0):
-        yield Slot((*path, index), "augmentation")
+        yield Slot((*path, index), kind)
 
 
 def _as_component(node: Node, kind: str) -> Node | None:

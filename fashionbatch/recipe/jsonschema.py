@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from fashionbatch.recipe.optimizers import OPTIMIZERS
-from fashionbatch.recipe.schedules import SCHEDULES
+from fashionbatch.recipe.forms import LISTS
 from fashionbatch.recipe.schema import Recipe
 from fashionbatch.recipe.words import Schema, json_schema_of
 from fashionbatch.registry import Registry
+from fashionbatch.specs import PLAIN_FIGURES
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 # The key under which a component stands says its kind.
@@ -28,7 +28,11 @@ _KIND_OF_KEY = {
     "augmentation": "augmentation",
     "optimizer": "optimizer",
     "schedule": "schedule",
+    "metrics": "metric",
+    "callbacks": "callback",
 }
+_LISTED = frozenset(LISTS.values())
+"""The kinds that stand in lists alone."""
 _INHERITED = "Parameters of the one that is inherited."
 _NAMED = {"$ref": "#/$defs/named"}
 
@@ -40,17 +44,13 @@ def recipe_schema(registry: Registry) -> Schema:
     definitions.pop("Component")
     schema = _with_kinds(schema, "")
     definitions = {name: _with_kinds(definition, "") for name, definition in definitions.items()}
-    for kind in ("dataset", "architecture", "head", "loss", "augmentation"):
+    for kind in _KIND_OF_KEY.values():
         definitions |= _definitions_of_kind(kind, _registered(registry, kind))
-    definitions |= _definitions_of_kind(
-        "optimizer", [((name,), o.summary, o.parameters) for name, o in OPTIMIZERS.items()]
-    )
-    definitions |= _definitions_of_kind(
-        "schedule", [((name,), s.summary, s.parameters) for name, s in SCHEDULES.items()]
-    )
     definitions["schedule"]["anyOf"].insert(
         0, {"type": "number", "exclusiveMinimum": 0, "description": "A constant rate."}
     )
+    figures = [*PLAIN_FIGURES, *registry.names("metric")]
+    definitions["EarlyStopping"]["properties"]["monitor"]["enum"] = figures + [f"val_{name}" for name in figures]
     definitions["named"] = {"if": {"type": "object"}, "then": {"required": ["name"]}}
     _allow_inheriting(schema, definitions)
     for key in ("optimizer", "schedule"):
@@ -105,7 +105,7 @@ def _definitions_of_kind(kind: str, components: Sequence[_Component]) -> dict[st
             }
         )
     choices: list[Any] = [{"enum": short}, *long] if short else long
-    if kind != "augmentation":  # stands in lists alone, which are never merged
+    if kind not in _LISTED:  # lists are never merged
         choices.append({"type": "object", "not": {"required": ["name"]}, "description": _INHERITED})
     definitions[kind] = {"anyOf": choices or [False]}
     return definitions

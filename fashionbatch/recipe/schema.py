@@ -8,9 +8,6 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_val
 
 from fashionbatch.specs import ImageSpec, Parameters, Precision
 
-Monitor: TypeAlias = Literal["val_loss", "val_accuracy", "loss", "accuracy"]
-"""The figures of an epoch that something can wait for."""
-
 
 class Component(BaseModel):
     """`{name: ..., <its own parameters>}`; a bare name is the short form of one without parameters."""
@@ -120,7 +117,9 @@ class Data(Parameters):
 class EarlyStopping(Parameters):
     """Stop when a figure no longer gets better."""
 
-    monitor: Monitor = Field("val_loss", description="The figure: a loss should fall, an accuracy rise.")
+    monitor: str = Field(
+        "val_loss", description="The figure: loss, accuracy, the name of a metric, or one of these after val_."
+    )
     patience: int = Field(5, ge=0, description="Epochs without improvement that are waited for.")
     min_delta: float = Field(0.0, ge=0, description="A smaller change is no improvement.")
     restore_best_weights: bool = Field(True, description="Keep the best epoch's weights, not the last one's.")
@@ -161,6 +160,8 @@ class Training(Parameters):
         None, description="A schedule of the learning rate, or a number for a constant one."
     )
     early_stopping: EarlyStopping | None = Field(None, description="When to stop early; never where it is omitted.")
+    metrics: tuple[Component, ...] = Field((), description="Figures of each epoch beside loss and accuracy.")
+    callbacks: tuple[Component, ...] = Field((), description="What is told how the training goes.")
     class_weight: Literal["balanced"] | dict[str, Annotated[float, Field(gt=0)]] | None = Field(
         None,
         description="balanced: a rare class counts as much as a common one; or class name -> weight, 1 where omitted.",

@@ -33,6 +33,15 @@ from fashionbatch.testing.runtime_checks import (
     check_batches_come_back_by_their_keys,
     check_features_leave_probabilities_as_they_are,
 )
+from fashionbatch.testing.training_checks import (
+    check_a_callback_looks_on_to_the_end,
+    check_a_metric_goes_the_way_it_says,
+    check_a_metric_is_one_number,
+    check_a_step_moves_the_weights_downhill,
+    check_rates_are_positive_numbers,
+    check_the_rate_that_is_given_counts,
+    check_what_follows_the_figures_can_be_resumed,
+)
 
 CLASSES = 4
 FEATURES = 16
@@ -330,6 +339,10 @@ BY_KIND: Mapping[str, tuple[Callable[[Subject], None], ...]] = {
         check_augmentation_is_active_in_training_only,
         check_the_same_seed_gives_the_same_photos,
     ),
+    "optimizer": (check_the_rate_that_is_given_counts, check_a_step_moves_the_weights_downhill),
+    "schedule": (check_rates_are_positive_numbers, check_what_follows_the_figures_can_be_resumed),
+    "metric": (check_a_metric_is_one_number, check_a_metric_goes_the_way_it_says),
+    "callback": (check_a_callback_looks_on_to_the_end,),
     "runtime": (check_batches_come_back_by_their_keys, check_features_leave_probabilities_as_they_are),
     "writer": (check_a_table_is_the_same_however_it_is_cut,),
     "engine": (check_every_shard_is_run, check_a_failing_shard_is_not_hidden),

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -113,9 +112,6 @@ def _write(plan: Plan, network: Network, data: PreparedData, path: Path) -> Bund
 
 
 def _plugin_records(plan: Plan) -> list[PluginRecord]:
-    components: list[Any] = [plan.source, plan.architecture, plan.head, plan.loss]
-    for phase in plan.phases:
-        components += [component for component in phase.augmentation if component not in components]
     return [
         PluginRecord(
             kind=component.spec.kind,
@@ -123,7 +119,7 @@ def _plugin_records(plan: Plan) -> list[PluginRecord]:
             provider=component.provider.distribution,
             version=component.provider.version,
         )
-        for component in components
+        for component in plan.components
     ]
 
 

@@ -22,7 +22,7 @@ from fashionbatch.model.weights import save_weights
 if TYPE_CHECKING:
     import keras
 
-FORMAT = 1
+FORMAT = 2
 LAST_NAME = "last.npz"
 _BEST_SUFFIX = ".weights.h5"
 
@@ -37,7 +37,7 @@ class Progress:
         epochs_in_phase: epochs of that phase that are finished.
         history: all epochs so far, as plain data.
         watch: fields of the phase's `Watch`.
-        plateau: fields of its `Plateau`.
+        schedule: what a schedule that follows the figures keeps from epoch to epoch.
         best_file: the file of its best weights, in the checkpoint folder; None before there are any.
     """
 
@@ -46,7 +46,7 @@ class Progress:
     epochs_in_phase: int
     history: Sequence[Mapping[str, Any]]
     watch: Mapping[str, Any] = field(default_factory=dict)
-    plateau: Mapping[str, Any] = field(default_factory=dict)
+    schedule: Mapping[str, Any] = field(default_factory=dict)
     best_file: str | None = None
 
 

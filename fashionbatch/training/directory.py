@@ -19,7 +19,7 @@ from fashionbatch.errors import OutputError
 from fashionbatch.plan import Plan, resolved_yaml
 from fashionbatch.training.checkpoint import Checkpoints, write_text
 
-FORMAT = 1
+FORMAT = 2
 _MARKER = "run.json"
 _LOCK = ".lock"
 
@@ -152,7 +152,9 @@ def begun_with(directory: RunDirectory, plan: Plan) -> dict[str, Any]:
         raise OutputError(
             f"{directory.marker}: cannot be resumed from: {error}", hint="--overwrite begins the run anew"
         ) from error
-    different = list(_differences(recipe, json.loads(json.dumps(plan.resolved()))))
+    # Callbacks look on: a run may go on with others.
+    begun, now = _without_callbacks(recipe), _without_callbacks(json.loads(json.dumps(plan.resolved())))
+    different = list(_differences(begun, now))
     if different:
         raise OutputError(
             f"{directory.path}: the run was begun with another recipe: {'; '.join(different[:5])}"
@@ -161,6 +163,11 @@ def begun_with(directory: RunDirectory, plan: Plan) -> dict[str, Any]:
         )
     assert isinstance(document, dict)
     return document
+
+
+def _without_callbacks(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    training = {key: value for key, value in recipe["training"].items() if key != "callbacks"}
+    return {**recipe, "training": training}
 
 
 def _differences(one: Any, other: Any, where: str = "") -> Iterator[str]:

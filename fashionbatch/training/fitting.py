@@ -14,6 +14,7 @@ from fashionbatch.data.prepared import PreparedData
 from fashionbatch.decisions import DecisionRule
 from fashionbatch.model.class_weights import class_weights, image_weights
 from fashionbatch.model.loss import build_loss
+from fashionbatch.model.metrics import build_metrics
 from fashionbatch.model.network import Network, training_model
 from fashionbatch.model.optimizers import build_optimizer
 from fashionbatch.plan import Plan, PlannedPhase
@@ -75,7 +76,7 @@ def prepare_fitting(
     model.compile(
         optimizer=optimizer,
         loss=build_loss(plan.loss, label_weights),
-        metrics=[_accuracy(data.rule)],
+        metrics=[_accuracy(data.rule), *build_metrics(plan, len(data.class_names))],
         jit_compile=False,
         steps_per_execution=_BATCHES_AT_ONCE if is_small else 1,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,15 @@ from fashionbatch.model.freezing import learning_text, set_trained_layers
 from fashionbatch.model.network import Network
 from fashionbatch.model.weights import settle
 from fashionbatch.plan import Plan, PlannedPhase
-from fashionbatch.recipe.schedules import ReduceOnPlateau
+from fashionbatch.specs import EpochFigures
+from fashionbatch.training.callbacks import Callbacks
 from fashionbatch.training.checkpoint import Progress, State, assign, values_of, write_text
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.features import can_be_kept, export_features, with_features
 from fashionbatch.training.fitting import Fitting, prepare_fitting
 from fashionbatch.training.history import Epoch, from_plain, to_csv
 from fashionbatch.training.report import Reporter, epoch_callback
-from fashionbatch.training.watch import Plateau, Watch
+from fashionbatch.training.watch import Watch
 
 
 class Loop:
@@ -37,6 +38,7 @@ class Loop:
         data: the splits.
         directory: where each finished epoch goes.
         reporter: what the user sees.
+        callbacks: what is told of each epoch.
         export: the folder where features of a frozen backbone are left, None for nowhere.
     """
 
@@ -48,11 +50,13 @@ class Loop:
         directory: RunDirectory,
         reporter: Reporter,
         *,
+        callbacks: Callbacks,
         export: Path | None = None,
     ) -> None:
         self.history: list[Epoch] = []
         self._plan, self._network, self._data, self._export = plan, network, data, export
         self._directory, self._checkpoints, self._reporter = directory, directory.checkpoints, reporter
+        self._callbacks = callbacks
         self._epochs = sum(phase.epochs for phase in plan.phases)
 
     def run(self, state: State | None) -> list[Epoch]:
@@ -76,6 +80,7 @@ class Loop:
             first = state.progress.phase
             if state.progress.phase_is_done:
                 first, state = first + 1, None
+        self._callbacks.begin(self.history)
         for index in range(first, len(self._plan.phases)):
             self._run_phase(index, state)
             state = None
@@ -96,7 +101,7 @@ class Loop:
         fitting = prepare_fitting(
             self._plan, phase, self._network, data, epoch=lambda: len(self.history), of_features=of_features
         )
-        running = _Phase(phase, fitting, Watch.of_phase(phase, has_validation=fitting.validation is not None))
+        running = _Phase(phase, fitting, self._watch(phase, fitting))
         if state is not None:
             running.restore(state)
         if len(self._plan.phases) > 1:
@@ -108,6 +113,9 @@ class Loop:
                 f"stopped early: {running.watch.monitor} did not get better for {running.watch.waited} epochs"
             )
         self._end_phase(index, running)
+
+    def _watch(self, phase: PlannedPhase, fitting: Fitting) -> Watch:
+        return Watch.of_phase(phase, self._plan.rising_figures, has_validation=fitting.validation is not None)
 
     def _run_epoch(self, index: int, running: _Phase) -> None:
         phase, model = running.phase, running.fitting.model
@@ -121,6 +129,11 @@ class Loop:
         raw = running.put_averages_in_place()
         figures |= running.validate()
         _require_numbers(figures, number)
+        metrics = {
+            f"{prefix}{metric.spec.name}": _finite(figures[f"{prefix}{metric.spec.name}"])
+            for prefix in ("", *(["val_"] if running.fitting.validation is not None else []))
+            for metric in self._plan.metrics
+        }
         rate = float(np.asarray(model.optimizer.learning_rate))
         is_best = running.watch.see(number, figures[running.watch.monitor])
         if is_best:
@@ -128,7 +141,6 @@ class Loop:
         if raw is not None:
             assign(model.trainable_variables, raw)
         running.epochs += 1
-        running.lower_rate(figures)
         epoch = Epoch(
             epoch=number,
             phase=phase.name,
@@ -139,11 +151,15 @@ class Loop:
             val_loss=figures.get("val_loss"),
             val_accuracy=figures.get("val_accuracy"),
             best=is_best,
+            metrics=metrics,
         )
         self.history.append(epoch)
+        told = epoch.as_figures(self._plan.rising_figures)
+        running.follow(told)
         self._save(index, running, is_done=False)
         write_text(self._directory.history, to_csv(self.history))
         self._reporter.show(epoch.line(self._epochs))
+        self._callbacks.tell(told)
 
     def _end_phase(self, index: int, running: _Phase) -> None:
         stopping = running.phase.early_stopping
@@ -162,7 +178,7 @@ class Loop:
             epochs_in_phase=running.epochs,
             history=[asdict(epoch) for epoch in self.history],
             watch=asdict(running.watch),
-            plateau=asdict(running.plateau),
+            schedule=running.schedule,
             best_file=running.best_file,
         )
         fitting, optimizer = ([], []) if is_done else running.values()
@@ -174,7 +190,7 @@ class _Phase:
 
     def __init__(self, phase: PlannedPhase, fitting: Fitting, watch: Watch) -> None:
         self.phase, self.fitting, self.watch = phase, fitting, watch
-        self.plateau = Plateau()
+        self.schedule: dict[str, Any] = {}
         self.epochs = 0
         self.best_file: str | None = None
 
@@ -191,7 +207,7 @@ class _Phase:
         assign(self.fitting.own_variables, state.fitting)
         assign(self._optimizer.variables, state.optimizer)
         self.watch = Watch(**state.progress.watch)
-        self.plateau = Plateau(**state.progress.plateau)
+        self.schedule = dict(state.progress.schedule)
         self.epochs = state.progress.epochs_in_phase
         self.best_file = state.progress.best_file
 
@@ -210,16 +226,24 @@ class _Phase:
         figures = self.fitting.model.evaluate(self.fitting.validation, verbose=0, return_dict=True)
         return {f"val_{name}": float(value) for name, value in figures.items()}
 
-    def lower_rate(self, figures: dict[str, float]) -> None:
-        """Follow a schedule that waits for figures; the others follow the steps by themselves."""
-        schedule = self.phase.schedule.parameters if self.phase.schedule else None
-        if isinstance(schedule, ReduceOnPlateau):
-            rate = float(np.asarray(self._optimizer.learning_rate))
-            self._optimizer.learning_rate = self.plateau.rate_after(schedule, figures[schedule.monitor], rate)
+    def follow(self, figures: EpochFigures) -> None:
+        """Let a schedule that follows the figures set the rate; the others follow the steps by themselves."""
+        schedule = self.phase.schedule
+        if schedule is not None and schedule.spec.after_epoch is not None:
+            rate = schedule.spec.after_epoch(schedule.parameters, figures, self.schedule)
+            if isinstance(rate, bool) or not isinstance(rate, float | int) or not math.isfinite(rate) or rate < 0:
+                raise schedule.origin.wrong("after_epoch", f"returned {rate!r}; expected a rate of 0 or more")
+            self._optimizer.learning_rate = rate
 
 
-def _require_numbers(figures: dict[str, float], epoch: int) -> None:
-    broken: Sequence[str] = [name for name, value in figures.items() if not math.isfinite(value)]
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _require_numbers(figures: Mapping[str, float], epoch: int) -> None:
+    # A metric may have nothing to measure, such as a precision where nothing was found; a loss always has.
+    losses = ("loss", "accuracy", "val_loss", "val_accuracy")
+    broken = [name for name in losses if name in figures and not math.isfinite(figures[name])]
     if broken:
         raise TrainingError(
             f"training diverged in epoch {epoch}: {broken[0]} is not a number",

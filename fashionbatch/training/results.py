@@ -13,6 +13,7 @@ from fashionbatch.evaluation.metrics import evaluate_split
 from fashionbatch.evaluation.overfitting import Verdict, judge_overfitting
 from fashionbatch.evaluation.report import confusion_csv, report_text
 from fashionbatch.evaluation.thresholds import thresholds_text
+from fashionbatch.model.metrics import measure_metrics
 from fashionbatch.plan import Plan
 from fashionbatch.specs import Split
 from fashionbatch.training.bundling import Labeled
@@ -45,6 +46,16 @@ def measure_plainly(data: PreparedData, labeled: Labeled) -> dict[Split, Metrics
     }
 
 
+def measure_extra(plan: Plan, data: PreparedData, labeled: Labeled) -> dict[Split, dict[str, float | None]]:
+    """What the recipe's own metrics say of the bundle's probabilities, by split; empty where it names none."""
+    if not plan.metrics:
+        return {}
+    return {
+        name: measure_metrics(plan, len(data.class_names), split.targets, labeled.probabilities[name])
+        for name, split in data.splits.items()
+    }
+
+
 def verdicts(plan: Plan, history: Sequence[Epoch]) -> dict[str, Verdict]:
     """Whether each phase learnt its images by heart."""
     found = {}
@@ -59,7 +70,13 @@ def verdicts(plan: Plan, history: Sequence[Epoch]) -> dict[str, Verdict]:
 
 
 def write_tables(
-    folder: Path, data: PreparedData, labeled: Labeled, metrics: Mapping[Split, Metrics], history: Sequence[Epoch]
+    folder: Path,
+    data: PreparedData,
+    labeled: Labeled,
+    metrics: Mapping[Split, Metrics],
+    history: Sequence[Epoch],
+    *,
+    extra: Mapping[Split, Mapping[str, float | None]],
 ) -> None:
     """Write `history.csv`, `report.txt`, `report.json`, `confusion_matrix.csv` and `data.json`."""
     write_text(folder / "history.csv", to_csv(history))
@@ -68,10 +85,14 @@ def write_tables(
     if labeled.thresholds:
         table = thresholds_text(labeled.thresholds, data.display_names)
         sections.append(f"thresholds, chosen on the validation split\n{'=' * 42}\n\n{table}")
+    if extra:
+        sections.append(_extra_text(extra))
     write_text(folder / "report.txt", "\n\n".join(section.rstrip() for section in sections) + "\n")
     document: dict[str, Any] = {"splits": {name: figures.as_dict() for name, figures in metrics.items()}}
     if plain:
         document["splits_at_0.5"] = {name: figures.as_dict() for name, figures in plain.items()}
+    if extra:
+        document["metrics"] = {name: dict(values) for name, values in extra.items()}
     write_json(folder / "report.json", document)
     write_text(folder / "confusion_matrix.csv", confusion_csv(metrics[judged_split(metrics)]))
     about = {
@@ -80,6 +101,17 @@ def write_tables(
         "duplicates_across_splits": [list(names) for names in data.duplicates],
     }
     write_json(folder / "data.json", about)
+
+
+def _extra_text(extra: Mapping[Split, Mapping[str, float | None]]) -> str:
+    """The recipe's metrics as a table, a line for each and a column for each split."""
+    names = list(dict.fromkeys(name for values in extra.values() for name in values))
+    width = max(len(name) for name in names)
+    lines = [" " * width + "".join(f"  {split:>10}" for split in extra)]
+    for name in names:
+        cells = ("" if (value := values[name]) is None else f"{value:.4f}" for values in extra.values())
+        lines.append(f"{name:<{width}}" + "".join(f"  {cell:>10}" for cell in cells))
+    return "metrics of the recipe\n=====================\n\n" + "\n".join(lines)
 
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:

@@ -7,7 +7,7 @@ import platform
 import signal
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,13 +28,14 @@ from fashionbatch.plugins import Plugins, blaming
 from fashionbatch.specs import Precision, Split, TrainingReport
 from fashionbatch.training import directory as run_directory
 from fashionbatch.training.bundling import Labeled, make_bundle, versions
+from fashionbatch.training.callbacks import Callbacks, require_callbacks_can_work
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.history import Epoch, of_phase
 from fashionbatch.training.interrupt import Stopped, stoppable
 from fashionbatch.training.loop import Loop
 from fashionbatch.training.pictures import draw_pictures
 from fashionbatch.training.report import Reporter, Show
-from fashionbatch.training.results import judged_split, measure, verdicts, write_json, write_tables
+from fashionbatch.training.results import judged_split, measure, measure_extra, verdicts, write_json, write_tables
 from fashionbatch.training.start import (
     groups_of,
     initialize,
@@ -110,6 +111,7 @@ def train(
             "there are no features to keep: no phase trains the head alone without augmentation",
             hint="give the recipe a phase with `train: head` and `augmentation: []`",
         )
+    require_callbacks_can_work(plan)
     export = output / "features" if keep_features else None
     run = _Run(plan, directory, plugins, reporter, overwrite=overwrite, export=export)
     with stoppable(), plan.placing():
@@ -164,14 +166,29 @@ class _Run:
                 else:
                     self._initial = begun.get("initialized_from")
                     self._reporter.show(f"resumed after epoch {len(state.progress.history)}")
-            self._loop = Loop(self._plan, network, data, self._directory, self._reporter, export=self._export)
-            history = self._loop.run(state)
-            _tell_of_missing_features(self._export, self._reporter.show)
-            summary = self._finish(network, data, history, {"training": precision, "reason": reason})
+            with self._told(data) as callbacks:
+                self._loop = Loop(
+                    self._plan, network, data, self._directory, self._reporter, callbacks=callbacks, export=self._export
+                )
+                history = self._loop.run(state)
+                _tell_of_missing_features(self._export, self._reporter.show)
+                summary = self._finish(network, data, history, {"training": precision, "reason": reason})
+            callbacks.end(summary)
         report = _report(self._directory, summary)
         for problem in self._plugins.notify("training_finished", report):
             warnings.warn(problem, TrainingWarning, stacklevel=2)
         return report
+
+    @contextmanager
+    def _told(self, data: PreparedData) -> Iterator[Callbacks]:
+        """The callbacks, which are told when the block does not come to its end."""
+        callbacks = Callbacks(self._plan, self._directory.path, data)
+        try:
+            yield callbacks
+        except BaseException:
+            for problem in callbacks.stop():
+                self._reporter.show(problem.message)
+            raise
 
     def interrupted(self, signal_number: int) -> InterruptedRunError:
         """What to tell after a signal."""
@@ -243,7 +260,8 @@ class _Run:
                 reporter=self._reporter,
             )
             metrics = measure(data, labeled)
-            write_tables(self._directory.path, data, labeled, metrics, history)
+            extra = measure_extra(self._plan, data, labeled)
+            write_tables(self._directory.path, data, labeled, metrics, history, extra=extra)
         with self._clock.measure("pictures"):
             pictures = draw_pictures(
                 self._directory.path,
@@ -258,7 +276,7 @@ class _Run:
             **self._about(network, data),
             "precision": dict(precision),
             "phases": self._phases(history),
-            **_figures(metrics, labeled),
+            **_figures(metrics, labeled, extra),
             "pictures": pictures,
             "seconds": {**self._clock.seconds, "training": round(sum(epoch.seconds for epoch in history), 3)},
         }
@@ -309,12 +327,15 @@ class _Run:
         ]
 
 
-def _figures(metrics: Mapping[Split, Metrics], labeled: Labeled) -> dict[str, Any]:
+def _figures(
+    metrics: Mapping[Split, Metrics], labeled: Labeled, extra: Mapping[Split, Mapping[str, float | None]]
+) -> dict[str, Any]:
     names = ("images", "loss", "accuracy", "label_accuracy", "mean_average_precision", "roc_auc")
     return {
         "judged_by": judged_split(metrics),
         "figures": {
             split: {name: value for name in names if (value := getattr(figures, name)) is not None}
+            | {name: value for name, value in extra.get(split, {}).items() if value is not None}
             for split, figures in metrics.items()
         },
         "thresholds": [found.threshold for found in labeled.thresholds],

@@ -49,6 +49,10 @@ def dataset_examples() -> dict[str, dict[str, str]]:
         "dataset/npz": {"path": str(folder / "arrays.npz")},
         "dataset/mnist": {"path": str(folder)},
         "dataset/fashion_mnist": {"path": str(folder)},
+        "schedule/constant": {"learning_rate": 0.1},
+        "schedule/cosine_restarts": {"first_decay_epochs": 1},
+        "schedule/exponential": {"decay_rate": 0.5},
+        "schedule/piecewise_constant": {"boundaries": [2], "values": [0.1, 0.01]},
     }
 
 
@@ -75,6 +79,10 @@ BUILT_INS = {
         "random_brightness",
         "random_contrast",
     },
+    "optimizer": {"adam", "adamw", "rmsprop", "sgd"},
+    "schedule": {"constant", "cosine", "inverse_time", "reduce_on_plateau"},
+    "metric": {"auc", "f1", "precision", "recall", "top_k_accuracy"},
+    "callback": {"tensorboard"},
     "runtime": {"openvino", "tensorflow"},
     "writer": {"csv"},
     "engine": {"local"},

@@ -7,11 +7,20 @@ import numpy as np
 import pytest
 
 from fashionbatch.model.optimizers import build_optimizer, build_rate
-from fashionbatch.plan import Choice, PlannedPhase
-from fashionbatch.recipe.optimizers import OPTIMIZERS
-from fashionbatch.recipe.schedules import SCHEDULES
+from fashionbatch.plan import PlannedPhase, Resolved
+from fashionbatch.plugins import load_plugins
+from fashionbatch.registry import Provider
 
+BUILT_IN = Provider("fashionbatch", "1.0")
+REGISTRY = load_plugins().registry
+OPTIMIZERS = {entry.spec.name: entry.spec for entry in REGISTRY.entries("optimizer")}
+SCHEDULES = {entry.spec.name: entry.spec for entry in REGISTRY.entries("schedule")}
 STEPS = 10
+
+
+def planned_schedule(name, parameters):
+    spec = SCHEDULES[name] if name else None
+    return Resolved(spec, spec.parameters(**parameters), BUILT_IN) if spec else None
 
 
 def phase(optimizer="sgd", schedule=None, *, rate=0.1, epochs=4, **parameters):
@@ -21,8 +30,8 @@ def phase(optimizer="sgd", schedule=None, *, rate=0.1, epochs=4, **parameters):
         train="all",
         epochs=epochs,
         batch_size=8,
-        optimizer=Choice(optimizer, chosen),
-        schedule=Choice(schedule, SCHEDULES[schedule].parameters(**parameters)) if schedule else None,
+        optimizer=Resolved(OPTIMIZERS[optimizer], chosen, BUILT_IN),
+        schedule=planned_schedule(schedule, parameters),
         augmentation=(),
         early_stopping=None,
     )
@@ -31,7 +40,7 @@ def phase(optimizer="sgd", schedule=None, *, rate=0.1, epochs=4, **parameters):
 @pytest.mark.parametrize("name", sorted(OPTIMIZERS))
 def test_an_optimizer_is_made_and_takes_a_step(name):
     optimizer = build_optimizer(phase(name, rate=0.05), STEPS)
-    assert type(optimizer).__name__ == OPTIMIZERS[name].keras_class
+    assert type(optimizer).__name__ == OPTIMIZERS[name].parameters.__name__
     variable = keras.Variable(np.ones((2, 2), np.float32))
     optimizer.apply([np.ones((2, 2), np.float32)], [variable])
     assert not np.array_equal(variable.numpy(), np.ones((2, 2)))

@@ -14,11 +14,13 @@ from fashionbatch.registry import Provider, Registry
 from fashionbatch.specs import (
     ArchitectureSpec,
     AugmentationSpec,
+    CallbackSpec,
     DatasetSpec,
     HeadSpec,
     LossSpec,
     Parameters,
 )
+from fashionbatch_plugins import metrics, optimizers, schedules
 
 
 class Folder(Parameters):
@@ -84,6 +86,10 @@ SPECS = [
     LossSpec(name="focal", summary="A loss.", parameters=Focal, decodings=ONE, build=_unused),
     AugmentationSpec(name="flip", summary="A change.", build=_unused),
     AugmentationSpec(name="turn", summary="A change.", parameters=Turn, build=_unused),
+    *optimizers.register_optimizers(),
+    *schedules.register_schedules(),
+    *metrics.register_metrics(),
+    CallbackSpec(name="notes", summary="Looks on.", build=_unused),
 ]
 
 

@@ -127,3 +127,58 @@ def test_checks_run_on_what_is_right_where_other_parts_are_wrong(recipe, registr
     with pytest.raises(RecipeError) as caught:
         make_plan(recipe("head: binary\nloss: cross\ntraining: {epochs: x}\n"), registry)
     assert {problem.where for problem in caught.value.problems} == {"loss.name", "training.epochs"}
+
+
+def test_a_metric_has_to_fit_the_head(recipe, registry):
+    problem = only_problem(recipe("training: {metrics: [f1, precision]}\n"), registry)
+    assert problem.where == "training.metrics.1.name"
+    assert problem.message == (
+        "metric 'precision' does not fit head 'multiclass', which decides one of many classes; metrics that do: "
+        "auc, crossentropy, f1, hinge, mean_absolute_error, mean_squared_error, top_k_accuracy"
+    )
+
+
+def test_a_metric_stands_once(recipe, registry):
+    problem = only_problem(recipe("training: {metrics: [{name: auc, curve: PR}, fashionbatch/auc]}\n"), registry)
+    assert (problem.where, problem.message) == (
+        "training.metrics.1.name",
+        "metric 'auc' stands twice; both figures would have one name",
+    )
+
+
+def test_a_metrics_parameters_are_checked(recipe, registry):
+    problem = only_problem(recipe("training: {metrics: [{name: top_k_accuracy, k: 0}]}\n"), registry)
+    assert (problem.where, problem.message) == (
+        "training.metrics.0.k",
+        "must be a whole number, at least 1; got 0",
+    )
+
+
+@pytest.mark.parametrize(
+    ("training", "where"),
+    [
+        ("early_stopping: {monitor: val_acu}", "training.early_stopping.monitor"),
+        ("schedule: {name: reduce_on_plateau, monitor: val_acu}", "training.schedule.monitor"),
+        ("phases: [{train: all, early_stopping: {monitor: val_acu}}]", "training.phases.0.early_stopping.monitor"),
+    ],
+)
+def test_only_a_figure_of_this_training_can_be_watched(recipe, registry, training, where):
+    problem = only_problem(recipe(f"training: {{metrics: [auc], {training}}}\n"), registry)
+    assert problem.where == where
+    assert problem.message == (
+        "no figure is called 'val_acu'; did you mean 'val_auc'? there are: "
+        "val_loss, val_accuracy, val_auc, loss, accuracy, auc"
+    )
+
+
+def test_a_metric_can_be_watched(recipe, registry):
+    plan = make_plan(
+        recipe(
+            "training: {metrics: [auc, hinge], callbacks: [notes], early_stopping: {monitor: val_auc},"
+            " schedule: {name: reduce_on_plateau, monitor: hinge}}\n"
+        ),
+        registry,
+    )
+    assert plan.rising_figures == {"accuracy", "val_accuracy", "auc", "val_auc"}
+    assert plan.resolved()["training"]["callbacks"] == [{"name": "fashionbatch/notes"}]
+    assert plan.resolved()["training"]["optimizer"]["name"] == "fashionbatch/adam"

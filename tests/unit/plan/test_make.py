@@ -43,8 +43,8 @@ def test_what_is_left_out_has_its_default(recipe, registry):
     plan = make_plan(recipe(), registry)
     assert plan.head.spec.name == "multiclass"
     assert plan.loss.spec.name == "cross"
-    assert (plan.optimizer.name, plan.optimizer.parameters.learning_rate) == ("adam", 0.001)
-    assert plan.schedule is None
+    assert (plan.phases[0].optimizer.spec.name, plan.phases[0].optimizer.parameters.learning_rate) == ("adam", 0.001)
+    assert plan.phases[0].schedule is None
     assert [(phase.name, phase.train, phase.epochs) for phase in plan.phases] == [("training", "all", 10)]
 
 
@@ -197,14 +197,14 @@ training:
 def test_phases_take_over_what_they_leave_out(recipe, registry):
     first, second, third = make_plan(recipe(EVERYTHING), registry).phases
     assert (first.name, first.train, first.epochs, first.batch_size) == ("phase1", "head", 3, 8)
-    assert (first.augmentation, first.schedule.name, first.optimizer.name) == ((), "constant", "sgd")
+    assert (first.augmentation, first.schedule.spec.name, first.optimizer.spec.name) == ((), "constant", "sgd")
     assert first.learning_rate == 0.1
     assert first.early_stopping.patience == 2
     assert (second.name, second.train, second.epochs) == ("deep", TrainFrom.model_validate({"from": "conv2"}), 7)
     assert (second.schedule, second.early_stopping, second.batch_size) == (None, None, 4)
-    assert (second.optimizer.name, second.learning_rate) == ("adam", 0.001)
+    assert (second.optimizer.spec.name, second.learning_rate) == ("adam", 0.001)
     assert [one.spec.name for one in second.augmentation] == ["flip", "turn"]
-    assert (third.schedule.name, third.optimizer.parameters.momentum, third.learning_rate) == (
+    assert (third.schedule.spec.name, third.optimizer.parameters.momentum, third.learning_rate) == (
         "inverse_time",
         0.9,
         0.01,

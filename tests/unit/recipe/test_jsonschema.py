@@ -14,6 +14,7 @@ from pydantic import Field
 from fashionbatch.recipe.jsonschema import recipe_schema, schema_text
 from fashionbatch.registry import Provider, Registry
 from fashionbatch.specs import ArchitectureSpec, DatasetSpec, Parameters
+from fashionbatch_plugins import metrics, optimizers, schedules
 
 
 class Folder(Parameters):
@@ -47,6 +48,8 @@ def validator() -> jsonschema.Draft202012Validator:
     registry.add(ArchitectureSpec(name="odd", summary="A network.", parameters=Odd, build=_unused), ours)
     for provider in (ours, shoes):
         registry.add(ArchitectureSpec(name="twice", summary="A network.", build=_unused), provider)
+    for spec in (*optimizers.register_optimizers(), *schedules.register_schedules(), *metrics.register_metrics()):
+        registry.add(spec, ours)
     schema = recipe_schema(registry)
     jsonschema.Draft202012Validator.check_schema(schema)
     return jsonschema.Draft202012Validator(schema)
@@ -73,6 +76,7 @@ def accepts(validator: jsonschema.Draft202012Validator, text: str) -> bool:
         "training: {optimizer: {name: sgd, momentum: 0.9}, schedule: {name: cosine, warmup_epochs: 1}}",
         "training: {phases: [{train: head, optimizer: adam}, {train: {from: conv2}, schedule: null}]}",
         "training: {class_weight: {a: 1.5}}",
+        "training: {metrics: [auc, {name: top_k_accuracy, k: 2}], early_stopping: {monitor: val_auc}}",
         "architecture: {name: cnn, blocks: [{filters: 3}]}",
         "architecture: fashionbatch/cnn",
         "architecture: {name: fashionbatch/cnn, blocks: []}",
@@ -97,6 +101,9 @@ def test_what_planning_accepts_is_accepted(validator, added):
         "training: {phases: [{train: head, optimizer: {learning_rate: 1}}]}",
         "training: {schedule: exponential}",
         "training: {schedule: -1}",
+        "training: {metrics: [acu]}",
+        "training: {metrics: auc}",
+        "training: {early_stopping: {monitor: val_acu}}",
         "architecture: folder",
         "architecture: twice",
         "architecture: {name: cnn, blocks: [{filters: 0}]}",

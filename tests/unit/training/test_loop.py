@@ -11,6 +11,7 @@ from fashionbatch.data.prepare import prepare_data
 from fashionbatch.errors import OutputError, TrainingError
 from fashionbatch.specs import ArchitectureSpec
 from fashionbatch.training import start
+from fashionbatch.training.callbacks import Callbacks
 from fashionbatch.training.checkpoint import Progress, State, values_of
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.loop import Loop
@@ -39,7 +40,8 @@ def fit(plan, data, folder, *, stop_after=None, state=None):
             raise StoppedHereError
 
     network = start.make_network(plan, len(data.class_names))
-    loop = Loop(plan, network, data, RunDirectory(folder), Reporter(show, bars=False))
+    callbacks = Callbacks(plan, folder, data)
+    loop = Loop(plan, network, data, RunDirectory(folder), Reporter(show, bars=False), callbacks=callbacks)
     try:
         loop.run(state)
     except StoppedHereError:
@@ -90,7 +92,9 @@ def test_a_resumed_network_normalises_by_what_its_state_says(make_plan, data, tm
     values = values_of(network.model.variables)
     values[:2] = [np.full(144, 90.0, np.float32), np.full(144, 4.0, np.float32)]
     state = State(Progress(phase=0, phase_is_done=True, epochs_in_phase=1, history=[]), values, [], [])
-    Loop(plan, network, data, RunDirectory(tmp_path), Reporter(lambda line: None, bars=False)).run(state)
+    quiet = Reporter(lambda line: None, bars=False)
+    callbacks = Callbacks(plan, tmp_path, data)
+    Loop(plan, network, data, RunDirectory(tmp_path), quiet, callbacks=callbacks).run(state)
     pixels = np.full((1, 12, 12, 1), 100.0, np.float32)
     np.testing.assert_allclose(network.backbone(pixels), np.full((1, 144), 5.0))
 

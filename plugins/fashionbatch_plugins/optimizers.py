@@ -1,27 +1,30 @@
-"""Every optimizer of Keras by the name that recipes use, with its parameters: checked here without importing Keras.
+"""Every optimizer of Keras, with its parameters: checked here without importing Keras.
 
 Names, defaults and meanings are Keras's own; a test compares them with its signatures.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Annotated, TypeAlias
+import functools
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 from pydantic import Field, model_validator
 
-from fashionbatch.specs import Parameters
+from fashionbatch import specs
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import OptimizerSpec, Rate
+
+if TYPE_CHECKING:
+    import keras
 
 DecayRate: TypeAlias = Annotated[float, Field(ge=0, lt=1)]
 """How much of a running average is kept at each step."""
 
 
-class OptimizerParameters(Parameters):
+class OptimizerParameters(specs.OptimizerParameters):
     """What every optimizer of Keras takes."""
 
-    learning_rate: float = Field(0.001, gt=0, description="The size of a step, before any schedule.")
     weight_decay: float | None = Field(None, ge=0, description="Share of each weight taken off it at each step.")
     clipnorm: float | None = Field(None, gt=0, description="Longest gradient of one weight array.")
     clipvalue: float | None = Field(None, gt=0, description="Largest single value of a gradient.")
@@ -178,46 +181,46 @@ class SGD(OptimizerParameters):
     nesterov: bool = Field(False, description="Look ahead by the momentum.")
 
 
-@dataclass(frozen=True)
-class Optimizer:
-    """One optimizer.
+_ADAPTIVE: dict[str, type[OptimizerParameters]] = {
+    "adafactor": Adafactor,
+    "adagrad": Adagrad,
+    "adam": Adam,
+    "adamax": Adamax,
+    "adamw": AdamW,
+    "ftrl": Ftrl,
+    "lamb": Lamb,
+    "lion": Lion,
+    "muon": Muon,
+    "nadam": Nadam,
+    "rmsprop": RMSprop,
+    "schedule_free_adamw": ScheduleFreeAdamW,
+}
+# The rate of adadelta multiplies steps that find their size by themselves, so 1 is not large for it.
+_OTHERS: dict[str, type[OptimizerParameters]] = {"adadelta": Adadelta, "sgd": SGD}
 
-    Attributes:
-        keras_class: its class in `keras.optimizers`.
-        parameters: the model of its parameters, every one of them an argument of that class.
-        adaptive: whether it scales each weight's step by that weight's past gradients.
+
+def build_optimizer(keras_class: str, parameters: OptimizerParameters, rate: Rate) -> keras.optimizers.Optimizer:
+    """An optimizer of Keras.
+
+    Args:
+        keras_class: its class in `keras.optimizers`, called as its parameters here.
+        parameters: every one of them an argument of that class.
+        rate: stands in the place of the parameters' learning rate.
     """
+    import keras
 
-    name: str
-    keras_class: str
-    parameters: type[OptimizerParameters]
-    adaptive: bool = True
-
-    @property
-    def summary(self) -> str:
-        """One line about it."""
-        return (self.parameters.__doc__ or "").strip().splitlines()[0]
+    given: dict[str, Any] = {**parameters.model_dump(), "learning_rate": rate}
+    return getattr(keras.optimizers, keras_class)(**given)
 
 
-OPTIMIZERS: Mapping[str, Optimizer] = MappingProxyType(
-    {
-        optimizer.name: optimizer
-        for optimizer in (
-            Optimizer("adadelta", "Adadelta", Adadelta),
-            Optimizer("adafactor", "Adafactor", Adafactor),
-            Optimizer("adagrad", "Adagrad", Adagrad),
-            Optimizer("adam", "Adam", Adam),
-            Optimizer("adamax", "Adamax", Adamax),
-            Optimizer("adamw", "AdamW", AdamW),
-            Optimizer("ftrl", "Ftrl", Ftrl),
-            Optimizer("lamb", "Lamb", Lamb),
-            Optimizer("lion", "Lion", Lion),
-            Optimizer("muon", "Muon", Muon),
-            Optimizer("nadam", "Nadam", Nadam),
-            Optimizer("rmsprop", "RMSprop", RMSprop),
-            Optimizer("schedule_free_adamw", "ScheduleFreeAdamW", ScheduleFreeAdamW),
-            Optimizer("sgd", "SGD", SGD, adaptive=False),
+@hookimpl
+def register_optimizers() -> Iterator[OptimizerSpec]:
+    """Keras's optimizers, by the names that recipes use."""
+    for name, parameters in sorted((_ADAPTIVE | _OTHERS).items()):
+        yield OptimizerSpec(
+            name=name,
+            summary=(parameters.__doc__ or "").strip().splitlines()[0],
+            parameters=parameters,
+            build=functools.partial(build_optimizer, parameters.__name__),
+            adaptive=name in _ADAPTIVE,
         )
-    }
-)
-"""Every optimizer by the name that recipes use."""

@@ -7,8 +7,18 @@ import inspect
 import pytest
 from pydantic import ValidationError
 
-from fashionbatch.recipe.optimizers import OPTIMIZERS
-from fashionbatch.recipe.schedules import SCHEDULES, InverseTime, PiecewiseConstant
+from fashionbatch.specs import EpochFigures
+from fashionbatch_plugins.optimizers import register_optimizers
+from fashionbatch_plugins.schedules import (
+    InverseTime,
+    PiecewiseConstant,
+    ReduceOnPlateau,
+    rate_after_epoch,
+    register_schedules,
+)
+
+OPTIMIZERS = {spec.name: spec for spec in register_optimizers()}
+SCHEDULES = {spec.name: spec for spec in register_schedules()}
 
 # Wrappers around other optimizers, and the base class.
 NO_OPTIMIZERS = {"LossScaleOptimizer", "MultiOptimizer", "Optimizer", "OptimizerMap"}
@@ -28,10 +38,10 @@ def defaults_of(cls: type) -> dict[str, object]:
 
 def test_every_optimizer_of_keras_is_there_with_its_own_defaults(keras):
     classes = {name: cls for name, cls in vars(keras.optimizers).items() if isinstance(cls, type)}
-    assert {optimizer.keras_class for optimizer in OPTIMIZERS.values()} == set(classes) - NO_OPTIMIZERS
+    assert {optimizer.parameters.__name__ for optimizer in OPTIMIZERS.values()} == set(classes) - NO_OPTIMIZERS
     for optimizer in OPTIMIZERS.values():
         ours = {name: field.default for name, field in optimizer.parameters.model_fields.items()}
-        theirs = defaults_of(classes[optimizer.keras_class])
+        theirs = defaults_of(classes[optimizer.parameters.__name__])
         theirs.pop("name")  # what a recipe calls the optimizer
         assert ours == theirs, optimizer.name
 
@@ -39,8 +49,9 @@ def test_every_optimizer_of_keras_is_there_with_its_own_defaults(keras):
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_keras_takes_the_parameters_of_every_optimizer(keras, name):
     optimizer = OPTIMIZERS[name]
-    made = getattr(keras.optimizers, optimizer.keras_class)(**optimizer.parameters().model_dump())
-    assert float(made.learning_rate) == pytest.approx(optimizer.parameters().learning_rate)
+    made = optimizer.build(optimizer.parameters(), 0.0625)
+    assert type(made) is getattr(keras.optimizers, optimizer.parameters.__name__)
+    assert float(made.learning_rate) == 0.0625
 
 
 def test_the_defaults_of_schedules_are_those_of_keras(keras):
@@ -101,3 +112,40 @@ def test_the_classic_decay_is_a_number_or_rate_over_epochs():
     assert InverseTime(decay=0.01).decay == 0.01
     with pytest.raises(ValidationError, match="larger than 0"):
         InverseTime(decay=0.0)
+
+
+def figures(rate, value, name="val_loss"):
+    rising = frozenset({"val_auc"})
+    return EpochFigures(epoch=1, phase="p", seconds=1.0, learning_rate=rate, values={name: value}, rising=rising)
+
+
+@pytest.mark.parametrize("values", [[1.0, 0.9, 0.9, 0.9, 0.9, 0.9, 0.9], [1.0, 1.1, 0.5, 0.6, 0.7, 0.8, 0.4, 0.3]])
+@pytest.mark.parametrize("cooldown", [0, 1])
+def test_the_rate_falls_when_keras_would_let_it_fall(values, cooldown):
+    import keras
+
+    schedule = ReduceOnPlateau(monitor="val_loss", factor=0.5, patience=2, cooldown=cooldown, min_learning_rate=0.01)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    callback = keras.callbacks.ReduceLROnPlateau("val_loss", 0.5, 2, cooldown=cooldown, min_lr=0.01)
+    callback.set_model(model)
+    callback.on_train_begin()
+    state, rate, ours, theirs = {}, 0.1, [], []
+    for epoch, value in enumerate(values):
+        callback.on_epoch_end(epoch, {"val_loss": value})
+        theirs.append(float(model.optimizer.learning_rate))
+        rate = rate_after_epoch(schedule, figures(rate, value), state)
+        ours.append(rate)
+    assert ours == pytest.approx(theirs)
+
+
+def test_a_rate_below_the_least_one_does_not_rise():
+    schedule = ReduceOnPlateau(monitor="val_loss", patience=1, min_learning_rate=0.01)
+    assert rate_after_epoch(schedule, figures(0.001, 2.0), {"best": 1.0}) == 0.001
+
+
+def test_a_metric_of_which_more_is_better_must_rise():
+    schedule = ReduceOnPlateau(monitor="val_auc", patience=1, factor=0.5)
+    state = {}
+    rates = [rate_after_epoch(schedule, figures(0.1, value, "val_auc"), state) for value in (0.5, 0.6, 0.6, 0.7)]
+    assert rates == [0.1, 0.1, 0.05, 0.1]
