@@ -20,7 +20,7 @@ def command(*, output: Path, as_json: bool) -> None:
 
     OUTPUT is the table, as `classify` was given it.
     """
-    from fashionbatch.labeling.status import read_status
+    from fashionbatch.labeling.job.status import read_status
 
     status = read_status(output)
     if as_json:

@@ -17,8 +17,8 @@ from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunErro
 from fashionbatch.images import EXTENSIONS
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.processes import start_python
 from fashionbatch.labeling.source.request import ListOptions, ScanOptions, ScanSummary
+from fashionbatch.processes import start_python
 
 _TICK_S = 0.1
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from fashionbatch.errors import FashionBatchError
-from fashionbatch.labeling.processes import start_python
+from fashionbatch.processes import start_python
 
 
 @dataclass(frozen=True)

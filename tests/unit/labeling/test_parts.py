@@ -9,10 +9,10 @@ import pytest
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.status import read_status
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions, Part
 from fashionbatch.labeling.run import label, label_part
-from fashionbatch.labeling.status import read_status
 
 Paint = Callable[[Mapping[str, int]], Path]
 MakeOptions = Callable[..., LabelOptions]
