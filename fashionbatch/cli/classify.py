@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from fashionbatch.cli.tables import format_table, printable
 if TYPE_CHECKING:
     from fashionbatch.labeling.options import LabelOptions
     from fashionbatch.labeling.workers.launch import Launcher
+    from fashionbatch.labels.sidecar import Sidecar
 
 _PATH = click.Path(path_type=Path)
 _SHOWN_LABELS = 10
@@ -75,6 +76,9 @@ class _Embeddings(click.ParamType[Path]):
 @click.option("--threshold", type=Fraction(), help="Leave the label empty below this probability.")
 @click.option("--format", "format_", metavar="NAME", help="csv, jsonl or parquet, or a plugin's.")
 @click.option(
+    "--format-set", multiple=True, metavar="KEY=VALUE", help="Set a parameter of the format; may be repeated."
+)
+@click.option(
     "--embeddings",
     type=_Embeddings(),
     metavar="FILE",
@@ -106,7 +110,13 @@ class _Embeddings(click.ParamType[Path]):
 @click.option("--copy", "way", flag_value="copy", help="... as copies.")
 @click.option("--move", "way", flag_value="move", help="... by moving them there.")
 @click.option("--runtime", default="openvino", show_default=True, help="What computes.")
+@click.option(
+    "--runtime-set", multiple=True, metavar="KEY=VALUE", help="Set a parameter of the runtime; may be repeated."
+)
 @click.option("--engine", default="local", show_default=True, help="What runs the shards.")
+@click.option(
+    "--engine-set", multiple=True, metavar="KEY=VALUE", help="Set a parameter of the engine; may be repeated."
+)
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @click.option(
     "--precision",
@@ -131,18 +141,14 @@ def command(
     output: Path | None,
     show: Path | None,
     files_from: Path | None,
-    keep: str | None,
-    topk: int,
-    probabilities: bool,
-    threshold: float | None,
-    spreadsheet_safe: bool,
     part: tuple[int, int] | None,
+    workers: int | None,
     sort_into: Path | None,
     way: Any,
     dry_run: bool,
     strict: bool,
     quiet: bool,
-    **others: Any,
+    **asked: Any,
 ) -> None:
     """Label every image in a folder: one row a file.
 
@@ -164,25 +170,10 @@ def command(
     from fashionbatch.labeling.workers.launch import Launcher
 
     # Before the imports that take long: decode workers load meanwhile.
-    ahead = 0 if dry_run or output is None else others["workers"] or usable_cores()
+    ahead = 0 if dry_run or output is None else workers or usable_cores()
     launcher = context.with_resource(Launcher(ahead))
-    from fashionbatch.labeling.options import LabelOptions, Part
-    from fashionbatch.labeling.products.options import RowOptions
-
-    options = LabelOptions(
-        folder=folder or Path(),
-        output=output or Path(),
-        files_from=files_from,
-        keep=tuple(keep.split(",")) if keep else (),
-        rows=RowOptions(topk, probabilities, threshold, spreadsheet_safe),
-        part=part and Part(*part),
-        format=others.pop("format_"),
-        timeout_s=others.pop("timeout"),
-        **others,
-    )
+    options = _options(folder=folder, output=output, files_from=files_from, part=part, workers=workers, **asked)
     reporter = Progress(quiet=quiet)
-    if options.retry_errors and options.previous is None:
-        options = replace(options, previous=options.output, overwrite=True)
     photo = None if show is None else label_photo(options, show, has_table=output is not None)
     if dry_run:
         _estimate(options, reporter)
@@ -192,7 +183,43 @@ def command(
         _label(options, reporter, launcher, sort_into, way, strict=strict)
     if show is not None and photo is not None:
         is_asked = context.get_parameter_source("topk") is ParameterSource.COMMANDLINE
-        photo.show(show, topk=topk if is_asked else None, quiet=quiet)
+        photo.show(show, topk=options.rows.topk if is_asked else None, quiet=quiet)
+
+
+def _options(
+    *,
+    folder: Path | None,
+    output: Path | None,
+    part: tuple[int, int] | None,
+    keep: str | None,
+    previous: Path | None,
+    retry_errors: bool,
+    **asked: Any,
+) -> LabelOptions:
+    """What the command line asks for, by what it is about."""
+    from fashionbatch.labeling import options as groups
+    from fashionbatch.labeling.products.options import RowOptions
+
+    def given(*names: str, **renamed: str) -> dict[str, Any]:
+        return {name: asked[name] for name in names} | {name: asked[option] for name, option in renamed.items()}
+
+    overwrite = asked["overwrite"]
+    if retry_errors and previous is None:
+        # Of the output itself, which the new one replaces.
+        previous, overwrite = output, True
+    of_source = given("files_from", "path_column", "null", "all_files", "include", "exclude", "limit")
+    of_output = given("embeddings", "restart", format="format_", settings="format_set")
+    return groups.LabelOptions(
+        bundles=asked["bundles"],
+        source=groups.SourceOptions(folder or Path(), keep=tuple(keep.split(",")) if keep else (), **of_source),
+        output=groups.OutputOptions(output or Path(), overwrite=overwrite, **of_output),
+        rows=RowOptions(**given("topk", "probabilities", "threshold", "spreadsheet_safe")),
+        compute=groups.ComputeOptions(**given("runtime", "device", "precision", "batch_size", settings="runtime_set")),
+        work=groups.WorkOptions(
+            part=part and groups.Part(*part), **given("engine", "workers", settings="engine_set", timeout_s="timeout")
+        ),
+        reuse=groups.ReuseOptions(previous, asked["match"], retry_errors),
+    )
 
 
 def _label(
@@ -205,23 +232,23 @@ def _label(
 
     sorted_files: list[str] = []
     with orderly_end(_STOPPING) as stop_signal:
-
-        def sort(meta: dict[str, Any]) -> None:
-            assert sort_into is not None
-            paths = JobPaths(options.output.absolute())
-            sorted_files.append(str(sort_files(paths, meta, sort_into, way, stop_signal=stop_signal)))
-
+        then = None
         if sort_into is not None:
             check_root(options, sort_into, way)
-        then = None if sort_into is None else sort
+
+            def then(sidecar: Sidecar, root: Path = sort_into) -> None:
+                paths = JobPaths(options.output.table.absolute())
+                sorted_files.append(str(sort_files(paths, sidecar, root, way, stop_signal=stop_signal)))
+
         report = label(options, reporter=reporter, stop_signal=stop_signal, then=then, launcher=launcher)
     if not reporter.quiet:
-        _print_summary(options.output, report.meta, reporter.summary())
+        _print_summary(options.output.table, report.sidecar, reporter.summary())
         for line in sorted_files:
             click.echo(f"{printable(str(sort_into))}: {line}")
-    failed = report.meta["rows"] - report.meta["counts"]["status"].get("ok", 0)
+    rows = report.sidecar.rows
+    failed = rows - report.sidecar.counts.status.get("ok", 0)
     if strict and failed:
-        raise RowError(f"{failed:,} of {report.meta['rows']:,} files could not be labeled; the table says why")
+        raise RowError(f"{failed:,} of {rows:,} files could not be labeled; the table says why")
 
 
 def _label_part(options: LabelOptions, reporter: Progress, launcher: Launcher) -> None:
@@ -230,8 +257,8 @@ def _label_part(options: LabelOptions, reporter: Progress, launcher: Launcher) -
     with orderly_end(_STOPPING) as stop_signal:
         rows = label_part(options, reporter=reporter, stop_signal=stop_signal, launcher=launcher)
     if not reporter.quiet:
-        output = printable(str(options.output))
-        click.echo(f"part {options.part} of {output} is done: {rows:,} rows")
+        output = printable(str(options.output.table))
+        click.echo(f"part {options.work.part} of {output} is done: {rows:,} rows")
         click.echo(f"when all parts are, `fashionbatch merge {output}` makes the table")
 
 
@@ -247,23 +274,23 @@ def _estimate(options: LabelOptions, reporter: Progress) -> None:
     click.echo(f"{found.rate:,.0f} files/s on a sample of {found.sample:,}: about {duration(found.files / found.rate)}")
 
 
-def _print_summary(output: Path, meta: Any, rate: str) -> None:
-    seconds = meta["times"].get("seconds", 0.0)
-    statuses = ", ".join(f"{count:,} {status}" for status, count in meta["counts"]["status"].items())
-    click.echo(f"{printable(str(output))}: {meta['rows']:,} rows in {duration(seconds)}{rate}: {statuses}")
-    if meta["embeddings"] is not None:
-        rows, size = meta["embeddings"]["shape"]
-        click.echo(f"{printable(meta['embeddings']['file'])}: {rows:,} rows of {size:,} features")
-    labels = meta["counts"]["label"]
-    for bundle, counts in labels.items() if len(meta["bundles"]) > 1 else [("", labels)]:
+def _print_summary(output: Path, sidecar: Sidecar, rate: str) -> None:
+    seconds = sidecar.times.seconds or 0.0
+    statuses = ", ".join(f"{count:,} {status}" for status, count in sidecar.counts.status.items())
+    click.echo(f"{printable(str(output))}: {sidecar.rows:,} rows in {duration(seconds)}{rate}: {statuses}")
+    if sidecar.embeddings is not None:
+        rows, size = sidecar.embeddings.shape
+        click.echo(f"{printable(sidecar.embeddings.file)}: {rows:,} rows of {size:,} features")
+    for bundle, counts in sidecar.counts.by_bundle():
         _print_labels(bundle, counts)
-    unreadable = meta["files"]["unreadable_count"]
-    if unreadable:
-        where, reason = meta["files"]["unreadable"][0]
-        click.echo(f"{unreadable:,} folders could not be read, such as {printable(where)} ({reason})")
+    if sidecar.files.unreadable_count:
+        where, reason = sidecar.files.unreadable[0]
+        click.echo(
+            f"{sidecar.files.unreadable_count:,} folders could not be read, such as {printable(where)} ({reason})"
+        )
 
 
-def _print_labels(bundle: str, counts: dict[str, int]) -> None:
+def _print_labels(bundle: str, counts: Mapping[str, int]) -> None:
     if bundle:
         click.echo(f"{bundle}:")
     shown = list(counts.items())[:_SHOWN_LABELS]

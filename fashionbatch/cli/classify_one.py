@@ -90,7 +90,7 @@ def label_photo(options: LabelOptions, picture: Path, *, has_table: bool) -> Lab
     """Label one photo; nothing is written yet, so that one that cannot be read leaves neither a table nor a picture.
 
     Args:
-        options: `folder` is the photo.
+        options: `source.folder` is the photo.
         picture: where the drawing will go.
         has_table: whether a table is made at `output`, too.
 
@@ -101,12 +101,14 @@ def label_photo(options: LabelOptions, picture: Path, *, has_table: bool) -> Lab
     from fashionbatch.labeling.single import read_photo
     from fashionbatch.pictures.files import check_picture_path
 
-    if _is_same_file(picture, options.folder):
+    if _is_same_file(picture, options.source.folder):
         raise OutputError(f"{picture} is the photo itself", hint="--show names the drawing")
-    if has_table and _is_same_file(picture, options.output):
+    if has_table and _is_same_file(picture, options.output.table):
         raise OutputError(f"{picture}: -o/--output and --show name the same file")
-    check_picture_path(picture, overwrite=options.overwrite)
-    return LabeledPhoto(*read_photo(options.folder, options, _VIEW_PIXELS), options.folder.name)
+    check_picture_path(picture, overwrite=options.output.overwrite)
+    photo, threshold = options.source.folder, options.rows.threshold
+    reading = read_photo(photo, options.bundles[0], options.compute, threshold=threshold, view_side=_VIEW_PIXELS)
+    return LabeledPhoto(*reading, photo.name)
 
 
 def _is_same_file(one: Path, other: Path) -> bool:

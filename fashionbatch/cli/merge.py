@@ -28,5 +28,5 @@ def command(*, output: Path, jobs: tuple[Path, ...], overwrite: bool) -> None:
     reporter = Progress()
     with orderly_end("stopping; the same command goes on from there") as stop_signal:
         report = merge(output, jobs, overwrite=overwrite, say=reporter.say, stop_signal=stop_signal)
-    statuses = ", ".join(f"{count:,} {status}" for status, count in report.meta["counts"]["status"].items())
-    click.echo(f"{printable(str(output))}: {report.meta['rows']:,} rows: {statuses}")
+    statuses = ", ".join(f"{count:,} {status}" for status, count in report.sidecar.counts.status.items())
+    click.echo(f"{printable(str(output))}: {report.sidecar.rows:,} rows: {statuses}")

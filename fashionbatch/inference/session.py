@@ -20,7 +20,7 @@ from fashionbatch.inference.cores import usable_cores
 from fashionbatch.inference.precision import choose_precision
 from fashionbatch.inference.rebuild import keras_model_of
 from fashionbatch.registry import Registry
-from fashionbatch.specs import FeatureTensor, Precision, Runtime, RuntimeRequest, RuntimeSpec
+from fashionbatch.specs import FeatureTensor, Parameters, Precision, Runtime, RuntimeRequest, RuntimeSpec
 
 __all__ = ["DEFAULT_BATCH_SIZE", "DEFAULT_RUNTIME", "Session", "open_session", "require_features", "usable_cores"]
 
@@ -146,6 +146,7 @@ def open_session(
     *,
     registry: Registry,
     runtime: str = DEFAULT_RUNTIME,
+    parameters: Parameters | None = None,
     precision: Precision | Literal["auto"] = "auto",
     batch_size: int = DEFAULT_BATCH_SIZE,
     device: str = "cpu",
@@ -159,6 +160,7 @@ def open_session(
         registry: where the runtime is registered. Architectures are needed for the `tensorflow` runtime alone, and
             looked for when it asks for them.
         runtime: the name of a runtime.
+        parameters: the runtime's own, checked; None takes its defaults.
         precision: `auto` takes the fastest that the bundle's measurements allow.
         batch_size: images in each batch. Numbers differ in their last digits from one batch size to another.
         device: `cpu` or `gpu`.
@@ -200,6 +202,7 @@ def open_session(
             streams=streams,
             keras_model=lambda: keras_model_of(bundle, registry),
             features=features,
+            parameters=parameters or spec.parameters(),
         )
     )
     return Session(manifest, opened, runtime, chosen, reason, batch_size, device, streams)

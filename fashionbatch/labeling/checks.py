@@ -24,30 +24,31 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
     """
     if not options.bundles:
         raise FashionBatchError("no bundle was given", hint="-b/--bundle names the directory that training made")
-    if options.files_from is None and (options.path_column or options.keep or options.null):
+    source, output, reuse = options.source, options.output, options.reuse
+    if source.files_from is None and (source.path_column or source.keep or source.null):
         raise FashionBatchError("--path-column, --keep and --null belong to --files-from")
-    if options.files_from is not None and (options.include or options.exclude):
+    if source.files_from is not None and (source.include or source.exclude):
         raise FashionBatchError("--files-from does not go together with --include or --exclude")
-    if options.retry_errors and options.previous is None:
+    if reuse.retry_errors and reuse.previous is None:
         raise FashionBatchError("--retry-errors needs an earlier table, which --previous names")
-    if options.embeddings is not None:
+    if output.embeddings is not None:
         _check_use_of_embeddings(options)
-        check_embeddings(options.embeddings, paths)
-    if options.part is not None and options.restart:
+        check_embeddings(output.embeddings, paths)
+    if options.work.part is not None and output.restart:
         raise FashionBatchError("--restart would discard what other parts have done", hint="remove the job directory")
     try:
-        mode = os.stat(options.folder).st_mode
+        mode = os.stat(source.folder).st_mode
     except OSError as error:
-        raise DataError(f"{options.folder}: {error.strerror}", hint="give the folder of photos first") from None
+        raise DataError(f"{source.folder}: {error.strerror}", hint="give the folder of photos first") from None
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-        raise DataError(f"{options.folder}: neither a folder nor a file")
+        raise DataError(f"{source.folder}: neither a folder nor a file")
     parent = paths.output.parent
     if not parent.is_dir():
-        raise OutputError(f"cannot write {options.output}: there is no folder {parent}", hint=f"mkdir -p {parent}")
+        raise OutputError(f"cannot write {output.table}: there is no folder {parent}", hint=f"mkdir -p {parent}")
     check_name(paths)
     if os.path.lexists(paths.output) and not stat.S_ISREG(os.lstat(paths.output).st_mode):
         what = "a folder" if paths.output.is_dir() else "no plain file"
-        raise OutputError(f"{options.output} is {what}; -o/--output names the table")
+        raise OutputError(f"{output.table} is {what}; -o/--output names the table")
     if not paths.directory.exists():
         refuse_existing_output(options)
 
@@ -96,7 +97,7 @@ def _check_use_of_embeddings(options: LabelOptions) -> None:
         raise FashionBatchError(
             "--embeddings takes the features of one bundle", hint="run classify once for each bundle"
         )
-    if options.previous is not None:
+    if options.reuse.previous is not None:
         raise FashionBatchError(
             "--embeddings does not go together with --previous or --retry-errors: an earlier table holds no features",
             hint="leave them out to label all files",
@@ -109,9 +110,10 @@ def refuse_existing_output(options: LabelOptions) -> None:
     Raises:
         OutputError: there is one.
     """
-    refuse_existing(options.output, overwrite=options.overwrite)
-    if options.embeddings is not None:
-        refuse_existing(options.embeddings, overwrite=options.overwrite)
+    output = options.output
+    refuse_existing(output.table, overwrite=output.overwrite)
+    if output.embeddings is not None:
+        refuse_existing(output.embeddings, overwrite=output.overwrite)
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

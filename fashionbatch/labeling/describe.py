@@ -1,4 +1,4 @@
-"""What a run is, in JSON: for the job directory, which a resumed run is compared with, and for the sidecar."""
+"""What a run is, as records: for the job directory, which a resumed run is compared with, and for the sidecar."""
 
 from __future__ import annotations
 
@@ -14,126 +14,143 @@ from fashionbatch import __version__
 from fashionbatch.images import POLICY
 from fashionbatch.inference.session import Session
 from fashionbatch.labeling.job.machine import instruction_set
-from fashionbatch.labeling.job.record import JOB_FORMAT
-from fashionbatch.labeling.job.shards import Counts
+from fashionbatch.labeling.job.record import JOB_FORMAT, Job, JobDescription, Request
+from fashionbatch.labeling.job.shards import EMBEDDINGS_PART, Counts
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.products.embeddings import format_of, name_in_job
-from fashionbatch.labeling.reuse.previous import settled
+from fashionbatch.labeling.products.embeddings import name_in_job
+from fashionbatch.labels.records import FilesRecord
+from fashionbatch.labels.sidecar import FORMAT_VERSION, Sidecar
+from fashionbatch.specs import Parameters
 
 
-def describe_request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, Any]:
+def describe_request(options: LabelOptions, folder: Path, loaded: Loaded) -> Request:
     """What was asked for and changes rows, as far as it is known before the networks are loaded."""
+    return Request.of_json(_request(options, folder, loaded))
+
+
+def describe_job(options: LabelOptions, folder: Path, loaded: Loaded, sessions: Sequence[Session]) -> JobDescription:
+    """All that the rows depend on, but for the files themselves."""
+    compute = options.compute
+    return JobDescription.of_json(
+        {
+            "format": JOB_FORMAT,
+            "fashionbatch": __version__,
+            **_request(options, folder, loaded),
+            "compute": {
+                "runtime": compute.runtime,
+                "version": ", ".join(dict.fromkeys(session.runtime.version for session in sessions)),
+                "device": compute.device,
+                "precision": [session.precision for session in sessions],
+                "batch_size": compute.batch_size,
+                "instruction_set": instruction_set(),
+                **_where_there_are("parameters", loaded.runtime_parameters),
+            },
+            "decoding": {"policy": POLICY["version"], "pillow": PIL.__version__},
+            "embeddings": loaded.embeddings and loaded.embeddings.record.as_json(),
+            "columns": list(loaded.table.columns),
+            "column_types": list(loaded.table.types),
+            "bundle_paths": [str(bundle.path.resolve()) for bundle in loaded.bundles],
+        }
+    )
+
+
+def _request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, Any]:
+    source, output, reuse = options.source, options.output, options.reuse
     return {
         "bundles": [{"name": bundle.manifest.name, "digest": bundle.digest} for bundle in loaded.bundles],
         "folder": str(folder),
         "options": {
-            "format": loaded.writer.name,
+            "format": loaded.table.writer.name,
+            **_where_there_are("format_parameters", loaded.table.parameters),
             **asdict(options.rows),
-            "all_files": options.all_files,
-            "include": list(options.include),
-            "exclude": list(options.exclude),
-            "limit": options.limit,
-            "files_from": options.files_from and str(options.files_from),
-            "path_column": options.path_column,
-            "keep": list(options.keep),
-            "null": options.null,
-            "previous": options.previous and str(options.previous),
-            "match": options.match,
-            "retry_errors": options.retry_errors,
-            "embeddings": options.embeddings and name_in_job(options.embeddings, options.output),
+            "all_files": source.all_files,
+            "include": list(source.include),
+            "exclude": list(source.exclude),
+            "limit": source.limit,
+            "files_from": source.files_from and str(source.files_from),
+            "path_column": source.path_column,
+            "keep": list(source.keep),
+            "null": source.null,
+            "previous": reuse.previous and str(reuse.previous),
+            "match": reuse.match,
+            "retry_errors": reuse.retry_errors,
+            "embeddings": output.embeddings and name_in_job(output.embeddings, output.table),
         },
     }
 
 
-def describe_job(options: LabelOptions, folder: Path, loaded: Loaded, sessions: Sequence[Session]) -> dict[str, Any]:
-    """All that the rows depend on, but for the files themselves."""
-    return {
-        "format": JOB_FORMAT,
-        "fashionbatch": __version__,
-        **describe_request(options, folder, loaded),
-        "compute": {
-            "runtime": options.runtime,
-            "version": ", ".join(dict.fromkeys(session.runtime.version for session in sessions)),
-            "device": options.device,
-            "precision": [session.precision for session in sessions],
-            "batch_size": options.batch_size,
-            "instruction_set": instruction_set(),
-        },
-        "decoding": {"policy": POLICY["version"], "pillow": PIL.__version__},
-        "embeddings": _describe_embeddings(options, loaded),
-        "columns": list(loaded.table.names),
-        "bundle_paths": [str(bundle.path.resolve()) for bundle in loaded.bundles],
-    }
+def _where_there_are(name: str, parameters: Parameters) -> dict[str, Any]:
+    """The entry for a component's parameters, for one that has any."""
+    return {name: parameters.model_dump(mode="json")} if type(parameters).model_fields else {}
 
 
-def _describe_embeddings(options: LabelOptions, loaded: Loaded) -> dict[str, Any] | None:
-    if options.embeddings is None or loaded.features is None:
-        return None
-    return {
-        "file": name_in_job(options.embeddings, options.output),
-        "format": format_of(options.embeddings).name,
-        "tensor": loaded.features.operation,
-        "port": loaded.features.port,
-        "size": loaded.features.size,
-    }
-
-
-def describe_table(output: Path, job: dict[str, Any], counts: Counts, times: dict[str, Any]) -> dict[str, Any]:
-    """The sidecar's content, but for the table's digest.
+def describe_table(output: Path, job: Job, counts: Counts, times: dict[str, Any], digests: dict[str, Any]) -> Sidecar:
+    """The sidecar's content.
 
     Args:
         output: the table.
-        job: as in `job.json`.
+        job: what was labeled, by what.
         counts: of all rows.
         times: as the run measured them.
+        digests: of each product by what its part calls it, and `files`, of the list of files.
     """
-    bundles = [{**bundle, "path": path} for bundle, path in zip(job["bundles"], job["bundle_paths"], strict=True)]
-    embeddings = job.get("embeddings")
     labels = [dict(counter.most_common()) for counter in counts.labels]
-    return {
-        "format_version": 1,
-        "table": output.name,
-        "rows": counts.rows,
-        "columns": job["columns"],
-        "bundles": bundles,
-        "folder": job["folder"],
-        "options": job["options"],
-        "compute": job["compute"],
-        "decoding": job["decoding"],
-        "versions": {
-            "fashionbatch": __version__,
-            "runtime": job["compute"]["version"],
-            "pillow": job["decoding"]["pillow"],
-        },
-        "files": job["files"],
-        "reused": settled(job["reused"], counts.same) if job.get("reused") else None,
-        "embeddings": embeddings and {**embeddings, "shape": [counts.rows, embeddings["size"]]},
-        "counts": {
-            "status": dict(counts.statuses.most_common()),
-            "label": labels[0]
-            if len(bundles) == 1
-            else dict(zip((bundle["name"] for bundle in bundles), labels, strict=True)),
-        },
-        "times": {"started": job["created"], "finished": now(), **times},
+    embeddings = job.embeddings and {
+        **job.embeddings.as_json(),
+        "shape": [counts.rows, job.embeddings.size],
+        "sha256": digests[EMBEDDINGS_PART.digest],
     }
+    described = job.as_json()
+    return Sidecar.of_json(
+        {
+            "format_version": FORMAT_VERSION,
+            "table": output.name,
+            "rows": counts.rows,
+            "columns": described["columns"],
+            "bundles": [
+                {**bundle.as_json(), "path": path} for bundle, path in zip(job.bundles, job.bundle_paths, strict=True)
+            ],
+            "folder": job.folder,
+            "options": described["options"],
+            "compute": described["compute"],
+            "decoding": described["decoding"],
+            "versions": {
+                "fashionbatch": __version__,
+                "runtime": job.compute.version,
+                "pillow": job.decoding.pillow,
+            },
+            "files": {**described["files"], "digest": digests["files"]},
+            "reused": job.reused and job.reused.after_comparison(counts.same).as_json(),
+            "embeddings": embeddings,
+            "counts": {
+                "status": dict(counts.statuses.most_common()),
+                "label": labels[0]
+                if len(job.bundles) == 1
+                else dict(zip((bundle.name for bundle in job.bundles), labels, strict=True)),
+            },
+            "times": {"started": job.created, "finished": now(), **times},
+            "sha256": digests["sha256"],
+        }
+    )
 
 
-def comparable(description: dict[str, Any]) -> dict[str, Any]:
-    """The part of a description or of a sidecar that says what was asked for."""
-    bundles = [{"name": bundle["name"], "digest": bundle["digest"]} for bundle in description["bundles"]]
-    return {"bundles": bundles, "folder": description["folder"], "options": description["options"]}
+def request_behind(sidecar: Sidecar) -> Request:
+    """What was asked for when a table was made."""
+    document = sidecar.as_json()
+    bundles = [{"name": bundle.name, "digest": bundle.digest} for bundle in sidecar.bundles]
+    return Request.of_json({"bundles": bundles, "folder": document["folder"], "options": document["options"]})
 
 
-def opening_line(options: LabelOptions, files: dict[str, Any], loaded: Loaded, sessions: Sequence[Session]) -> str:
+def opening_line(options: LabelOptions, files: FilesRecord, loaded: Loaded, sessions: Sequence[Session]) -> str:
     """What a run does, as the first thing that a user reads of it."""
-    rows = files["rows"]
-    where = f"{options.folder}" if options.files_from is None else f"{options.files_from}"
-    parts = [f"Labeling {rows:,} file{'s' if rows != 1 else ''} ({human_size(files['bytes'])}) of {where}"]
+    source, rows = options.source, files.rows
+    where = f"{source.folder}" if source.files_from is None else f"{source.files_from}"
+    parts = [f"Labeling {rows:,} file{'s' if rows != 1 else ''} ({human_size(files.bytes)}) of {where}"]
     for bundle, session in zip(loaded.bundles, sessions, strict=True):
         parts.append(
             f"with bundle {bundle.manifest.name} ({len(bundle.manifest.labels.class_names)} classes), "
-            f"{options.runtime} in {session.precision}: {session.precision_reason}"
+            f"{options.compute.runtime} in {session.precision}: {session.precision_reason}"
         )
     return "; ".join(parts)
 

@@ -12,9 +12,11 @@ from pathlib import Path
 from fashionbatch.labeling import checks
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.options import LabelOptions, Reporter
+from fashionbatch.labeling.options import LabelOptions, ReuseOptions, SourceOptions
+from fashionbatch.labeling.reporter import Reporter
 from fashionbatch.labeling.run import label
-from fashionbatch.labeling.source.process import ScanProcess, looked_for
+from fashionbatch.labeling.source.process import ScanProcess
+from fashionbatch.labeling.source.request import request_of
 
 SAMPLE = 256
 _TABLE = "sample.csv"
@@ -85,14 +87,15 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
     Raises:
         FashionBatchError: as `label`, but for what concerns the output's place.
     """
-    checks.check_options(replace(options, overwrite=True), JobPaths(options.output.absolute()))
-    source = Path(os.path.realpath(options.folder))
+    own = JobPaths(options.output.table.absolute())
+    checks.check_options(replace(options, output=replace(options.output, overwrite=True)), own)
+    source = Path(os.path.realpath(options.source.folder))
     folder = source if source.is_dir() else source.parent
     with tempfile.TemporaryDirectory(prefix="fashionbatch-") as scratch:
         output = Path(scratch, _TABLE)
         paths = JobPaths(output)
         paths.directory.mkdir()
-        scan = ScanProcess(source, looked_for(options, folder, JobPaths(options.output.absolute())), paths)
+        scan = ScanProcess(source, request_of(options, folder, own), paths)
         try:
             summary = scan.finish(reporter.scanning, stop_signal)
         finally:
@@ -108,20 +111,9 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
         label(
             replace(
                 options,
-                folder=folder,
-                files_from=sample,
-                null=True,
-                path_column=None,
-                keep=(),
-                include=(),
-                exclude=(),
-                output=output,
-                embeddings=None,
-                limit=None,
-                previous=None,
-                retry_errors=False,
-                restart=True,
-                overwrite=False,
+                source=SourceOptions(folder, files_from=sample, null=True),
+                output=replace(options.output, table=output, embeddings=None, overwrite=False, restart=True),
+                reuse=ReuseOptions(match=options.reuse.match),
             ),
             reporter=clock,
             stop_signal=stop_signal,

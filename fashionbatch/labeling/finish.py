@@ -14,7 +14,8 @@ import contextlib
 import hashlib
 import io
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,58 +25,69 @@ from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling.describe import describe_table
 from fashionbatch.labeling.job.manifest import Manifest, ManifestWriter
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import JOB_FORMAT, discard, read_table_record, write_object
+from fashionbatch.labeling.job.record import (
+    JOB_FORMAT,
+    Job,
+    TableRecord,
+    discard,
+    read_table_record,
+    write_record,
+)
 from fashionbatch.labeling.job.shards import ShardStore
-from fashionbatch.labeling.products.embeddings import format_of, path_of
+from fashionbatch.labeling.products.embeddings import path_in_job
+from fashionbatch.labeling.products.product import JoinedFile
+from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.plugins import Plugins
-from fashionbatch.specs import LabelingReport, WriterSpec
+from fashionbatch.specs import LabelingReport, StopSignal
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableReport(LabelingReport):
+    """What a run has made.
+
+    Attributes:
+        sidecar: what stands beside the table; `meta` is the same as plain JSON.
+    """
+
+    sidecar: Sidecar
 
 
 def assemble(
-    paths: JobPaths,
-    job: dict[str, Any],
-    writer: WriterSpec,
-    *,
-    times: dict[str, Any],
-    stop_signal: Callable[[], int],
-) -> dict[str, Any]:
+    paths: JobPaths, job: Job, products: Sequence[JoinedFile], *, times: dict[str, Any], stop_signal: StopSignal
+) -> Sidecar:
     """Join the shards to the table and put it under its name: steps 1 to 3.
 
     Args:
         paths: of the output.
-        job: as in `job.json`; its shards are all done.
-        writer: the table's format.
+        job: whose shards are all done.
+        products: what is made, the table first.
         times: as the run measured them, for the sidecar.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
 
     Returns:
-        The sidecar's content.
+        The sidecar.
 
     Raises:
         OutputError: the table could not be written, or a shard is damaged; the shards stay.
         InterruptedRunError: there was a signal.
     """
-    store = ShardStore.of_job(paths.shards, job)
-    meta = describe_table(paths.output, job, store.counts(range(len(store))), times)
-    if _has_digests(meta):
-        meta["files"] = {**meta["files"], "digest": _write_digests(paths, store)}
+    store = ShardStore(paths.shards, job.shards, [product.part for product in products])
+    counts = store.counts(range(len(store)))
+    digests = {"files": _write_digests(paths, store) if job.options.match == "sha256" else job.files.digest}
     with contextlib.ExitStack() as stack:
-        about = meta["embeddings"]
-        if about is not None:
-            embeddings = path_of(about, paths.output)
-            stack.enter_context(disk.removed_on_error(disk.temporary_name(embeddings)))
-            parts = _until_stopped(store.checked_embeddings(), stop_signal)
-            join = partial(format_of(embeddings).assemble, parts, tuple(about["shape"]))
-            meta = {**meta, "embeddings": {**about, "sha256": _write_beside(embeddings, join)}}
-        stack.enter_context(disk.removed_on_error(disk.temporary_name(paths.output)))
-        shards = _until_stopped(store.checked_paths(), stop_signal)
-        meta = {**meta, "sha256": _write_beside(paths.output, partial(writer.assemble, job["columns"], shards))}
-        write_object(paths.table, {"format": JOB_FORMAT, "sha256": meta["sha256"], "meta": meta})
-    # From here on the embeddings stay whatever fails: the table may have its name already, and they belong to it.
+        # The table last: what is beside it is complete when it gets its name.
+        for product in reversed(products):
+            stack.enter_context(disk.removed_on_error(disk.temporary_name(product.path)))
+            parts = _until_stopped(store.checked_paths(product.part), stop_signal)
+            digests[product.part.digest] = _write_beside(product.path, partial(product.assemble, parts, counts.rows))
+        sidecar = describe_table(paths.output, job, counts, times, digests)
+        record = {"format": JOB_FORMAT, "sha256": sidecar.sha256, "meta": sidecar.as_json()}
+        write_record(paths.table, TableRecord.of_json(record))
+    # From here on the other products stay whatever fails: the table may have its name, and they belong to it.
     temporary = disk.temporary_name(paths.output)
     with disk.output_errors(paths.output), disk.removed_on_error(temporary):
         disk.rename(temporary, paths.output)
-    return meta
+    return sidecar
 
 
 def _write_beside(path: Path, write: Callable[[BinaryIO], None]) -> str:
@@ -92,23 +104,20 @@ def _write_beside(path: Path, write: Callable[[BinaryIO], None]) -> str:
     return hashing.hexdigest()
 
 
-def table_is_complete(paths: JobPaths) -> dict[str, Any] | None:
-    """The sidecar's content, where an earlier run has put the table under its name and was stopped after that.
+def table_is_complete(paths: JobPaths) -> Sidecar | None:
+    """The sidecar, where an earlier run has put the table under its name and was stopped after that.
 
     Embeddings may be complete and still have their temporary name.
     """
     record = read_table_record(paths)
-    if record is None:
+    if record is None or _digest(paths.output) != record.sha256:
         return None
-    meta = record.get("meta")
-    if not isinstance(meta, dict) or _digest(paths.output) != record.get("sha256"):
-        return None
-    about = meta.get("embeddings")
+    about = record.meta.embeddings
     if about is not None:
-        embeddings = path_of(about, paths.output)
-        if about["sha256"] not in {_digest(disk.temporary_name(embeddings)), _digest(embeddings)}:
+        embeddings = path_in_job(about, paths.output)
+        if about.sha256 not in {_digest(disk.temporary_name(embeddings)), _digest(embeddings)}:
             return None
-    return meta
+    return record.meta
 
 
 def _digest(path: Path) -> str | None:
@@ -121,17 +130,17 @@ def _digest(path: Path) -> str | None:
 
 def conclude(
     paths: JobPaths,
-    meta: dict[str, Any],
+    sidecar: Sidecar,
     plugins: Plugins,
     *,
     say: Callable[[str], None],
-    then: Callable[[dict[str, Any]], None] | None = None,
-) -> LabelingReport:
+    then: Callable[[Sidecar], None] | None = None,
+) -> TableReport:
     """What follows when the table is under its name: steps 4 and 5. Safe to do again.
 
     Args:
         paths: of the output.
-        meta: the sidecar's content.
+        sidecar: of the table.
         plugins: those that want to hear of it.
         say: where problems of plugins are told.
         then: what else is to be done with a complete table, before the job directory goes.
@@ -139,24 +148,22 @@ def conclude(
     Raises:
         OutputError: something could not be written; the table is there.
     """
-    if meta.get("embeddings") is not None:
-        _name_embeddings(path_of(meta["embeddings"], paths.output))
-    write_object(paths.meta, meta)
+    if sidecar.embeddings is not None:
+        _give_name(path_in_job(sidecar.embeddings, paths.output))
+    write_record(paths.meta, sidecar)
     with disk.output_errors(paths.files):
-        files = paths.hashed if _has_digests(meta) else paths.manifest
+        files = paths.hashed if sidecar.options.match == "sha256" else paths.manifest
         if files.exists():
             disk.rename(files, paths.files)
     if then is not None:
-        then(meta)
-    report = LabelingReport(table=paths.output, bundle=Path(meta["bundles"][0]["path"]), meta=meta)
+        then(sidecar)
+    report = TableReport(
+        table=paths.output, bundle=Path(sidecar.bundles[0].path), meta=sidecar.as_json(), sidecar=sidecar
+    )
     for problem in plugins.notify("labeling_finished", report):
         say(f"warning: {problem}")
     discard(paths)
     return report
-
-
-def _has_digests(meta: dict[str, Any]) -> bool:
-    return bool(meta["options"].get("match") == "sha256")
 
 
 def _write_digests(paths: JobPaths, store: ShardStore) -> str:
@@ -176,14 +183,14 @@ def _write_digests(paths: JobPaths, store: ShardStore) -> str:
     return digest
 
 
-def _name_embeddings(path: Path) -> None:
+def _give_name(path: Path) -> None:
     temporary = disk.temporary_name(path)
     with disk.output_errors(path):
         if temporary.exists():
             disk.rename(temporary, path)
 
 
-def _until_stopped(shards: Iterator[Path], stop_signal: Callable[[], int]) -> Iterator[Path]:
+def _until_stopped(shards: Iterator[Path], stop_signal: StopSignal) -> Iterator[Path]:
     for path in shards:
         if stop_signal():
             raise InterruptedRunError(

@@ -1,23 +1,36 @@
-"""What a run needs besides files: bundles, the plugins that it uses, and the columns of its table."""
+"""What a run needs besides files: bundles, the plugins that it uses, and what it makes."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from fashionbatch.bundle.features import find_features
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.inference.session import Session, open_session, require_features
-from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.products.table import BundleColumns, TableRows
+from fashionbatch.labeling.job.shards import ShardPart
+from fashionbatch.labeling.options import ComputeOptions, LabelOptions
+from fashionbatch.labeling.products.embeddings import Embeddings
+from fashionbatch.labeling.products.product import Product
+from fashionbatch.labeling.products.table import BundleColumns, LabelTable, TableRows
+from fashionbatch.labeling.settings import checked_parameters
 from fashionbatch.plugins import Plugins, load_plugins
 from fashionbatch.registry import Registry
-from fashionbatch.specs import EngineSpec, FeatureTensor, ImageSpec, RuntimeSpec, WriterSpec
+from fashionbatch.specs import EngineSpec, FeatureTensor, ImageSpec, Parameters, RuntimeSpec, WriterSpec
 
 HOOKS = ("register_runtimes", "register_writers", "register_engines", "labeling_finished")
 """What labeling needs of plugins; those that offer nothing of it are not imported."""
 
 DEFAULT_FORMAT = "csv"
+
+
+@dataclass(frozen=True)
+class Engine:
+    """What runs the shards, and its checked parameters."""
+
+    spec: EngineSpec
+    parameters: Parameters
 
 
 @dataclass(frozen=True)
@@ -27,31 +40,46 @@ class Loaded:
     Attributes:
         bundles: what the files are labeled with.
         plugins: the loaded ones.
-        writer: of the table.
+        runtime_parameters: the runtime's, checked.
         engine: what runs the shards.
-        table: what stands in the rows.
+        table: the table that is made.
         specs: each kind of image that the bundles take, once.
-        features: where the features stand in the bundle's graph, where embeddings are wanted.
+        embeddings: the file of the features, where it is wanted.
     """
 
     bundles: list[Bundle]
     plugins: Plugins
-    writer: WriterSpec
-    engine: EngineSpec
-    table: TableRows
+    runtime_parameters: Parameters
+    engine: Engine
+    table: LabelTable
     specs: list[ImageSpec]
-    features: FeatureTensor | None = None
+    embeddings: Embeddings | None = None
 
     def spec_number(self, bundle: Bundle) -> int:
         """Which of `specs` a bundle takes."""
         return self.specs.index(bundle.manifest.image)
 
     @property
+    def products(self) -> tuple[Product, ...]:
+        """All that is made, the table first."""
+        return (self.table,) if self.embeddings is None else (self.table, self.embeddings)
+
+    @property
+    def features(self) -> FeatureTensor | None:
+        """Where the features stand in the bundle's graph, where embeddings are wanted."""
+        return None if self.embeddings is None else self.embeddings.tensor
+
+    @property
     def width(self) -> int:
         """Cells and numbers that are kept for a row."""
-        return len(self.table.names) + (self.features.size if self.features else 0)
+        return len(self.table.columns) + (self.features.size if self.features else 0)
 
-    def open_sessions(self, options: LabelOptions) -> list[Session]:
+    @property
+    def parts(self) -> tuple[ShardPart, ...]:
+        """What each shard carries."""
+        return tuple(product.part for product in self.products)
+
+    def open_sessions(self, compute: ComputeOptions) -> list[Session]:
         """Load each bundle's network.
 
         Raises:
@@ -62,10 +90,11 @@ class Loaded:
             open_session(
                 bundle,
                 registry=self.plugins.registry,
-                runtime=options.runtime,
-                precision=options.precision,
-                batch_size=options.batch_size,
-                device=options.device,
+                runtime=compute.runtime,
+                parameters=self.runtime_parameters,
+                precision=compute.precision,
+                batch_size=compute.batch_size,
+                device=compute.device,
                 features=self.features,
             )
             for bundle in self.bundles
@@ -78,25 +107,45 @@ def load(options: LabelOptions) -> Loaded:
     Raises:
         BundleError: a bundle is missing, damaged or foreign.
         UnknownNameError: no such runtime, format or engine.
-        FashionBatchError: the options do not fit the bundles.
+        FashionBatchError: the options do not fit the bundles, or parameters do not fit their component.
     """
     bundles = [open_bundle(path) for path in options.bundles]
     plugins = load_plugins(hooks=HOOKS)
     registry = plugins.registry
-    writer = registry.get(WriterSpec, options.format or _format_of(options.output, registry))
+    runtime = registry.get(RuntimeSpec, options.compute.runtime)
+    engine = registry.get(EngineSpec, options.work.engine)
+    table = _table(options, bundles, registry)
+    embeddings = None
+    if options.output.embeddings is not None:
+        require_features(runtime)
+        path = Path(os.path.abspath(options.output.embeddings))
+        tensor = find_features(bundles[0])
+        embeddings = Embeddings(path=path, size=tensor.size, output=table.path, tensor=tensor)
+    return Loaded(
+        bundles=bundles,
+        plugins=plugins,
+        runtime_parameters=checked_parameters(runtime, options.compute.settings, "--runtime-set"),
+        engine=Engine(engine, checked_parameters(engine, options.work.settings, "--engine-set")),
+        table=table,
+        specs=list(dict.fromkeys(bundle.manifest.image for bundle in bundles)),
+        embeddings=embeddings,
+    )
+
+
+def _table(options: LabelOptions, bundles: list[Bundle], registry: Registry) -> LabelTable:
+    output = options.output
+    writer = registry.get(WriterSpec, output.format or _format_of(output.table, registry))
     columns = [
         BundleColumns(bundle.manifest, options.rows, f"{bundle.manifest.name}_" if len(bundles) > 1 else "")
         for bundle in bundles
     ]
-    table = TableRows(columns, kept=options.keep, spreadsheet_safe=options.rows.spreadsheet_safe)
+    rows = TableRows(columns, kept=options.source.keep, spreadsheet_safe=options.rows.spreadsheet_safe)
+    parameters = checked_parameters(writer, output.settings, "--format-set")
+    path = Path(os.path.abspath(output.table))
+    table = LabelTable(path=path, columns=rows.names, types=rows.types, writer=writer, parameters=parameters, rows=rows)
     # A format whose library is not installed says so now and not after the first shard.
-    writer.encode(table.names, [])
-    specs = list(dict.fromkeys(bundle.manifest.image for bundle in bundles))
-    features = None
-    if options.embeddings is not None:
-        require_features(registry.get(RuntimeSpec, options.runtime))
-        features = find_features(bundles[0])
-    return Loaded(bundles, plugins, writer, registry.get(EngineSpec, options.engine), table, specs, features)
+    table.encode_rows(iter(()))
+    return table
 
 
 def _format_of(output: Path, registry: Registry) -> str:

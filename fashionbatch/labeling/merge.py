@@ -6,7 +6,9 @@ import contextlib
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
+
+from pydantic import ValidationError
 
 from fashionbatch import disk
 from fashionbatch.errors import OutputError
@@ -14,11 +16,14 @@ from fashionbatch.labeling import checks, finish
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import differences, discard, read_job, write_job
+from fashionbatch.labeling.job.record import Job, differences, discard, read_job, write_record
 from fashionbatch.labeling.job.shards import ShardStore
-from fashionbatch.labeling.products.embeddings import path_of
+from fashionbatch.labeling.products.embeddings import EmbeddingsFile, path_in_job
+from fashionbatch.labeling.products.product import JoinedFile
+from fashionbatch.labeling.products.table import TableFile
 from fashionbatch.plugins import load_plugins
-from fashionbatch.specs import LabelingReport, WriterSpec
+from fashionbatch.registry import Registry
+from fashionbatch.specs import StopSignal, WriterSpec
 
 _SHOWN_GAPS = 5
 
@@ -29,8 +34,8 @@ def merge(
     *,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
-    stop_signal: Callable[[], int] = lambda: 0,
-) -> LabelingReport:
+    stop_signal: StopSignal = lambda: 0,
+) -> finish.TableReport:
     """Make the table of a job whose shards are done.
 
     Args:
@@ -70,39 +75,55 @@ def merge(
             job = _begin(paths, *parts[0])
         for directory, _ in parts:
             _take_over(paths, job, directory)
-        if job.get("embeddings"):
-            embeddings = path_of(job["embeddings"], paths.output)
-            checks.check_embeddings(embeddings, paths)
-            checks.refuse_existing(embeddings, overwrite=overwrite)
+        files = _joined_files(paths, job, plugins.registry)
+        for file in files[1:]:
+            checks.check_embeddings(file.path, paths)
+            checks.refuse_existing(file.path, overwrite=overwrite)
         store = ShardStore.of_job(paths.shards, job)
         _require_complete(output, store)
-        writer = plugins.registry.get(WriterSpec, job["options"]["format"])
-        meta = finish.assemble(paths, job, writer, times={"merged_from": 1 + len(others)}, stop_signal=stop_signal)
-        return finish.conclude(paths, meta, plugins, say=say)
+        times = {"merged_from": 1 + len(others)}
+        sidecar = finish.assemble(paths, job, files, times=times, stop_signal=stop_signal)
+        return finish.conclude(paths, sidecar, plugins, say=say)
 
 
-def _job_of(directory: Path) -> dict[str, Any]:
+def _joined_files(paths: JobPaths, job: Job, registry: Registry) -> list[JoinedFile]:
+    """What the parts are joined to, the table first."""
+    writer = registry.get(WriterSpec, job.options.format)
+    try:
+        parameters = writer.parameters.model_validate(dict(job.options.format_parameters))
+    except ValidationError:
+        raise OutputError(
+            f"{paths.job}: the parameters of the format {writer.name!r} are not those of the one that is installed"
+        ) from None
+    columns, types = job.columns, job.column_types
+    table = TableFile(path=paths.output, columns=columns, types=types, writer=writer, parameters=parameters)
+    if job.embeddings is None:
+        return [table]
+    return [table, EmbeddingsFile(path=path_in_job(job.embeddings, paths.output), size=job.embeddings.size)]
+
+
+def _job_of(directory: Path) -> Job:
     job = read_job(_paths_of(directory))
     if job is None:
         raise OutputError(f"{directory}: is no job directory")
     return job
 
 
-def _require_same(output: Path, job: dict[str, Any], directory: Path, other: dict[str, Any]) -> None:
+def _require_same(output: Path, job: Job, directory: Path, other: Job) -> None:
     found = differences(job, other)
-    if other["files"]["digest"] != job["files"]["digest"]:
+    if other.files.digest != job.files.digest:
         found.append("the files that it began with are others")
-    if other["shards"] != job["shards"]:
+    if other.shards != job.shards:
         found.append("its shards are cut otherwise")
     if found:
         raise OutputError(f"{directory}: does not belong to {output.name}: {'; '.join(found)}")
     path = _paths_of(directory).manifest
     with contextlib.closing(Manifest(path)) as manifest:
-        if manifest.digest() != other["files"]["digest"]:
+        if manifest.digest() != other.files.digest:
             raise OutputError(f"{path}: is not the list of files that the job began with")
 
 
-def _begin(paths: JobPaths, directory: Path, job: dict[str, Any]) -> dict[str, Any]:
+def _begin(paths: JobPaths, directory: Path, job: Job) -> Job:
     """Make the job directory like another machine's, without its shards."""
     discard(paths)
     for name in ("manifest", "kept", "reused"):
@@ -110,11 +131,11 @@ def _begin(paths: JobPaths, directory: Path, job: dict[str, Any]) -> dict[str, A
             _copy(directory / name, paths.directory / name)
     with disk.output_errors(paths.shards):
         paths.shards.mkdir(exist_ok=True)
-    write_job(paths, job)
+    write_record(paths.job, job)
     return job
 
 
-def _take_over(paths: JobPaths, job: dict[str, Any], directory: Path) -> None:
+def _take_over(paths: JobPaths, job: Job, directory: Path) -> None:
     """Copy the shards that another job directory has, and this one has not."""
     store, other_store = (ShardStore.of_job(one.shards, job) for one in (paths, _paths_of(directory)))
     for shard in sorted(other_store.done() - store.done()):
@@ -142,7 +163,7 @@ def _require_complete(output: Path, store: ShardStore) -> None:
     missing = sorted(set(range(len(store))) - store.done())
     if not missing:
         return
-    rows = sum(stop - start for start, stop in map(store.rows, missing))
+    rows = store.count_rows(missing)
     gaps = ", ".join("{:,} to {:,}".format(*store.rows(shard)) for shard in missing[:_SHOWN_GAPS])
     more = f" and {len(missing) - _SHOWN_GAPS:,} more stretches" if len(missing) > _SHOWN_GAPS else ""
     raise OutputError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,11 +20,11 @@ from numpy.typing import NDArray
 from fashionbatch.errors import DataError, InterruptedRunError
 from fashionbatch.labeling.job.frozen import JobFiles, ShardRows
 from fashionbatch.labeling.job.manifest import FileRecord
-from fashionbatch.labeling.job.shards import Counts, ShardStore
+from fashionbatch.labeling.job.shards import ShardStore
 from fashionbatch.labeling.workers.frames import PENDING, Frames
 from fashionbatch.labeling.workers.pool import WorkerPool
 from fashionbatch.labeling.workers.tasks import Outcome, Task
-from fashionbatch.specs import Runtime
+from fashionbatch.specs import Runtime, ShardProgress, StopSignal
 
 CHUNK = 8
 """Images that a worker gets at once: few enough to share them out evenly, enough for tiny images not to be all talk."""
@@ -86,7 +85,7 @@ class _Shard:
     batches_left: int
     unissued: Iterator[int]
     is_dropped: bool = False
-    commit: Future[Counts] | None = None
+    commit: Future[None] | None = None
 
 
 @dataclass
@@ -125,8 +124,8 @@ class Pipeline:
         folder: what the paths are relative to.
         digests: whether the files' digests are kept.
         commit: makes rows of a finished shard and puts it on the disk; called in a thread of its own.
-        advanced: called with the number of rows that were done just now, and how many of them failed.
-        stop_signal: the number of the signal that asks for an end, 0 while there is none.
+        progress: where the work is told of, unless `reporting_to` says otherwise.
+        stop_signal: the number of the signal that asks for an end, 0 while there is none; likewise.
     """
 
     def __init__(
@@ -138,9 +137,9 @@ class Pipeline:
         frames: Frames,
         folder: bytes,
         digests: bool,
-        commit: Callable[[FinishedShard], Counts],
-        advanced: Callable[[int, int], None],
-        stop_signal: Callable[[], int],
+        commit: Callable[[FinishedShard], None],
+        progress: ShardProgress,
+        stop_signal: StopSignal,
     ) -> None:
         self._files = files
         self._store = store
@@ -150,7 +149,7 @@ class Pipeline:
         self._folder_seen = _identity(folder)
         self._has_digests = digests
         self._commit = commit
-        self._advanced = advanced
+        self._progress = progress
         self._stop_signal = stop_signal
         self._lanes: Sequence[Lane] = ()
         self._ready: list[deque[int]] = []
@@ -161,7 +160,16 @@ class Pipeline:
         self._batch_of: dict[int, int] = {}
         self._keys = itertools.count()
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
-        self.first_labels: float | None = None
+
+    @contextlib.contextmanager
+    def reporting_to(self, progress: ShardProgress | None, stop_signal: StopSignal | None) -> Iterator[None]:
+        """Tell others of the work, and obey another stop signal, for a while; None leaves what there is."""
+        usual = self._progress, self._stop_signal
+        self._progress, self._stop_signal = progress or usual[0], stop_signal or usual[1]
+        try:
+            yield
+        finally:
+            self._progress, self._stop_signal = usual
 
     def begin(self, shard: int) -> None:
         """Start decoding a shard, before the networks are there."""
@@ -177,8 +185,8 @@ class Pipeline:
             self._allocate(shard)
             self._advance(shard)
 
-    def run_shard(self, number: int, *, ahead: int | None = None) -> Counts:
-        """Label one shard; returns what it holds when it is on the disk.
+    def run_shard(self, number: int, *, ahead: int | None = None) -> None:
+        """Label one shard; returns when it is on the disk, at once if it is there already.
 
         Args:
             number: of the shard.
@@ -190,6 +198,8 @@ class Pipeline:
             InterruptedRunError: there was a signal; this shard is on the disk, no further one was finished.
         """
         self._require_no_signal()
+        if number not in self._shards and self._store.is_done(number):
+            return
         shard = self._open_shard(number)
         while shard.commit is None or not shard.commit.done():
             if self._stop_signal():
@@ -198,11 +208,11 @@ class Pipeline:
                 self._open_shard(ahead)
             if not self._step():
                 break
-        assert shard.commit is not None, f"shard {number} has nothing left to wait for, but is not finished"
-        counts = shard.commit.result()
+        if shard.commit is None:
+            raise RuntimeError(f"shard {number} has nothing left to wait for, but is not finished")
+        shard.commit.result()
         del self._shards[number]
         self._require_no_signal()
-        return counts
 
     def close(self) -> None:
         """Wait for the networks and for the shard that is being written; what is unfinished is dropped."""
@@ -343,9 +353,7 @@ class Pipeline:
     def _finish(self, key: int) -> None:
         batch = self._batches.pop(key)
         self._free.append(batch.buffer)
-        if self.first_labels is None:
-            self.first_labels = time.monotonic()
-        self._advanced(batch.size, batch.failed)
+        self._progress(batch.size, batch.failed)
         batch.shard.batches_left -= 1
         self._advance(batch.shard)
 
@@ -354,7 +362,7 @@ class Pipeline:
         if self._lanes and not shard.batches_left and not shard.is_dropped and shard.commit is None:
             reused = len(shard.result.rows.files) - len(shard.to_label)
             if reused:
-                self._advanced(reused, 0)
+                self._progress(reused, 0)
             shard.commit = self._committer.submit(self._commit, shard.result)
 
     def _require_no_signal(self) -> None:

@@ -12,18 +12,23 @@ from fashionbatch.decisions import Reading
 from fashionbatch.errors import DataError, FashionBatchError, ImageError
 from fashionbatch.images import decode_image, view_image
 from fashionbatch.inference.session import open_session
-from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.options import ComputeOptions
 from fashionbatch.labeling.products.table import NO_PROBABILITIES
+from fashionbatch.labeling.settings import checked_parameters
 from fashionbatch.plugins import load_plugins
+from fashionbatch.specs import RuntimeSpec
 
 
-def read_photo(photo: Path, options: LabelOptions, view_side: int) -> tuple[Reading, NDArray[np.uint8]]:
+def read_photo(
+    photo: Path, bundle_path: Path, compute: ComputeOptions, *, threshold: float | None, view_side: int
+) -> tuple[Reading, NDArray[np.uint8]]:
     """Label one photo as a table would.
 
     Args:
         photo: the file.
-        options: the bundle and how it is computed; `rows.threshold` counts as in a table. Everything else is not looked
-            at.
+        bundle_path: the bundle.
+        compute: how its network is computed.
+        threshold: counts as in a table: below it the label is empty.
         view_side: the longer side of the view, in pixels.
 
     Returns:
@@ -34,21 +39,23 @@ def read_photo(photo: Path, options: LabelOptions, view_side: int) -> tuple[Read
         BundleError: the bundle is missing, damaged or foreign.
         RuntimeUnavailableError: this machine does not offer what was asked for.
     """
-    bundle = open_bundle(options.bundles[0])
+    bundle = open_bundle(bundle_path)
     try:
         image = decode_image(photo, bundle.manifest.image)
         view = view_image(photo, view_side)
     except ImageError as error:
         raise DataError(f"{photo}: {error.message}") from error
+    registry = load_plugins(hooks={"register_runtimes"}).registry
     session = open_session(
         bundle,
-        registry=load_plugins(hooks={"register_runtimes"}).registry,
-        runtime=options.runtime,
-        precision=options.precision,
-        batch_size=options.batch_size,
-        device=options.device,
+        registry=registry,
+        runtime=compute.runtime,
+        parameters=checked_parameters(registry.get(RuntimeSpec, compute.runtime), compute.settings, "--runtime-set"),
+        precision=compute.precision,
+        batch_size=compute.batch_size,
+        device=compute.device,
     )
-    rule = bundle.manifest.rule.with_minimum(options.rows.threshold)
+    rule = bundle.manifest.rule.with_minimum(threshold)
     with session:
         decisions = rule.decide(session.predict(image[np.newaxis]))
     if not decisions.valid[0]:

@@ -104,6 +104,7 @@ class TableOptions(Record):
 
     Attributes:
         format: the name of the writer.
+        format_parameters: the writer's, where it has any.
         topk: how many of the most likely classes are named.
         probabilities: whether there is a column for each class.
         threshold: below it a label is empty.
@@ -123,6 +124,7 @@ class TableOptions(Record):
     """
 
     format: str
+    format_parameters: Mapping[str, Any] = Field(default_factory=dict)
     topk: int = 1
     probabilities: bool = False
     threshold: float | None = None
@@ -151,6 +153,7 @@ class Compute(Record):
         precision: of the arithmetic, one for each bundle.
         batch_size: images at once.
         instruction_set: the widest vector instructions of the CPU.
+        parameters: the runtime's, where it has any.
     """
 
     runtime: str
@@ -159,6 +162,7 @@ class Compute(Record):
     precision: Sequence[str]
     batch_size: int = Field(ge=1)
     instruction_set: str
+    parameters: Mapping[str, Any] = Field(default_factory=dict)
 
 
 class DecodingRecord(Record):

@@ -75,6 +75,12 @@ class TableCounts(Record):
     status: Mapping[str, Count]
     label: Mapping[str, Count] | Mapping[str, Mapping[str, Count]]
 
+    def by_bundle(self) -> list[tuple[str, dict[str, int]]]:
+        """The name of each bundle, empty where there is one, and label -> rows."""
+        plain = {name: count for name, count in self.label.items() if isinstance(count, int)}
+        nested = [(name, dict(counts)) for name, counts in self.label.items() if not isinstance(counts, int)]
+        return nested or [("", plain)]
+
 
 class Times(Record):
     """When the table was made, and how long it took.

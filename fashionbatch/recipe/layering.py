@@ -42,6 +42,26 @@ def overridden(recipe: Node, overrides: Sequence[str]) -> tuple[Node, list[Probl
     return recipe, problems
 
 
+def settings_tree(settings: Sequence[str], option: str) -> tuple[Node, list[Problem]]:
+    """A tree of nothing but `KEY=VALUE` settings, as `overridden` applies them to a recipe.
+
+    Args:
+        settings: from left to right; a later one wins.
+        option: the option that gave them, which problems name as their place.
+    """
+    tree = Node({}, Mark(option))
+    problems: list[Problem] = []
+    for setting in settings:
+        mark = Mark(f"{option} {setting}")
+        try:
+            path, value, found = _parsed(setting, mark)
+            tree = _with(tree, path, (), value, mark)
+            problems += found
+        except RecipeError as error:
+            problems += error.problems
+    return tree, problems
+
+
 def _parsed(override: str, mark: Mark) -> tuple[tuple[str, ...], Node, list[Problem]]:
     where, equals, text = override.partition("=")
     path = tuple(part.strip() for part in where.split("."))

@@ -10,7 +10,16 @@ from __future__ import annotations
 from fashionbatch.specs.base import API_VERSION, Parameters, Spec
 from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, Samples, Split
 from fashionbatch.specs.images import IMAGE_EXTENSIONS, ImageSpec, Resize
-from fashionbatch.specs.labeling import Cell, ColumnType, EngineSpec, WriterSpec
+from fashionbatch.specs.labeling import (
+    Cell,
+    ColumnType,
+    EngineSpec,
+    Resources,
+    RunShard,
+    ShardProgress,
+    StopSignal,
+    WriterSpec,
+)
 from fashionbatch.specs.lifecycle import LabelingReport, TrainingReport
 from fashionbatch.specs.models import ArchitectureSpec, AugmentationSpec, Decoding, HeadSpec, LossSpec
 from fashionbatch.specs.runtimes import FeatureTensor, Precision, Runtime, RuntimeRequest, RuntimeSpec
@@ -59,14 +68,18 @@ __all__ = [
     "Precision",
     "Rate",
     "Resize",
+    "Resources",
+    "RunShard",
     "Runtime",
     "RuntimeRequest",
     "RuntimeSpec",
     "Samples",
     "ScheduleSpec",
+    "ShardProgress",
     "Span",
     "Spec",
     "Split",
+    "StopSignal",
     "TrainingCallback",
     "TrainingEnd",
     "TrainingReport",

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, ClassVar, Literal, TypeAlias
+from typing import ClassVar, Literal, Protocol, TypeAlias
 
 from fashionbatch.specs.base import Spec
 
@@ -24,29 +23,87 @@ class WriterSpec(Spec):
     A shard file is `encode`d rows and nothing else; `assemble` joins them, in order, into the table.
 
     Attributes:
-        suffix: the usual ending of a file name, such as `.csv`.
-        encode: the bytes of some rows; a cell is text, a probability, or None for an empty cell.
-        assemble: writes the whole table from the columns and the encoded shards, without holding them in memory.
+        suffix: the ending of a file name that chooses this format, in lower case, such as `.csv`.
+        encode: `encode(columns, rows, *, types, parameters)` -> the bytes of some rows, or several pieces of them. A
+            cell is text, a probability, or None for an empty cell; `rows` is an iterator, which need not be held.
+        assemble: `assemble(columns, parts, file, *, types, parameters)` writes the whole table into a binary file from
+            the columns and the paths of the encoded shards, without holding them in memory.
+
+    Both may leave out the keyword arguments that they do not need: `types`, a `ColumnType` for each column, and
+    `parameters`, the checked ones of `--format-set`. The same arguments have to give the same bytes.
     """
 
     kind: ClassVar[str] = "writer"
     hook: ClassVar[str] = "register_writers"
 
     suffix: str
-    encode: Callable[[Sequence[str], Iterable[Sequence[Cell]]], bytes]
-    assemble: Callable[[Sequence[str], Iterable[Path], BinaryIO], None]
+    encode: Callable[..., bytes | Iterable[bytes]]
+    assemble: Callable[..., None]
+
+
+class ShardProgress(Protocol):
+    """Where the work on a shard is told of."""
+
+    def __call__(self, rows: int, failed: int) -> None:
+        """So many more rows are done, and so many of those could not be labeled."""
+
+
+StopSignal: TypeAlias = Callable[[], int]
+"""Gives the number of the signal that asks for an end, 0 while there is none."""
+
+
+class RunShard(Protocol):
+    """Labels one shard and puts it on the disk. It can be pickled and called in any process that sees the same files.
+
+    A shard that is there already is left as it is, so that calling again, or in two places, does no harm.
+    """
+
+    def __call__(
+        self, shard: int, *, progress: ShardProgress | None = None, stop_signal: StopSignal | None = None
+    ) -> None:
+        """Label a shard; returns when it is on the disk.
+
+        Args:
+            shard: its number.
+            progress: where the work is told of; by default, in the process of the run itself, to the user.
+            stop_signal: asked several times a second; by default, in the process of the run itself, the run's own.
+
+        Raises:
+            InterruptedRunError: the stop signal came; the shard may be done or not.
+            FashionBatchError: the shard cannot be labeled; the run ends with that error.
+        """
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one pipeline, which works on one shard at a time, should have.
+
+    Attributes:
+        cores: decode workers and the network share them.
+        accelerators: GPUs.
+        memory: bytes, an estimate for the shared memory of decoded images, the decode workers and the network.
+    """
+
+    cores: int
+    accelerators: int
+    memory: int
 
 
 @dataclass(frozen=True, kw_only=True)
 class EngineSpec(Spec):
-    """Something that runs the shards of a job: in this process, or on other machines.
+    """Something that runs the shards of a job: in this process, in others, or on other machines.
 
     Attributes:
-        run: takes the numbers of the shards that are not done and the function that does one of them; returns when
-            all are done. The function may be called in any order, and is safe to call again.
+        run: `run(shards, run_shard, *, parameters, progress, stop_signal, resources)` returns when every shard is done.
+            `shards` are the numbers of those that are not done, `run_shard` a `RunShard` that does one of them. They
+            may run in any order and at the same time in several processes (within one process one at a time), and a
+            shard may be tried again. An exception of `run_shard` that is not mended by trying again has to come out.
+
+    It may leave out the keyword arguments that it does not need: `parameters`, the checked ones of `--engine-set`;
+    `progress`, a `ShardProgress` for work in other processes; `stop_signal`; and the `Resources` wanted a pipeline.
     """
 
     kind: ClassVar[str] = "engine"
     hook: ClassVar[str] = "register_engines"
 
-    run: Callable[[Sequence[int], Callable[[int], None]], None]
+    run: Callable[..., None]

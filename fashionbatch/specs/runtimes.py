@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.specs.base import Spec
+from fashionbatch.specs.base import Parameters, Spec
 
 if TYPE_CHECKING:
     import keras
@@ -42,6 +42,7 @@ class RuntimeRequest:
         keras_model: rebuilds the Keras model with its trained weights; raises BundleError for a bundle that has none.
         features: what is wanted beside the probabilities: each row that comes out of `collect` is then its
             probabilities and, after them, its features. Asked only of runtimes whose spec says `gives_features`.
+        parameters: the runtime's own, checked, as `--runtime-set` gave them.
     """
 
     graph: Path
@@ -53,6 +54,7 @@ class RuntimeRequest:
     streams: int
     keras_model: Callable[[], keras.Model]
     features: FeatureTensor | None = None
+    parameters: Parameters = field(default_factory=Parameters)
 
 
 class Runtime(Protocol):

@@ -288,7 +288,8 @@ def check_a_table_is_the_same_however_it_is_cut(subject: Subject) -> None:
             shards = []
             for start, stop in itertools.pairwise(cuts):
                 shard = Path(folder) / f"{len(cuts)}-{start}"
-                shard.write_bytes(spec.encode(COLUMNS, ROWS[start:stop]))
+                encoded = spec.encode(COLUMNS, ROWS[start:stop])
+                shard.write_bytes(encoded if isinstance(encoded, bytes) else b"".join(encoded))
                 shards.append(shard)
             file = io.BytesIO()
             spec.assemble(COLUMNS, shards, file)

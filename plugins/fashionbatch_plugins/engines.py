@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from fashionbatch.hookspecs import hookimpl
-from fashionbatch.specs import EngineSpec
+from fashionbatch.specs import EngineSpec, RunShard
 
 
 @hookimpl
@@ -14,7 +14,7 @@ def register_engines() -> Iterable[EngineSpec]:
     yield EngineSpec(name="local", summary="One shard after the other, on this machine.", run=run_locally)
 
 
-def run_locally(shards: Sequence[int], run_shard: Callable[[int], None]) -> None:
+def run_locally(shards: Sequence[int], run_shard: RunShard) -> None:
     """Run the shards in their order; the pipeline itself works ahead."""
     for shard in shards:
         run_shard(shard)

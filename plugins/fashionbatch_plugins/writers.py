@@ -14,7 +14,7 @@ from typing import Any, BinaryIO
 
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.hookspecs import hookimpl
-from fashionbatch.specs import Cell, WriterSpec
+from fashionbatch.specs import Cell, ColumnType, WriterSpec
 
 _PATH = "filepath"
 _PATH_BYTES = "filepath_b64"
@@ -129,35 +129,52 @@ def _shown(path: str) -> str:
 # ----------------------------------------------------------------------------------------------------------- Parquet
 
 
-def encode_parquet(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """A Parquet file of these rows. Probabilities are rounded to six significant digits, as in the other formats."""
+def encode_parquet(
+    columns: Sequence[str], rows: Iterable[Sequence[Cell]], *, types: Sequence[ColumnType] | None = None
+) -> bytes:
+    """A Parquet file of these rows. Probabilities are rounded to six significant digits, as in the other formats.
+
+    Args:
+        columns: their names.
+        rows: their cells.
+        types: what the cells are; where they are not known, a column is what its first cell is.
+    """
     pa, pq = _pyarrow()
     names = _parquet_columns(columns)
     cells: list[list[Any]] = [[] for _ in names]
     for row in rows:
         for values, cell in zip(cells, _parquet_row(columns, row), strict=True):
             values.append(cell)
-    arrays = [pa.array(values, _parquet_type(pa, values)) for values in cells]
+    known = _parquet_types(pa, columns, types)
+    arrays = [
+        pa.array(values, known.get(name) or _type_of(pa, values)) for name, values in zip(names, cells, strict=True)
+    ]
     buffer = io.BytesIO()
     pq.write_table(pa.Table.from_arrays(arrays, names=names), buffer, compression="zstd")
     return buffer.getvalue()
 
 
-def assemble_parquet(columns: Sequence[str], shards: Iterable[Path], file: BinaryIO) -> None:
+def assemble_parquet(
+    columns: Sequence[str], shards: Iterable[Path], file: BinaryIO, *, types: Sequence[ColumnType] | None = None
+) -> None:
     """Row groups of one size, so that the file does not depend on how the rows were cut into shards.
 
-    A column that is empty in some shards has no type there, so types are gathered from all of them first.
+    Where the types are not known, a column that is empty in some shards has none there, so that they are gathered from
+    all shards first.
     """
     pa, pq = _pyarrow()
-    paths = list(shards)
-    types: dict[str, Any] = dict.fromkeys(_parquet_columns(columns), pa.null())
-    for path in paths:
-        for field in pq.read_schema(path):
-            if types[field.name] == pa.null():
-                types[field.name] = field.type
-    schema = pa.schema([(name, pa.string() if type_ == pa.null() else type_) for name, type_ in types.items()])
+    names = _parquet_columns(columns)
+    found = _parquet_types(pa, columns, types)
+    if not found:
+        shards = list(shards)
+        for path in shards:
+            for field in pq.read_schema(path):
+                if found.get(field.name, pa.null()) == pa.null():
+                    found[field.name] = field.type
+    chosen = {name: found.get(name, pa.null()) for name in names}
+    schema = pa.schema([(name, pa.string() if type_ == pa.null() else type_) for name, type_ in chosen.items()])
     with pq.ParquetWriter(file, schema, compression="zstd") as writer:
-        for group in _row_groups(pa, (pq.read_table(path).cast(schema) for path in paths)):
+        for group in _row_groups(pa, (pq.read_table(path).cast(schema) for path in shards)):
             writer.write_table(group)
 
 
@@ -188,7 +205,17 @@ def _parquet_row(columns: Sequence[str], row: Sequence[Cell]) -> list[Cell]:
     return [_shown(row[0]) if encoded else row[0], encoded, *cells[1:]]
 
 
-def _parquet_type(pa: Any, values: Sequence[Cell]) -> Any:
+def _parquet_types(pa: Any, columns: Sequence[str], types: Sequence[ColumnType] | None) -> dict[str, Any]:
+    """Column -> Arrow's type; empty where the types are not known."""
+    if types is None:
+        return {}
+    found = {
+        name: pa.float64() if kind == "probability" else pa.string() for name, kind in zip(columns, types, strict=True)
+    }
+    return {name: found.get(name, pa.string()) for name in _parquet_columns(columns)}
+
+
+def _type_of(pa: Any, values: Sequence[Cell]) -> Any:
     present = next((value for value in values if value is not None), None)
     if present is None:
         return pa.null()

@@ -6,7 +6,6 @@ import csv
 import json
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from fashionbatch.cli.classify import command
-from fashionbatch.decisions import as_written
+from fashionbatch.decisions import Reading, as_written
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
-from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.products.options import RowOptions
+from fashionbatch.labeling.options import ComputeOptions
 from fashionbatch.labeling.single import read_photo
 from fashionbatch.specs import Decoding
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
@@ -38,6 +36,10 @@ def photo(tmp_path: Path) -> Path:
     exif[0x0112] = 6
     Image.new("RGB", (80, 40), class_colour(1, 3)).save(path, exif=exif)
     return path
+
+
+def read(photo: Path, bundle: Path, threshold: float | None = None) -> Reading:
+    return read_photo(photo, bundle, ComputeOptions(), threshold=threshold, view_side=10)[0]
 
 
 def run(*arguments: object) -> Result:
@@ -118,24 +120,20 @@ def test_the_labels_are_those_of_the_table(
 @pytest.mark.parametrize("decoding", ["one_of_many", "several_of_many"])
 def test_a_probability_reaches_a_threshold_as_the_table_writes_it(tmp_path: Path, decoding: Decoding) -> None:
     bundle = make_tiny_bundle(tmp_path / "bundle", decoding=decoding)
-    asked = LabelOptions(tmp_path, [bundle], tmp_path / "labels.csv")
     for green in range(200, 255):
         Image.new("RGB", (9, 9), (60, green, 90)).save(tmp_path / "photo.png")
-        probability = float(read_photo(tmp_path / "photo.png", asked, 10)[0].probabilities[1])
+        probability = float(read(tmp_path / "photo.png", bundle).probabilities[1])
         if probability < as_written(probability):
             break
     else:
         pytest.fail("every probability is written as less than it is")
-    at_it = replace(asked, rows=RowOptions(threshold=as_written(probability)))
-    assert read_photo(tmp_path / "photo.png", at_it, 10)[0].chosen == (1,)
+    assert read(tmp_path / "photo.png", bundle, threshold=as_written(probability)).chosen == (1,)
 
 
 def test_two_classes_show_what_the_second_has_to_reach(photo: Path, tmp_path: Path) -> None:
     bundle = make_tiny_bundle(tmp_path / "two", class_names=["cat", "dog"], decoding="yes_or_no", thresholds=(0.25,))
-    options = LabelOptions(photo, [bundle], tmp_path / "labels.csv")
-    assert read_photo(photo, options, 10)[0].thresholds == (None, 0.25)
-    asked = replace(options, rows=RowOptions(threshold=0.6))
-    assert read_photo(photo, asked, 10)[0].thresholds == (0.75, 0.6)
+    assert read(photo, bundle).thresholds == (None, 0.25)
+    assert read(photo, bundle, threshold=0.6).thresholds == (0.75, 0.6)
 
 
 def test_topk_says_how_many(bundle: Path, photo: Path, tmp_path: Path) -> None:

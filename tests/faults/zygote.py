@@ -21,7 +21,7 @@ import openvino  # noqa: F401 - loaded ahead
 import fashionbatch.cli.classify
 from fashionbatch import disk
 from fashionbatch.cli import main
-from fashionbatch.labeling import run
+from fashionbatch.labeling import setup
 from fashionbatch.labeling.job import shards
 from fashionbatch.labeling.workers.frames import Frames
 from fashionbatch.labeling.workers.tasks import Outcome, Task
@@ -88,7 +88,7 @@ def run_child(request: dict[str, Any], steps: int) -> None:
 
     disk.step = step
     if not request.get("real_workers"):
-        run.WorkerPool = DecodingHere  # type: ignore[misc,assignment]
+        setup.WorkerPool = DecodingHere  # type: ignore[misc,assignment]
     # The machinery has been tried at its usual sizes elsewhere; here many commits are wanted.
     shards.SMALLEST = shards._CELLS = SHARD_ROWS
     main(request["argv"])

@@ -1,58 +1,155 @@
-"""What a job is and that its table is complete, on the disk as JSON."""
+"""What a job is and that its table is complete: typed, on the disk as JSON."""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field
 
 from fashionbatch import disk
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labels.records import (
+    BundleReference,
+    Compute,
+    Count,
+    DecodingRecord,
+    EmbeddingsRecord,
+    FilesRecord,
+    PathText,
+    Record,
+    ReuseCounts,
+    Sha256,
+    TableOptions,
+    Text,
+)
+from fashionbatch.labels.sidecar import Sidecar
+from fashionbatch.specs import ColumnType
 
 JOB_FORMAT = 1
-_NOT_COMPARED = {"created", "files", "shards", "columns", "bundle_paths", "fashionbatch", "reused"}
+_LARGEST_BYTES = 1 << 26
+_FOUND_BY_EACH_RUN = {
+    "created",
+    "files",
+    "shards",
+    "columns",
+    "column_types",
+    "bundle_paths",
+    "fashionbatch",
+    "reused",
+}
 
 
-def read_job(paths: JobPaths) -> dict[str, Any] | None:
+class Request(Record):
+    """What was asked for and changes rows, as far as it is known before the networks are loaded.
+
+    Attributes:
+        bundles: that the labels come from.
+        folder: that is labeled, resolved.
+        options: that decide which rows there are.
+    """
+
+    bundles: Sequence[BundleReference] = Field(min_length=1)
+    folder: PathText
+    options: TableOptions
+
+
+class JobDescription(Request):
+    """All that the rows depend on, but for the files themselves.
+
+    Attributes:
+        format: of the job directory.
+        fashionbatch: the version that began the job.
+        compute: what computes.
+        decoding: how files are decoded.
+        embeddings: the file of the features; None without one.
+        columns: of the table.
+        column_types: what their cells are.
+        bundle_paths: where each bundle was.
+    """
+
+    format: Literal[1]
+    fashionbatch: str
+    compute: Compute
+    decoding: DecodingRecord
+    embeddings: EmbeddingsRecord | None = None
+    columns: Sequence[Text]
+    column_types: Sequence[ColumnType]
+    bundle_paths: Sequence[PathText]
+
+
+class Job(JobDescription):
+    """The whole of `job.json`.
+
+    Attributes:
+        files: what the scan gave.
+        shards: where each shard begins, and where the last one ends.
+        created: when the job was begun, in ISO 8601.
+        reused: how the files compare with an earlier table; None without one.
+    """
+
+    files: FilesRecord
+    shards: Sequence[Count] = Field(min_length=2)
+    created: str
+    reused: ReuseCounts | None = None
+
+
+class TableRecord(Record):
+    """The whole of `table.json`: the table is complete.
+
+    Attributes:
+        format: of the job directory.
+        sha256: of the table.
+        meta: its sidecar.
+    """
+
+    format: Literal[1]
+    sha256: Sha256
+    meta: Sidecar
+
+
+RecordT = TypeVar("RecordT", bound=Record)
+
+
+def read_job(paths: JobPaths) -> Job | None:
     """The job that is under way, None where none was begun.
 
     Raises:
         OutputError: its description is damaged or of another version.
     """
-    return _read_object(paths.job, "`--restart` begins anew")
+    return _read(Job, paths.job)
 
 
-def read_table_record(paths: JobPaths) -> dict[str, Any] | None:
-    """What `table.json` says, None where the table was not assembled yet."""
-    return _read_object(paths.table, "`--restart` begins anew")
+def read_table_record(paths: JobPaths) -> TableRecord | None:
+    """What `table.json` says, None where the table was not assembled yet.
+
+    Raises:
+        OutputError: as `read_job`.
+    """
+    return _read(TableRecord, paths.table)
 
 
-def write_job(paths: JobPaths, description: dict[str, Any]) -> None:
-    """Put the description of a job on the disk: from now on the job exists.
+def write_record(path: Path, record: Record) -> None:
+    """Write a record whole: with `job.json` the job exists, with `table.json` its table is complete.
 
     Raises:
         OutputError: it could not be written.
     """
-    disk.write_file(paths.job, _dump(description))
+    disk.write_file(path, record.to_json())
 
 
-def write_object(path: Path, content: dict[str, Any]) -> None:
-    """Write a JSON object whole.
-
-    Raises:
-        OutputError: it could not be written.
-    """
-    disk.write_file(path, _dump(content))
-
-
-def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
+def differences(old: Record, new: Record) -> list[str]:
     """In what two jobs' descriptions differ, a phrase each, leaving out what each run finds out by itself."""
-    old, new = ({key: value for key, value in one.items() if key not in _NOT_COMPARED} for one in (old, new))
+    one, other = (
+        {key: value for key, value in record.as_json().items() if key not in _FOUND_BY_EACH_RUN}
+        for record in (old, new)
+    )
     return [
-        f"{name} is {_brief(one)} in the job and {_brief(other)} now"
-        for name, one, other in _walk("", json.loads(_dump(old)), json.loads(_dump(new)))
+        f"{name} is {_brief(before)} in the job and {_brief(now)} now" for name, before, now in _walk("", one, other)
     ]
 
 
@@ -74,7 +171,7 @@ def discard(paths: JobPaths) -> None:
 
 
 def _walk(name: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:
-    if isinstance(old, dict) and isinstance(new, dict):
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
         return [
             difference
             for key in sorted(old.keys() | new.keys())
@@ -90,17 +187,18 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _dump(content: dict[str, Any]) -> bytes:
-    return (json.dumps(content, indent=1) + "\n").encode("ascii")
-
-
-def _read_object(path: Path, hint: str) -> dict[str, Any] | None:
+def _read(kind: type[RecordT], path: Path) -> RecordT | None:
+    hint = "`--restart` begins anew"
     try:
-        content = json.loads(path.read_bytes())
+        with open(path, "rb") as file:
+            content = json.loads(file.read(_LARGEST_BYTES))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as error:
         raise OutputError(f"{path}: cannot be read: {error}", hint=hint) from None
     if not isinstance(content, dict) or content.get("format") != JOB_FORMAT:
         raise OutputError(f"{path}: not written by this version of FashionBatch", hint=hint)
-    return content
+    try:
+        return kind.of_json(content)
+    except ValueError as error:
+        raise OutputError(f"{path}: is damaged: {error}", hint=hint) from None

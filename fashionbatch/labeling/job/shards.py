@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fashionbatch import disk
 from fashionbatch.errors import OutputError
+from fashionbatch.labeling.job.record import Job
 
 SMALLEST, LARGEST = 1000, 10_000
 _USUAL_COUNT = 2000
@@ -66,6 +67,22 @@ def plan_shards(rows: int, *, columns: int, batch_size: int) -> list[int]:
     return [*starts, rows]
 
 
+class ShardPart(NamedTuple):
+    """What a shard carries for one product of the run.
+
+    Attributes:
+        suffix: the ending of its file.
+        digest: what its SHA-256 is called among what is noted about the shard.
+    """
+
+    suffix: str
+    digest: str
+
+
+TABLE_PART = ShardPart(".rows", "sha256")
+EMBEDDINGS_PART = ShardPart(".features", "embeddings_sha256")
+
+
 @dataclass(frozen=True)
 class ShardStore:
     """The files of the shards of one job.
@@ -73,19 +90,20 @@ class ShardStore:
     Attributes:
         directory: where they lie.
         bounds: where each shard begins, and where the last one ends.
+        parts: what each shard carries; the table's part, whose being there means that the shard is done, is the first.
         repairs: whether a damaged shard is removed, so that it is labeled anew.
-        has_embeddings: whether each shard carries its part of them.
     """
 
     directory: Path
     bounds: Sequence[int]
+    parts: Sequence[ShardPart] = (TABLE_PART,)
     repairs: bool = True
-    has_embeddings: bool = False
 
     @classmethod
-    def of_job(cls, directory: Path, job: Mapping[str, Any], *, repairs: bool = True) -> ShardStore:
-        """The shards of a job, given what `job.json` says of it."""
-        return cls(directory, job["shards"], repairs, job.get("embeddings") is not None)
+    def of_job(cls, directory: Path, job: Job, *, repairs: bool = True) -> ShardStore:
+        """The shards of a job."""
+        parts = (TABLE_PART,) if job.embeddings is None else (TABLE_PART, EMBEDDINGS_PART)
+        return cls(directory, job.shards, parts, repairs)
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
@@ -94,9 +112,17 @@ class ShardStore:
         """First row of a shard and the row after its last."""
         return self.bounds[shard], self.bounds[shard + 1]
 
-    def path(self, shard: int) -> Path:
-        """The file whose being there means that the shard is done."""
-        return self.directory / f"{shard:06}.rows"
+    def count_rows(self, shards: Iterable[int]) -> int:
+        """How many rows some shards have together."""
+        return sum(self.bounds[shard + 1] - self.bounds[shard] for shard in shards)
+
+    def path(self, shard: int, part: ShardPart = TABLE_PART) -> Path:
+        """The file of a shard's part."""
+        return self.directory / f"{shard:06}{part.suffix}"
+
+    def is_done(self, shard: int) -> bool:
+        """Whether a shard is on the disk."""
+        return all(path.exists() for path in self.files(shard))
 
     def done(self) -> set[int]:
         """The shards that are done."""
@@ -104,34 +130,31 @@ class ShardStore:
             names = {path.name for path in self.directory.iterdir()} if self.directory.is_dir() else set()
         return {shard for shard in range(len(self)) if names.issuperset(path.name for path in self.files(shard))}
 
-    def commit(
-        self, shard: int, data: bytes, counts: Counts, *, digests: bytes = b"", embeddings: bytes | None = None
-    ) -> None:
+    def commit(self, shard: int, parts: Sequence[bytes], counts: Counts, *, digests: bytes = b"") -> None:
         """Put a finished shard on the disk, for good.
 
         Args:
             shard: its number.
-            data: its rows, as the table has them.
+            parts: what it carries, in the order of `self.parts`.
             counts: what the rows hold.
             digests: SHA-256 of each row's file, one after the other, where they are kept.
-            embeddings: its part of them, where the job has any.
 
         Raises:
             OutputError: it could not be written; the shard is not done.
         """
         about = {
-            "sha256": hashlib.sha256(data).hexdigest(),
             "statuses": counts.statuses,
             "labels": counts.labels,
             "same": counts.same,
             "digests": digests.hex(),
         }
-        if embeddings is not None:
-            about["embeddings_sha256"] = hashlib.sha256(embeddings).hexdigest()
-            disk.write_file(self.embeddings_path(shard), embeddings)
-        # What the shard holds goes first: the shard's own file is the one that says "done".
+        for part, data in zip(self.parts, parts, strict=True):
+            about[part.digest] = hashlib.sha256(data).hexdigest()
+        for part, data in zip(self.parts[1:], parts[1:], strict=True):
+            disk.write_file(self.path(shard, part), data)
+        # What the shard holds goes before the table's part, which is the one that says "done".
         disk.write_file(self._about(shard), json.dumps(about, ensure_ascii=True).encode())
-        disk.write_file(self.path(shard), data)
+        disk.write_file(self.path(shard), parts[0])
 
     def counts(self, shards: Iterator[int] | Sequence[int]) -> Counts:
         """What the rows of some finished shards hold.
@@ -162,47 +185,32 @@ class ShardStore:
             raise self._damaged(shard)
         return [digests[place : place + size] for place in range(0, len(digests), size)]
 
-    def embeddings_path(self, shard: int) -> Path:
-        """The shard's part of the embeddings."""
-        return self.directory / f"{shard:06}.features"
-
-    def checked_embeddings(self) -> Iterator[Path]:
-        """The parts of the embeddings in order, each compared with its digest first.
+    def checked_paths(self, part: ShardPart = TABLE_PART) -> Iterator[Path]:
+        """The files of a part of all shards in order, each compared with its digest first.
 
         Raises:
             OutputError: as `require_whole`.
         """
         for shard in range(len(self)):
-            self._require_digest(shard, self.embeddings_path(shard), "embeddings_sha256")
-            yield self.embeddings_path(shard)
-
-    def checked_paths(self) -> Iterator[Path]:
-        """The files of all shards in order, each compared with its digest first.
-
-        Raises:
-            OutputError: as `require_whole`.
-        """
-        for shard in range(len(self)):
-            self._require_digest(shard, self.path(shard), "sha256")
-            yield self.path(shard)
+            self._require_digest(shard, part)
+            yield self.path(shard, part)
 
     def files(self, shard: int) -> tuple[Path, ...]:
         """What a finished shard consists of, the file that says that it is done last."""
-        embeddings = [self.embeddings_path(shard)] if self.has_embeddings else []
-        return *embeddings, self._about(shard), self.path(shard)
+        others = [self.path(shard, part) for part in self.parts[1:]]
+        return *others, self._about(shard), self.path(shard)
 
     def require_whole(self, shard: int) -> None:
-        """Compare a finished shard with its digest.
+        """Compare a finished shard with its digests.
 
         Raises:
             OutputError: it is missing or damaged; a damaged one is removed, so that starting again labels it anew.
         """
-        self._require_digest(shard, self.path(shard), "sha256")
-        if self.has_embeddings:
-            self._require_digest(shard, self.embeddings_path(shard), "embeddings_sha256")
+        for part in self.parts:
+            self._require_digest(shard, part)
 
-    def _require_digest(self, shard: int, path: Path, name: str) -> None:
-        expected = self._read_about(shard).get(name)
+    def _require_digest(self, shard: int, part: ShardPart) -> None:
+        path, expected = self.path(shard, part), self._read_about(shard).get(part.digest)
         with disk.output_errors(path), open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != expected:

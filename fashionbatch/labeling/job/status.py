@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.job.shards import ShardStore
+from fashionbatch.labels.sidecar import find_sidecar
 
 State: TypeAlias = Literal["starting", "running", "stopped", "complete"]
 
@@ -70,12 +70,11 @@ def read_status(output: Path) -> Status:
 
 
 def _complete(paths: JobPaths) -> Status:
-    try:
-        meta = json.loads(paths.meta.read_bytes())
-        rows, statuses = int(meta["rows"]), dict(meta["counts"]["status"])
-    except (OSError, ValueError, KeyError, TypeError):
-        raise DataError(f"{paths.output}: there is neither a job under way nor a table that classify wrote") from None
-    return Status("complete", rows, rows, statuses, None, None)
+    sidecar = find_sidecar(paths.output)
+    if sidecar is None:
+        raise DataError(f"{paths.output}: there is neither a job under way nor a table that classify wrote")
+    rows = sidecar.rows
+    return Status("complete", rows, rows, dict(sidecar.counts.status), None, None)
 
 
 def _is_held(paths: JobPaths) -> bool:

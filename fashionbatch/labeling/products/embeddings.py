@@ -12,13 +12,17 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.job.manifest import FileRecord
+from fashionbatch.labeling.job.shards import EMBEDDINGS_PART, ShardPart
+from fashionbatch.labeling.products.product import LabeledShard
+from fashionbatch.labels.records import EmbeddingsRecord
+from fashionbatch.specs import FeatureTensor
 
 LITTLE_ENDIAN_FLOAT32 = np.dtype("<f4")
 
@@ -53,10 +57,51 @@ def format_of(path: Path) -> EmbeddingsFormat:
     return known
 
 
-def without_failed(features: NDArray[np.float32], statuses: Sequence[str]) -> NDArray[np.float32]:
-    """Set the rows that are not `ok` to NaN: there the network saw a black image. Changes and returns `features`."""
-    features[[status != "ok" for status in statuses]] = np.nan
-    return features
+@dataclass(frozen=True, kw_only=True)
+class EmbeddingsFile:
+    """The features of each row, as far as it takes to join their parts.
+
+    Attributes:
+        path: the file.
+        size: features of an image.
+    """
+
+    path: Path
+    size: int
+    part: ClassVar[ShardPart] = EMBEDDINGS_PART
+
+    def assemble(self, parts: Iterable[Path], rows: int, file: BinaryIO) -> None:
+        """The whole file."""
+        format_of(self.path).assemble(parts, (rows, self.size), file)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embeddings(EmbeddingsFile):
+    """The product of `--embeddings`: the features of each row, NaN where a row is not `ok`.
+
+    Attributes:
+        output: the table beside which it is recorded.
+        tensor: what the features are.
+    """
+
+    output: Path
+    tensor: FeatureTensor
+
+    @property
+    def record(self) -> EmbeddingsRecord:
+        """What the job and the sidecar say of it."""
+        return EmbeddingsRecord(
+            file=name_in_job(self.path, self.output),
+            format=format_of(self.path).name,
+            tensor=self.tensor.operation,
+            port=self.tensor.port,
+            size=self.tensor.size,
+        )
+
+    def encode(self, shard: LabeledShard) -> bytes:
+        """A shard's part. Rows that are not `ok` become NaN: there the network saw a black image."""
+        shard.features[[status != "ok" for status in shard.statuses]] = np.nan
+        return format_of(self.path).encode(shard.rows.files, shard.statuses, shard.features)
 
 
 # --------------------------------------------------------------------------------------------------------------- npy
@@ -153,6 +198,6 @@ def name_in_job(embeddings: Path, output: Path) -> str:
     return os.path.relpath(embeddings.absolute(), output.absolute().parent)
 
 
-def path_of(about: dict[str, Any], output: Path) -> Path:
-    """The file that `name_in_job` recorded, as the entry `file` of a job or a sidecar."""
-    return Path(os.path.normpath(output.absolute().parent / about["file"]))
+def path_in_job(record: EmbeddingsRecord, output: Path) -> Path:
+    """The file that `name_in_job` recorded in a job or a sidecar."""
+    return Path(os.path.normpath(output.absolute().parent / record.file))

@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from fashionbatch import disk
 from fashionbatch.bundle.open import read_manifest
@@ -24,6 +24,7 @@ from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labels.columns import LABEL, LABELS, SEPARATOR, STATUS
 from fashionbatch.labels.reader import TableReader
+from fashionbatch.labels.sidecar import Sidecar
 
 Way: TypeAlias = Literal["link", "copy", "move"]
 
@@ -102,10 +103,10 @@ def check_root(options: LabelOptions, into: Path, way: Way) -> None:
         raise FashionBatchError("--sort-into needs one bundle: a file has one place")
     if options.rows.spreadsheet_safe:
         raise FashionBatchError("--sort-into and --spreadsheet-safe do not go together: labels name the folders")
-    root, folder = (Path(os.path.realpath(path)) for path in (into, options.folder))
+    root, folder = (Path(os.path.realpath(path)) for path in (into, options.source.folder))
     if folder.is_dir() and (root == folder or root.is_relative_to(folder) or folder.is_relative_to(root)):
         raise FashionBatchError(
-            f"--sort-into {into} and {options.folder} lie in one another",
+            f"--sort-into {into} and {options.source.folder} lie in one another",
             hint="give a folder beside it, so that the next run does not label the sorted files",
         )
     if into.exists() and not into.is_dir():
@@ -115,13 +116,13 @@ def check_root(options: LabelOptions, into: Path, way: Way) -> None:
 
 
 def sort_files(
-    paths: JobPaths, meta: dict[str, Any], into: Path, way: Way, *, stop_signal: Callable[[], int] = lambda: 0
+    paths: JobPaths, sidecar: Sidecar, into: Path, way: Way, *, stop_signal: Callable[[], int] = lambda: 0
 ) -> Sorted:
     """Put the files of a complete table into a folder for each label.
 
     Args:
         paths: of the table; its list of files is beside it.
-        meta: the table's sidecar.
+        sidecar: of the table.
         into: the root; it is made.
         way: `link` makes symbolic links, `copy` copies, `move` moves.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
@@ -132,10 +133,10 @@ def sort_files(
     """
     done = Sorted()
     folders = LabelFolders()
-    source = Path(meta["folder"])
+    source = Path(sidecar.folder)
     folder = source if source.is_dir() else source.parent
     with (
-        TableReader(paths.output, meta["options"]["format"]) as table,
+        TableReader(paths.output, sidecar.options.format) as table,
         contextlib.closing(Manifest(paths.files)) as files,
         disk.output_errors(into),
     ):

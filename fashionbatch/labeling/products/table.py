@@ -5,7 +5,10 @@ from __future__ import annotations
 import itertools
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,10 +17,11 @@ from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.decisions import Decisions, Winners
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.job.frozen import ShardRows
-from fashionbatch.labeling.job.shards import Counts
+from fashionbatch.labeling.job.shards import TABLE_PART, Counts, ShardPart
 from fashionbatch.labeling.products.options import RowOptions
-from fashionbatch.labels.columns import FIRST_COLUMNS, SEPARATOR
-from fashionbatch.specs import Cell
+from fashionbatch.labeling.products.product import LabeledShard
+from fashionbatch.labels.columns import FIRST_COLUMNS, SEPARATOR, STATUS, first_columns, label_columns
+from fashionbatch.specs import Cell, ColumnType, Parameters, WriterSpec
 
 NO_PROBABILITIES = "NetworkError: the network gave no probabilities for this image"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -47,16 +51,14 @@ class BundleColumns:
             )
         if options.topk > len(self._shown):
             raise FashionBatchError(f"--topk {options.topk}: the bundle has {len(self._shown)} classes")
-        self.names = tuple(prefix + name for name in self._names())
-
-    def _names(self) -> Iterator[str]:
-        yield from ("labels",) if self._rule.has_many else ("label", "prob")
-        for group in self._rule.groups:
-            yield from (group, f"{group}_prob")
-        for place in range(2, self._topk + 1):
-            yield from (f"top{place}_label", f"top{place}_prob")
-        if self._has_all:
-            yield from (f"prob_{name}" for name in self._rule.class_names)
+        self.columns = label_columns(
+            self._rule.class_names,
+            several=self._rule.has_many,
+            groups=self._rule.groups,
+            topk=options.topk,
+            probabilities=options.probabilities,
+            prefix=prefix,
+        )
 
     def decide(self, outputs: NDArray[np.float32]) -> Decisions:
         """The labels that the network's outputs `(n, outputs)` stand for."""
@@ -109,7 +111,9 @@ class TableRows:
     ) -> None:
         self._bundles = bundles
         self._safe = spreadsheet_safe
-        self.names = (*FIRST_COLUMNS, *kept, *(name for bundle in bundles for name in bundle.names))
+        columns = (*first_columns(kept), *(column for bundle in bundles for column in bundle.columns))
+        self.names = tuple(column.name for column in columns)
+        self.types = tuple(column.type for column in columns)
         twice = [name for name, times in Counter(self.names).items() if times > 1]
         if twice:
             raise FashionBatchError(
@@ -137,7 +141,7 @@ class TableRows:
             counts.labels.append(Counter())
         counts.same += len(shard.same)
         parts = [bundle.cells(one) for bundle, one in zip(self._bundles, decided, strict=True)]
-        empty: list[Cell] = [None] * sum(len(bundle.names) for bundle in self._bundles)
+        empty: list[Cell] = [None] * sum(len(bundle.columns) for bundle in self._bundles)
         positions = itertools.count()
         for row, file in enumerate(shard.files):
             old = shard.reused[row] if shard.reused else None
@@ -160,9 +164,59 @@ class TableRows:
             return
         start = 0
         for bundle, labels in zip(self._bundles, counts.labels, strict=True):
-            bundle.count(cells[start : start + len(bundle.names)], labels)
-            start += len(bundle.names)
+            bundle.count(cells[start : start + len(bundle.columns)], labels)
+            start += len(bundle.columns)
 
 
 def _without_formula(cell: Cell) -> Cell:
     return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableFile:
+    """The table that every run makes, as far as it takes to join its parts.
+
+    Attributes:
+        path: the table.
+        columns: their names.
+        types: what their cells are.
+        writer: the format.
+        parameters: the writer's own.
+    """
+
+    path: Path
+    columns: Sequence[str]
+    types: Sequence[ColumnType]
+    writer: WriterSpec
+    parameters: Parameters
+    part: ClassVar[ShardPart] = TABLE_PART
+
+    def assemble(self, parts: Iterable[Path], rows: int, file: BinaryIO) -> None:  # noqa: ARG002 - a product's signature
+        """The whole table."""
+        self.writer.assemble(self.columns, parts, file, types=self.types, parameters=self.parameters)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LabelTable(TableFile):
+    """The product that every run makes: a row a file, in the format of a writer.
+
+    Attributes:
+        rows: makes them.
+    """
+
+    rows: TableRows
+
+    def encode(self, shard: LabeledShard) -> bytes:
+        """The rows of a shard; notes their statuses and counts them."""
+        return self.encode_rows(self._noting_statuses(shard))
+
+    def encode_rows(self, rows: Iterator[Sequence[Cell]]) -> bytes:
+        """Some rows in the format of the table."""
+        encoded = self.writer.encode(self.columns, rows, types=self.types, parameters=self.parameters)
+        return encoded if isinstance(encoded, bytes) else b"".join(encoded)
+
+    def _noting_statuses(self, shard: LabeledShard) -> Iterator[Sequence[Cell]]:
+        column = FIRST_COLUMNS.index(STATUS)
+        for row in self.rows.rows(shard.rows, shard.probabilities, shard.counts):
+            shard.statuses.append(str(row[column]))
+            yield row

@@ -4,77 +4,45 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypeAlias
+from typing import BinaryIO
 
 from fashionbatch import disk
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.cells import CellWriter
 from fashionbatch.labeling.job.manifest import UNKNOWN, FileRecord, Manifest
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import differences
+from fashionbatch.labeling.job.record import JobDescription, differences
 from fashionbatch.labeling.reuse.join import Join
 from fashionbatch.labels.columns import FIRST_COLUMNS
 from fashionbatch.labels.reader import TableReader
+from fashionbatch.labels.records import Compute, DecodingRecord, Match, Record, ReuseCounts
+from fashionbatch.labels.sidecar import Sidecar, find_sidecar
 from fashionbatch.specs import Cell
 
-_ROW_OPTIONS = ("format", "topk", "probabilities", "threshold", "spreadsheet_safe")
+_ROW_OPTIONS = ("format", "format_parameters", "topk", "probabilities", "threshold", "spreadsheet_safe")
 # A file that was away or changing had a bad moment; what cannot be decoded cannot be decoded again.
 _FINAL = {"ok", "error", "timeout", "crashed"}
 
 
-@dataclass
-class Reuse:
-    """How the files of a job compare with an earlier table.
-
-    Attributes:
-        reused: rows that are taken over.
-        new: files that the earlier table does not have.
-        changed: files of another size or time, or of another content.
-        retried: files that are the same but had no label, or were not read.
-        gone: rows of the earlier table whose files are no more.
-        compared: files of the same size whose content decides, when they are looked at.
-    """
-
-    reused: int = 0
-    new: int = 0
-    changed: int = 0
-    retried: int = 0
-    gone: int = 0
-    compared: int = 0
-
-    def __str__(self) -> str:
-        content = f", {self.compared:,} of the same size, whose content decides" if self.compared else ""
-        return (
-            f"{self.reused:,} rows reused, {self.new:,} files new, {self.changed:,} changed, "
-            f"{self.retried:,} tried again, {self.gone:,} gone{content}"
-        )
-
-
-def settled(reuse: dict[str, int], same: int) -> dict[str, int]:
-    """The numbers of a Reuse when all files were looked at, so many of which were the same."""
-    rest = {name: number for name, number in reuse.items() if name != "compared"}
-    return {**rest, "reused": reuse["reused"] + same, "changed": reuse["changed"] + reuse["compared"] - same}
-
-
 def reuse_rows(
-    previous: Path, paths: JobPaths, description: dict[str, Any], *, match: Match, retry_errors: bool
-) -> dict[str, int]:
+    previous: Path, paths: JobPaths, job: JobDescription, *, match: Match, retry_errors: bool
+) -> ReuseCounts:
     """Freeze what is reused of an earlier table in the job directory.
 
     Args:
         previous: the earlier table, with its sidecar and its list of files beside it.
         paths: of the new output; its manifest is there.
-        description: of the new job.
+        job: the new one.
         match: what makes a file the same. By `sha256` a row is reused under the condition that its file, when a worker
             looks at it, has the digest that stands before the row's cells.
         retry_errors: take over only rows that have the status `ok`.
 
     Returns:
-        The numbers of a Reuse.
+        How the files compare.
 
     Raises:
         DataError: the earlier table was changed, or made by another bundle or with other options, or its files have no
@@ -82,10 +50,10 @@ def reuse_rows(
         OutputError: the job directory cannot be written.
     """
     old = JobPaths(previous)
-    meta = _read_meta(old)
-    _require_same_making(previous, meta, description)
-    _require_digest(previous, meta["sha256"], "the table was changed after it was written")
-    _require_digest(old.files, meta["files"]["digest"], "the list of files is not the table's")
+    sidecar = _sidecar_of(old)
+    _require_same_making(previous, sidecar, job)
+    _require_digest(previous, sidecar.sha256, "the table was changed after it was written")
+    _require_digest(old.files, sidecar.files.digest, "the list of files is not the table's")
     rules = _Rules(by_content=match == "sha256", final=frozenset({"ok"} if retry_errors else _FINAL))
     with contextlib.closing(Manifest(old.files)) as before, contextlib.closing(Manifest(paths.manifest)) as now:
         if rules.by_content and not before.has_digests:
@@ -94,7 +62,7 @@ def reuse_rows(
                 hint="label once with --match sha256 and without --previous, or compare by --match time",
             )
         join = Join(
-            _rows(previous, meta, before, by_content=rules.by_content),
+            _rows(previous, sidecar, before, by_content=rules.by_content),
             now.rows(0, len(now)),
             rules.decide,
             in_order=before.is_ordered and now.is_ordered,
@@ -108,8 +76,7 @@ def reuse_rows(
             writer.finish()
 
         disk.write_file(paths.reused, write)
-    rules.counts.gone = join.gone
-    return asdict(rules.counts)
+    return ReuseCounts(gone=join.gone, **rules.counts)
 
 
 @dataclass
@@ -124,65 +91,68 @@ class _Rules:
 
     by_content: bool
     final: frozenset[str]
-    counts: Reuse = field(default_factory=Reuse)
+    counts: Counter[str] = field(default_factory=Counter)
 
     def decide(self, now: FileRecord, then: FileRecord | None, status: str) -> bool:
         """Whether the row of a file is reused, by content: whether it will be if the content is the same."""
         counts = self.counts
         if then is None:
-            counts.new += 1
+            counts["new"] += 1
         elif now.size == UNKNOWN or now.size != then.size or (not self.by_content and now.mtime_ns != then.mtime_ns):
-            counts.changed += 1
+            counts["changed"] += 1
         elif status not in self.final or (self.by_content and not then.sha256):
-            counts.retried += 1
+            counts["retried"] += 1
         elif self.by_content:
-            counts.compared += 1
+            counts["compared"] += 1
             return True
         else:
-            counts.reused += 1
+            counts["reused"] += 1
             return True
         return False
 
 
 def _rows(
-    previous: Path, meta: dict[str, Any], files: Manifest, *, by_content: bool
+    previous: Path, sidecar: Sidecar, files: Manifest, *, by_content: bool
 ) -> Iterator[tuple[FileRecord, str, Sequence[Cell]]]:
     """Each row's file, its status, and what is reused of it: digest or nothing, status, error, label cells."""
-    table = TableReader(previous, meta["options"]["format"])
-    labels = len(FIRST_COLUMNS) + len(meta["options"].get("keep") or ())
+    table = TableReader(previous, sidecar.options.format)
+    labels = len(FIRST_COLUMNS) + len(sidecar.options.keep)
     for file, cells in zip(files.rows(0, len(files)), table.rows(), strict=True):
         digest = file.sha256.hex() if by_content else ""
         yield file, str(cells[1]), [digest, *cells[1 : len(FIRST_COLUMNS)], *cells[labels:]]
 
 
-def _read_meta(old: JobPaths) -> dict[str, Any]:
-    try:
-        meta = json.loads(old.meta.read_bytes())
-        assert isinstance(meta["options"], dict)
-        assert isinstance(meta["files"]["digest"], str)
-        assert isinstance(meta["sha256"], str)
-        return dict(meta)
-    except FileNotFoundError:
+def _sidecar_of(old: JobPaths) -> Sidecar:
+    sidecar = find_sidecar(old.output)
+    if sidecar is None:
         raise DataError(
             f"{old.output}: {old.meta.name} is not beside it",
             hint="--previous needs what classify wrote beside the table",
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError, AssertionError, RecursionError):
-        raise DataError(f"{old.meta}: not the sidecar of a table of this version") from None
+        )
+    return sidecar
 
 
-def _require_same_making(previous: Path, meta: dict[str, Any], description: dict[str, Any]) -> None:
+class _Making(Record):
+    """What two tables must have in common for a row of one to stand in the other."""
+
+    bundles: Sequence[str]
+    options: Mapping[str, object]
+    compute: Compute
+    decoding: DecodingRecord
+
+
+def _require_same_making(previous: Path, sidecar: Sidecar, job: JobDescription) -> None:
     before, now = (
-        {
-            "bundles": [bundle["digest"] for bundle in one["bundles"]],
-            "options": {name: one["options"].get(name) for name in _ROW_OPTIONS},
-            "compute": one["compute"],
-            "decoding": one["decoding"],
-        }
-        for one in (meta, description)
+        _Making(
+            bundles=[bundle.digest for bundle in one.bundles],
+            options={name: one.options.as_json().get(name) for name in _ROW_OPTIONS},
+            compute=one.compute,
+            decoding=one.decoding,
+        )
+        for one in (sidecar, job)
     )
     found = differences(before, now)
-    if _label_columns(meta) != _label_columns(description) and not found:
+    if _label_columns(sidecar) != _label_columns(job) and not found:
         found = ["the columns differ"]
     if found:
         raise DataError(
@@ -191,10 +161,10 @@ def _require_same_making(previous: Path, meta: dict[str, Any], description: dict
         )
 
 
-def _label_columns(description: dict[str, Any]) -> list[str]:
+def _label_columns(table: Sidecar | JobDescription) -> list[str]:
     """The columns without those that come from the user's own list, which may be others than before."""
-    first, kept = len(FIRST_COLUMNS), len(description["options"].get("keep") or ())
-    return [*description["columns"][:first], *description["columns"][first + kept :]]
+    first, kept = len(FIRST_COLUMNS), len(table.options.keep)
+    return [*table.columns[:first], *table.columns[first + kept :]]
 
 
 def _require_digest(path: Path, expected: str, problem: str) -> None:
@@ -205,6 +175,3 @@ def _require_digest(path: Path, expected: str, problem: str) -> None:
         raise DataError(f"{path}: {error.strerror}", hint="leave out --previous to label all files") from None
     if digest != expected:
         raise DataError(f"{path}: {problem}", hint="leave out --previous to label all files")
-
-
-Match: TypeAlias = Literal["time", "sha256"]

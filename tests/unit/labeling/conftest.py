@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -8,10 +9,36 @@ import pytest
 from PIL import Image
 
 from fashionbatch.labeling.job import shards
-from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.options import (
+    ComputeOptions,
+    LabelOptions,
+    OutputOptions,
+    ReuseOptions,
+    SourceOptions,
+    WorkOptions,
+)
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 
 Paint = Callable[[Mapping[str, int]], Path]
+
+
+def flat_options(**given: Any) -> LabelOptions:
+    """Options by their bare names, whichever group they belong to; those of `rows` and `bundles` as they are."""
+    given["table"] = given.pop("output")
+    groups = {
+        "source": SourceOptions,
+        "output": OutputOptions,
+        "compute": ComputeOptions,
+        "work": WorkOptions,
+        "reuse": ReuseOptions,
+    }
+    renamed = {("compute", "settings"): "runtime_set", ("work", "settings"): "engine_set"}
+    renamed[("output", "settings")] = "format_set"
+    made: dict[str, Any] = {}
+    for group, kind in groups.items():
+        names = {field.name: renamed.get((group, field.name), field.name) for field in fields(kind)}
+        made[group] = kind(**{name: given.pop(given_name) for name, given_name in names.items() if given_name in given})
+    return LabelOptions(**given, **made)
 
 
 @pytest.fixture(scope="session")
@@ -45,8 +72,9 @@ def paint(photos: Path) -> Paint:
 @pytest.fixture
 def options(photos: Path, tiny: Path, tmp_path: Path) -> Callable[..., LabelOptions]:
     def make(**changes: Any) -> LabelOptions:
-        given = {"folder": photos, "bundles": [tiny], "output": tmp_path / "labels.csv", "workers": 1, **changes}
-        return LabelOptions(**given)
+        return flat_options(
+            **{"folder": photos, "bundles": [tiny], "output": tmp_path / "labels.csv", "workers": 1, **changes}
+        )
 
     return make
 
@@ -55,3 +83,11 @@ def options(photos: Path, tiny: Path, tmp_path: Path) -> Callable[..., LabelOpti
 def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SMALLEST", 10)
     monkeypatch.setattr(shards, "_CELLS", 10)
+
+
+@pytest.fixture
+def many(paint: Paint) -> Path:
+    """A folder of 95 photos, one of them broken."""
+    folder = paint({f"{number:02}.png": number % 3 for number in range(95)})
+    (folder / "50.png").write_bytes(b"broken")
+    return folder

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fashionbatch.labeling.estimate import estimate
-from fashionbatch.labeling.options import LabelOptions, Silent
+from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.reporter import Silent
 
 Paint = Callable[[Mapping[str, int]], Path]
 

@@ -1,14 +1,42 @@
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import differences, discard, read_job, write_job
+from fashionbatch.labeling.job.record import Job, differences, discard, read_job, write_record
+
+
+def a_job(**changes: Any) -> Job:
+    described: dict[str, Any] = {
+        "format": 1,
+        "fashionbatch": "0.1",
+        "bundles": [{"name": "shoes", "digest": "0" * 64}],
+        "folder": "/photos",
+        "options": {"format": "csv"},
+        "compute": {
+            "runtime": "openvino",
+            "version": "2026.4",
+            "device": "cpu",
+            "precision": ["float32"],
+            "batch_size": 8,
+            "instruction_set": "avx2",
+        },
+        "decoding": {"policy": 1, "pillow": "12.3"},
+        "columns": ["filepath", "status", "error", "label", "prob"],
+        "column_types": ["path", "text", "text", "text", "probability"],
+        "bundle_paths": ["/bundles/shoes"],
+        "files": {"rows": 1, "bytes": 10, "digest": "1" * 64},
+        "shards": [0, 1],
+        "created": "2026-11-26T00:00:00+00:00",
+    }
+    return Job.of_json({**described, **changes})
 
 
 @pytest.fixture
@@ -38,9 +66,9 @@ def test_a_directory_that_holds_nothing_goes_with_the_lock(paths: JobPaths) -> N
 
 def test_a_job_stays_when_the_lock_goes(paths: JobPaths) -> None:
     lock = JobLock(paths)
-    write_job(paths, {"format": 1, "folder": "/photos"})
+    write_record(paths.job, a_job())
     lock.release()
-    assert read_job(paths) == {"format": 1, "folder": "/photos"}
+    assert read_job(paths) == a_job()
 
 
 def test_a_lock_whose_file_was_removed_meanwhile_does_not_count(
@@ -67,7 +95,7 @@ def test_a_lock_whose_file_was_removed_meanwhile_does_not_count(
 
 def test_discarding_leaves_the_lock(paths: JobPaths) -> None:
     lock = JobLock(paths)
-    write_job(paths, {"format": 1})
+    write_record(paths.job, a_job())
     paths.shards.mkdir()
     (paths.shards / "000000.rows").touch()
     paths.manifest.touch()
@@ -86,11 +114,29 @@ def test_a_damaged_description_is_a_clear_error(paths: JobPaths, content: bytes)
 
 
 def test_differences_name_what_differs() -> None:
-    old = {"bundles": ["a"], "options": {"topk": 1, "limit": None}, "created": "yesterday", "shards": [0, 1]}
-    new = {"bundles": ["b"], "options": {"topk": 3, "limit": 10}, "created": "today"}
+    old = a_job(folder="/photos", options={"format": "csv", "topk": 1, "limit": None}, created="yesterday")
+    new = a_job(folder="/other", options={"format": "csv", "topk": 3, "limit": 10}, created="today", shards=[0, 5])
     assert differences(old, new) == [
-        'bundles is ["a"] in the job and ["b"] now',
+        "folder is /photos in the job and /other now",
         "options.limit is not given in the job and 10 now",
         "options.topk is 1 in the job and 3 now",
     ]
-    assert differences(old, {**old, "created": "today"}) == []
+    assert differences(old, a_job(folder="/photos", options=old.options.as_json(), created="today")) == []
+
+
+@pytest.mark.parametrize(
+    ("entry", "value"),
+    [
+        ("shards", [0]),
+        ("shards", [0, -1]),
+        ("bundles", []),
+        ("folder", ""),
+        ("compute", {"runtime": "openvino"}),
+        ("embeddings", {"file": "/etc/x.npy", "format": "npy", "tensor": "x", "port": 0, "size": 1}),
+    ],
+)
+def test_a_description_of_the_wrong_form_is_a_clear_error(paths: JobPaths, entry: str, value: object) -> None:
+    paths.directory.mkdir()
+    paths.job.write_text(json.dumps({**a_job().as_json(), entry: value}))
+    with pytest.raises(OutputError, match=rf"job\.json: is damaged: {entry}.*\n.*--restart"):
+        read_job(paths)

@@ -39,7 +39,7 @@ def store(tmp_path: Path) -> ShardStore:
 
 def test_a_shard_is_done_when_its_file_is_there(store: ShardStore) -> None:
     assert store.done() == set()
-    store.commit(1, b"rows\n", counts(ok=10))
+    store.commit(1, [b"rows\n"], counts(ok=10))
     assert store.done() == {1}
     assert store.path(1).read_bytes() == b"rows\n"
     store.path(1).unlink()
@@ -47,8 +47,8 @@ def test_a_shard_is_done_when_its_file_is_there(store: ShardStore) -> None:
 
 
 def test_counts_survive_the_run(store: ShardStore) -> None:
-    store.commit(0, b"a", counts(ok=8, error=2))
-    store.commit(2, b"b", counts(ok=5))
+    store.commit(0, [b"a"], counts(ok=8, error=2))
+    store.commit(2, [b"b"], counts(ok=5))
     total = store.counts([0, 2])
     assert total.statuses == {"ok": 13, "error": 2}
     assert total.labels == [{"red": 13}]
@@ -57,7 +57,7 @@ def test_counts_survive_the_run(store: ShardStore) -> None:
 
 def test_a_shard_that_was_damaged_later_is_found_and_done_again(store: ShardStore) -> None:
     for shard in range(3):
-        store.commit(shard, b"rows %d\n" % shard, counts(ok=1))
+        store.commit(shard, [b"rows %d\n" % shard], counts(ok=1))
     store.path(1).write_bytes(b"\0" * 7)
     with pytest.raises(OutputError, match=r"000001\.rows: damaged"):
         list(store.checked_paths())
@@ -66,7 +66,7 @@ def test_a_shard_that_was_damaged_later_is_found_and_done_again(store: ShardStor
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b'{"sha256": 1, "statuses": [], "labels": {}}', b"\xff"])
 def test_damaged_counts_are_found_too(store: ShardStore, damage: bytes) -> None:
-    store.commit(0, b"a", counts(ok=1))
+    store.commit(0, [b"a"], counts(ok=1))
     (store.directory / "000000.json").write_bytes(damage)
     with pytest.raises(OutputError, match="damaged"):
         store.counts([0])

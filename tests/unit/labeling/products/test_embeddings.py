@@ -104,7 +104,7 @@ def test_a_run_that_was_stopped_and_goes_on_writes_the_same_bytes(
         pytest.importorskip("pyarrow")
     label(options(output=tmp_path / "whole.csv", embeddings=tmp_path / f"whole.{ending}"))
     given = options(embeddings=tmp_path / f"labels.{ending}")
-    shards = JobPaths(given.output).shards
+    shards = JobPaths(given.output.table).shards
     with pytest.raises(InterruptedRunError):
         label(given, stop_signal=lambda: 2 if any(shards.glob("*.rows")) else 0)
     assert len(list(shards.glob("*.features"))) >= 1

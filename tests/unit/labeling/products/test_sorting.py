@@ -25,7 +25,7 @@ def labeled(paint: Paint, options: MakeOptions, tmp_path: Path) -> Labeled:
     folder = paint({"a.png": 0, "x/a.png": 0, "y/a.png": 1})
     (folder / "broken.png").touch()
     report = label(options())
-    return JobPaths(report.table), dict(report.meta), tmp_path / "sorted"
+    return JobPaths(report.table), report.sidecar, tmp_path / "sorted"
 
 
 def files(root: Path) -> list[str]:
@@ -82,7 +82,7 @@ def test_a_file_with_several_labels_is_in_each_of_their_folders(
     bundle = make_tiny_bundle(tmp_path / "many", decoding="several_of_many")
     given = options(bundles=[bundle])
     report = label(given)
-    sort_files(JobPaths(report.table), dict(report.meta), tmp_path / "sorted", "link")
+    sort_files(JobPaths(report.table), report.sidecar, tmp_path / "sorted", "link")
     assert files(tmp_path / "sorted") == ["green/yellow.png", "red/red.png", "red/yellow.png"]
     with pytest.raises(FashionBatchError, match="--move needs one label a file"):
         check_root(given, tmp_path / "sorted", "move")

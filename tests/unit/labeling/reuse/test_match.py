@@ -6,13 +6,14 @@ import csv
 import hashlib
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fashionbatch.errors import DataError, InterruptedRunError, OutputError
 from fashionbatch.labeling.job.manifest import Manifest
-from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.options import LabelOptions, ReuseOptions
 from fashionbatch.labeling.run import label
 from fashionbatch.specs import LabelingReport
 
@@ -61,7 +62,8 @@ def of_files(folder: Path) -> dict[bytes, bytes]:
 
 
 def equals_full_run(report: LabelingReport, options: LabelOptions, tmp_path: Path) -> bool:
-    label(LabelOptions(**{**vars(options), "previous": None, "retry_errors": False, "output": tmp_path / "full.csv"}))
+    full = replace(options.output, table=tmp_path / "full.csv")
+    label(replace(options, output=full, reuse=ReuseOptions(match="sha256")))
     return report.table.read_bytes() == (tmp_path / "full.csv").read_bytes()
 
 
@@ -150,7 +152,7 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_table_digests_and_numbers(
         label(options, reporter=Stop(), stop_signal=lambda: 15 if left <= 0 else 0)
     assert 1 <= len(list((tmp_path / "labels.csv.job" / "shards").glob("*.rows"))) < 4
     with pytest.raises(OutputError, match=r"options\.match is sha256 in the job and time now"):
-        label(LabelOptions(**{**vars(options), "match": "time"}))
+        label(replace(options, reuse=replace(options.reuse, match="time")))
     report = label(options)
     assert report.meta["reused"] == {"reused": 39, "new": 0, "changed": 1, "retried": 0, "gone": 0}
     assert equals_full_run(report, options, tmp_path)

@@ -107,7 +107,7 @@ def test_rows_of_another_making_are_not_reused(
     [
         ("last.csv", "changed after it was written"),
         ("last.csv.files", "not the table's"),
-        ("last.csv.meta.json", "sidecar"),
+        ("last.csv.meta.json", r"meta\.json: is damaged"),
     ],
 )
 def test_a_table_that_was_changed_is_not_reused(

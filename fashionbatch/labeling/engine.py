@@ -1,0 +1,151 @@
+"""Hands the shards of a job to an engine, in this process or elsewhere."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from fashionbatch.bundle.manifest import GRAPH_WEIGHTS_NAME
+from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
+from fashionbatch.inference.cores import usable_cores
+from fashionbatch.labeling.job.record import read_job
+from fashionbatch.labeling.load import Loaded
+from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.reporter import Reporter
+from fashionbatch.labeling.setup import Ready, Run, open_job
+from fashionbatch.specs import Resources, ShardProgress, StopSignal
+
+# What docs/labeling.md measures of whole runs, rounded up: the process with OpenVINO, a decode worker, and what a
+# network takes beside its weights.
+_BASE_MEMORY = 200 << 20
+_WORKER_MEMORY = 64 << 20
+_NETWORK_FACTOR = 4
+
+
+class ShardFunction:
+    """What an engine is handed, a `RunShard`: labels one shard and puts it on the disk.
+
+    It can be pickled and called in another process, also on another machine that sees the same folders: there it opens
+    the job for itself, once.
+
+    Args:
+        options: of the run, with paths that do not depend on the current directory.
+        pipeline: gives what labels the shards in this process, when the first one is asked for.
+    """
+
+    def __init__(self, options: LabelOptions, pipeline: Callable[[], Ready]) -> None:
+        self._options = options
+        self._opened = pipeline
+        self._one_at_a_time = threading.Lock()
+
+    def __call__(
+        self, shard: int, *, progress: ShardProgress | None = None, stop_signal: StopSignal | None = None
+    ) -> None:
+        """Label a shard; returns when it is on the disk. See `RunShard`."""
+        with self._one_at_a_time:
+            ready = self._opened()
+            with ready.pipeline.reporting_to(progress, stop_signal):
+                ready.pipeline.run_shard(shard, ahead=ready.following.get(shard))
+
+    def __reduce__(self) -> tuple[Callable[[LabelOptions], ShardFunction], tuple[LabelOptions]]:
+        return _shard_function_elsewhere, (self._options,)
+
+
+def shard_function(run: Run, ready: Ready) -> ShardFunction:
+    """The function for the shards of a job that this process has got ready."""
+    options = run.options
+    elsewhere = replace(
+        options,
+        bundles=tuple(bundle.path.resolve() for bundle in ready.loaded.bundles),
+        source=replace(options.source, folder=run.source),
+        output=replace(
+            options.output,
+            table=run.paths.output,
+            embeddings=options.output.embeddings and options.output.embeddings.absolute(),
+        ),
+    )
+    return ShardFunction(elsewhere, lambda: ready)
+
+
+def run_shards(run: Run, ready: Ready) -> float | None:
+    """Have the engine do every pending shard.
+
+    Returns:
+        When the first rows were done, by `time.monotonic`; None where none had to be.
+
+    Raises:
+        InterruptedRunError: there was a signal.
+        FashionBatchError: the engine failed, a shard could not be labeled, or the engine left some out.
+    """
+    engine = ready.loaded.engine
+    clock = _Clock(run.reporter)
+    run_shard = shard_function(run, ready)
+    with ready.pipeline.reporting_to(clock.advance, None):
+        engine.spec.run(
+            tuple(ready.pending),
+            run_shard,
+            parameters=engine.parameters,
+            progress=clock.advance,
+            stop_signal=run.stop_signal,
+            resources=resources_wanted(run, ready.loaded),
+        )
+    undone = len(set(ready.pending) - ready.store.done())
+    if undone:
+        # An engine that heeds the signal by returning has done nothing wrong.
+        if run.stop_signal():
+            raise InterruptedRunError("interrupted", signal_number=run.stop_signal())
+        raise FashionBatchError(
+            f"engine {run.options.work.engine!r} left {undone:,} of {len(ready.pending):,} shards undone",
+            hint="start the same command again, with `--engine local` if it happens again: what is done stays",
+        )
+    return clock.first
+
+
+def resources_wanted(run: Run, loaded: Loaded) -> Resources:
+    """What a pipeline of this run should have: as much as it has in this process."""
+    weights = sum(bundle.manifest.files[GRAPH_WEIGHTS_NAME].size for bundle in loaded.bundles)
+    workers = run.options.work.workers or usable_cores()
+    memory = _BASE_MEMORY + workers * _WORKER_MEMORY + _NETWORK_FACTOR * weights
+    return Resources(cores=usable_cores(), accelerators=int(run.options.compute.device == "gpu"), memory=memory)
+
+
+class _Clock:
+    """Tells the reporter of progress, whichever thread or process it comes from, and notes when the first came."""
+
+    def __init__(self, reporter: Reporter) -> None:
+        self._reporter = reporter
+        self._lock = threading.Lock()
+        self.first: float | None = None
+
+    def advance(self, rows: int, failed: int) -> None:
+        with self._lock:
+            if self.first is None:
+                self.first = time.monotonic()
+            self._reporter.advance(rows, failed)
+
+
+_functions: dict[LabelOptions, ShardFunction] = {}
+"""Of this process, for jobs that other processes have begun."""
+
+
+def _shard_function_elsewhere(options: LabelOptions) -> ShardFunction:
+    if options not in _functions:
+        opened: list[Ready] = []
+
+        def open_once() -> Ready:
+            if not opened:
+                stack = contextlib.ExitStack()
+                atexit.register(stack.close)
+                run = Run(options, stack=stack)
+                job = read_job(run.paths)
+                if job is None:
+                    raise OutputError(f"{run.paths.directory}: no job was begun there")
+                opened.append(open_job(run, job))
+            return opened[0]
+
+        _functions[options] = ShardFunction(options, open_once)
+    return _functions[options]

@@ -1,0 +1,297 @@
+"""Gets a run ready for its shards: a new job, one that was begun before, or one that another process works on, too.
+
+What takes time is started before anything is waited for: decode workers and the scan load while this process does, and
+decoding begins before the networks are there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from fashionbatch import disk
+from fashionbatch.errors import FashionBatchError, OutputError
+from fashionbatch.inference.session import Session, usable_cores
+from fashionbatch.labeling import describe
+from fashionbatch.labeling.job.frozen import JobFiles
+from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.record import Job, JobDescription, differences, discard, write_record
+from fashionbatch.labeling.job.shards import ShardStore, plan_shards
+from fashionbatch.labeling.load import Loaded, load
+from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.pipeline import Lane, Pipeline, buffers_needed
+from fashionbatch.labeling.products.commit import commit
+from fashionbatch.labeling.reporter import Reporter, Silent
+from fashionbatch.labeling.reuse.previous import reuse_rows
+from fashionbatch.labeling.source.process import ScanProcess
+from fashionbatch.labeling.source.request import request_of
+from fashionbatch.labeling.workers.frames import FrameLayout, Frames
+from fashionbatch.labeling.workers.launch import Launcher
+from fashionbatch.labeling.workers.pool import WorkerPool
+from fashionbatch.labels.records import FilesRecord, ReuseCounts
+from fashionbatch.specs import StopSignal
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of `classify`, and what it has opened.
+
+    Attributes:
+        options: what was asked for.
+        reporter: where the run says what it does.
+        stop_signal: the number of the signal that asks for an end, 0 while there is none.
+        stack: closes at the end of the run what it has opened.
+        launcher: has perhaps started workers already; the caller closes it.
+    """
+
+    options: LabelOptions
+    reporter: Reporter = field(default_factory=Silent)
+    stop_signal: StopSignal = lambda: 0
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
+    launcher: Launcher | None = None
+
+    @property
+    def paths(self) -> JobPaths:
+        """The names that belong to the output."""
+        return JobPaths(Path(os.path.abspath(self.options.output.table)))
+
+    @property
+    def source(self) -> Path:
+        """The folder or the one file that is labeled, as it is really called."""
+        return Path(os.path.realpath(self.options.source.folder))
+
+    @property
+    def folder(self) -> Path:
+        """What the rows' paths are relative to."""
+        return self.source if self.source.is_dir() else self.source.parent
+
+    def shards(self, store: ShardStore) -> range:
+        """The shards that this run is to do, done or not."""
+        part = self.options.work.part
+        return range(len(store)) if part is None else part.shards(len(store))
+
+
+@dataclass(frozen=True)
+class Ready:
+    """A job that is on the disk, and what labels its shards.
+
+    Attributes:
+        job: as in `job.json`.
+        loaded: bundles, plugins and columns.
+        store: the job's shards.
+        pipeline: labels them.
+        pending: the shards that this run has to do.
+        following: of each of them the one after it, which is begun while it is being finished.
+    """
+
+    job: Job
+    loaded: Loaded
+    store: ShardStore
+    pipeline: Pipeline
+    pending: list[int]
+    following: dict[int, int]
+
+
+def begin_job(run: Run) -> Ready:
+    """Find the files, describe the job and put it on the disk. Nothing of it is left where that fails.
+
+    Raises:
+        FashionBatchError: as `fashionbatch.labeling.run.label`.
+    """
+    options, paths = run.options, run.paths
+    with _discarded_on_error(paths):
+        station = _Station.start(run)
+        with contextlib.closing(ScanProcess(run.source, request_of(options, run.folder, paths), paths)) as scan:
+            loaded = load(options)
+            frames = station.share_frames(loaded)
+            # A scan that takes long is used to load the networks; else decoding is begun first, and goes on meanwhile.
+            sessions = [] if scan.has_ended else station.open_sessions(loaded)
+            files = FilesRecord.of_json(asdict(scan.finish(run.reporter.scanning, run.stop_signal)))
+        bounds = plan_shards(files.rows, columns=loaded.width, batch_size=options.compute.batch_size)
+        store = ShardStore(paths.shards, bounds, loaded.parts)
+        pending = list(run.shards(store))
+        # What is reused of an earlier table, and so what is to be decoded, is known only with the networks: which
+        # precision they compute in is among what has to be the same.
+        pipeline = None if options.reuse.previous else station.pipeline(store, loaded, frames, pending)
+        sessions = sessions or station.open_sessions(loaded)
+        description = describe.describe_job(options, run.source, loaded, sessions)
+        reused = _reuse(run, description)
+        job = Job.of_json(
+            {
+                **description.as_json(),
+                "files": files.as_json(),
+                "shards": bounds,
+                "created": describe.now(),
+                **({"reused": reused.as_json()} if reused else {}),
+            }
+        )
+        with disk.output_errors(paths.shards):
+            paths.shards.mkdir(exist_ok=True)
+        write_record(paths.job, job)
+    _say_what_is_done(run, job, loaded, sessions)
+    pipeline = pipeline or station.pipeline(store, loaded, frames, pending)
+    return station.connect(job, loaded, store, pipeline, pending, sessions)
+
+
+def resume_job(run: Run, job: Job) -> Ready:
+    """Go on with a job that is on the disk.
+
+    Args:
+        run: this run.
+        job: as in `job.json`.
+
+    Raises:
+        OutputError: the job is another one than the options ask for.
+        FashionBatchError: as `fashionbatch.labeling.run.label`.
+    """
+    ready, sessions = _open(run, job, undone=True)
+    _say_what_is_done(run, job, ready.loaded, sessions)
+    return ready
+
+
+def open_job(run: Run, job: Job) -> Ready:
+    """Get ready for shards of a job that another process has begun; the caller says which.
+
+    Raises:
+        FashionBatchError: as `resume_job`.
+    """
+    return _open(run, job, undone=False)[0]
+
+
+def _open(run: Run, job: Job, *, undone: bool) -> tuple[Ready, list[Session]]:
+    station = _Station.start(run)
+    loaded = load(run.options)
+    frames = station.share_frames(loaded)
+    store = ShardStore.of_job(run.paths.shards, job)
+    done = store.done()
+    pending = [shard for shard in run.shards(store) if shard not in done] if undone else []
+    pipeline = station.pipeline(store, loaded, frames, pending)
+    sessions = station.open_sessions(loaded)
+    _require_same_job(run, job, describe.describe_job(run.options, run.source, loaded, sessions))
+    return station.connect(job, loaded, store, pipeline, pending, sessions), sessions
+
+
+@dataclass(frozen=True)
+class _Station:
+    """The decode workers of a run, and what is put around them."""
+
+    run: Run
+    frame_file: int
+    pool: WorkerPool
+
+    @classmethod
+    def start(cls, run: Run) -> _Station:
+        launcher = run.launcher or run.stack.enter_context(Launcher())
+        work = run.options.work
+        pool = WorkerPool(
+            work.workers or usable_cores(),
+            launcher,
+            timeout_s=work.timeout_s,
+            memory_limit=work.memory_limit,
+            decoder=work.decoder,
+            digests=run.options.reuse.match == "sha256",
+        )
+        run.stack.callback(pool.close)
+        return cls(run, launcher.frame_file, pool)
+
+    def share_frames(self, loaded: Loaded) -> Frames:
+        """Tell the workers what to decode to, and where."""
+        batch_size = self.run.options.compute.batch_size
+        buffers = buffers_needed(batch_size, self.pool.count, 2 * usable_cores())
+        shapes = tuple(spec.shape for spec in loaded.specs)
+        with disk.output_errors(Path("the memory for decoded images")):
+            frames = Frames(self.frame_file, FrameLayout(shapes, batch_size, buffers, self.pool.count), create=True)
+        specs = [spec.model_dump(mode="json") for spec in loaded.specs]
+        self.pool.configure(frames, folder=os.fsencode(self.run.folder), specs=specs)
+        return frames
+
+    def open_sessions(self, loaded: Loaded) -> list[Session]:
+        """Load the networks."""
+        sessions = loaded.open_sessions(self.run.options.compute)
+        for session in sessions:
+            self.run.stack.callback(session.close)
+        return sessions
+
+    def pipeline(self, store: ShardStore, loaded: Loaded, frames: Frames, pending: Sequence[int]) -> Pipeline:
+        """A pipeline that is decoding already; its networks are still to be connected."""
+        files = JobFiles(self.run.paths)
+        self.run.stack.callback(files.close)
+        pipeline = Pipeline(
+            files=files,
+            store=store,
+            pool=self.pool,
+            frames=frames,
+            folder=os.fsencode(self.run.folder),
+            digests=self.run.options.reuse.match == "sha256",
+            commit=lambda shard: commit(shard, store, loaded.products),
+            progress=self.run.reporter.advance,
+            stop_signal=self.run.stop_signal,
+        )
+        if pending:
+            pipeline.begin(pending[0])
+        return pipeline
+
+    def connect(  # noqa: PLR0917 - what was got ready, piece by piece
+        self,
+        job: Job,
+        loaded: Loaded,
+        store: ShardStore,
+        pipeline: Pipeline,
+        pending: list[int],
+        sessions: Sequence[Session],
+    ) -> Ready:
+        """Give the pipeline its networks."""
+        features = loaded.features.size if loaded.features else 0
+        pipeline.connect(
+            [
+                Lane(session.runtime, loaded.spec_number(bundle), session.manifest.outputs, features)
+                for bundle, session in zip(loaded.bundles, sessions, strict=True)
+            ]
+        )
+        # It is closed before the networks that it waits for.
+        self.run.stack.callback(pipeline.close)
+        return Ready(job, loaded, store, pipeline, pending, dict(itertools.pairwise(pending)))
+
+
+def _say_what_is_done(run: Run, job: Job, loaded: Loaded, sessions: Sequence[Session]) -> None:
+    run.reporter.say(describe.opening_line(run.options, job.files, loaded, sessions))
+    if job.reused:
+        run.reporter.say(f"compared with {run.options.reuse.previous}: {job.reused}")
+
+
+def _reuse(run: Run, description: JobDescription) -> ReuseCounts | None:
+    reuse = run.options.reuse
+    if reuse.previous is None:
+        return None
+    previous = Path(os.path.abspath(reuse.previous))
+    return reuse_rows(previous, run.paths, description, match=reuse.match, retry_errors=reuse.retry_errors)
+
+
+def _require_same_job(run: Run, job: Job, description: JobDescription) -> None:
+    found = differences(job, description)
+    if found:
+        raise OutputError(
+            f"{run.options.output.table} belongs to another job that is under way: {'; '.join(found)}",
+            hint="start that command again to finish it, or `--restart` to discard what it has done",
+        )
+    with contextlib.closing(JobFiles(run.paths)) as files:
+        if files.manifest.digest() != job.files.digest:
+            raise OutputError(
+                f"{run.paths.manifest} is not the list of files that the job began with",
+                hint="`--restart` scans the folder again and begins anew",
+            )
+
+
+@contextlib.contextmanager
+def _discarded_on_error(paths: JobPaths) -> Iterator[None]:
+    """Leave nothing of a job that could not be begun."""
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(FashionBatchError):
+            discard(paths)
+        raise

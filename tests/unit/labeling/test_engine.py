@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fashionbatch.errors import FashionBatchError, InterruptedRunError
+from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.run import label
+
+MakeOptions = Callable[..., LabelOptions]
+AddDistribution = Callable[..., Path]
+
+IN_PROCESSES = """
+import json
+import multiprocessing
+import os
+import threading
+from pydantic import Field
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import EngineSpec, Parameters
+
+
+class Pool(Parameters):
+    processes: int = Field(2, ge=1)
+    tries: int = Field(1, ge=1)
+
+
+def work(run_shard, tries, shards, told, stop):
+    while True:
+        shard = shards.get()
+        if shard is None:
+            return
+        try:
+            for _ in range(tries):
+                run_shard(shard, progress=lambda rows, failed: told.put((rows, failed)), stop_signal=lambda: stop.value)
+            told.put(("done", shard, os.getpid()))
+        except BaseException as error:
+            told.put(("failed", error))
+
+
+def run(shards, run_shard, *, parameters, progress, stop_signal, resources):
+    context = multiprocessing.get_context("spawn")
+    waiting, told, stop = context.Queue(), context.Queue(), context.Value("i", 0)
+    for shard in reversed(shards):
+        waiting.put(shard)
+    given = (run_shard, parameters.tries, waiting, told, stop)
+    workers = [context.Process(target=work, args=given) for _ in range(parameters.processes)]
+    for worker in workers:
+        waiting.put(None)
+        worker.start()
+    pids, left = set(), len(shards)
+    try:
+        while left:
+            stop.value = stop_signal()
+            message = told.get(timeout=60)
+            if message[0] == "done":
+                left -= 1
+                pids.add(message[2])
+            elif message[0] == "failed":
+                raise message[1]
+            else:
+                progress(*message)
+    finally:
+        for worker in workers:
+            worker.terminate() if left else None
+            worker.join()
+    with open(os.environ["SEEN_BY_ENGINE"], "w") as file:
+        json.dump({"pids": sorted(pids), "cores": resources.cores, "memory": resources.memory}, file)
+
+
+@hookimpl
+def register_engines():
+    yield EngineSpec(name="processes", summary="Shards in other processes.", parameters=Pool, run=run)
+"""
+
+OTHERS = """
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import EngineSpec
+
+
+def leave_out(shards, run_shard):
+    for shard in shards[:-2]:
+        run_shard(shard)
+
+
+def stop_without_a_word(shards, run_shard, *, stop_signal):
+    for shard in shards:
+        if stop_signal():
+            return
+        run_shard(shard)
+
+
+@hookimpl
+def register_engines():
+    yield EngineSpec(name="careless", summary="Leaves the last shards out.", run=leave_out)
+    yield EngineSpec(name="polite", summary="Returns when it is to stop.", run=stop_without_a_word)
+"""
+
+
+class Counting:
+    """A reporter that counts rows."""
+
+    def __init__(self) -> None:
+        self.rows = self.failed = 0
+
+    def say(self, line: str) -> None: ...
+    def scanning(self, files: int) -> None: ...
+    def start(self, total: int, done: int) -> None: ...
+    def stop(self) -> None: ...
+
+    def advance(self, rows: int, failed: int) -> None:
+        self.rows += rows
+        self.failed += failed
+
+
+@pytest.fixture
+def in_processes(add_distribution: AddDistribution, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The engine `processes`; gives the file in which it says what it saw."""
+    monkeypatch.setenv("SEEN_BY_ENGINE", str(tmp_path / "seen.json"))
+    add_distribution("processes", {"processes_for_fb": IN_PROCESSES}, {"processes": "processes_for_fb"})
+    return tmp_path / "seen.json"
+
+
+@pytest.mark.usefixtures("small_shards", "many")
+def test_shards_run_in_other_processes_and_the_table_is_the_same(
+    options: MakeOptions, in_processes: Path, tmp_path: Path
+) -> None:
+    label(options(output=tmp_path / "here.csv"))
+    told = Counting()
+    label(options(engine="processes", engine_set=("tries=2",)), reporter=told)
+    assert (tmp_path / "labels.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+    rows = (tmp_path / "here.csv").read_bytes().count(b"\n") - 1
+    assert told.rows == rows, "each row is told of once, though each shard was tried twice"
+    seen = json.loads(in_processes.read_text())
+    assert seen["pids"]
+    assert os.getpid() not in seen["pids"]
+    assert seen["cores"] >= 1
+    assert seen["memory"] > 100 << 20
+
+
+@pytest.mark.usefixtures("small_shards", "many", "in_processes")
+def test_a_run_in_other_processes_obeys_a_stop_and_goes_on_here(options: MakeOptions, tmp_path: Path) -> None:
+    label(options(output=tmp_path / "here.csv"))
+    told = Counting()
+    with pytest.raises(InterruptedRunError, match=r"\d+ of \d+ rows are done"):
+        label(
+            options(engine="processes", engine_set=("processes=1",)),
+            reporter=told,
+            stop_signal=lambda: 15 if told.rows else 0,
+        )
+    assert list((tmp_path / "labels.csv.job" / "shards").iterdir())
+    label(options())
+    assert (tmp_path / "labels.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+
+
+@pytest.mark.usefixtures("small_shards", "many")
+def test_an_engine_that_leaves_shards_out_is_named(
+    options: MakeOptions, add_distribution: AddDistribution, tmp_path: Path
+) -> None:
+    add_distribution("others", {"others_for_fb": OTHERS}, {"others": "others_for_fb"})
+    with pytest.raises(FashionBatchError, match=r"engine 'careless' left [12] of \d+ shards undone"):
+        label(options(engine="careless"))
+    assert not (tmp_path / "labels.csv").exists()
+
+
+@pytest.mark.usefixtures("small_shards", "many")
+def test_an_engine_may_heed_the_signal_by_returning(options: MakeOptions, add_distribution: AddDistribution) -> None:
+    add_distribution("others", {"others_for_fb": OTHERS}, {"others": "others_for_fb"})
+    told = Counting()
+    with pytest.raises(InterruptedRunError):
+        label(options(engine="polite"), reporter=told, stop_signal=lambda: 15 if told.rows else 0)
+    label(options())
+
+
+@pytest.mark.usefixtures("many")
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"engine": "processes", "engine_set": ("processes=0",)}, r"--engine-set processes=0: .*at least 1; got 0"),
+        (
+            {"engine": "processes", "engine_set": ("proceses=2",)},
+            r"proceses=2: .*did you mean 'processes'",
+        ),
+        ({"engine": "processes", "engine_set": ("processes",)}, r"--engine-set processes: must be PATH=VALUE"),
+        ({"runtime_set": ("threads=2",)}, r"--runtime-set threads=2: .*threads"),
+        ({"format_set": ("header=no",)}, r"--format-set header=no: .*header"),
+    ],
+)
+@pytest.mark.usefixtures("in_processes")
+def test_settings_are_checked_before_anything_is_begun(
+    options: MakeOptions, tmp_path: Path, given: dict[str, object], message: str
+) -> None:
+    with pytest.raises(FashionBatchError, match=message):
+        label(options(**given))
+    assert not (tmp_path / "labels.csv.job").exists()
