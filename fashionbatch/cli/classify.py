@@ -226,8 +226,9 @@ def _label(
     options: LabelOptions, reporter: Progress, launcher: Launcher, sort_into: Path | None, way: Any, *, strict: bool
 ) -> None:
     from fashionbatch.errors import RowError
+    from fashionbatch.labeling.checks import check_root
     from fashionbatch.labeling.job.paths import JobPaths
-    from fashionbatch.labeling.products.sorting import check_root, sort_files
+    from fashionbatch.labeling.products.sorting import sort_files
     from fashionbatch.labeling.run import label
 
     sorted_files: list[str] = []

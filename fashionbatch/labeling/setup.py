@@ -17,6 +17,7 @@ from fashionbatch import disk
 from fashionbatch.errors import FashionBatchError, OutputError
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.labeling import describe
+from fashionbatch.labeling.commit import commit
 from fashionbatch.labeling.job.frozen import JobFiles
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import Job, JobDescription, differences, discard, write_record
@@ -24,7 +25,6 @@ from fashionbatch.labeling.job.shards import ShardStore, plan_shards
 from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.pipeline import Lane, Pipeline, buffers_needed
-from fashionbatch.labeling.products.commit import commit
 from fashionbatch.labeling.reporter import Reporter, Silent
 from fashionbatch.labeling.reuse.previous import reuse_rows
 from fashionbatch.labeling.source.process import ScanProcess

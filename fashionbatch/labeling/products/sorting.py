@@ -17,11 +17,9 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from fashionbatch import disk
-from fashionbatch.bundle.open import read_manifest
-from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
+from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling.job.manifest import FileRecord, Manifest
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labels.columns import LABEL, LABELS, SEPARATOR, STATUS
 from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.sidecar import Sidecar
@@ -90,29 +88,6 @@ class LabelFolders:
             self._used.add(name.casefold())
             self._names[label] = name
         return self._names[label]
-
-
-def check_root(options: LabelOptions, into: Path, way: Way) -> None:
-    """Refuse what could not be done after hours of labeling.
-
-    Raises:
-        FashionBatchError: several bundles, or a root that is not apart from the folder.
-        OutputError: the root is not a directory.
-    """
-    if len(options.bundles) > 1:
-        raise FashionBatchError("--sort-into needs one bundle: a file has one place")
-    if options.rows.spreadsheet_safe:
-        raise FashionBatchError("--sort-into and --spreadsheet-safe do not go together: labels name the folders")
-    root, folder = (Path(os.path.realpath(path)) for path in (into, options.source.folder))
-    if folder.is_dir() and (root == folder or root.is_relative_to(folder) or folder.is_relative_to(root)):
-        raise FashionBatchError(
-            f"--sort-into {into} and {options.source.folder} lie in one another",
-            hint="give a folder beside it, so that the next run does not label the sorted files",
-        )
-    if into.exists() and not into.is_dir():
-        raise OutputError(f"--sort-into {into}: is no folder")
-    if way == "move" and any(read_manifest(bundle).manifest.rule.has_many for bundle in options.bundles):
-        raise FashionBatchError("--move needs one label a file; this bundle gives several", hint="--link or --copy")
 
 
 def sort_files(

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from fashionbatch.errors import FashionBatchError, OutputError
+from fashionbatch.labeling.checks import check_root
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.products.sorting import LabelFolders, Sorted, Way, check_root, sort_files
+from fashionbatch.labeling.products.sorting import LabelFolders, Sorted, Way, sort_files
 from fashionbatch.labeling.run import label
 from fashionbatch.testing.bundles import make_tiny_bundle
 
