@@ -120,7 +120,7 @@ class _Embeddings(click.ParamType[Path]):
 @click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
 @click.option(
     "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
+    type=click.Choice(["auto", "float32", "bfloat16", "int8"]),
     default="auto",
     show_default=True,
     help="auto: the fastest that kept the labels in validation.",

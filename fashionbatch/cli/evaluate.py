@@ -57,7 +57,7 @@ _METRICS = "metrics.json"
 @click.option("--runtime", default="openvino", show_default=True, help="What computes.")
 @click.option(
     "--precision",
-    type=click.Choice(["auto", "float32", "bfloat16"]),
+    type=click.Choice(["auto", "float32", "bfloat16", "int8"]),
     default="auto",
     show_default=True,
     help="auto: the fastest that kept the labels in validation.",

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from fashionbatch.specs import Precision
+from fashionbatch.specs import TrainingPrecision
 
 MATH_MODE = "TF_SET_ONEDNN_FPMATH_MODE"
 """oneDNN's arithmetic inside TensorFlow; read once, when TensorFlow is imported."""
@@ -28,7 +28,7 @@ def tensorflow_is_loaded() -> bool:
     return "tensorflow" in sys.modules
 
 
-def load_tensorflow(precision: Precision | None = None) -> None:
+def load_tensorflow(precision: TrainingPrecision | None = None) -> None:
     """Import TensorFlow and Keras without their start-up noise. Calling it again does nothing.
 
     Args:
@@ -52,7 +52,7 @@ def load_tensorflow(precision: Precision | None = None) -> None:
         tf.config.list_physical_devices()
 
 
-def set_arithmetic(precision: Precision) -> None:
+def set_arithmetic(precision: TrainingPrecision) -> None:
     """Choose the arithmetic of convolutions and matrix products for when TensorFlow will be imported."""
     if tensorflow_is_loaded():
         return
@@ -62,7 +62,7 @@ def set_arithmetic(precision: Precision) -> None:
         os.environ.pop(MATH_MODE, None)
 
 
-def arithmetic_of_tensorflow() -> Precision:
+def arithmetic_of_tensorflow() -> TrainingPrecision:
     """The arithmetic that TensorFlow was imported with, or would be now."""
     return "bfloat16" if os.environ.get(MATH_MODE, "").upper() == "BF16" else "float32"
 

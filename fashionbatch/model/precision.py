@@ -7,7 +7,7 @@ from typing import Literal
 
 from fashionbatch.errors import RuntimeUnavailableError
 from fashionbatch.model.framework import MATH_MODE, arithmetic_of_tensorflow, tensorflow_is_loaded
-from fashionbatch.specs import Precision
+from fashionbatch.specs import TrainingPrecision
 
 _CPU_INFO = Path("/proc/cpuinfo")
 _FLAG = "amx_bf16"
@@ -25,7 +25,7 @@ def cpu_computes_bfloat16(cpu_info: Path = _CPU_INFO) -> bool:
     return _FLAG in flags.split()
 
 
-def training_precision(asked: Precision | Literal["auto"]) -> tuple[Precision, str]:
+def training_precision(asked: TrainingPrecision | Literal["auto"]) -> tuple[TrainingPrecision, str]:
     """What a recipe's `training.precision` comes to on this machine, and why.
 
     Call it before TensorFlow is imported: its arithmetic is fixed then. Where it has been imported, `auto` takes what

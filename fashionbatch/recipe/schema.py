@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
-from fashionbatch.specs import ImageSpec, Parameters, Precision
+from fashionbatch.specs import ImageSpec, Parameters, TrainingPrecision
 
 
 class Component(BaseModel):
@@ -166,7 +166,7 @@ class Training(Parameters):
         None,
         description="balanced: a rare class counts as much as a common one; or class name -> weight, 1 where omitted.",
     )
-    precision: Precision | Literal["auto"] = Field(
+    precision: TrainingPrecision | Literal["auto"] = Field(
         "auto", description="The arithmetic of training; auto: bfloat16 where the CPU has amx_bf16, else float32."
     )
     seed: int = Field(42, ge=0, lt=2**32, description="First weights, order of images, augmentation and dropout.")

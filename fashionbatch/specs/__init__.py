@@ -21,7 +21,14 @@ from fashionbatch.specs.labeling import (
     WriterSpec,
 )
 from fashionbatch.specs.lifecycle import LabelingReport, TrainingReport
-from fashionbatch.specs.models import ArchitectureSpec, AugmentationSpec, Decoding, HeadSpec, LossSpec
+from fashionbatch.specs.models import (
+    ArchitectureSpec,
+    AugmentationSpec,
+    Decoding,
+    HeadSpec,
+    LossSpec,
+    TrainingPrecision,
+)
 from fashionbatch.specs.runtimes import FeatureTensor, Precision, Runtime, RuntimeRequest, RuntimeSpec
 from fashionbatch.specs.training import (
     PLAIN_FIGURES,
@@ -82,6 +89,7 @@ __all__ = [
     "StopSignal",
     "TrainingCallback",
     "TrainingEnd",
+    "TrainingPrecision",
     "TrainingReport",
     "TrainingStart",
     "WriterSpec",

@@ -24,6 +24,9 @@ Decoding: TypeAlias = Literal["one_of_many", "yes_or_no", "several_of_many"]
 - `several_of_many`: `(batch, classes)`, each for itself; the labels are those at or over their thresholds.
 """
 
+TrainingPrecision: TypeAlias = Literal["float32", "bfloat16"]
+"""What training computes in. A network is quantized after it, so there is no int8 here as in `Precision`."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ArchitectureSpec(Spec):

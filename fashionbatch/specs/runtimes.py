@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     import keras
 
 
-Precision: TypeAlias = Literal["float32", "bfloat16"]
+Precision: TypeAlias = Literal["float32", "bfloat16", "int8"]
+"""What labeling computes in. int8 takes a graph that was quantized to it, the others the graph that training left."""
 
 
 class FeatureTensor(NamedTuple):

@@ -25,7 +25,7 @@ from fashionbatch.model.network import Network
 from fashionbatch.model.precision import training_precision
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import Plugins, blaming
-from fashionbatch.specs import Precision, Split, TrainingReport
+from fashionbatch.specs import Split, TrainingPrecision, TrainingReport
 from fashionbatch.training import directory as run_directory
 from fashionbatch.training.bundling import Labeled, make_bundle, versions
 from fashionbatch.training.callbacks import Callbacks, require_callbacks_can_work
@@ -222,7 +222,7 @@ class _Run:
             self._reporter.show(f"note: {note}")
         return data
 
-    def _make_network(self, data: PreparedData, precision: Precision) -> Network:
+    def _make_network(self, data: PreparedData, precision: TrainingPrecision) -> Network:
         load_tensorflow(precision)
         import tensorflow as tf
 

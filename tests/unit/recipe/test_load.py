@@ -64,6 +64,7 @@ def test_a_problem_is_written_with_position_path_message_line_and_caret():
         ("epochs: {a: 1}", "must be a whole number, at least 1 and at most 100000; got a mapping with 'a'"),
         ('epochs: "5"', "must be a whole number, at least 1 and at most 100000; got '5'; remove the quotes"),
         ("precision: float23", "must be 'float32', 'bfloat16' or 'auto'; got 'float23'; did you mean 'float32'?"),
+        ("precision: int8", "must be 'float32', 'bfloat16' or 'auto'; got 'int8'"),
         ("optimizer: 3", "must be a name, or a mapping of 'name' and its parameters; got 3"),
         ("phases: {}", "must be a list; got an empty mapping"),
         ("early_stopping: 3", "must be a mapping with 'monitor', 'patience', 'min_delta' and 'restore_best_weights'"),
