@@ -2,7 +2,7 @@
 
 import sys
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 # OpenVINO's package reports its use to Google Analytics from the moment it is imported, unless this package of its is
 # absent. Nobody who labels photos asked for that; the import is faster without it as well.

@@ -1,20 +1,21 @@
 """Finds the features in a bundle's graph: the tensor that the head reads, for embeddings.
 
-Bundles that training made name it. In others, and in those of earlier versions, it is what the last dense layer reads:
-the graph is followed back from the probabilities to where all of the way leads through one such layer. A tensor's name
-is ignored by versions that know nothing of it, where `bundle.json` would be refused for a field more.
+`bundle.json` says where they stand. They are searched for when a bundle is written, and in bundles of format 1. In a
+graph that training made the tensor has its name. In others it is what the last dense layer reads: the graph is followed
+back from the probabilities to where all of the way leads through one such layer.
 """
 
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fashionbatch.bundle.graph import FEATURES_NAME, first_sentence
 from fashionbatch.bundle.graph_check import check_graph
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.errors import BundleError
-from fashionbatch.specs import FeatureTensor
+from fashionbatch.specs import FeatureTensor, ImageSpec
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -36,20 +37,41 @@ def find_features(bundle: Bundle) -> FeatureTensor:
     Raises:
         BundleError: the graph is not what the bundle says, or has no row of features for each image.
     """
-    import openvino as ov
-
+    if bundle.manifest.features is not None:
+        return bundle.manifest.features.tensor
     check_graph(bundle.path, bundle.manifest)
-    try:
-        graph = ov.Core().read_model(bundle.graph)
-        graph.reshape([1, *bundle.manifest.image.shape])
-    except RuntimeError as error:
-        raise BundleError(f"{bundle.graph}: OpenVINO cannot read it: {first_sentence(error)}") from error
-    tensor = _named(graph) or _read_by_last_dense_layer(graph)
-    if tensor is None or not _is_row(tensor):
+    found = search_features(bundle.graph, bundle.manifest.image)
+    if found is None:
         raise BundleError(
             f"{bundle.path}: its network has no row of features for each image",
             hint="embeddings need a network whose last layer is a dense one",
         )
+    return found
+
+
+def search_features(file: Path, image: ImageSpec) -> FeatureTensor | None:
+    """Look for the features in a graph.
+
+    Args:
+        file: the graph as OpenVINO IR, which has been checked.
+        image: the image that it takes.
+
+    Returns:
+        Where they stand; None where the graph has no row of features for each image.
+
+    Raises:
+        BundleError: OpenVINO cannot read the graph.
+    """
+    import openvino as ov
+
+    try:
+        graph = ov.Core().read_model(file)
+        graph.reshape([1, *image.shape])
+    except RuntimeError as error:
+        raise BundleError(f"{file}: OpenVINO cannot read it: {first_sentence(error)}") from error
+    tensor = _named(graph) or _read_by_last_dense_layer(graph)
+    if tensor is None or not _is_row(tensor):
+        return None
     operation = tensor.get_node().get_friendly_name()
     return FeatureTensor(operation=operation, port=tensor.get_index(), size=max(tensor.shape))
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
 
-from fashionbatch.bundle.manifest import GRAPH_NAME, GRAPH_WEIGHTS_NAME, BundleManifest
+from fashionbatch.bundle.graph_record import GRAPH_FILES, GraphKind
+from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.parse import printable
 from fashionbatch.errors import BundleError
 
@@ -52,6 +53,7 @@ class _RefusedError(Exception):
 class _Reader:
     """Follows the elements of a graph; keeps its parameters and results, checks the rest in passing."""
 
+    weights: str
     weights_size: int
     parameters: list[_Layer] = field(default_factory=list)
     results: list[_Layer] = field(default_factory=list)
@@ -118,25 +120,27 @@ class _Reader:
         if not (_is_count(offset) and _is_count(size)):
             _refuse(f"constant {layer.name!r} has no offset and size")
         if int(offset) + int(size) > self.weights_size:
-            _refuse(f"constant {layer.name!r} lies outside {GRAPH_WEIGHTS_NAME}")
+            _refuse(f"constant {layer.name!r} lies outside {self.weights}")
 
 
-def check_graph(directory: Path, manifest: BundleManifest) -> None:
-    """Check a bundle's graph against its manifest, without OpenVINO and without building the network.
+def check_graph(directory: Path, manifest: BundleManifest, kind: GraphKind = "float32") -> None:
+    """Check one of a bundle's graphs against its manifest, without OpenVINO and without building the network.
 
     Args:
         directory: the bundle's directory; sizes and digests of its files are already checked.
         manifest: the checked `bundle.json`.
+        kind: which graph.
 
     Raises:
         BundleError: the graph is not one, has an operation that is refused, or does not take the images or give the
             numbers that `bundle.json` says.
     """
-    file = directory / GRAPH_NAME
+    graph_name, weights_name = GRAPH_FILES[kind]
+    file = directory / graph_name
     try:
         if file.stat().st_size > _XML_LIMIT:
             _refuse(f"larger than {_XML_LIMIT:,} bytes")
-        reader = _read(file, (directory / GRAPH_WEIGHTS_NAME).stat().st_size)
+        reader = _read(file, directory / weights_name)
         _check_input(reader.parameters, manifest)
         _check_output(reader.results, manifest)
     except _RefusedError as refused:
@@ -147,8 +151,8 @@ def check_graph(directory: Path, manifest: BundleManifest) -> None:
         raise BundleError(f"{file}: cannot be read: {error.strerror or error}") from None
 
 
-def _read(file: Path, weights_size: int) -> _Reader:
-    reader = _Reader(weights_size)
+def _read(file: Path, weights: Path) -> _Reader:
+    reader = _Reader(weights.name, weights.stat().st_size)
     parser = expat.ParserCreate(encoding="utf-8")
     parser.buffer_text = True
     parser.StartElementHandler = reader.start

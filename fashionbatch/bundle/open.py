@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fashionbatch.bundle.graph_record import GRAPH_FILES, GRAPH_NAME, graph_kind
 from fashionbatch.bundle.manifest import (
-    GRAPH_NAME,
     KERAS_WEIGHTS_NAME,
     MANIFEST_NAME,
     RECIPE_NAME,
@@ -19,6 +19,7 @@ from fashionbatch.bundle.manifest import (
 )
 from fashionbatch.bundle.parse import parse_manifest
 from fashionbatch.errors import BundleError
+from fashionbatch.specs import Precision
 
 MANIFEST_LIMIT = 16 * 2**20
 """The largest `bundle.json` in bytes: room for 100,000 long label names, not for filling the memory."""
@@ -43,8 +44,12 @@ class Bundle:
 
     @property
     def graph(self) -> Path:
-        """The network as OpenVINO IR; its weights lie beside it."""
+        """The network as OpenVINO IR, as training left it; its weights lie beside it."""
         return self.path / GRAPH_NAME
+
+    def graph_for(self, precision: Precision) -> Path:
+        """The graph that a precision computes, one of `manifest.precisions`."""
+        return self.path / GRAPH_FILES[graph_kind(precision)][0]
 
     @property
     def keras_weights(self) -> Path | None:

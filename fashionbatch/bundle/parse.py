@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 
 from pydantic import ValidationError
 
-from fashionbatch.bundle.manifest import FORMAT_VERSION, BundleManifest
+from fashionbatch.bundle.format_1 import ManifestOfFormat1
+from fashionbatch.bundle.manifest import FORMAT_VERSION, READABLE_FORMATS, BundleManifest
 from fashionbatch.errors import BundleError
 
 _DEPTH_LIMIT = 32
@@ -44,8 +45,10 @@ def parse_manifest(data: bytes, *, name: str) -> BundleManifest:
         raise BundleError(f"{name}:{error.lineno}:{error.colno}: not JSON: {error.msg}") from None
     except (ValueError, RecursionError) as error:
         raise BundleError(f"{name}: {error}") from None
-    _require_version(document, name)
+    version = _readable_version(document, name)
     try:
+        if version == 1:
+            return ManifestOfFormat1.model_validate_json(text, strict=True).upgrade()
         return BundleManifest.model_validate_json(text, strict=True)
     except ValidationError as error:
         raise BundleError(f"{name}: {_describe(error)}") from None
@@ -83,20 +86,23 @@ def _refuse_constant(text: str) -> NoReturn:
     raise ValueError(f"{text} is no number in JSON")
 
 
-def _require_version(document: Any, name: str) -> None:
+def _readable_version(document: Any, name: str) -> int:
     if not isinstance(document, dict) or "format_version" not in document:
         raise BundleError(
             f"{name}: not FashionBatch's: it has no format_version",
             hint="`fashionbatch bundle import` makes a bundle from a model of another program",
         )
     version = document["format_version"]
-    if type(version) is int and version == FORMAT_VERSION:
-        return
-    newer = type(version) is int and version > FORMAT_VERSION
-    raise BundleError(
-        f"{name}: bundle version {_brief(version)}; this FashionBatch reads {FORMAT_VERSION}",
-        hint="update FashionBatch" if newer else None,
-    )
+    # True equals 1, and 1.0 does.
+    if type(version) is int and version in READABLE_FORMATS:
+        return version
+    readable = " and ".join(map(str, READABLE_FORMATS))
+    if type(version) is int and version > FORMAT_VERSION:
+        raise BundleError(
+            f"{name}: written by a newer FashionBatch (format {_brief(version)}); this one reads {readable}",
+            hint="update FashionBatch",
+        )
+    raise BundleError(f"{name}: bundle format {_brief(version)}; this FashionBatch reads {readable}")
 
 
 def _describe(error: ValidationError) -> str:

@@ -12,34 +12,47 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from fashionbatch import __version__
+from fashionbatch.bundle.features import search_features
 from fashionbatch.bundle.graph import first_sentence
 from fashionbatch.bundle.graph_check import check_graph
-from fashionbatch.bundle.manifest import (
-    FORMAT_VERSION,
+from fashionbatch.bundle.graph_record import (
+    COMPUTES,
     GRAPH_NAME,
     GRAPH_WEIGHTS_NAME,
+    Graph,
+    GraphKind,
+    GraphOrigin,
+    PrecisionRecord,
+)
+from fashionbatch.bundle.manifest import (
+    FORMAT_VERSION,
     KERAS_WEIGHTS_NAME,
     MANIFEST_NAME,
     RECIPE_NAME,
+    REFERENCE_NAME,
     BundleManifest,
+    Decision,
+    FeatureRecord,
     FileRecord,
     Head,
     Labels,
     PluginRecord,
-    PrecisionRecord,
 )
 from fashionbatch.bundle.open import Bundle
+from fashionbatch.bundle.part import Part
+from fashionbatch.bundle.reference import Reference, write_reference
 from fashionbatch.errors import BundleError, OutputError
 from fashionbatch.specs import ImageSpec, Precision
 
 if TYPE_CHECKING:
     import openvino as ov
 
+_P = TypeVar("_P", bound=Part)
 _AT_FDCWD = -100
 _RENAME_EXCHANGE = 2
 
@@ -53,11 +66,14 @@ def write_bundle(
     image: ImageSpec,
     decoding_policy: Mapping[str, Any],
     graph: ov.Model,
+    made: GraphOrigin | None = None,
     weights: Path | None = None,
     recipe_yaml: str | None = None,
     plugins: Sequence[PluginRecord] = (),
     precision_parity: Mapping[Precision, PrecisionRecord] | None = None,
+    reference: Reference | None = None,
     created_with: Mapping[str, str] | None = None,
+    extensions: Mapping[str, JsonValue] | None = None,
 ) -> Bundle:
     """Write a bundle. The directory appears when it is whole and safely on disk, and not before.
 
@@ -71,11 +87,14 @@ def write_bundle(
         image: the image that the network takes.
         decoding_policy: `fashionbatch.images.POLICY`.
         graph: uint8 `(?, height, width, channels)` -> float32 `(?, outputs)`, as `to_graph` makes it.
+        made: how the graph was made.
         weights: a `.weights.h5` file of the Keras model, which is copied; None for an imported model.
         recipe_yaml: the resolved recipe; None for an imported model.
         plugins: what the network was made with.
-        precision_parity: how each precision fared on the validation split.
+        precision_parity: how each precision of this graph fared on the validation split.
+        reference: images and the network's outputs for them, which later sessions are checked by.
         created_with: versions of libraries; FashionBatch's and OpenVINO's are added.
+        extensions: what others want to keep in it.
 
     Returns:
         The bundle as `open_bundle` would give it.
@@ -87,26 +106,29 @@ def write_bundle(
     directory = Path(os.path.realpath(directory))
     _require_replaceable(directory)
     with _new_directory_beside(directory) as temporary:
-        _write_files(temporary, graph=graph, weights=weights, recipe_yaml=recipe_yaml)
+        _write_files(temporary, graph=graph, weights=weights, recipe_yaml=recipe_yaml, reference=reference)
         try:
             manifest = BundleManifest(
                 format_version=FORMAT_VERSION,
                 name=name,
                 labels=labels,
-                head=head,
+                decision=Decision.of(head),
                 image=image,
                 decoding_policy=dict(decoding_policy),
+                graphs={"float32": Graph(made=made, parity=dict(precision_parity or {}))},
+                reference=reference and reference.record,
                 plugins=tuple(plugins),
-                precision_parity=dict(precision_parity or {}),
                 created_with=_versions(created_with),
                 files={file.name: _record(file) for file in sorted(temporary.iterdir())},
+                extensions=dict(extensions or {}),
             )
         except ValidationError as error:
             raise BundleError(f"{directory}: {error.errors(include_url=False)[0]['msg']}") from error
         check_graph(temporary, manifest)
-        data = manifest_bytes(manifest)
-        _write_durably(temporary / MANIFEST_NAME, data)
-        _sync_directory(temporary)
+        features = search_features(temporary / GRAPH_NAME, image)
+        if features is not None:
+            manifest = _revised(manifest, features=FeatureRecord(**features._asdict()))
+        data = _finish(temporary, manifest)
         _put_in_place(temporary, directory)
     return Bundle(directory, manifest, hashlib.sha256(data).hexdigest())
 
@@ -116,35 +138,70 @@ def update_bundle(
     *,
     precision_parity: Mapping[Precision, PrecisionRecord] | None = None,
     thresholds: Sequence[float] | None = None,
+    reference: Reference | None = None,
 ) -> Bundle:
-    """Add what was measured with a written bundle to its `bundle.json`; the network stays as it is.
+    """Add what was measured with a written bundle to it; the network stays as it is, and so does what is not named.
+
+    Args:
+        bundle: as it was written or opened. One of format 1 becomes one of the newest format.
+        precision_parity: how each precision fared on the validation split.
+        thresholds: of the head, in float32; None leaves those that are there.
+        reference: takes the place of the one that is there.
 
     Returns:
         The bundle with its new digest.
 
     Raises:
-        BundleError: the thresholds do not fit the head.
-        OutputError: the file cannot be written.
+        BundleError: what is added does not fit the bundle.
+        OutputError: the bundle cannot be written.
     """
-    document = bundle.manifest.model_dump()
-    if precision_parity is not None:
-        document["precision_parity"] = dict(precision_parity)
-    if thresholds is not None:
-        document["head"]["thresholds"] = tuple(float(threshold) for threshold in thresholds)
-    try:
-        manifest = BundleManifest.model_validate(document)
-    except ValidationError as error:
-        raise BundleError(f"{bundle.path}: {error.errors(include_url=False)[0]['msg']}") from error
-    data = manifest_bytes(manifest)
-    temporary = bundle.path / f".{MANIFEST_NAME}.{secrets.token_hex(4)}"
-    try:
-        _write_durably(temporary, data)
-        temporary.replace(bundle.path / MANIFEST_NAME)
-        _sync_directory(bundle.path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise OutputError(f"{bundle.path}: cannot be written: {error.strerror or error}") from error
+    manifest, directory = bundle.manifest, Path(os.path.realpath(bundle.path))
+    with _new_directory_beside(directory) as temporary:
+        for name in manifest.files:
+            _link_or_copy(directory / name, temporary / name)
+        files = dict(manifest.files)
+        try:
+            if reference is not None:
+                (temporary / REFERENCE_NAME).unlink(missing_ok=True)
+                write_reference(reference, temporary)
+                _sync_file(temporary / REFERENCE_NAME)
+                files[REFERENCE_NAME] = _record(temporary / REFERENCE_NAME)
+            manifest = _revised(
+                manifest,
+                format_version=FORMAT_VERSION,
+                decision=_with_thresholds(manifest.decision, thresholds),
+                graphs=_with_parity(manifest.graphs, precision_parity),
+                reference=manifest.reference if reference is None else reference.record,
+                files=dict(sorted(files.items())),
+            )
+        except ValidationError as error:
+            raise BundleError(f"{bundle.path}: {error.errors(include_url=False)[0]['msg']}") from error
+        data = _finish(temporary, manifest)
+        _put_in_place(temporary, directory)
     return Bundle(bundle.path, manifest, hashlib.sha256(data).hexdigest())
+
+
+def _with_thresholds(decision: Decision, thresholds: Sequence[float] | None) -> Decision:
+    if thresholds is None:
+        return decision
+    own: dict[Precision, tuple[float, ...]] = {"float32": tuple(map(float, thresholds))} if thresholds else {}
+    return _revised(decision, thresholds=own)
+
+
+def _with_parity(
+    graphs: Mapping[GraphKind, Graph], parity: Mapping[Precision, PrecisionRecord] | None
+) -> dict[GraphKind, Graph]:
+    if parity is None:
+        return dict(graphs)
+    return {
+        kind: _revised(graph, parity={name: parity[name] for name in COMPUTES[kind] if name in parity})
+        for kind, graph in graphs.items()
+    }
+
+
+def _revised(part: _P, **changes: object) -> _P:
+    """The part with other values, checked like a new one."""
+    return type(part)(**{**dict(part), **changes})
 
 
 def manifest_bytes(manifest: BundleManifest) -> bytes:
@@ -161,7 +218,14 @@ def _versions(given: Mapping[str, str] | None) -> dict[str, str]:
 # -------------------------------------------------------------------------------------------------------------- files
 
 
-def _write_files(directory: Path, *, graph: ov.Model, weights: Path | None, recipe_yaml: str | None) -> None:
+def _write_files(
+    directory: Path,
+    *,
+    graph: ov.Model,
+    weights: Path | None,
+    recipe_yaml: str | None,
+    reference: Reference | None,
+) -> None:
     import openvino as ov
 
     try:
@@ -174,8 +238,26 @@ def _write_files(directory: Path, *, graph: ov.Model, weights: Path | None, reci
         (directory / RECIPE_NAME).write_text(recipe_yaml, encoding="utf-8")
     if weights is not None:
         shutil.copyfile(weights, directory / KERAS_WEIGHTS_NAME)
+    if reference is not None:
+        write_reference(reference, directory)
     for file in directory.iterdir():
         _sync_file(file)
+
+
+def _finish(directory: Path, manifest: BundleManifest) -> bytes:
+    """Write `bundle.json`, the last file of a bundle; gives its bytes."""
+    data = manifest_bytes(manifest)
+    _write_durably(directory / MANIFEST_NAME, data)
+    _sync_directory(directory)
+    return data
+
+
+def _link_or_copy(file: Path, target: Path) -> None:
+    try:
+        os.link(file, target)
+    except OSError:  # a file system without hard links
+        shutil.copyfile(file, target)
+        _sync_file(target)
 
 
 def _record(file: Path) -> FileRecord:

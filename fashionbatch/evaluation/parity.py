@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.manifest import PrecisionRecord
+from fashionbatch.bundle.graph_record import PairedCounts, PrecisionRecord
 from fashionbatch.decisions import DecisionRule, right_images
 from fashionbatch.errors import DataError
 
@@ -26,14 +26,29 @@ def measure_parity(
         rule: by which probabilities become labels.
 
     Returns:
-        The candidate's accuracy (exact match for `several_of_many`) and the share of images with unchanged labels.
+        How many images the candidate labels right (exact match for `several_of_many`), how many as float32 does, and
+        how the two go together image by image.
 
     Raises:
         DataError: there are no images, or a probability is not a number.
     """
     if not len(targets):
         raise DataError("there are no images to compare precisions on")
-    decided = rule.decide_all(candidate).as_array()
-    same = right_images(rule.decide_all(reference).as_array(), decided)
-    right = right_images(rule.truth(targets), decided)
-    return PrecisionRecord(accuracy=float(right.mean()), same_labels=float(same.mean()), images=len(targets))
+    decided, decided_before = (rule.decide_all(array).as_array() for array in (candidate, reference))
+    true = rule.truth(targets)
+    right, right_before = right_images(true, decided), right_images(true, decided_before)
+    return PrecisionRecord(
+        images=len(targets),
+        right=_count(right),
+        same_label=_count(right_images(decided_before, decided)),
+        against_float32=PairedCounts(
+            both_right=_count(right & right_before),
+            only_float32_right=_count(~right & right_before),
+            only_this_right=_count(right & ~right_before),
+            neither_right=_count(~right & ~right_before),
+        ),
+    )
+
+
+def _count(images: NDArray[np.bool_]) -> int:
+    return int(np.count_nonzero(images))

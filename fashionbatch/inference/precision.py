@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from fractions import Fraction
 from typing import Literal
 
 from fashionbatch.bundle.manifest import BundleManifest
-from fashionbatch.errors import RuntimeUnavailableError
+from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.specs import Precision
 
-ACCURACY_LOSS_LIMIT = 0.002
+ACCURACY_LOSS_LIMIT = Fraction(2, 1000)
 """The accuracy that a faster precision may cost, as a share of all images."""
-SAME_LABELS_LIMIT = 0.99
+SAME_LABELS_LIMIT = Fraction(99, 100)
 """The share of images that must keep the label that float32 gives."""
-_ROUNDING = 1e-9
 
 
 def choose_precision(
@@ -26,16 +26,23 @@ def choose_precision(
 
     Args:
         manifest: of the bundle, which stores the measurements.
-        available: what the runtime computes on this machine, the fastest first.
+        available: what the runtime computes on this machine, the fastest first; `auto` passes over those that the
+            bundle holds no graph for.
         requested: a precision, or `auto`.
 
     Returns:
         The precision, and a sentence that says why, for the user.
 
     Raises:
-        RuntimeUnavailableError: the machine does not offer the requested one.
+        BundleError: the bundle holds no graph for the requested one.
+        RuntimeUnavailableError: the machine does not offer it.
     """
     if requested != "auto":
+        if requested not in manifest.precisions:
+            raise BundleError(
+                f"bundle {manifest.name} holds no graph for {requested}, only for {' and '.join(manifest.precisions)}",
+                hint="`--precision auto` takes the fastest that is safe",
+            )
         if requested not in available:
             raise RuntimeUnavailableError(
                 f"precision {requested} is not available: this machine computes {', '.join(available) or 'none'} here",
@@ -44,6 +51,8 @@ def choose_precision(
         return requested, "as asked for"
     refused: list[str] = []
     for precision in available:
+        if precision not in manifest.precisions:
+            continue
         if precision == "float32":
             return precision, "; ".join(refused) or "the fastest that this machine computes here"
         problem = _problem(manifest, precision)
@@ -64,9 +73,9 @@ def _problem(manifest: BundleManifest, precision: Precision) -> str | None:
     record, reference = manifest.precision_parity.get(precision), manifest.precision_parity.get("float32")
     if record is None or reference is None:
         return f"the bundle does not say whether {precision} keeps its labels"
-    if record.same_labels < SAME_LABELS_LIMIT - _ROUNDING:
+    if Fraction(record.same_label, record.images) < SAME_LABELS_LIMIT:
         return f"{precision} kept only {record.same_labels:.2%} of the labels on {record.images:,} validation images"
-    loss = reference.accuracy - record.accuracy
-    if loss > ACCURACY_LOSS_LIMIT + _ROUNDING:
-        return f"{precision} cost {100 * loss:.2f} points of accuracy on {record.images:,} validation images"
+    loss = Fraction(reference.right, reference.images) - Fraction(record.right, record.images)
+    if loss > ACCURACY_LOSS_LIMIT:
+        return f"{precision} cost {100 * float(loss):.2f} points of accuracy on {record.images:,} validation images"
     return None

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from fashionbatch.bundle.manifest import GRAPH_WEIGHTS_NAME
+from fashionbatch.bundle.graph_record import GRAPH_WEIGHTS_NAME
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
 from fashionbatch.inference.cores import usable_cores
 from fashionbatch.labeling.job.record import read_job

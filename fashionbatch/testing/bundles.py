@@ -19,7 +19,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.manifest import Head, Labels, PrecisionRecord
+from fashionbatch.bundle.graph_record import GraphOrigin, PrecisionRecord
+from fashionbatch.bundle.manifest import Head, Labels
+from fashionbatch.bundle.reference import choose_reference, synthetic_images
 from fashionbatch.bundle.write import write_bundle
 from fashionbatch.decisions import rule_type
 from fashionbatch.images import POLICY
@@ -52,6 +54,7 @@ def make_tiny_bundle(
     precision_parity: Mapping[Precision, PrecisionRecord] | None = None,
     recipe_yaml: str | None = None,
     name: str = "tiny",
+    reference: bool = True,
 ) -> Path:
     """Write a bundle that labels an image by its mean colour.
 
@@ -69,11 +72,15 @@ def make_tiny_bundle(
         precision_parity: what is known about precisions.
         recipe_yaml: the text of its recipe, which the network does not follow.
         name: the bundle's name.
+        reference: whether it says what the network gives for a few images. A runtime whose answers are made up needs a
+            bundle that does not.
 
     Returns:
         The directory.
     """
     names = tuple(class_names)
+    probes = synthetic_images((*size, channels))
+    answers = tiny_probabilities(probes, len(names), decoding)
     write_bundle(
         directory,
         name=name,
@@ -87,6 +94,8 @@ def make_tiny_bundle(
         image=ImageSpec.model_validate({"size": size, "channels": channels, "resize": resize or Resize()}),
         decoding_policy=POLICY,
         graph=_graph(len(names), decoding, (*size, channels)),
+        made=GraphOrigin(converter="fashionbatch.testing", method="built from operations"),
+        reference=choose_reference(probes, {"float32": answers}, "synthetic") if reference else None,
         precision_parity=precision_parity,
         recipe_yaml=recipe_yaml,
     )

@@ -6,15 +6,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib import metadata
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.bundle.graph import to_graph
-from fashionbatch.bundle.manifest import Head, Labels, PluginRecord, PrecisionRecord
+from fashionbatch.bundle.graph_record import GraphOrigin, PrecisionRecord
+from fashionbatch.bundle.manifest import Head, Labels, PluginRecord
 from fashionbatch.bundle.open import Bundle
+from fashionbatch.bundle.reference import choose_reference, synthetic_images
 from fashionbatch.bundle.write import update_bundle, write_bundle
-from fashionbatch.data.prepared import PreparedData, SplitData
+from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import OutputError
 from fashionbatch.evaluation.parity import measure_parity
 from fashionbatch.evaluation.thresholds import LabelThreshold, best_thresholds
@@ -28,6 +31,7 @@ from fashionbatch.specs import Precision, RuntimeSpec, Split
 from fashionbatch.training.report import Reporter
 from fashionbatch.training.start import groups_of
 
+_Name = TypeVar("_Name", bound=str)
 _LIBRARIES = ("tensorflow", "keras", "numpy")
 
 
@@ -62,22 +66,32 @@ def make_bundle(
         reporter: what the user sees.
     """
     bundle = _write(plan, network, data, path)
-    probabilities = _predict(bundle, data.splits, registry, "float32", reporter)
+    splits = {split: part.images for split, part in data.splits.items()}
+    probabilities = _predict(bundle, splits, registry, "float32", reporter)
     validation = data.splits.get("validation")
     if validation is None:
+        patterns = synthetic_images(plan.recipe.data.image.shape)
+        answers = _predict_in_each(bundle, {"patterns": patterns}, registry, reporter)
+        bundle = update_bundle(bundle, reference=choose_reference(patterns, answers, "synthetic"))
         return Labeled(bundle, probabilities, (), {})
+    answers = _predict_in_each(
+        bundle, {"validation": validation.images}, registry, reporter, float32=probabilities["validation"]
+    )
     thresholds: tuple[LabelThreshold, ...] = ()
     if bundle.manifest.rule.has_many:
-        thresholds = best_thresholds(validation.targets, probabilities["validation"])
+        thresholds = best_thresholds(validation.targets, answers["float32"])
     limits = tuple(found.threshold for found in thresholds)
     rule = replace(bundle.manifest.rule, thresholds=limits)
-    parity = {}
-    for precision in registry.get(RuntimeSpec, DEFAULT_RUNTIME).precisions("cpu"):
-        candidate = probabilities["validation"]
-        if precision != "float32":
-            candidate = _predict(bundle, {"validation": validation}, registry, precision, reporter)["validation"]
-        parity[precision] = measure_parity(validation.targets, probabilities["validation"], candidate, rule)
-    bundle = update_bundle(bundle, precision_parity=parity, thresholds=limits)
+    parity = {
+        precision: measure_parity(validation.targets, answers["float32"], candidate, rule)
+        for precision, candidate in answers.items()
+    }
+    bundle = update_bundle(
+        bundle,
+        precision_parity=parity,
+        thresholds=limits,
+        reference=choose_reference(validation.images, answers, "validation"),
+    )
     return Labeled(bundle, probabilities, thresholds, parity)
 
 
@@ -102,6 +116,11 @@ def _write(plan: Plan, network: Network, data: PreparedData, path: Path) -> Bund
             image=plan.recipe.data.image,
             decoding_policy=POLICY,
             graph=to_graph(network.model, network.features),
+            made=GraphOrigin(
+                converter="openvino",
+                method="traced from the Keras model, weights uncompressed",
+                versions={name: metadata.version(name) for name in ("keras", "openvino", "tensorflow")},
+            ),
             weights=weights,
             recipe_yaml=resolved_yaml(plan),
             plugins=_plugin_records(plan),
@@ -123,19 +142,38 @@ def _plugin_records(plan: Plan) -> list[PluginRecord]:
     ]
 
 
+def _predict_in_each(
+    bundle: Bundle,
+    images: Mapping[str, NDArray[np.uint8]],
+    registry: Registry,
+    reporter: Reporter,
+    *,
+    float32: NDArray[np.float32] | None = None,
+) -> dict[Precision, NDArray[np.float32]]:
+    """Probabilities of one array in every precision that this machine and the bundle have; float32's may be known."""
+    [name] = images
+    if float32 is None:
+        float32 = _predict(bundle, images, registry, "float32", reporter)[name]
+    found: dict[Precision, NDArray[np.float32]] = {"float32": float32}
+    for precision in registry.get(RuntimeSpec, DEFAULT_RUNTIME).precisions("cpu"):
+        if precision != "float32" and precision in bundle.manifest.precisions:
+            found[precision] = _predict(bundle, images, registry, precision, reporter)[name]
+    return found
+
+
 def _predict(
     bundle: Bundle,
-    splits: Mapping[Split, SplitData],
+    images: Mapping[_Name, NDArray[np.uint8]],
     registry: Registry,
     precision: Precision,
     reporter: Reporter,
-) -> dict[Split, NDArray[np.float32]]:
-    probabilities: dict[Split, NDArray[np.float32]] = {}
+) -> dict[_Name, NDArray[np.float32]]:
+    probabilities: dict[_Name, NDArray[np.float32]] = {}
     with open_session(bundle, registry=registry, precision=precision) as session:
-        for name, split in splits.items():
-            with reporter.bar(f"labeling {name} in {precision}", len(split), "image") as advance:
+        for name, array in images.items():
+            with reporter.bar(f"labeling {name} in {precision}", len(array), "image") as advance:
                 probabilities[name] = session.predict(
-                    split.images,
+                    array,
                     progress=lambda done, advance=advance: advance(done, {}),  # type: ignore[misc]
                 )
     return probabilities

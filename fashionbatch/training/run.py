@@ -339,7 +339,10 @@ def _figures(
             for split, figures in metrics.items()
         },
         "thresholds": [found.threshold for found in labeled.thresholds],
-        "precision_parity": {name: record.model_dump() for name, record in labeled.parity.items()},
+        "precision_parity": {
+            name: {"accuracy": record.accuracy, "same_labels": record.same_labels, **record.model_dump()}
+            for name, record in labeled.parity.items()
+        },
         "bundle": labeled.bundle.digest,
     }
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper
 
-from fashionbatch.bundle.manifest import PrecisionRecord
+from fashionbatch.bundle.graph_record import PrecisionRecord
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.cli.bundle import command
 from fashionbatch.errors import FashionBatchError
@@ -59,8 +59,8 @@ def labels(tmp_path: Path) -> Path:
 
 def test_inspect_shows_what_a_bundle_labels_and_on_what(run: Run, tmp_path: Path) -> None:
     parity: dict[Precision, PrecisionRecord] = {
-        "float32": PrecisionRecord(accuracy=0.9, same_labels=1.0, images=1000),
-        "bfloat16": PrecisionRecord(accuracy=0.899, same_labels=0.995, images=1000),
+        "float32": PrecisionRecord(images=1000, right=900, same_label=1000),
+        "bfloat16": PrecisionRecord(images=1000, right=899, same_label=995),
     }
     path = make_tiny_bundle(
         tmp_path / "b",
@@ -97,7 +97,7 @@ def test_inspect_gives_scripts_everything(run: Run, tmp_path: Path) -> None:
     path = make_tiny_bundle(tmp_path / "b", decoding="yes_or_no", class_names=["no", "yes"], thresholds=[0.4])
     document = json.loads(run("inspect", "--json", path).output)
     assert document["digest"] == open_bundle(path).digest
-    assert document["head"]["thresholds"] == [0.4]
+    assert document["decision"]["thresholds"] == {"float32": [0.4]}
     assert "yes from a probability of 0.4 on" in run("inspect", path).output
 
 
@@ -137,7 +137,7 @@ def test_verify_names_every_damaged_file(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "is missing" in done.stdout
     assert "has 0 bytes" in done.stdout
-    assert "2 of 2 files" in done.stderr
+    assert "2 of 3 files" in done.stderr
     assert "Traceback" not in done.stderr
 
 

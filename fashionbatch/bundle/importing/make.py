@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.bundle.graph import first_sentence
+from fashionbatch.bundle.graph_record import GraphOrigin
 from fashionbatch.bundle.importing.adapt import (
     Activation,
     ChannelOrder,
@@ -26,6 +28,7 @@ from fashionbatch.bundle.importing.adapt import (
 from fashionbatch.bundle.importing.read import ForeignModel
 from fashionbatch.bundle.manifest import Head, Labels
 from fashionbatch.bundle.open import Bundle
+from fashionbatch.bundle.reference import choose_reference, synthetic_images
 from fashionbatch.bundle.write import write_bundle
 from fashionbatch.errors import BundleError
 from fashionbatch.images import POLICY
@@ -98,6 +101,7 @@ def import_model(model: ForeignModel, directory: Path, options: ImportOptions) -
     check_probabilities(answers, decoding)
     # Among copies of itself an image must be answered as among others.
     _require_independent_images(answers[_NOISY], _ask(graph, np.repeat(probes[[_NOISY]], len(probes), axis=0)))
+    patterns = synthetic_images((*pixels.size, pixels.channels))
     names = tuple(options.class_names)
     return write_bundle(
         directory,
@@ -107,6 +111,12 @@ def import_model(model: ForeignModel, directory: Path, options: ImportOptions) -
         image=ImageSpec(size=pixels.size, channels=pixels.channels, resize=options.resize),
         decoding_policy=POLICY,
         graph=graph,
+        made=GraphOrigin(
+            converter="openvino",
+            method=f"imported from {model.origin}",
+            versions={"openvino": metadata.version("openvino")},
+        ),
+        reference=choose_reference(patterns, {"float32": _ask(graph, patterns)}, "synthetic"),
         created_with={"imported_from": model.origin},
     )
 

@@ -78,7 +78,15 @@ def test_a_manifest_with_one_value_replaced(data: st.DataObject, document: dict[
         break
     manifest = read(json.dumps(changed, ensure_ascii=data.draw(st.booleans())).encode("utf-8", "surrogatepass"))
     if manifest is not None:
-        assert set(manifest.files) <= {"model.xml", "model.bin", "model.weights.h5", "recipe.yaml"}
+        assert set(manifest.files) <= {
+            "model.xml",
+            "model.bin",
+            "model.int8.xml",
+            "model.int8.bin",
+            "model.weights.h5",
+            "recipe.yaml",
+            "reference.npz",
+        }
 
 
 @BOUNDED
@@ -97,7 +105,8 @@ def test_a_graph_with_text_replaced_under_a_right_digest(
     document = json.loads((whole / "bundle.json").read_text(encoding="utf-8"))
     document["files"]["model.xml"] = {"size": len(graph), "sha256": hashlib.sha256(graph).hexdigest()}
     (directory / "model.xml").write_bytes(graph)
-    (directory / "model.bin").write_bytes((whole / "model.bin").read_bytes())
+    for name in ("model.bin", "reference.npz"):
+        (directory / name).write_bytes((whole / name).read_bytes())
     (directory / "bundle.json").write_text(json.dumps(document), encoding="utf-8")
     bundle = open_bundle(directory)
     with suppress(BundleError):

@@ -11,13 +11,22 @@ from typing import Any
 
 import pytest
 
-from fashionbatch.bundle.manifest import PrecisionRecord
+from fashionbatch.bundle.graph_record import PrecisionRecord
 from fashionbatch.bundle.open import MANIFEST_LIMIT, open_bundle
 from fashionbatch.errors import BundleError
 from fashionbatch.specs import Precision
 from fashionbatch.testing.bundles import make_tiny_bundle
 
 Edit = Callable[[Callable[[dict[str, Any]], None]], None]
+
+
+COUNTS = {"images": 10, "right": 9, "same_label": 10}
+
+
+def paired(*, both: int = 8, neither: int = 1, same: int = 9) -> dict[str, Any]:
+    """10 images, of which bfloat16 labels 8 right and float32 one more; arguments make it contradict itself."""
+    counts = {"both_right": both, "only_float32_right": 1, "only_this_right": 0, "neither_right": neither}
+    return {"images": 10, "right": 8, "same_label": same, "against_float32": counts}
 
 
 def refusal(path: Path) -> BundleError:
@@ -31,7 +40,7 @@ def refusal(path: Path) -> BundleError:
 
 
 def test_a_whole_bundle_opens_with_what_was_written(tmp_path: Path) -> None:
-    parity: dict[Precision, PrecisionRecord] = {"float32": PrecisionRecord(accuracy=0.9, same_labels=1.0, images=50)}
+    parity: dict[Precision, PrecisionRecord] = {"float32": PrecisionRecord(images=50, right=45, same_label=50)}
     path = make_tiny_bundle(
         tmp_path / "b",
         class_names=["dress", "bag/<b>", "T-shirt, white"],
@@ -237,12 +246,19 @@ def test_hostile_text_takes_no_more_than_its_length_in_time(tiny: Path, text: by
     refusal(tiny)
 
 
-@pytest.mark.parametrize("version", [2, 0, "1", 1.0, True, None])
-def test_another_version_says_which_one_this_reads(edit: Edit, tiny: Path, version: object) -> None:
+@pytest.mark.parametrize("version", [0, "1", 1.0, True, None])
+def test_another_version_says_which_ones_this_reads(edit: Edit, tiny: Path, version: object) -> None:
     edit(lambda document: document.update(format_version=version))
     error = refusal(tiny)
-    assert f"bundle version {version!r}; this FashionBatch reads 1" in error.message
-    assert (error.hint == "update FashionBatch") == (version == 2)
+    assert f"bundle format {version!r}; this FashionBatch reads 1 and 2" in error.message
+    assert error.hint is None
+
+
+def test_a_bundle_of_a_newer_format_is_refused_by_name(edit: Edit, tiny: Path) -> None:
+    edit(lambda document: document.update(format_version=3, surprise=1))
+    error = refusal(tiny)
+    assert "written by a newer FashionBatch (format 3); this one reads 1 and 2" in error.message
+    assert error.hint == "update FashionBatch"
 
 
 def _rename_file(name: str) -> Callable[[dict[str, Any]], None]:
@@ -257,7 +273,7 @@ def _rename_file(name: str) -> Callable[[dict[str, Any]], None]:
 )
 def test_a_manifest_names_files_of_a_bundle_only(edit: Edit, tiny: Path, name: str) -> None:
     edit(_rename_file(name))
-    assert "no file of a bundle" in refusal(tiny).message
+    assert "no file of this bundle" in refusal(tiny).message
 
 
 @pytest.mark.parametrize(
@@ -276,18 +292,49 @@ def test_a_manifest_names_files_of_a_bundle_only(edit: Edit, tiny: Path, name: s
         (lambda d: d["labels"].update(class_names=["a", "b", "c\nd"]), "control character"),
         (lambda d: d["labels"].update(class_names=["a", "b", ""]), "empty"),
         (lambda d: d["labels"].update(class_names=[], display_names=[]), "class_names"),
-        (lambda d: d["head"].update(decoding="guess"), "head.decoding"),
-        (lambda d: d["head"].update(decoding="yes_or_no"), "two classes"),
-        (lambda d: d["head"].update(thresholds=[0.5]), "no thresholds"),
-        (lambda d: d["head"].update(decoding="several_of_many", thresholds=[0.5]), "1 thresholds for 3"),
-        (lambda d: d["head"].update(decoding="several_of_many", thresholds=[0.5, 2, 0]), "between 0 and 1"),
-        (lambda d: d["head"].update(decoding="several_of_many", groups={"g": ["pink"]}), "'pink'"),
-        (lambda d: d["head"].update(decoding="several_of_many", groups={"g": []}), "'g' is empty"),
-        (lambda d: d["head"].update(groups={"g": ["red"]}), "several_of_many"),
+        (lambda d: d["decision"].update(rule="guess"), "decision.rule"),
+        (lambda d: d["decision"].update(rule="yes_or_no"), "two classes"),
+        (lambda d: d["decision"].update(thresholds={"float32": [0.5]}), "no thresholds"),
+        (lambda d: d["decision"].update(rule="several_of_many", thresholds={"float32": [0.5]}), "1 thresholds for 3"),
+        (
+            lambda d: d["decision"].update(rule="several_of_many", thresholds={"float32": [0.5, 2, 0]}),
+            "between 0 and 1",
+        ),
+        (
+            lambda d: d["decision"].update(rule="several_of_many", thresholds={"int8": [0.5, 0.5, 0.5]}),
+            "need those of float32",
+        ),
+        (lambda d: d["decision"].update(rule="several_of_many", groups={"g": ["pink"]}), "'pink'"),
+        (lambda d: d["decision"].update(rule="several_of_many", groups={"g": []}), "'g' is empty"),
+        (lambda d: d["decision"].update(groups={"g": ["red"]}), "several_of_many"),
+        (
+            lambda d: d["decision"].update(calibration={"float32": {"scales": [1, 1], "images": 9}}),
+            "does not fit the 3 outputs",
+        ),
+        (lambda d: d["decision"].update(risk={"float32": {"images": 9, "steps": []}}), "decision.risk.float32.steps"),
+        (
+            lambda d: d["decision"].update(
+                risk={"float32": {"images": 9, "steps": [{"threshold": 0.5, "kept": 3, "wrong": 4}]}}
+            ),
+            "4 wrong images of 3",
+        ),
         (lambda d: d["image"].update(size=[0, 8]), "between 1 and 4096"),
         (lambda d: d["image"].update(size=[10**9, 10**9]), "between 1 and 4096"),
         (lambda d: d["image"].update(channels=4), "image.channels"),
-        (lambda d: d.update(precision_parity={"float8": {}}), "precision_parity"),
+        (lambda d: d["graphs"].update(float8={}), "graphs"),
+        (lambda d: d["graphs"].pop("float32"), "graphs does not name float32"),
+        (lambda d: d["graphs"].update(int8={}), "does not name 'model.int8.bin'"),
+        (lambda d: d["graphs"]["float32"].update(parity={"int8": COUNTS}), "which does not compute it"),
+        (lambda d: d["graphs"]["float32"].update(parity={"float32": {**COUNTS, "right": 11}}), "than the 10"),
+        (lambda d: d["graphs"]["float32"]["parity"].update(bfloat16=paired(both=9)), "add up to right"),
+        (lambda d: d["graphs"]["float32"]["parity"].update(bfloat16=paired(neither=3)), "add up to images"),
+        (lambda d: d["graphs"]["float32"]["parity"].update(bfloat16=paired(same=7)), "same_label contradicts"),
+        (lambda d: d["features"].update(size=0), "features.size"),
+        (lambda d: d["reference"].update(images=65), "reference.images"),
+        (lambda d: d["reference"].update(precisions=["bfloat16"]), "must name float32"),
+        (lambda d: d.update(reference=None), "'reference.npz', which is no file of this bundle"),
+        (lambda d: d["files"].pop("reference.npz"), "does not name 'reference.npz'"),
+        (lambda d: d.update(extensions=[]), "extensions"),
         (lambda d: d.update({f"key{n}": 1 for n in range(9)}), "and 4 more"),
     ],
 )

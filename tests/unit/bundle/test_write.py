@@ -13,7 +13,8 @@ import pytest
 from openvino import opset13 as ops
 
 import fashionbatch.bundle.write as writing
-from fashionbatch.bundle.manifest import Head, Labels, PluginRecord, PrecisionRecord
+from fashionbatch.bundle.graph_record import PrecisionRecord
+from fashionbatch.bundle.manifest import Head, Labels, PluginRecord
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.bundle.write import update_bundle, write_bundle
 from fashionbatch.errors import BundleError, OutputError
@@ -195,7 +196,7 @@ def test_parts_that_do_not_fit_together_are_not_written(tmp_path: Path, changes:
 
 def test_measurements_are_added_and_the_network_stays(tmp_path: Path) -> None:
     bundle = open_bundle(make_tiny_bundle(tmp_path / "b", decoding="several_of_many"))
-    parity: dict[Precision, PrecisionRecord] = {"float32": PrecisionRecord(accuracy=0.9, same_labels=1.0, images=10)}
+    parity: dict[Precision, PrecisionRecord] = {"float32": PrecisionRecord(images=10, right=9, same_label=10)}
     updated = update_bundle(bundle, precision_parity=parity, thresholds=[0.2, 0.5, 0.8])
     opened = open_bundle(bundle.path)
     assert opened == updated
@@ -205,7 +206,7 @@ def test_measurements_are_added_and_the_network_stays(tmp_path: Path) -> None:
     assert opened.manifest.files == bundle.manifest.files
     again = update_bundle(opened, thresholds=[0.1, 0.1, 0.1])
     assert again.manifest.precision_parity == parity
-    assert names(bundle.path) == ["bundle.json", "model.bin", "model.xml"]
+    assert names(bundle.path) == ["bundle.json", "model.bin", "model.xml", "reference.npz"]
 
 
 def test_measurements_that_do_not_fit_change_nothing(tmp_path: Path) -> None:
@@ -226,7 +227,7 @@ def test_measurements_on_a_full_disk_change_nothing(tmp_path: Path, monkeypatch:
         update_bundle(bundle, precision_parity={})
     monkeypatch.undo()
     assert open_bundle(bundle.path) == bundle
-    assert names(bundle.path) == ["bundle.json", "model.bin", "model.xml"]
+    assert names(bundle.path) == ["bundle.json", "model.bin", "model.xml", "reference.npz"]
 
 
 def test_bundle_json_is_indented_and_ends_with_a_line_end(tmp_path: Path) -> None:

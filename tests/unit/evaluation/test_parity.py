@@ -23,6 +23,29 @@ def test_a_changed_label_costs_both_figures():
     candidate[0] = [0.1, 0.7, 0.1, 0.1]
     record = measure_parity(TARGETS, reference, candidate, FOUR)
     assert (record.accuracy, record.same_labels) == (0.75, 0.75)
+    assert record.against_float32 is not None
+    assert record.against_float32.model_dump() == {
+        "both_right": 3,
+        "only_float32_right": 1,
+        "only_this_right": 0,
+        "neither_right": 0,
+    }
+
+
+def test_images_are_counted_by_which_precision_is_right():
+    # Right in both, in float32 alone, in the candidate alone, in neither (the same wrong label, another one).
+    targets = np.eye(4, dtype=np.float32)[[0, 0, 0, 0, 0]]
+    reference = np.eye(4, dtype=np.float32)[[0, 0, 1, 2, 2]]
+    candidate = np.eye(4, dtype=np.float32)[[0, 1, 0, 2, 3]]
+    record = measure_parity(targets, reference, candidate, FOUR)
+    assert (record.images, record.right, record.same_label) == (5, 2, 2)
+    assert record.against_float32 is not None
+    assert record.against_float32.model_dump() == {
+        "both_right": 1,
+        "only_float32_right": 1,
+        "only_this_right": 1,
+        "neither_right": 2,
+    }
 
 
 def test_several_labels_are_the_same_only_if_all_are():

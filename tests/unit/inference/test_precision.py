@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from fashionbatch.bundle.manifest import BundleManifest, PrecisionRecord
+from fashionbatch.bundle.graph_record import Graph, PrecisionRecord
+from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.open import open_bundle
-from fashionbatch.errors import RuntimeUnavailableError
+from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.inference.precision import choose_precision
 from fashionbatch.specs import Precision
 from fashionbatch.testing.bundles import make_tiny_bundle
@@ -19,30 +20,31 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> BundleManifest:
     return open_bundle(make_tiny_bundle(tmp_path_factory.mktemp("precision") / "b")).manifest
 
 
-def measured(plain: BundleManifest, accuracy: float, same_labels: float) -> BundleManifest:
+def measured(plain: BundleManifest, right: int, same_label: int) -> BundleManifest:
+    """Of 10,000 images float32 labeled 9,000 right."""
     parity: dict[Precision, PrecisionRecord] = {
-        "float32": PrecisionRecord(accuracy=0.9, same_labels=1.0, images=1000),
-        "bfloat16": PrecisionRecord(accuracy=accuracy, same_labels=same_labels, images=1000),
+        "float32": PrecisionRecord(images=10_000, right=9_000, same_label=10_000),
+        "bfloat16": PrecisionRecord(images=10_000, right=right, same_label=same_label),
     }
-    return plain.model_copy(update={"precision_parity": parity})
+    return plain.model_copy(update={"graphs": {"float32": Graph(parity=parity)}})
 
 
 @pytest.mark.parametrize(
-    ("accuracy", "same_labels", "expected"),
+    ("right", "same_label", "expected"),
     [
-        (0.9, 1.0, "bfloat16"),
-        (0.95, 0.99, "bfloat16"),
-        (0.898, 0.99, "bfloat16"),  # exactly 0.2 points, exactly 99%
-        (0.8979, 1.0, "float32"),
-        (0.9, 0.9899, "float32"),
+        (9_000, 10_000, "bfloat16"),
+        (9_500, 9_900, "bfloat16"),
+        (8_980, 9_900, "bfloat16"),  # exactly 0.2 points, exactly 99%
+        (8_979, 10_000, "float32"),
+        (9_000, 9_899, "float32"),
     ],
 )
 def test_auto_takes_what_lost_little_and_kept_the_labels(
-    plain: BundleManifest, accuracy: float, same_labels: float, expected: Precision
+    plain: BundleManifest, right: int, same_label: int, expected: Precision
 ) -> None:
-    precision, reason = choose_precision(measured(plain, accuracy, same_labels), FAST, "auto")
+    precision, reason = choose_precision(measured(plain, right, same_label), FAST, "auto")
     assert precision == expected
-    assert "1,000 validation images" in reason
+    assert "10,000 validation images" in reason
 
 
 def test_auto_stays_with_float32_where_nothing_was_measured(plain: BundleManifest) -> None:
@@ -52,14 +54,14 @@ def test_auto_stays_with_float32_where_nothing_was_measured(plain: BundleManifes
 
 
 def test_auto_takes_float32_where_that_is_the_fastest(plain: BundleManifest) -> None:
-    parity = measured(plain, 0.9, 1.0)
+    parity = measured(plain, 9_000, 10_000)
     assert choose_precision(parity, ("float32", "bfloat16"), "auto")[0] == "float32"
     assert choose_precision(parity, ("float32",), "auto")[0] == "float32"
 
 
 def test_what_is_asked_for_is_taken_if_there(plain: BundleManifest) -> None:
     assert choose_precision(plain, FAST, "bfloat16")[0] == "bfloat16"
-    assert choose_precision(measured(plain, 0.9, 1.0), FAST, "float32")[0] == "float32"
+    assert choose_precision(measured(plain, 9_000, 10_000), FAST, "float32")[0] == "float32"
 
 
 def test_what_the_machine_lacks_is_an_error(plain: BundleManifest) -> None:
@@ -67,3 +69,14 @@ def test_what_the_machine_lacks_is_an_error(plain: BundleManifest) -> None:
         choose_precision(plain, ("float32",), "bfloat16")
     with pytest.raises(RuntimeUnavailableError, match="no precision is safe"):
         choose_precision(plain, ("bfloat16",), "auto")
+
+
+def test_int8_needs_a_graph_that_was_quantized(plain: BundleManifest) -> None:
+    with pytest.raises(BundleError, match="bundle tiny holds no graph for int8, only for float32 and bfloat16"):
+        choose_precision(plain, ("int8", "float32"), "int8")
+    assert choose_precision(plain, ("int8", "float32"), "auto")[0] == "float32"
+    quantized = plain.model_copy(update={"graphs": {**plain.graphs, "int8": Graph()}})
+    assert choose_precision(quantized, ("int8", "float32"), "int8")[0] == "int8"
+    precision, reason = choose_precision(quantized, ("int8", "float32"), "auto")
+    assert precision == "float32"
+    assert "does not say whether int8 keeps its labels" in reason

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.manifest import PrecisionRecord
+from fashionbatch.bundle.graph_record import PrecisionRecord
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.errors import BundleError, RuntimeUnavailableError, UnknownNameError
 from fashionbatch.inference.session import Session, open_session, usable_cores
 from fashionbatch.registry import Registry
+from fashionbatch.specs import Precision
 from fashionbatch.testing.bundles import make_tiny_bundle
 
 SIZE = (4, 5)
@@ -22,7 +23,7 @@ SIZE = (4, 5)
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Bundle:
-    return open_bundle(make_tiny_bundle(tmp_path / "b", size=SIZE))
+    return open_bundle(make_tiny_bundle(tmp_path / "b", size=SIZE, reference=False))
 
 
 @pytest.fixture
@@ -130,8 +131,9 @@ def test_what_was_chosen_is_told(bundle: Bundle, registry: Registry) -> None:
 
 
 def test_auto_uses_the_bundles_measurements(tmp_path: Path, registry: Registry) -> None:
-    record = PrecisionRecord(accuracy=0.9, same_labels=1.0, images=100)
-    bundle = open_bundle(make_tiny_bundle(tmp_path / "b", precision_parity={"float32": record, "bfloat16": record}))
+    record = PrecisionRecord(images=100, right=90, same_label=100)
+    measured: dict[Precision, PrecisionRecord] = {"float32": record, "bfloat16": record}
+    bundle = open_bundle(make_tiny_bundle(tmp_path / "b", precision_parity=measured, reference=False))
     assert open_session(bundle, registry=registry, runtime="fake").precision == "bfloat16"
     assert open_session(bundle, registry=registry, runtime="fake", precision="float32").precision == "float32"
     assert open_session(bundle, registry=registry, runtime="slow").precision == "float32"

@@ -1,0 +1,107 @@
+"""The graphs of a bundle: which files each one has, what computes it, and how that fared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal, TypeAlias
+
+from pydantic import Field, model_validator
+
+from fashionbatch.bundle.part import Part
+from fashionbatch.specs import Precision
+
+GRAPH_NAME = "model.xml"
+GRAPH_WEIGHTS_NAME = "model.bin"
+
+GraphKind: TypeAlias = Literal["float32", "int8"]
+"""The graphs that a bundle may hold: the one that training left, and the one that was quantized from it."""
+GRAPH_FILES: Mapping[GraphKind, tuple[str, str]] = {
+    "float32": (GRAPH_NAME, GRAPH_WEIGHTS_NAME),
+    "int8": ("model.int8.xml", "model.int8.bin"),
+}
+"""The names of each graph's files, its operations and its weights."""
+COMPUTES: Mapping[GraphKind, tuple[Precision, ...]] = {"float32": ("float32", "bfloat16"), "int8": ("int8",)}
+"""The precisions that each graph is computed in."""
+
+
+def graph_kind(precision: Precision) -> GraphKind:
+    """Which of a bundle's graphs a precision computes."""
+    return "int8" if precision == "int8" else "float32"
+
+
+class PairedCounts(Part):
+    """Images of the validation split by which of two precisions labeled them right."""
+
+    both_right: int = Field(ge=0)
+    only_float32_right: int = Field(ge=0)
+    only_this_right: int = Field(ge=0)
+    neither_right: int = Field(ge=0)
+
+
+class PrecisionRecord(Part):
+    """How one precision fared on the validation split, in numbers of images.
+
+    Attributes:
+        images: how many it labeled.
+        right: how many of them right (for `several_of_many`: every label of the image).
+        same_label: how many with the label that float32 gave.
+        against_float32: both precisions' labels image by image; None in bundles of format 1, which did not count that.
+    """
+
+    images: int = Field(ge=1)
+    right: int = Field(ge=0)
+    same_label: int = Field(ge=0)
+    against_float32: PairedCounts | None = None
+
+    @model_validator(mode="after")
+    def _counts_add_up(self) -> PrecisionRecord:
+        if max(self.right, self.same_label) > self.images:
+            raise ValueError(f"more images right or the same than the {self.images} that there are")
+        paired = self.against_float32
+        if paired is None:
+            return self
+        if paired.both_right + paired.only_this_right != self.right:
+            raise ValueError("against_float32 does not add up to right")
+        if self.right + paired.only_float32_right + paired.neither_right != self.images:
+            raise ValueError("against_float32 does not add up to images")
+        # Two right labels are the same one; a right and a wrong one are not.
+        if not paired.both_right <= self.same_label <= paired.both_right + paired.neither_right:
+            raise ValueError("same_label contradicts against_float32")
+        return self
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right labels, 0..1."""
+        return self.right / self.images
+
+    @property
+    def same_labels(self) -> float:
+        """Share of images with the label that float32 gave, 0..1."""
+        return self.same_label / self.images
+
+
+class GraphOrigin(Part):
+    """How a graph was made.
+
+    Attributes:
+        converter: the program that wrote it.
+        method: what it did, in words.
+        versions: of that program and of what it used.
+    """
+
+    converter: str
+    method: str
+    versions: dict[str, str] = Field(default_factory=dict)
+
+
+class Graph(Part):
+    """One graph of the network; its files' names follow from its kind, see `GRAPH_FILES`.
+
+    Attributes:
+        made: None where a bundle does not say, as those of format 1.
+        parity: for each precision that computes this graph, how it fared on the validation split; empty where nothing
+            could be compared, as for imported models.
+    """
+
+    made: GraphOrigin | None = None
+    parity: dict[Precision, PrecisionRecord] = Field(default_factory=dict)
