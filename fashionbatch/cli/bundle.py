@@ -68,30 +68,41 @@ def verify_bundle(bundle: Path) -> None:
             f"{bundle}: {len(damaged)} of {len(checks)} files are not as bundle.json says",
             hint="the copy is damaged or somebody changed it; copy the bundle again, or train again",
         )
-    click.echo(_try_network(read))
+    for line in _try_network(read):
+        click.echo(line)
     click.echo(f"{printable(str(bundle))}: whole, SHA-256 {read.digest}")
 
 
-def _try_network(bundle: Bundle) -> str:
+def _try_network(bundle: Bundle) -> Iterator[str]:
+    """Have the network answer in every precision that this machine and the bundle have; gives what to say of it."""
     import numpy as np
 
     from fashionbatch.errors import BundleError
-    from fashionbatch.inference.session import open_session
+    from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
     from fashionbatch.plugins import load_plugins
+    from fashionbatch.specs import RuntimeSpec
 
     registry = load_plugins({"register_runtimes"}).registry
     shades = np.linspace(0, 255, 3, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    with open_session(bundle, registry=registry, batch_size=len(shades), precision="float32", streams=1) as session:
-        images = np.ascontiguousarray(np.broadcast_to(shades, (len(shades), *bundle.manifest.image.shape)))
-        if not bundle.manifest.rule.decide(session.predict(images)).valid.all():
-            raise BundleError(f"{bundle.path}: the network's answers to plain images are not probabilities")
-        return f"the network runs on {session.runtime.version} and gives probabilities"
+    images = np.ascontiguousarray(np.broadcast_to(shades, (len(shades), *bundle.manifest.image.shape)))
+    offered = registry.get(RuntimeSpec, DEFAULT_RUNTIME).precisions("cpu")
+    for precision in sorted(set(offered) & set(bundle.manifest.precisions), key=bundle.manifest.precisions.index):
+        with open_session(bundle, registry=registry, precision=precision) as session:
+            agreement = session.verify()
+            if not bundle.manifest.rule.decide(session.predict(images)).valid.all():
+                raise BundleError(f"{bundle.path}: the network's answers to plain images are not probabilities")
+            yield f"the network runs on {session.runtime.version} in {precision} and gives probabilities"
+        if agreement is not None:
+            yield (
+                f"its {agreement.images} reference images have the results that they had in {agreement.recorded} "
+                f"when it was made (largest difference {agreement.difference:.2g})"
+            )
 
 
 def _report(bundle: Bundle, *, all_labels: bool) -> Iterator[str]:
     manifest = bundle.manifest
     image = manifest.image
-    yield f"{click.style(printable(manifest.name), bold=True)}  bundle version {manifest.format_version}"
+    yield f"{click.style(printable(manifest.name), bold=True)}  bundle format {manifest.format_version}"
     yield f"SHA-256  {bundle.digest}"
     yield (
         f"image    {image.size[0]} x {image.size[1]} {'grey' if image.channels == 1 else 'RGB'}, "
@@ -111,18 +122,47 @@ def _report(bundle: Bundle, *, all_labels: bool) -> Iterator[str]:
         yield from format_table(("made with", "name", "provider", "version"), rows)
     if manifest.precision_parity:
         yield ""
-        yield from format_table(
-            ("precision", "accuracy", "labels as in float32", "validation images"),
-            [
-                (precision, f"{record.accuracy:.4f}", f"{record.same_labels:.2%}", f"{record.images:,}")
-                for precision, record in manifest.precision_parity.items()
-            ],
-        )
+        yield from _precisions(manifest)
+    yield ""
+    yield from _extras(manifest)
     yield ""
     yield from format_table(
         ("file", "size", "SHA-256"),
         [(name, f"{record.size:,} bytes", record.sha256) for name, record in sorted(manifest.files.items())],
     )
+
+
+def _precisions(manifest: BundleManifest) -> Iterator[str]:
+    rows = []
+    for precision, record in manifest.precision_parity.items():
+        row = [precision, f"{record.accuracy:.4f}", f"{record.same_labels:.2%}", f"{record.images:,}"]
+        paired = record.against_float32
+        if precision != "float32" and paired is not None:
+            row += [f"{paired.only_float32_right:,}", f"{paired.only_this_right:,}"]
+        else:
+            row += ["-", "-"]
+        rows.append(row)
+    head = ("precision", "accuracy", "labels as in float32", "validation images", "float32 alone right", "it alone")
+    yield from format_table(head, rows)
+
+
+def _extras(manifest: BundleManifest) -> Iterator[str]:
+    for kind, graph in manifest.graphs.items():
+        if graph.made is not None:
+            versions = ", ".join(f"{name} {version}" for name, version in graph.made.versions.items())
+            made = f"{graph.made.converter}: {graph.made.method}" + (f" ({versions})" if versions else "")
+            yield f"graph      {kind}, by {printable(made)}"
+        else:
+            yield f"graph      {kind}"
+    features, reference = manifest.features, manifest.reference
+    yield "features   " + (f"{features.size:,} of each image" if features else "looked for where they are asked for")
+    yield "reference  " + (
+        f"{reference.images} images ({reference.source}), with their results in {', '.join(reference.precisions)}"
+        if reference
+        else "none: sessions are not checked"
+    )
+    if manifest.extensions:
+        yield f"extensions {', '.join(map(printable, manifest.extensions))}"
 
 
 def _labels(manifest: BundleManifest, *, all_labels: bool) -> Iterator[str]:

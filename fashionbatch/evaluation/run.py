@@ -58,7 +58,7 @@ def evaluate_bundle(
     Raises:
         DataError: no image can be read, or the network gives no numbers.
     """
-    rule = session.manifest.rule
+    rule = session.rule
     decoded = decode_truth(truth, session.manifest, root=root)
     probabilities = session.predict(decoded.images, progress=progress)
     return Evaluation(

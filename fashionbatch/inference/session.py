@@ -12,13 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.bundle.graph_check import check_graph
+from fashionbatch.bundle.graph_record import graph_kind
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.open import Bundle
+from fashionbatch.bundle.reference import read_reference
+from fashionbatch.decisions import DecisionRule
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.images import POLICY
 from fashionbatch.inference.cores import usable_cores
 from fashionbatch.inference.precision import choose_precision
 from fashionbatch.inference.rebuild import keras_model_of
+from fashionbatch.inference.reference import Agreement, CheckedRuntime
 from fashionbatch.registry import Registry
 from fashionbatch.specs import FeatureTensor, Parameters, Precision, Runtime, RuntimeRequest, RuntimeSpec
 
@@ -52,7 +56,8 @@ class Session:
 
     Attributes:
         manifest: of the bundle.
-        runtime: what computes; labeling drives it by `submit` and `collect`.
+        runtime: what computes; labeling drives it by `submit` and `collect`. It gives no result before those for the
+            bundle's reference images were right, where the bundle has them.
         runtime_name: how it is registered.
         precision: the arithmetic, fixed for the session.
         precision_reason: why that one, in words for the user.
@@ -106,6 +111,24 @@ class Session:
         if not pending.lengths:
             return np.empty((0, self.manifest.outputs), np.float32)
         return np.concatenate([pending.done[key] for key in range(len(pending.lengths))])
+
+    @property
+    def rule(self) -> DecisionRule:
+        """By which the outputs of this session become labels: thresholds may depend on the precision."""
+        return self.manifest.rule_in(self.precision)
+
+    def verify(self) -> Agreement | None:
+        """Wait until the runtime has computed the bundle's reference images, and compare; no result comes before that.
+
+        Calling it is needed only where something else depends on it than the results.
+
+        Returns:
+            How well they agree with what the bundle has recorded; None for a bundle that has no reference.
+
+        Raises:
+            RuntimeUnavailableError: they do not.
+        """
+        return self.runtime.verify() if isinstance(self.runtime, CheckedRuntime) else None
 
     def _drain(self) -> None:
         # What is still under way would otherwise come out as the results of the next call.
@@ -171,12 +194,14 @@ def open_session(
         The session, which is a context manager: leaving it closes the runtime.
 
     Raises:
-        BundleError: the graph is not what the bundle says, or images were decoded by other rules in training.
+        BundleError: the graph or the reference is not what the bundle says, images were decoded by other rules in
+            training, or there is no graph for the precision.
         UnknownNameError: no such runtime.
         RuntimeUnavailableError: this machine does not offer the runtime, the device or the precision.
     """
     manifest = bundle.manifest
     _require_same_decoding(bundle)
+    _require_plain_probabilities(bundle)
     spec = registry.get(RuntimeSpec, runtime)
     if features is not None:
         require_features(spec)
@@ -190,10 +215,11 @@ def open_session(
         )
     chosen, reason = choose_precision(manifest, available, precision)
     streams = usable_cores() if streams is None else streams
-    check_graph(bundle.path, manifest)
+    check_graph(bundle.path, manifest, graph_kind(chosen))
+    reference = read_reference(bundle)
     opened = spec.open(
         RuntimeRequest(
-            graph=bundle.graph,
+            graph=bundle.graph_for(chosen),
             batch_size=batch_size,
             input_shape=manifest.image.shape,
             outputs=manifest.outputs,
@@ -205,6 +231,14 @@ def open_session(
             parameters=parameters or spec.parameters(),
         )
     )
+    if reference is not None:
+        try:
+            opened = CheckedRuntime(
+                opened, reference, manifest, batch_size=batch_size, precision=chosen, device=device, name=runtime
+            )
+        except BaseException:
+            opened.close()
+            raise
     return Session(manifest, opened, runtime, chosen, reason, batch_size, device, streams)
 
 
@@ -228,4 +262,12 @@ def _require_same_decoding(bundle: Bundle) -> None:
             f"{bundle.path}: its network was trained on images decoded by rules of version {trained}; "
             f"this FashionBatch decodes by version {POLICY['version']}",
             hint="train again, or use the FashionBatch that the bundle names in `created_with`",
+        )
+
+
+def _require_plain_probabilities(bundle: Bundle) -> None:
+    if bundle.manifest.decision.calibration:
+        raise BundleError(
+            f"{bundle.path}: its probabilities are to be calibrated, which this FashionBatch does not do",
+            hint="update FashionBatch",
         )

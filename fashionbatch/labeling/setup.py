@@ -132,6 +132,9 @@ def begin_job(run: Run) -> Ready:
         with disk.output_errors(paths.shards):
             paths.shards.mkdir(exist_ok=True)
         write_record(paths.job, job)
+        # The networks have worked on it since they were loaded.
+        for session in sessions:
+            session.verify()
     _say_what_is_done(run, job, loaded, sessions)
     pipeline = pipeline or station.pipeline(store, loaded, frames, pending)
     return station.connect(job, loaded, store, pipeline, pending, sessions)
@@ -172,6 +175,8 @@ def _open(run: Run, job: Job, *, undone: bool) -> tuple[Ready, list[Session]]:
     pipeline = station.pipeline(store, loaded, frames, pending)
     sessions = station.open_sessions(loaded)
     _require_same_job(run, job, describe.describe_job(run.options, run.source, loaded, sessions))
+    for session in sessions:
+        session.verify()
     return station.connect(job, loaded, store, pipeline, pending, sessions), sessions
 
 

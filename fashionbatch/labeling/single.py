@@ -55,7 +55,7 @@ def read_photo(
         batch_size=compute.batch_size,
         device=compute.device,
     )
-    rule = bundle.manifest.rule.with_minimum(threshold)
+    rule = session.rule.with_minimum(threshold)
     with session:
         decisions = rule.decide(session.predict(image[np.newaxis]))
     if not decisions.valid[0]:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -98,7 +100,7 @@ def test_a_number_of_images_given_as_the_bundle_is_understood(
         ("--timeout", "nan"),
         ("--threshold", "2"),
         ("--threshold", "nan"),
-        ("--precision", "int8"),
+        ("--precision", "float16"),
         ("--what",),
     ],
 )
@@ -151,3 +153,61 @@ def test_another_ending_of_embeddings_is_a_usage_error(
 def test_a_dry_run_writes_no_embeddings(classify: Classify, tmp_path: Path) -> None:
     assert classify("--embeddings", str(tmp_path / "labels.npy"), "--dry-run") == 0
     assert os.listdir(tmp_path) == ["photos"]
+
+
+# ---------------------------------------------------------------------------------------------- wrong on this machine
+
+WRONG_RUNTIME = """
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import RuntimeSpec
+from fashionbatch_plugins.runtimes import OpenVinoRuntime
+
+
+class Wrong(OpenVinoRuntime):
+    def collect(self, *, wait):
+        return [(key, FAULT) for key, rows in super().collect(wait=wait)]
+
+
+@hookimpl
+def register_runtimes():
+    yield RuntimeSpec(name="wrong", summary="For tests.", precisions=lambda device: ("float32",), open=Wrong)
+"""
+
+
+@pytest.mark.parametrize("fault", ["rows[[1, 0, *range(2, len(rows))]]", "rows * 0 + 1 / 3"], ids=["swaps", "constant"])
+def test_a_runtime_that_computes_wrongly_makes_no_table(
+    classify: Classify,
+    add_distribution: Callable[..., Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    fault: str,
+) -> None:
+    add_distribution("wrong-fb", {"wrong_fb": WRONG_RUNTIME.replace("FAULT", fault)}, {"wrong": "wrong_fb"})
+    assert classify("--runtime", "wrong") == 1
+    said = capsys.readouterr()
+    assert "runtime 'wrong' in float32 does not compute what bundle tiny gave when it was made" in said.err
+    assert "Traceback" not in said.err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos", "site-wrong-fb"]
+    assert classify("-q") == 0
+
+
+def test_a_network_that_was_exchanged_under_a_right_digest_makes_no_table(
+    classify: Classify, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = make_tiny_bundle(tmp_path / "damaged")
+    weights = bytearray((damaged / "model.bin").read_bytes())
+    weights[16:40] = weights[40:64]
+    (damaged / "model.bin").write_bytes(weights)
+    document = json.loads((damaged / "bundle.json").read_text(encoding="utf-8"))
+    document["files"]["model.bin"]["sha256"] = hashlib.sha256(weights).hexdigest()
+    (damaged / "bundle.json").write_text(json.dumps(document), encoding="utf-8")
+    assert classify(name=str(damaged)) == 1
+    assert "the bundle's network is another one than it was" in capsys.readouterr().err
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["damaged", "photos"]
+
+
+def test_int8_asked_of_a_bundle_without_it_is_one_clear_error(
+    classify: Classify, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert classify("--precision", "int8") == 1
+    assert "bundle tiny holds no graph for int8, only for float32 and bfloat16" in capsys.readouterr().err
