@@ -4,6 +4,9 @@ import dataclasses
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
@@ -91,3 +94,30 @@ def test_networks_that_saw_other_photos_or_know_other_labels_are_not_compared():
     other = dataclasses.replace(one, predictions=dataclasses.replace(one.predictions, names=("a", "b", "c")))
     with pytest.raises(DataError, match="same labels"):
         compare([one, other])
+
+
+# Few distinct values, so that ties and probabilities at their threshold are common.
+OUTPUTS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, float(np.float32(0.3))])
+
+
+@pytest.mark.parametrize(
+    ("decoding", "thresholds"),
+    [
+        ("one_of_many", ()),
+        ("yes_or_no", ()),
+        ("yes_or_no", (0.3,)),
+        ("several_of_many", ()),
+        ("several_of_many", (0.3, 0.75)),
+    ],
+)
+@given(outputs=arrays(np.float32, (4, 2), elements=OUTPUTS))
+@settings(deadline=None, derandomize=True)
+def test_what_is_counted_is_what_an_image_is_labeled_with(decoding, thresholds, outputs):
+    rule = rule_for(decoding, ["cat", "dog"], thresholds=thresholds)
+    outputs = outputs[:, : rule.outputs]
+    counted = predict_labels(np.zeros_like(outputs), outputs, rule.class_names, rule)
+    decisions = rule.decide(outputs)
+    for image, counted_as in enumerate(counted.given):
+        # A table names the most likely label first, an evaluation the first of the bundle.
+        labels = [rule.class_names[number] for number in sorted(decisions.labels(image))]
+        assert counted.names_of(counted_as) == labels
