@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.data.batches import batches
 from fashionbatch.data.prepared import PreparedData
-from fashionbatch.decisions import DecisionRule
+from fashionbatch.decisions import PLAIN_THRESHOLD, DecisionRule
 from fashionbatch.model.class_weights import class_weights, image_weights
 from fashionbatch.model.loss import build_loss
 from fashionbatch.model.metrics import build_metrics
@@ -76,7 +76,7 @@ def prepare_fitting(
     model.compile(
         optimizer=optimizer,
         loss=build_loss(plan.loss, label_weights),
-        metrics=[_accuracy(data.rule), *build_metrics(plan, len(data.class_names))],
+        metrics=[accuracy_metric(data.rule), *build_metrics(plan, len(data.class_names))],
         jit_compile=False,
         steps_per_execution=_BATCHES_AT_ONCE if is_small else 1,
     )
@@ -102,9 +102,16 @@ def _weights(plan: Plan, data: PreparedData) -> tuple[NDArray[np.float32] | None
     return (weights, None) if rule.has_many else (None, image_weights(weights, targets, rule))
 
 
-def _accuracy(rule: DecisionRule) -> Any:
+def accuracy_metric(rule: DecisionRule) -> Any:
+    """The accuracy of an epoch, as a Keras metric: the share of decisions that are right, before thresholds are chosen.
+
+    Args:
+        rule: the one that will decide; its thresholds are not looked at.
+    """
     import keras
 
     if rule.sums_to_one:
         return keras.metrics.CategoricalAccuracy(name="accuracy")
-    return keras.metrics.BinaryAccuracy(name="accuracy")
+    # Keras says yes over the threshold. Of several labels, one that reaches one half is given, too.
+    least = np.nextafter(np.float32(PLAIN_THRESHOLD), np.float32(0)) if rule.has_many else PLAIN_THRESHOLD
+    return keras.metrics.BinaryAccuracy(name="accuracy", threshold=float(least))
