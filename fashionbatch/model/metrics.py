@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch.decisions import rule_type
 from fashionbatch.errors import PluginError
 from fashionbatch.model.network import built, who
 from fashionbatch.plan import Plan, Resolved
@@ -63,7 +64,7 @@ def _build(component: Resolved[MetricSpec], decoding: Decoding, class_count: int
     )
     sign([metric], component.origin)
     named = _named(component.spec.name, metric)
-    outputs = 1 if decoding == "yes_or_no" else class_count
+    outputs = rule_type(decoding).outputs_for(class_count)
     targets = np.eye(2, outputs, dtype=np.float32)
     # A first look at two images makes the metric's variables, and shows what it gives.
     result: Any = built(component, purpose, lambda: _tried(named, targets), np.ndarray)
