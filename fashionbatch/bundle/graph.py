@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from fashionbatch.errors import BundleError
@@ -36,7 +37,6 @@ def to_graph(model: keras.Model, features: keras.KerasTensor | None = None) -> o
         BundleError: the model has other inputs or outputs, or an operation that OpenVINO does not have.
     """
     import tensorflow as tf
-    from openvino.tools.ovc import convert_model
 
     _require_one_image_in_one_vector_out(model)
     shape = tuple(model.inputs[0].shape)
@@ -51,10 +51,35 @@ def to_graph(model: keras.Model, features: keras.KerasTensor | None = None) -> o
         return {OUTPUT_NAME: given} if features is None else dict(zip(_BOTH, given, strict=True))
 
     try:
-        graph = convert_model(network, share_weights=False)
+        graph = graph_of_function(network)
     except Exception as error:  # OpenVINO and TensorFlow raise classes of many modules
         raise _cannot_convert(model, error) from error
     return _with_stable_names(finish_graph(graph if features is None else _with_named_features(graph)))
+
+
+def graph_of_function(network: Any) -> ov.Model:
+    """Convert a TensorFlow function to an OpenVINO graph, by way of a SavedModel in a temporary folder.
+
+    Given the function itself, OpenVINO 2026.4 fails on Python 3.13 with a NameError; of a folder it makes the same
+    graph to the byte, on every Python.
+
+    Args:
+        network: a `tf.function` with an input signature, which gives a dictionary of tensors by their names.
+
+    Raises:
+        Exception: whatever TensorFlow and OpenVINO raise; their classes come from many modules.
+    """
+    import tensorflow as tf
+    from openvino.tools.ovc import convert_model
+
+    traced = network.get_concrete_function()
+    holder = tf.Module()
+    # TensorFlow exports a function only together with the variables that it reads.
+    holder.weights = list(traced.variables)
+    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
+        tf.saved_model.save(holder, folder, signatures=traced)
+        # Without copies of the weights the graph would read them from files that are about to go.
+        return convert_model(folder, share_weights=False)
 
 
 def finish_graph(graph: ov.Model) -> ov.Model:

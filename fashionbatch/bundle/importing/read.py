@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashionbatch.bundle.graph import UNSUPPORTED_OPERATIONS, first_sentence
+from fashionbatch.bundle.graph import UNSUPPORTED_OPERATIONS, first_sentence, graph_of_function
 from fashionbatch.bundle.importing.adapt import Scaling
 from fashionbatch.errors import BundleError, WeightsError
 from fashionbatch.registry import closest
@@ -189,7 +189,6 @@ def _load_keras(path: Path) -> keras.Model:
 
 def _graph_of_keras(model: keras.Model, size: tuple[int, int] | None) -> ov.Model:
     import tensorflow as tf
-    from openvino.tools.ovc import convert_model
 
     if len(model.inputs) != 1:
         raise BundleError(f"model {model.name!r} takes {len(model.inputs)} inputs; labeling needs one")
@@ -201,12 +200,25 @@ def _graph_of_keras(model: keras.Model, size: tuple[int, int] | None) -> ov.Mode
 
     @tf.function(input_signature=[tf.TensorSpec(shape, given.dtype)], autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
     def network(pixels: Any) -> Any:
-        return model(pixels, training=False)
+        return _by_name(model, model(pixels, training=False))
 
     try:
-        return convert_model(network, share_weights=False)
+        return graph_of_function(network)
     except Exception as error:  # OpenVINO and TensorFlow raise classes of many modules here
         raise _cannot_read(f"model {model.name!r}", error) from error
+
+
+def _by_name(model: keras.Model, outputs: Any) -> dict[str, Any]:
+    """A model's outputs by the names under which `--output-name` chooses one: those of their layers, if they differ."""
+    import keras
+
+    if isinstance(outputs, dict):
+        return outputs
+    tensors = keras.tree.flatten(outputs)
+    names = getattr(model, "output_names", [])  # a Sequential model has one output and no name for it
+    if len(set(names)) != len(tensors):
+        names = [f"output_{number}" for number in range(len(tensors))]
+    return dict(zip(names, tensors, strict=True))
 
 
 def _with_one_port_each(graph: ov.Model, name: str, output: str | None) -> ov.Model:

@@ -368,6 +368,36 @@ def test_keras_files_are_loaded_when_trusted(tmp_path: Path) -> None:
         read(tmp_path / "broken.keras", trusted=True)
 
 
+def of_one_layer(outputs: list[Any]) -> Any:
+    from keras import ops
+
+    return ops.unstack(ops.stack(outputs), len(outputs))
+
+
+@pytest.mark.parametrize(
+    ("form", "wanted", "listed"),
+    [
+        (list, "second", "first, second"),
+        (lambda outputs: dict(zip("ba", outputs, strict=True)), "a", "a, b"),
+        (of_one_layer, "output_1", "output_0, output_1"),
+    ],
+    ids=["a list", "a dictionary", "two of one layer"],
+)
+def test_outputs_of_a_keras_model_are_chosen_by_name(
+    form: Callable[[list[Any]], Any], wanted: str, listed: str, tmp_path: Path
+) -> None:
+    import keras
+
+    pixels = keras.Input((*SIZE, 3))
+    means = keras.layers.GlobalAveragePooling2D()(pixels)
+    outputs = [keras.layers.Rescaling(2, name="first")(means), keras.layers.Softmax(name="second")(means)]
+    keras.Model(pixels, form(outputs)).save(tmp_path / "net.keras")
+    with pytest.raises(BundleError, match=f"gives 2 outputs: {listed}"):
+        read(tmp_path / "net.keras", trusted=True)
+    bundle = imported(read(tmp_path / "net.keras", trusted=True, output=wanted), tmp_path / "bundle")
+    np.testing.assert_allclose(ask(bundle, photos()), softmax(photos().mean(axis=(1, 2)) / 255), atol=1e-5)
+
+
 def test_keras_applications_know_their_scaling(tmp_path: Path) -> None:
     model = read_keras_application("mobilenet", "none", classes=3, size=(32, 32))
     assert model.scaling == "-1..1"
