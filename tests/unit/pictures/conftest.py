@@ -6,9 +6,21 @@ from PIL import Image
 
 from fashionbatch.decisions import rule_for
 from fashionbatch.evaluation.predictions import predict_labels
-from fashionbatch.pictures import annotated, classes, confusion, curves, runs, style, trade_offs
+from fashionbatch.pictures import annotated, classes, confusion, curves, fonts, runs, style, trade_offs
 
 NAMES = ("T-shirt/top", "드레스", "a class with quite a long name that is cut somewhere")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def only_fonts_that_come_with_the_extras():
+    """Hide the machine's fonts, so that these tests see the same on every machine: Latin, Arabic and Korean letters."""
+    from matplotlib import font_manager  # before its search is replaced, which its own list of fonts is made by
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(font_manager, "findSystemFonts", lambda: [])
+        fonts._installed.cache_clear()
+        yield
+    fonts._installed.cache_clear()
 
 
 @pytest.fixture

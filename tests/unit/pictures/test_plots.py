@@ -171,11 +171,6 @@ def test_percentages(probability, shown):
 
 
 def test_a_whole_evaluation_is_drawn_with_korean_names(tmp_path, photos, predictions):
-    pytest.importorskip("matplotlib")
-    from fashionbatch.pictures.fonts import find_fonts
-
-    if find_fonts(predictions.names).missing:
-        pytest.skip("no font on this machine has Korean letters")
     metrics = metrics_of(3)
     drawn = draw_evaluation(metrics, predictions, photos, predictions.names, tmp_path, title="시험")
     assert [path.name for path in drawn] == ["classes.png", "confusion_matrix.png", "misclassified.png", "montage.png"]
