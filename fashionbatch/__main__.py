@@ -1,8 +1,26 @@
-"""`python -m fashionbatch`."""
+"""Where `fashionbatch` and `python -m fashionbatch` begin: with the verbs, or with one line about the Python it needs.
+
+Older Pythons must be able to read this file and the package's `__init__`, so both keep to the syntax of Python 3.7 and
+import nothing of ours before the version is known.
+"""
 
 import sys
+from typing import NoReturn
 
-from fashionbatch.cli import main
+OLDEST = (3, 11)
+NEWEST = (3, 13)
+"""TensorFlow has no builds for later ones."""
+
+
+def main() -> NoReturn:
+    """Run the command line and exit, as `fashionbatch.cli.main` does; with 1 on a Python that is not supported."""
+    if not OLDEST <= sys.version_info[:2] <= NEWEST:
+        oldest, newest, found = (".".join(map(str, version)) for version in (OLDEST, NEWEST, sys.version_info[:2]))
+        sys.exit(f"error: fashionbatch needs Python {oldest} to {newest}; {sys.executable} is {found}")
+    from fashionbatch.cli import main as run_command_line
+
+    run_command_line()
+
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

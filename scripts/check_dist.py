@@ -48,7 +48,7 @@ def check_wheel(wheel: Path) -> list[str]:
     problems += [f"{wheel.name} holds {name}, which it should not" for name in sorted(packaged - expected)]
     if not any(name.endswith(".dist-info/licenses/LICENSE") for name in names):
         problems.append(f"{wheel.name} lacks the licence")
-    if "fashionbatch = fashionbatch.cli:main" not in declared:
+    if "fashionbatch = fashionbatch.__main__:main" not in declared:
         problems.append(f"{wheel.name} declares no console script")
     if not any(name.startswith("fashionbatch/recipes/") for name in names):
         problems.append(f"{wheel.name} holds no recipe")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import subprocess
 import sys
@@ -108,6 +109,26 @@ def test_help_lists_every_verb_and_imports_none_of_them():
     assert lines[-2:] == ["[]", "[]"]
     for verb in command_line.VERBS:
         assert any(line.strip().startswith(f"{verb} ") for line in lines), verb
+
+
+@pytest.mark.parametrize("version", [(3, 7, 9), (3, 10, 13), (3, 14, 0)])
+def test_a_python_that_is_not_supported_is_told_in_one_line_before_anything_is_imported(version: tuple[int, ...]):
+    code = (
+        f"import runpy, sys\nsys.version_info = {version}\n"
+        "try:\n    runpy.run_module('fashionbatch', run_name='__main__')\n"
+        "finally:\n    print([name for name in ('click', 'fashionbatch.cli') if name in sys.modules])"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    found = ".".join(map(str, version[:2]))
+    assert result.returncode == 1
+    assert result.stdout == "[]\n"
+    assert result.stderr == f"error: fashionbatch needs Python 3.11 to 3.13; {sys.executable} is {found}\n"
+
+
+def test_a_python_that_is_not_supported_can_read_as_far_as_that_line():
+    package = Path(command_line.__file__).parents[1]
+    for name in ("__init__.py", "__main__.py"):
+        ast.parse((package / name).read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
 def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path):

@@ -13,6 +13,7 @@ from types import ModuleType
 import click
 import pytest
 
+from fashionbatch.__main__ import NEWEST, OLDEST
 from fashionbatch.cli import cli
 
 ROOT = Path(__file__).parents[2]
@@ -69,6 +70,20 @@ def test_every_dependency_has_its_reason_and_bound() -> None:
     assert dict(rows) == declared
     extras = re.findall(r"^\| `(\w+)` \|", _text("docs/dependencies.md"), re.MULTILINE)
     assert set(extras) == set(project["optional-dependencies"])
+
+
+def test_the_pythons_that_are_promised_are_the_same_everywhere() -> None:
+    project = tomllib.loads(_text("pyproject.toml"))["project"]
+    promised = re.findall(r"Python :: (3\.\d+)$", "\n".join(project["classifiers"]), re.MULTILINE)
+    assert promised == [f"3.{minor}" for minor in range(OLDEST[1], NEWEST[1] + 1)]
+    oldest, newest = promised[0], promised[-1]
+    assert project["requires-python"] == f">={oldest},<3.{NEWEST[1] + 1}"
+    for document in ("README.md", "CONTRIBUTING.md", "docs/dependencies.md"):
+        assert re.search(rf"Python (is )?{oldest} to {newest}", _text(document)), document
+    makefile = _text("Makefile")
+    assert f"sys.version_info < (3, {NEWEST[1] + 1})" in makefile
+    assert f"{OLDEST} <= sys.version_info" in makefile
+    assert [name for name in promised if f"python{name}" not in makefile] == []
 
 
 def _text(path: str) -> str:
