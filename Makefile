@@ -4,20 +4,37 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The interpreters that are tried, in this order; `make test PYTHON=/path/to/python3.12` names one.
 PYTHON ?= python3 python3.13 python3.12 python3.11
+OLDEST_PYTHON ?= python3.11
 # More arguments for what is run: `make test ARGS='-k classify'`.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format docs bench bench-arguments clean
+.PHONY: help demo test test-fast oldest lint format docs bench bench-arguments clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: $(VENV)/.installed ## train the embedded sample, label a folder, show the table
 	$(BIN)/fashionbatch demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## run the whole suite
 	$(BIN)/python -m pytest $(ARGS)
+
+# What another Python or other releases of the dependencies can break, in a few minutes: every module is imported, recipes
+# are checked, every component keeps its contract, networks are trained, saved and opened, and folders are labeled.
+FAST := tests/recipes tests/contract tests/integration/test_journey.py tests/unit/bundle tests/unit/data tests/unit/images \
+    tests/unit/inference tests/unit/labeling tests/unit/model tests/unit/plan tests/unit/plugins tests/unit/recipe
+
+test-fast: $(VENV)/.installed-dev ## run the part of the suite that other Pythons must pass, too
+	$(BIN)/python -m pytest $(FAST) $(ARGS)
+
+# On the oldest Python, with the oldest release of everything that pyproject.toml allows, in an environment of its own.
+oldest: scripts/oldest.py pyproject.toml ## run the fast part with the oldest dependencies that are allowed
+	$(MAKE) $(VENV)-oldest/bin/python VENV=$(VENV)-oldest PYTHON="$(OLDEST_PYTHON)"
+	$(VENV)-oldest/bin/python scripts/oldest.py >$(VENV)-oldest/constraints.txt
+	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,diagram]' \
+	    --constraint $(VENV)-oldest/constraints.txt
+	$(VENV)-oldest/bin/python -m pytest $(FAST) $(ARGS)
 
 lint: $(VENV)/.installed-dev ## check style, types and the layers
 	$(BIN)/ruff check .
