@@ -32,7 +32,7 @@ test-fast: $(VENV)/.installed-dev ## run the part of the suite that other Python
 oldest: scripts/oldest.py pyproject.toml ## run the fast part with the oldest dependencies that are allowed
 	$(MAKE) $(VENV)-oldest/bin/python VENV=$(VENV)-oldest PYTHON="$(OLDEST_PYTHON)"
 	$(VENV)-oldest/bin/python scripts/oldest.py >$(VENV)-oldest/constraints.txt
-	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,diagram]' \
+	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' \
 	    --constraint $(VENV)-oldest/constraints.txt
 	$(VENV)-oldest/bin/python -m pytest $(FAST) $(ARGS)
 
