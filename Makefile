@@ -22,8 +22,8 @@ test: $(VENV)/.installed-dev ## run the whole suite
 
 # What another Python or other releases of the dependencies can break, in a few minutes: every module is imported, recipes
 # are checked, every component keeps its contract, networks are trained, saved and opened, and folders are labeled.
-FAST := tests/recipes tests/contract tests/integration/test_journey.py tests/unit/bundle tests/unit/data tests/unit/images \
-    tests/unit/inference tests/unit/labeling tests/unit/model tests/unit/plan tests/unit/plugins tests/unit/recipe
+FAST := tests/recipes tests/contract tests/integration/test_journey.py tests/unit \
+    $(addprefix --ignore=tests/unit/, evaluation pictures testing training)
 
 test-fast: $(VENV)/.installed-dev ## run the part of the suite that other Pythons must pass, too
 	$(BIN)/python -m pytest $(FAST) $(ARGS)
