@@ -24,7 +24,6 @@ FIRST_COLUMNS = (PATH, STATUS, ERROR)
 SEPARATOR = "|"
 """Between the labels of one image, where a head gives several."""
 
-_FIRST_TYPES: dict[str, ColumnType] = {PATH: "path", LABEL: "label", LABELS: "labels"}
 _OF_PROBABILITIES = re.compile(r"(?:.+_)?prob(?:_.+)?", re.DOTALL)
 
 
@@ -91,23 +90,25 @@ def type_of(name: str) -> ColumnType:
 
     Example:
         >>> type_of("prob_dress"), type_of("label"), type_of("sku")
-        ('probability', 'label', 'text')
+        ('probability', 'text', 'text')
     """
-    return "probability" if _OF_PROBABILITIES.fullmatch(name) else _FIRST_TYPES.get(name, "text")
+    if name == PATH:
+        return "path"
+    return "probability" if _OF_PROBABILITIES.fullmatch(name) else "text"
 
 
 def _label_columns(groups: Iterable[str], *, several: bool, topk: int) -> Iterator[Column]:
     if several:
-        yield Column(LABELS, "labels")
+        yield Column(LABELS, "text")
     else:
         yield from _label_and_probability("")
     for group in groups:
-        yield Column(group, "label")
+        yield Column(group, "text")
         yield Column(f"{group}_{PROBABILITY}", "probability")
     for place in range(2, topk + 1):
         yield from _label_and_probability(f"top{place}_")
 
 
 def _label_and_probability(prefix: str) -> Iterator[Column]:
-    yield Column(prefix + LABEL, "label")
+    yield Column(prefix + LABEL, "text")
     yield Column(prefix + PROBABILITY, "probability")

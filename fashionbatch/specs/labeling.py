@@ -9,11 +9,9 @@ from typing import ClassVar, Literal, Protocol, TypeAlias
 from fashionbatch.specs.base import Spec
 
 Cell: TypeAlias = str | float | None
-"""Text, a number, or None for an empty cell."""
 
-ColumnType: TypeAlias = Literal["path", "text", "label", "labels", "probability"]
-"""What stands in a column of the label table: a file's path, any text, one label, several labels joined by `|`, or a
-probability, which is the only type that is a number."""
+ColumnType: TypeAlias = Literal["path", "text", "probability"]
+"""What the cells of a column are: a file's path (undecodable bytes as lone surrogates), text, or a number in 0..1."""
 
 
 @dataclass(frozen=True, kw_only=True)
