@@ -24,6 +24,7 @@ from fashionbatch.labels.sidecar import Sidecar, find_sidecar
 from fashionbatch.specs import Cell
 
 _ROW_OPTIONS = ("format", "format_parameters", "topk", "probabilities", "threshold", "spreadsheet_safe")
+_HINT = "leave out --previous to label all files"
 # A file that was away or changing had a bad moment; what cannot be decoded cannot be decoded again.
 _FINAL = {"ok", "error", "timeout", "crashed"}
 
@@ -115,11 +116,16 @@ def _rows(
     previous: Path, sidecar: Sidecar, files: Manifest, *, by_content: bool
 ) -> Iterator[tuple[FileRecord, str, Sequence[Cell]]]:
     """Each row's file, its status, and what is reused of it: digest or nothing, status, error, label cells."""
-    table = TableReader(previous, sidecar.options.format)
     labels = len(FIRST_COLUMNS) + len(sidecar.options.keep)
-    for file, cells in zip(files.rows(0, len(files)), table.rows(), strict=True):
-        digest = file.sha256.hex() if by_content else ""
-        yield file, str(cells[1]), [digest, *cells[1 : len(FIRST_COLUMNS)], *cells[labels:]]
+    with TableReader(previous, sidecar.options.format) as table:
+        if list(table.columns) != list(sidecar.columns):
+            raise DataError(f"{previous}: its columns are not those that its sidecar names", hint=_HINT)
+        try:
+            for file, cells in zip(files.rows(0, len(files)), table.rows(), strict=True):
+                digest = file.sha256.hex() if by_content else ""
+                yield file, str(cells[1]), [digest, *cells[1 : len(FIRST_COLUMNS)], *cells[labels:]]
+        except ValueError:
+            raise DataError(f"{previous}: has more or fewer rows than its list of files", hint=_HINT) from None
 
 
 def _sidecar_of(old: JobPaths) -> Sidecar:
@@ -157,7 +163,7 @@ def _require_same_making(previous: Path, sidecar: Sidecar, job: JobDescription) 
     if found:
         raise DataError(
             f"{previous}: its rows cannot be reused: {'; '.join(found).replace('in the job', 'there')}",
-            hint="leave out --previous to label all files",
+            hint=_HINT,
         )
 
 
@@ -172,6 +178,6 @@ def _require_digest(path: Path, expected: str, problem: str) -> None:
         with open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}", hint="leave out --previous to label all files") from None
+        raise DataError(f"{path}: {error.strerror}", hint=_HINT) from None
     if digest != expected:
-        raise DataError(f"{path}: {problem}", hint="leave out --previous to label all files")
+        raise DataError(f"{path}: {problem}", hint=_HINT)

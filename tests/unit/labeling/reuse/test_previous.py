@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from fashionbatch.errors import DataError
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labeling.run import label
+from fashionbatch.labels.sidecar import find_sidecar, sidecar_path
 
 Paint = Callable[[Mapping[str, int]], Path]
 MakeOptions = Callable[..., LabelOptions]
@@ -122,4 +124,23 @@ def test_a_table_that_was_changed_is_not_reused(
 def test_a_table_without_its_sidecar_is_not_reused(last_week: Path, options: MakeOptions, tmp_path: Path) -> None:
     (tmp_path / "last.csv.meta.json").unlink()
     with pytest.raises(DataError, match="is not beside it"):
+        label(options(previous=last_week))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda text: text.replace("error,label", "error,name", 1), "its columns are not those that its sidecar names"),
+        (lambda text: text + "more.png,ok,,red,1\n", "more or fewer rows than its list of files"),
+    ],
+)
+def test_a_table_that_does_not_fit_what_stands_beside_it_is_not_reused(
+    last_week: Path, options: MakeOptions, change: Callable[[str], str], message: str
+) -> None:
+    last_week.write_text(change(last_week.read_text()))
+    sidecar = find_sidecar(last_week)
+    assert sidecar is not None
+    digest = hashlib.sha256(last_week.read_bytes()).hexdigest()
+    sidecar_path(last_week).write_bytes(sidecar.model_copy(update={"sha256": digest}).to_json())
+    with pytest.raises(DataError, match=message):
         label(options(previous=last_week))
