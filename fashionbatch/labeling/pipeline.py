@@ -185,6 +185,13 @@ class Pipeline:
             self._allocate(shard)
             self._advance(shard)
 
+    def feed(self) -> None:
+        """Give the networks what has been decoded so far, without waiting for more of it."""
+        for outcome in self._pool.wait(0) if self._pool.busy else ():
+            self._decoded(outcome)
+        self._issue()
+        self._submit()
+
     def run_shard(self, number: int, *, ahead: int | None = None) -> None:
         """Label one shard; returns when it is on the disk, at once if it is there already.
 

@@ -132,12 +132,10 @@ def begin_job(run: Run) -> Ready:
         with disk.output_errors(paths.shards):
             paths.shards.mkdir(exist_ok=True)
         write_record(paths.job, job)
-        # The networks have worked on it since they were loaded.
-        for session in sessions:
-            session.verify()
+        pipeline = pipeline or station.pipeline(store, loaded, frames, pending)
+        ready = station.connect(job, loaded, store, pipeline, pending, sessions)
     _say_what_is_done(run, job, loaded, sessions)
-    pipeline = pipeline or station.pipeline(store, loaded, frames, pending)
-    return station.connect(job, loaded, store, pipeline, pending, sessions)
+    return ready
 
 
 def resume_job(run: Run, job: Job) -> Ready:
@@ -175,8 +173,6 @@ def _open(run: Run, job: Job, *, undone: bool) -> tuple[Ready, list[Session]]:
     pipeline = station.pipeline(store, loaded, frames, pending)
     sessions = station.open_sessions(loaded)
     _require_same_job(run, job, describe.describe_job(run.options, run.source, loaded, sessions))
-    for session in sessions:
-        session.verify()
     return station.connect(job, loaded, store, pipeline, pending, sessions), sessions
 
 
@@ -249,7 +245,11 @@ class _Station:
         pending: list[int],
         sessions: Sequence[Session],
     ) -> Ready:
-        """Give the pipeline its networks."""
+        """Give the pipeline its networks, once they have shown that they compute what they should.
+
+        Raises:
+            RuntimeUnavailableError: one of them does not.
+        """
         features = loaded.features.size if loaded.features else 0
         pipeline.connect(
             [
@@ -259,6 +259,14 @@ class _Station:
         )
         # It is closed before the networks that it waits for.
         self.run.stack.callback(pipeline.close)
+        # What is decoded by now is computed beside their reference images, and comes out after those were right.
+        pipeline.feed()
+        try:
+            for session in sessions:
+                session.verify()
+        except BaseException:
+            pipeline.close()  # Nothing may be written any more to a job that is discarded.
+            raise
         return Ready(job, loaded, store, pipeline, pending, dict(itertools.pairwise(pending)))
 
 
