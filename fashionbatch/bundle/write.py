@@ -145,7 +145,7 @@ def update_bundle(
     Args:
         bundle: as it was written or opened. One of format 1 becomes one of the newest format.
         precision_parity: how each precision fared on the validation split.
-        thresholds: of the head, in float32; None leaves those that are there.
+        thresholds: of the head, for every precision; None leaves those that are there.
         reference: takes the place of the one that is there.
 
     Returns:

@@ -80,13 +80,13 @@ class Loaded:
         return tuple(product.part for product in self.products)
 
     def open_sessions(self, compute: ComputeOptions) -> list[Session]:
-        """Load each bundle's network.
+        """Load each bundle's network. From here on labels are decided by the thresholds for its precision.
 
         Raises:
             RuntimeUnavailableError: this machine does not offer what was asked for.
             BundleError: a graph is not what its bundle says.
         """
-        return [
+        sessions = [
             open_session(
                 bundle,
                 registry=self.plugins.registry,
@@ -99,6 +99,8 @@ class Loaded:
             )
             for bundle in self.bundles
         ]
+        self.table.rows.compute_in([session.precision for session in sessions])
+        return sessions
 
 
 def load(options: LabelOptions) -> Loaded:

@@ -211,3 +211,38 @@ def test_int8_asked_of_a_bundle_without_it_is_one_clear_error(
 ) -> None:
     assert classify("--precision", "int8") == 1
     assert "bundle tiny holds no graph for int8, only for float32 and bfloat16" in capsys.readouterr().err
+
+
+BFLOAT16_RUNTIME = """
+from dataclasses import replace
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import RuntimeSpec
+from fashionbatch_plugins.runtimes import OpenVinoRuntime
+
+
+@hookimpl
+def register_runtimes():
+    yield RuntimeSpec(
+        name="called_bfloat16",
+        summary="Says bfloat16 and computes float32, which every CPU does.",
+        precisions=lambda device: ("float32", "bfloat16"),
+        open=lambda request: OpenVinoRuntime(replace(request, precision="float32")),
+    )
+"""
+
+
+def test_labels_are_decided_by_the_thresholds_for_the_precision(
+    classify: Classify, add_distribution: Callable[..., Path], tmp_path: Path
+) -> None:
+    add_distribution("bf-fb", {"bf_fb": BFLOAT16_RUNTIME}, {"bf": "bf_fb"})
+    bundle = make_tiny_bundle(tmp_path / "several", decoding="several_of_many", thresholds=[0.5, 0.5, 0.5])
+    document = json.loads((bundle / "bundle.json").read_text(encoding="utf-8"))
+    document["decision"]["thresholds"]["bfloat16"] = [1.0, 0.5, 0.001]
+    (bundle / "bundle.json").write_text(json.dumps(document), encoding="utf-8")
+    labels = {}
+    for precision in ("float32", "bfloat16"):
+        table = tmp_path / f"{precision}.csv"
+        more = ("--runtime", "called_bfloat16", "--precision", precision, "-q")
+        assert classify(*more, name=str(bundle), output=table) == 0
+        labels[precision] = [line.split(",")[3] for line in table.read_text(encoding="utf-8").splitlines()[1:]]
+    assert labels == {"float32": ["red", "green", "green"], "bfloat16": ["blue", "green|blue", "green|blue"]}

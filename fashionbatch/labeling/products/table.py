@@ -21,7 +21,7 @@ from fashionbatch.labeling.job.shards import TABLE_PART, Counts, ShardPart
 from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labeling.products.product import LabeledShard
 from fashionbatch.labels.columns import FIRST_COLUMNS, SEPARATOR, STATUS, first_columns, label_columns
-from fashionbatch.specs import Cell, ColumnType, Parameters, WriterSpec
+from fashionbatch.specs import Cell, ColumnType, Parameters, Precision, WriterSpec
 
 NO_PROBABILITIES = "NetworkError: the network gave no probabilities for this image"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
@@ -40,6 +40,7 @@ class BundleColumns:
     """
 
     def __init__(self, manifest: BundleManifest, options: RowOptions, prefix: str = "") -> None:
+        self._manifest = manifest
         self._topk = options.topk
         self._rule = manifest.rule.with_minimum(options.threshold)
         self._shown = manifest.labels.display_names
@@ -59,6 +60,10 @@ class BundleColumns:
             probabilities=options.probabilities,
             prefix=prefix,
         )
+
+    def compute_in(self, precision: Precision) -> None:
+        """Decide by the bundle's thresholds for a precision, once it is known; until then by those for float32."""
+        self._rule = self._manifest.rule_in(precision).with_minimum(self._rule.minimum)
 
     def decide(self, outputs: NDArray[np.float32]) -> Decisions:
         """The labels that the network's outputs `(n, outputs)` stand for."""
@@ -120,6 +125,11 @@ class TableRows:
                 f"two columns of the table would be called {', '.join(map(repr, sorted(twice)))}",
                 hint="a class, group or bundle is called like another column; rename it, or leave out --probabilities",
             )
+
+    def compute_in(self, precisions: Sequence[Precision]) -> None:
+        """Decide by each bundle's thresholds for the precision that it is computed in."""
+        for bundle, precision in zip(self._bundles, precisions, strict=True):
+            bundle.compute_in(precision)
 
     def rows(
         self, shard: ShardRows, probabilities: Sequence[NDArray[np.float32]], counts: Counts
