@@ -70,7 +70,8 @@ class Runtime(Protocol):
     def submit(self, key: int, batch: NDArray[np.uint8]) -> None:
         """Start on uint8 `(batch_size, height, width, channels)`; waits while every slot is busy.
 
-        The batch must stay unchanged until its key has been collected.
+        The batch must stay unchanged until its key has been collected. A key is any whole number: those of the images
+        that a session is checked by, which come first, are negative.
         """
 
     def collect(self, *, wait: bool) -> list[tuple[int, NDArray[np.float32]]]:
