@@ -13,7 +13,8 @@ import pytest
 from openvino import opset13 as ops
 
 import fashionbatch.bundle.write as writing
-from fashionbatch.bundle.graph_record import PrecisionRecord
+from fashionbatch.bundle.features import find_features
+from fashionbatch.bundle.graph_record import GraphOrigin, PrecisionRecord
 from fashionbatch.bundle.manifest import Head, Labels, PluginRecord
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.bundle.write import update_bundle, write_bundle
@@ -207,6 +208,24 @@ def test_measurements_are_added_and_the_network_stays(tmp_path: Path) -> None:
     again = update_bundle(opened, thresholds=[0.1, 0.1, 0.1])
     assert again.manifest.precision_parity == parity
     assert names(bundle.path) == ["bundle.json", "model.bin", "model.xml", "reference.npz"]
+
+
+def test_extensions_are_kept_when_the_file_is_written_again(tmp_path: Path) -> None:
+    own: dict[str, Any] = {"org.example.review": {"by": "민지", "notes": [1, 2.5, None, {"deep": True}]}, "": ""}
+    bundle = write(tmp_path / "b", extensions=own)
+    assert open_bundle(bundle.path).manifest.extensions == own
+    record = PrecisionRecord(images=3, right=2, same_label=3)
+    updated = update_bundle(open_bundle(bundle.path), precision_parity={"float32": record})
+    assert open_bundle(bundle.path).manifest.extensions == updated.manifest.extensions == own
+
+
+def test_it_says_how_the_graph_was_made_and_where_its_features_are(tmp_path: Path) -> None:
+    made = GraphOrigin(converter="by hand", method="for tests", versions={"hand": "1"})
+    manifest = write(tmp_path / "b", made=made).manifest
+    assert manifest.graphs["float32"].made == made
+    assert manifest.features is not None
+    assert manifest.features.size == 4 * 5 * 3
+    assert find_features(open_bundle(tmp_path / "b")) == manifest.features.tensor
 
 
 def test_measurements_that_do_not_fit_change_nothing(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from fashionbatch.bundle.open import open_bundle
+from fashionbatch.bundle.reference import read_reference
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.errors import BundleError, InterruptedRunError, OutputError, RecipeError
 from fashionbatch.inference.rebuild import keras_model_of
@@ -108,6 +109,23 @@ def test_the_bundle_knows_what_it_was_made_with(finished):
         ("augmentation", "random_flip"),
     }
     assert manifest.precision_parity["float32"].same_labels == 1.0
+    made = manifest.graphs["float32"].made
+    assert made is not None
+    assert {"keras", "openvino", "tensorflow"} <= set(made.versions)
+    assert manifest.features is not None
+
+
+def test_the_bundle_is_checked_by_photos_of_the_validation_split(finished, plugins):
+    report, plan, _ = finished
+    bundle = open_bundle(report.bundle)
+    reference = read_reference(bundle)
+    assert reference.source == "validation"
+    validation = prepare_data(plan, splits=("validation",), progress=False).splits["validation"].images
+    for image in reference.images:
+        assert (validation == image).all(axis=(1, 2, 3)).any()
+    with open_session(bundle, registry=plugins.registry, precision="float32") as session:
+        agreement = session.verify()
+    assert (agreement.images, agreement.difference) == (len(reference.images), 0.0)
 
 
 def test_a_run_that_exists_is_not_touched(finished, plugins):
@@ -206,6 +224,7 @@ def test_a_hook_that_fails_does_not_spoil_the_run(make_plan, plugins, tmp_path, 
     # Nothing was held back: no thresholds, no parity, and the training images judge.
     assert report.summary["judged_by"] == "train"
     assert open_bundle(report.bundle).manifest.precision_parity == {}
+    assert open_bundle(report.bundle).manifest.reference.source == "synthetic"
 
 
 def test_a_group_of_unknown_labels_is_said_before_training(make_plan, plugins, tmp_path):

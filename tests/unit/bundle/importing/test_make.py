@@ -17,6 +17,7 @@ from fashionbatch.bundle.importing.adapt import SCALINGS
 from fashionbatch.bundle.importing.make import ImportOptions, import_model
 from fashionbatch.bundle.importing.read import ForeignModel, read_keras_application, read_model
 from fashionbatch.bundle.open import Bundle, open_bundle
+from fashionbatch.bundle.reference import read_reference
 from fashionbatch.errors import BundleError, FashionBatchError, WeightsError
 
 SIZE = (6, 4)
@@ -110,6 +111,19 @@ def test_pixels_are_scaled_inside_the_graph(save_onnx: SaveOnnx, tmp_path: Path,
     assert bundle.manifest.image.size == SIZE
     assert open_bundle(tmp_path / "b") == bundle
     assert bundle.manifest.created_with["imported_from"] == "net.onnx"
+
+
+def test_an_imported_bundle_says_what_it_was_made_of_and_what_it_gives_for_patterns(
+    save_onnx: SaveOnnx, tmp_path: Path
+) -> None:
+    bundle = imported(read(save_onnx()), tmp_path / "b", activation="softmax")
+    made = bundle.manifest.graphs["float32"].made
+    assert made is not None
+    assert made.method.startswith("imported from ")
+    reference = read_reference(bundle)
+    assert reference is not None
+    assert reference.source == "synthetic"
+    np.testing.assert_allclose(reference.outputs["float32"], ask(bundle, reference.images), atol=1e-6)
 
 
 def test_known_values_of_the_presets() -> None:
