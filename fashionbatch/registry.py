@@ -9,9 +9,25 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fashionbatch.errors import PluginError, UnknownNameError
-from fashionbatch.specs import Spec
+from fashionbatch.specs import Spec, WriterSpec
 
 SpecT = TypeVar("SpecT", bound=Spec)
+
+BUILT_IN = "fashionbatch"
+"""The distribution whose components keep their bare names where FashionBatch itself writes them."""
+
+DEFAULT_ENDING = ".csv"
+"""The ending that means the built-in format, whoever else claims it."""
+
+
+class OurName(str):
+    """A name of a component that FashionBatch wrote: a default, or one in a shipped recipe.
+
+    It means the built-in component also where a stranger's plugin claims the same name. What a user writes is a plain
+    str, and such a clash is an error.
+    """
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,11 @@ class Entry:
         """`provider/name`, which names this component even where two plugins claim the name."""
         return f"{self.provider.distribution}/{self.spec.name}"
 
+    @property
+    def recorded_name(self) -> str:
+        """What a job calls the component: the bare name of a built-in, as `OurName` finds it, else `provider/name`."""
+        return self.spec.name if self.provider.distribution == BUILT_IN else self.qualified_name
+
 
 @dataclass(frozen=True)
 class FailedPlugin:
@@ -43,7 +64,7 @@ class FailedPlugin:
         entry_point: its name.
         provider: the distribution that it comes from.
         reason: one line.
-        traceback: where its code failed.
+        traceback: where its code failed; empty where that raised nothing, but is not what it should be.
     """
 
     entry_point: str
@@ -71,10 +92,17 @@ class LoadedPlugin:
 
 @dataclass
 class Registry:
-    """Every component that was found, and every plugin, usable or not."""
+    """Every component that was found, and every plugin, usable or not.
+
+    Attributes:
+        failed: the plugins that were left out.
+        loaded: the others.
+        limits: what keeps plugins that are installed from being found; empty where nothing does.
+    """
 
     failed: list[FailedPlugin] = field(default_factory=list)
     loaded: list[LoadedPlugin] = field(default_factory=list)
+    limits: str = ""
     _entries: dict[tuple[str, str], list[Entry]] = field(default_factory=dict)
 
     def add(self, spec: Spec, provider: Provider) -> None:
@@ -92,7 +120,7 @@ class Registry:
         return sorted(name for entry_kind, name in self._entries if entry_kind == kind)
 
     def entry(self, kind: str, name: str) -> Entry:
-        """The component of that kind and name; `provider/name` picks one of several.
+        """The component of that kind and name; `provider/name` picks one of several, an `OurName` the built-in.
 
         Raises:
             UnknownNameError: nobody registered it; similar names and failed plugins are in the message.
@@ -103,13 +131,34 @@ class Registry:
         if provider:
             claims = [entry for entry in claims if entry.provider.distribution == normalised(provider)]
         if not claims:
-            tracebacks = "\n".join(plugin.traceback for plugin in self.failed)
+            tracebacks = "\n".join(plugin.traceback for plugin in self.failed if plugin.traceback)
             raise UnknownNameError(f"unknown {kind} {name!r}{self._suggestion(kind, plain)}", traceback=tracebacks)
-        if len(claims) > 1:
-            owners = " and ".join(sorted(entry.provider.distribution for entry in claims))
-            choices = " or ".join(repr(entry.qualified_name) for entry in claims)
-            raise PluginError(f"{kind} {plain!r} is claimed by {owners}", hint=f"write {choices}")
-        return claims[0]
+        return _only(claims, f"{kind} {plain!r}", ours=isinstance(name, OurName), hint="write {}")
+
+    def writer_of_ending(self, ending: str) -> Entry:
+        """The format of a table by the ending of its file's name, which is a name like any other.
+
+        `.csv` means the built-in format, since that is the default.
+
+        Args:
+            ending: such as `.csv`, in either case; empty where the name has none.
+
+        Raises:
+            UnknownNameError: no format has it; all endings are in the message.
+            PluginError: two plugins claim it.
+        """
+        by_ending: dict[str, list[Entry]] = {}
+        for entry in self.entries(WriterSpec.kind):
+            assert isinstance(entry.spec, WriterSpec)
+            by_ending.setdefault(entry.spec.suffix, []).append(entry)
+        claims = by_ending.get(ending.lower(), [])
+        if not claims:
+            what = f"no format has the ending {ending!r}" if ending else "a name without an ending says no format"
+            raise UnknownNameError(
+                f"{what}; there are: {', '.join(sorted(by_ending)) or 'none'}",
+                hint=f"end the output's name in one of them, or name the format with --format{self._limits()}",
+            )
+        return _only(claims, f"the ending {ending!r}", ours=ending.lower() == DEFAULT_ENDING, hint="say --format {}")
 
     def get(self, spec_type: type[SpecT], name: str) -> SpecT:
         """The spec of that type and name; errors as `entry`."""
@@ -120,12 +169,27 @@ class Registry:
     def _suggestion(self, kind: str, name: str) -> str:
         close = closest(name, self.names(kind))
         if close:
-            return f"; did you mean {close!r}?"
+            return f"; did you mean {close!r}?{self._limits()}"
         text = f"; there are: {', '.join(self.names(kind)) or 'none'}"
         if self.failed:
             failed = ", ".join(f"{plugin.provider.distribution} ({plugin.reason})" for plugin in self.failed)
             text += f"; plugins that could not be loaded: {failed}"
-        return text
+        return text + self._limits()
+
+    def _limits(self) -> str:
+        return f" ({self.limits})" if self.limits else ""
+
+
+def _only(claims: list[Entry], what: str, *, ours: bool, hint: str) -> Entry:
+    """The one component that claims a name; of several the built-in, where the name is ours."""
+    built_in = [entry for entry in claims if entry.provider.distribution == BUILT_IN]
+    if len(claims) > 1 and ours and len(built_in) == 1:
+        return built_in[0]
+    if len(claims) > 1:
+        owners = " and ".join(sorted(entry.provider.distribution for entry in claims))
+        choices = " or ".join(repr(entry.qualified_name) for entry in claims)
+        raise PluginError(f"{what} is claimed by {owners}", hint=hint.format(choices))
+    return claims[0]
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:

@@ -109,11 +109,11 @@ class _Embeddings(click.ParamType[Path]):
 @click.option("--link", "way", flag_value="link", default="link", help="... as symbolic links.  [default]")
 @click.option("--copy", "way", flag_value="copy", help="... as copies.")
 @click.option("--move", "way", flag_value="move", help="... by moving them there.")
-@click.option("--runtime", default="openvino", show_default=True, help="What computes.")
+@click.option("--runtime", metavar="NAME", help="What computes.  [default: openvino]")
 @click.option(
     "--runtime-set", multiple=True, metavar="KEY=VALUE", help="Set a parameter of the runtime; may be repeated."
 )
-@click.option("--engine", default="local", show_default=True, help="What runs the shards.")
+@click.option("--engine", metavar="NAME", help="What runs the shards.  [default: local]")
 @click.option(
     "--engine-set", multiple=True, metavar="KEY=VALUE", help="Set a parameter of the engine; may be repeated."
 )
@@ -203,6 +203,9 @@ def _options(
     def given(*names: str, **renamed: str) -> dict[str, Any]:
         return {name: asked[name] for name in names} | {name: asked[option] for name, option in renamed.items()}
 
+    # A default is not a name that the user wrote: where a plugin claims it, too, it still means the built-in component.
+    runtime, engine = ({name: asked[name]} if asked[name] else {} for name in ("runtime", "engine"))
+
     overwrite = asked["overwrite"]
     if retry_errors and previous is None:
         # Of the output itself, which the new one replaces.
@@ -214,9 +217,11 @@ def _options(
         source=groups.SourceOptions(folder or Path(), keep=tuple(keep.split(",")) if keep else (), **of_source),
         output=groups.OutputOptions(output or Path(), overwrite=overwrite, **of_output),
         rows=RowOptions(**given("topk", "probabilities", "threshold", "spreadsheet_safe")),
-        compute=groups.ComputeOptions(**given("runtime", "device", "precision", "batch_size", settings="runtime_set")),
+        compute=groups.ComputeOptions(**runtime, **given("device", "precision", "batch_size", settings="runtime_set")),
         work=groups.WorkOptions(
-            part=part and groups.Part(*part), **given("engine", "workers", settings="engine_set", timeout_s="timeout")
+            part=part and groups.Part(*part),
+            **engine,
+            **given("workers", settings="engine_set", timeout_s="timeout"),
         ),
         reuse=groups.ReuseOptions(previous, asked["match"], retry_errors),
     )

@@ -54,7 +54,7 @@ _METRICS = "metrics.json"
     help="Write figures and pictures into this folder.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the files of an earlier evaluation in that folder.")
-@click.option("--runtime", default="openvino", show_default=True, help="What computes.")
+@click.option("--runtime", metavar="NAME", help="What computes.  [default: openvino]")
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "int8"]),
@@ -74,7 +74,7 @@ def command(
     predictions: Path | None,
     output: Path | None,
     overwrite: bool,
-    runtime: str,
+    runtime: str | None,
     precision: Any,
     batch_size: int,
     montage: int,
@@ -97,11 +97,11 @@ def command(
     if predictions is not None:
         evaluation, computed = _judge_table(predictions, opened, data, split, registry), {}
     else:
-        from fashionbatch.inference.session import open_session
+        from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
 
         truth, root = _truth(opened, data, split, registry)
         with open_session(
-            opened, registry=registry, runtime=runtime, precision=precision, batch_size=batch_size
+            opened, registry=registry, runtime=runtime or DEFAULT_RUNTIME, precision=precision, batch_size=batch_size
         ) as session:
             computed = _computed(session)
             evaluation = _judge_network(session, truth, root)

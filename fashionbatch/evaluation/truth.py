@@ -20,12 +20,12 @@ from fashionbatch.data.prepare import image_names, load_samples
 from fashionbatch.data.splits import assign_splits
 from fashionbatch.errors import DataError
 from fashionbatch.plan import Plan
-from fashionbatch.registry import Registry, closest
+from fashionbatch.registry import OurName, Registry, closest
 from fashionbatch.specs import SPLITS, DatasetSpec, Samples, Split
 
-FOLDER_DATASET = "image_folder"
+FOLDER_DATASET = OurName("image_folder")
 """The dataset that reads a folder where the bundle's recipe has none that does: a folder for each class."""
-_FILE_DATASETS = {".csv": "csv_manifest", ".npz": "npz"}
+_FILE_DATASETS = {".csv": OurName("csv_manifest"), ".npz": OurName("npz")}
 _SHOWN = 5
 
 

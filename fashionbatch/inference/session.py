@@ -23,12 +23,12 @@ from fashionbatch.inference.cores import usable_cores
 from fashionbatch.inference.precision import choose_precision
 from fashionbatch.inference.rebuild import keras_model_of
 from fashionbatch.inference.reference import Agreement, CheckedRuntime
-from fashionbatch.registry import Registry
+from fashionbatch.registry import OurName, Registry
 from fashionbatch.specs import FeatureTensor, Parameters, Precision, Runtime, RuntimeRequest, RuntimeSpec
 
 __all__ = ["DEFAULT_BATCH_SIZE", "DEFAULT_RUNTIME", "Session", "open_session", "require_features", "usable_cores"]
 
-DEFAULT_RUNTIME = "openvino"
+DEFAULT_RUNTIME = OurName("openvino")
 DEFAULT_BATCH_SIZE = 8
 """Small batches are faster on a CPU: their activations stay in its caches."""
 

@@ -61,7 +61,7 @@ def _request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, A
         "bundles": [{"name": bundle.manifest.name, "digest": bundle.digest} for bundle in loaded.bundles],
         "folder": str(folder),
         "options": {
-            "format": loaded.table.writer.name,
+            "format": loaded.table.format,
             **_where_there_are("format_parameters", loaded.table.parameters),
             **asdict(options.rows),
             "all_files": source.all_files,

@@ -10,19 +10,17 @@ from fashionbatch.bundle.features import find_features
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.inference.session import Session, open_session, require_features
 from fashionbatch.labeling.job.shards import ShardPart
-from fashionbatch.labeling.options import ComputeOptions, LabelOptions
+from fashionbatch.labeling.options import ComputeOptions, LabelOptions, OutputOptions
 from fashionbatch.labeling.products.embeddings import Embeddings
 from fashionbatch.labeling.products.product import Product
 from fashionbatch.labeling.products.table import BundleColumns, LabelTable, TableRows
 from fashionbatch.labeling.settings import checked_parameters
 from fashionbatch.plugins import Plugins, load_plugins
-from fashionbatch.registry import Registry
+from fashionbatch.registry import Entry, Registry
 from fashionbatch.specs import EngineSpec, FeatureTensor, ImageSpec, Parameters, RuntimeSpec, WriterSpec
 
 HOOKS = ("register_runtimes", "register_writers", "register_engines", "labeling_finished")
 """What labeling needs of plugins; those that offer nothing of it are not imported."""
-
-DEFAULT_FORMAT = "csv"
 
 
 @dataclass(frozen=True)
@@ -108,7 +106,7 @@ def load(options: LabelOptions) -> Loaded:
 
     Raises:
         BundleError: a bundle is missing, damaged or foreign.
-        UnknownNameError: no such runtime, format or engine.
+        UnknownNameError: no such runtime, format or engine, or no format has the table's ending.
         FashionBatchError: the options do not fit the bundles, or parameters do not fit their component.
     """
     bundles = [open_bundle(path) for path in options.bundles]
@@ -136,7 +134,9 @@ def load(options: LabelOptions) -> Loaded:
 
 def _table(options: LabelOptions, bundles: list[Bundle], registry: Registry) -> LabelTable:
     output = options.output
-    writer = registry.get(WriterSpec, output.format or _format_of(output.table, registry))
+    entry = _format(output, registry)
+    writer = entry.spec
+    assert isinstance(writer, WriterSpec)
     columns = [
         BundleColumns(bundle.manifest, options.rows, f"{bundle.manifest.name}_" if len(bundles) > 1 else "")
         for bundle in bundles
@@ -144,14 +144,22 @@ def _table(options: LabelOptions, bundles: list[Bundle], registry: Registry) -> 
     rows = TableRows(columns, kept=options.source.keep, spreadsheet_safe=options.rows.spreadsheet_safe)
     parameters = checked_parameters(writer, output.settings, "--format-set")
     path = Path(os.path.abspath(output.table))
-    table = LabelTable(path=path, columns=rows.names, types=rows.types, writer=writer, parameters=parameters, rows=rows)
+    table = LabelTable(
+        path=path,
+        columns=rows.names,
+        types=rows.types,
+        writer=writer,
+        format=entry.recorded_name,
+        parameters=parameters,
+        rows=rows,
+    )
     # A format whose library is not installed says so now and not after the first shard.
     table.encode_rows(iter(()))
     return table
 
 
-def _format_of(output: Path, registry: Registry) -> str:
-    for entry in registry.entries(WriterSpec.kind):
-        if isinstance(entry.spec, WriterSpec) and entry.spec.suffix == output.suffix.lower():
-            return entry.spec.name
-    return DEFAULT_FORMAT
+def _format(output: OutputOptions, registry: Registry) -> Entry:
+    """The format that was asked for, or else the one that the table's name ends in."""
+    if output.format is not None:
+        return registry.entry(WriterSpec.kind, output.format)
+    return registry.writer_of_ending(output.table.suffix)

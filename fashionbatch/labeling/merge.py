@@ -22,7 +22,7 @@ from fashionbatch.labeling.products.embeddings import EmbeddingsFile, path_in_jo
 from fashionbatch.labeling.products.product import JoinedFile
 from fashionbatch.labeling.products.table import TableFile
 from fashionbatch.plugins import load_plugins
-from fashionbatch.registry import Registry
+from fashionbatch.registry import OurName, Registry
 from fashionbatch.specs import StopSignal, WriterSpec
 
 _SHOWN_GAPS = 5
@@ -88,7 +88,7 @@ def merge(
 
 def _joined_files(paths: JobPaths, job: Job, registry: Registry) -> list[JoinedFile]:
     """What the parts are joined to, the table first."""
-    writer = registry.get(WriterSpec, job.options.format)
+    writer = registry.get(WriterSpec, OurName(job.options.format))
     try:
         parameters = writer.parameters.model_validate(dict(job.options.format_parameters))
     except ValidationError:

@@ -7,12 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from fashionbatch.inference.session import DEFAULT_RUNTIME
 from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labeling.workers.pool import DECODER, MEMORY_LIMIT
 from fashionbatch.labels.records import Match
+from fashionbatch.registry import OurName
 from fashionbatch.specs import Precision
 
 DEFAULT_TIMEOUT_S = 30.0
+DEFAULT_ENGINE = OurName("local")
 
 Settings: TypeAlias = tuple[str, ...]
 """Parameters of a plugin's component as a user gives them, `KEY=VALUE` each; its model checks them."""
@@ -77,7 +80,7 @@ class ComputeOptions:
         batch_size: images in a batch.
     """
 
-    runtime: str = "openvino"
+    runtime: str = DEFAULT_RUNTIME
     settings: Settings = ()
     device: str = "cpu"
     precision: Precision | Literal["auto"] = "auto"
@@ -98,7 +101,7 @@ class WorkOptions:
         decoder: `module:function` that decodes; anything but the default is for tests.
     """
 
-    engine: str = "local"
+    engine: str = DEFAULT_ENGINE
     settings: Settings = ()
     part: Part | None = None
     workers: int | None = None

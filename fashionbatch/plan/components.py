@@ -8,11 +8,12 @@ from typing import Any
 
 from fashionbatch.errors import FashionBatchError, PluginError, Problem, UnknownNameError
 from fashionbatch.plan.model import Resolved
+from fashionbatch.recipe.find import is_shipped
 from fashionbatch.recipe.forms import slots
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import Mark, Node, Path, dotted
 from fashionbatch.recipe.validate import validate
-from fashionbatch.registry import Entry, Registry
+from fashionbatch.registry import Entry, OurName, Registry
 from fashionbatch.specs import HeadSpec
 
 HEAD: Path = ("head",)
@@ -57,8 +58,9 @@ def _resolve(node: Node, kind: str, path: Path, registry: Registry, components: 
     name = node.child("name")
     if name is None or not isinstance(name.value, str):
         return  # a problem of shape, reported with the others
+    written = OurName(name.value) if _is_ours(name) else name.value
     try:
-        entry = registry.entry(kind, name.value)
+        entry = registry.entry(kind, written)
     except FashionBatchError as error:
         components.problems.append(name.mark.problem(_one_line(error), dotted((*path, "name"))))
         return
@@ -78,7 +80,7 @@ def _resolve_default_loss(document: RecipeDocument, registry: Registry, componen
     if head is None or not isinstance(head.spec, HeadSpec):
         return
     # The head's own package first: another one may have a loss of the same name.
-    names = (f"{head.provider.distribution}/{head.spec.default_loss}", head.spec.default_loss)
+    names = (f"{head.provider.distribution}/{head.spec.default_loss}", OurName(head.spec.default_loss))
     entries: list[Entry] = []
     for name in names:
         try:
@@ -100,7 +102,12 @@ def _resolve_default_loss(document: RecipeDocument, registry: Registry, componen
 
 
 def _default(name: str, mark: Mark) -> Node:
-    return Node({}, mark).with_entry("name", Node(name, mark, name))
+    return Node({}, mark).with_entry("name", Node(OurName(name), mark, name))
+
+
+def _is_ours(name: Node) -> bool:
+    """Whether a name is a default, or stands in a recipe that comes with fashionbatch."""
+    return isinstance(name.value, OurName) or (bool(name.mark.line) and is_shipped(name.mark.file))
 
 
 def _one_line(error: FashionBatchError) -> str:

@@ -6,7 +6,8 @@ from fashionbatch.plugins.blame import blaming, error_of_plugin, sign
 from fashionbatch.plugins.find import FoundPlugin, find_plugins
 from fashionbatch.plugins.guard import GuardedFunction, guarded, keywords_taken
 from fashionbatch.plugins.load import Plugins, PluginWarning, load_plugins
-from fashionbatch.plugins.origin import BUILT_IN, Origin, describe, is_a_plugins
+from fashionbatch.plugins.origin import Origin, describe, is_a_plugins
+from fashionbatch.registry import BUILT_IN
 
 __all__ = [
     "BUILT_IN",

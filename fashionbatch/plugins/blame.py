@@ -11,7 +11,8 @@ from typing import Any
 
 from fashionbatch.errors import PluginError
 from fashionbatch.plugins.find import FoundPlugin, find_plugins
-from fashionbatch.plugins.origin import BUILT_IN, Origin, describe, is_a_plugins, traceback_text
+from fashionbatch.plugins.origin import Origin, describe, is_a_plugins, traceback_text
+from fashionbatch.registry import BUILT_IN
 
 _MADE_BY = "_fashionbatch_made_by"
 

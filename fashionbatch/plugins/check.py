@@ -14,6 +14,7 @@ import pluggy
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from fashionbatch import hookspecs
+from fashionbatch.errors import PluginError
 from fashionbatch.registry import closest
 from fashionbatch.specs import API_VERSION, Spec
 
@@ -27,44 +28,43 @@ def check_hooks(plugin: object, manager: pluggy.PluginManager) -> None:
     """Check the functions of a plugin that are hooks, or look as if they were meant to be.
 
     Raises:
-        TypeError: a function of a hook's name is not marked, or a hook is a coroutine.
-        ValueError: a function is marked that no hook is called.
+        PluginError: a function of a hook's name is not marked, one is marked that is no hook, or a hook is a coroutine.
     """
     for name in dir(plugin):
         function = getattr(plugin, name, None)
         options = manager.parse_hookimpl_opts(plugin, name)
         if options is None:
             if name in HOOKS and callable(function) and not hasattr(function, f"{hookspecs.PROJECT}_spec"):
-                raise TypeError(f"{name} is not marked with @hookimpl, so nobody would call it")
+                raise PluginError(f"{name} is not marked with @hookimpl, so nobody would call it")
             continue
         hook = options.get("specname") or name
         if hook not in HOOKS:
             close = closest(hook, HOOKS)
             hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(sorted(HOOKS))}"
-            raise ValueError(f"{hook} is marked with @hookimpl and is no hook; {hint}")
+            raise PluginError(f"{hook} is marked with @hookimpl and is no hook; {hint}")
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-            raise TypeError(f"{hook} is a coroutine; a hook is a plain function")
+            raise PluginError(f"{hook} is a coroutine; a hook is a plain function")
 
 
 def specs_in(returned: object, expected: type[Spec]) -> Iterator[Spec]:
     """The specs that a hook returned, each checked.
 
     Raises:
-        TypeError: it returned something else than specs of its kind, or a field is not of its type.
-        ValueError: a field holds what it must not, or two specs have one name.
+        PluginError: it returned something else than specs of its kind, a field holds what it must not, or two specs
+            have one name.
     """
     hook = expected.hook
     if returned is None:
         return
     if isinstance(returned, Spec):
-        raise TypeError(f"{hook} returned {expected.kind} {returned.name!r} alone; it must yield it, or return a list")
+        raise PluginError(f"{hook} returned {expected.kind} {returned.name!r} alone; it must yield it or return a list")
     if isinstance(returned, str | bytes | Mapping) or not hasattr(returned, "__iter__"):
-        raise TypeError(f"{hook} returned {returned!r}; it must yield specs, or return a list of them")
+        raise PluginError(f"{hook} returned {returned!r}; it must yield specs, or return a list of them")
     seen: set[str] = set()
     for spec in returned:
         check_spec(spec, expected)
         if spec.name in seen:
-            raise ValueError(f"{hook} yields two specs named {spec.name!r}")
+            raise PluginError(f"{hook} yields two specs named {spec.name!r}")
         seen.add(spec.name)
         yield spec
 
@@ -73,27 +73,26 @@ def check_spec(spec: object, expected: type[Spec]) -> None:
     """Check all of a spec that a hook yielded: each field by its annotation, and what annotations cannot say.
 
     Raises:
-        TypeError: it is not of its hook's type, or a field is not of its own.
-        ValueError: a field holds what it must not.
+        PluginError: it is not of its hook's type, or a field holds what it must not.
     """
     if not isinstance(spec, expected):
-        raise TypeError(f"{expected.hook} must yield {expected.__name__}, got {type(spec).__name__}")
+        raise PluginError(f"{expected.hook} must yield {expected.__name__}, got {type(spec).__name__}")
     who = f"{expected.hook}: {expected.kind} {spec.name!r}"
     if spec.api != API_VERSION:
-        raise ValueError(f"{who} is written for plugin API {spec.api!r}; this is {API_VERSION}")
+        raise PluginError(f"{who} is written for plugin API {spec.api!r}; this is {API_VERSION}")
     fields = _fields(expected)  # type: ignore[arg-type]  # a class is hashable, whatever its instances are
     try:
         fields.__pydantic_validator__.validate_python({name: getattr(spec, name) for name in fields.model_fields})
     except ValidationError as error:
-        raise TypeError(f"{who}: {_wrong_field(error)}") from None
+        raise PluginError(f"{who}: {_wrong_field(error)}") from None
     for field, problem_of in _FURTHER.items():
         problem = problem_of(getattr(spec, field)) if field in fields.model_fields else None
         if problem:
-            raise ValueError(f"{who}: {problem}")
+            raise PluginError(f"{who}: {problem}")
     for field in fields.model_fields:
         value = getattr(spec, field)
         if inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value):
-            raise TypeError(f"{who}: {field} is a coroutine; it must be a plain function")
+            raise PluginError(f"{who}: {field} is a coroutine; it must be a plain function")
 
 
 class _Anything:

@@ -9,8 +9,10 @@ from importlib import metadata
 from importlib.machinery import PathFinder
 
 from fashionbatch.hookspecs import PROJECT
-from fashionbatch.plugins.origin import BUILT_IN
-from fashionbatch.registry import Provider, normalised
+from fashionbatch.registry import BUILT_IN, Provider, normalised
+
+VARIABLE = "FASHIONBATCH_PLUGINS"
+"""The environment variable that says which distributions' plugins are loaded."""
 
 
 @dataclass(frozen=True)
@@ -26,27 +28,63 @@ class FoundPlugin:
         return f"plugin {self.name!r} of {self.provider.distribution} {self.provider.version}"
 
 
+@dataclass(frozen=True)
+class Search:
+    """What there is among the installed distributions.
+
+    Attributes:
+        plugins: those that the environment allows, by distribution and name.
+        listed: the distributions that FASHIONBATCH_PLUGINS names; None where it is unset.
+        left_out: the distributions whose plugins it leaves out.
+    """
+
+    plugins: tuple[FoundPlugin, ...]
+    listed: frozenset[str] | None
+    left_out: frozenset[str]
+
+    @property
+    def absent(self) -> list[str]:
+        """The distributions that FASHIONBATCH_PLUGINS names, and of which no plugins are installed."""
+        there = {found.provider.distribution for found in self.plugins}
+        return sorted((self.listed or frozenset()) - there)
+
+    @property
+    def limits(self) -> str:
+        """What FASHIONBATCH_PLUGINS does, for a message about what was not found; empty where it is unset."""
+        if self.listed is None:
+            return ""
+        without = f" and leaves out {', '.join(sorted(self.left_out))}" if self.left_out else ""
+        return f"{VARIABLE} is set to {os.environ.get(VARIABLE, '')!r}{without}"
+
+
 def find_plugins() -> list[FoundPlugin]:
-    """Every entry point of the group that the environment allows, by distribution and name; imports nothing.
+    """Every entry point of the group that the environment allows, by distribution and name; imports nothing."""
+    return list(search().plugins)
+
+
+def search() -> Search:
+    """Look for entry points of the group in every installed distribution; imports nothing.
 
     FASHIONBATCH_PLUGINS limits what is found: unset, everything; a comma-separated list, the built-ins and the
     distributions that it names; empty, the built-ins alone.
     """
-    allowed = _allowed_distributions()
+    listed = _listed()
     found: dict[tuple[str, str, str], FoundPlugin] = {}
+    left_out = set()
     for distribution in metadata.distributions():
         entry_points = distribution.entry_points.select(group=PROJECT)
         if not entry_points:
             continue
         name = normalised(distribution.metadata["Name"] or "unknown")
-        if allowed is not None and name not in allowed:
+        if listed is not None and name not in {BUILT_IN, *listed}:
+            left_out.add(name)
             continue
         provider = Provider(name, distribution.version)
         for entry_point in entry_points:
             # Editable installs and lib64 links show one distribution twice.
             key = (name, entry_point.name, entry_point.value)
             found.setdefault(key, FoundPlugin(entry_point.name, entry_point.value, provider, entry_point))
-    return [found[key] for key in sorted(found)]
+    return Search(tuple(found[key] for key in sorted(found)), listed, frozenset(left_out))
 
 
 def may_implement(found: FoundPlugin, hooks: Collection[str]) -> bool:
@@ -57,11 +95,11 @@ def may_implement(found: FoundPlugin, hooks: Collection[str]) -> bool:
     return any(hook in source for hook in hooks)
 
 
-def _allowed_distributions() -> set[str] | None:
-    listed = os.environ.get("FASHIONBATCH_PLUGINS")
-    if listed is None:
+def _listed() -> frozenset[str] | None:
+    text = os.environ.get(VARIABLE)
+    if text is None:
         return None
-    return {BUILT_IN, *(normalised(name.strip()) for name in listed.split(",") if name.strip())}
+    return frozenset(normalised(name.strip()) for name in text.split(",") if name.strip())
 
 
 def _source_of(module: str) -> str | None:

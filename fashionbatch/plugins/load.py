@@ -18,14 +18,14 @@ from dataclasses import dataclass
 import pluggy
 
 from fashionbatch import hookspecs
-from fashionbatch.errors import InterruptedRunError
+from fashionbatch.errors import FashionBatchError, InterruptedRunError, PluginError
 from fashionbatch.hookspecs import PROJECT
 from fashionbatch.interrupts import CtrlC, telling_ctrl_c
 from fashionbatch.plugins.check import check_hooks, specs_in
-from fashionbatch.plugins.find import FoundPlugin, find_plugins, may_implement
+from fashionbatch.plugins.find import VARIABLE, FoundPlugin, may_implement, search
 from fashionbatch.plugins.guard import guarded
-from fashionbatch.plugins.origin import BUILT_IN, describe, is_a_plugins, traceback_text
-from fashionbatch.registry import FailedPlugin, LoadedPlugin, Registry
+from fashionbatch.plugins.origin import describe, is_a_plugins, traceback_text
+from fashionbatch.registry import BUILT_IN, FailedPlugin, LoadedPlugin, Registry, closest
 from fashionbatch.specs import SPEC_TYPES, Spec
 from fashionbatch.tracebacks import keep_traceback
 
@@ -76,9 +76,14 @@ def load_plugins(hooks: Collection[str] | None = None) -> Plugins:
     """
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
-    registry = Registry()
+    installed = search()
+    registry = Registry(limits=installed.limits)
+    for name in installed.absent:
+        close = closest(name, installed.left_out)
+        hint = f"; did you mean {close!r}?" if close else ""
+        _warn(f"{VARIABLE} names {name!r}, and no distribution of that name with plugins is installed{hint}")
     with telling_ctrl_c(), _output_to_standard_error():
-        for found in find_plugins():
+        for found in installed.plugins:
             if hooks is None or may_implement(found, hooks):
                 _load(found, manager, registry)
     return Plugins(registry, manager)
@@ -94,7 +99,8 @@ def _load(found: FoundPlugin, manager: pluggy.PluginManager, registry: Registry)
         if manager.has_plugin(str(found)):
             manager.unregister(name=str(found))
         reason = describe(error)
-        registry.failed.append(FailedPlugin(found.name, found.provider, reason, traceback_text(error)))
+        trace = "" if isinstance(error, FashionBatchError) else traceback_text(error)
+        registry.failed.append(FailedPlugin(found.name, found.provider, reason, trace))
         _warn(f"{found} was left out: {reason}")
         return
     for spec in specs:
@@ -119,7 +125,7 @@ def _specs_of(found: FoundPlugin, manager: pluggy.PluginManager) -> list[Spec]:
     plugin = found.entry_point.load()
     other = manager.get_name(plugin)
     if other is not None:
-        raise ValueError(f"it names {found.value!r}, which is {other} already; one entry point is enough")
+        raise PluginError(f"it names {found.value!r}, which is {other} already; one entry point is enough")
     check_hooks(plugin, manager)
     # Entry point names are unique only within a distribution; the manager's have to be unique altogether.
     manager.register(plugin, name=str(found))

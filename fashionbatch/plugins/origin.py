@@ -10,10 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from fashionbatch.errors import FashionBatchError, PluginError
-from fashionbatch.registry import Provider
-
-BUILT_IN = "fashionbatch"
-"""The distribution whose plugins are always loaded."""
+from fashionbatch.registry import BUILT_IN, Provider
 
 _OURS = "_fashionbatch_is_ours"
 _DECORATION = re.compile(r"\x1b\[[0-9;]*m|Arguments received by.*", re.DOTALL)

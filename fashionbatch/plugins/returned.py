@@ -11,6 +11,8 @@ import numpy as np
 from fashionbatch.plugins.origin import Origin
 from fashionbatch.specs import SPLITS, Precision, Samples
 
+_NO_MORE = object()
+
 
 def samples(origin: Origin, given: tuple[Any, ...], result: Any) -> Samples:  # noqa: ARG001 - the checks' signature
     """What a dataset loaded.
@@ -41,15 +43,30 @@ def precisions(origin: Origin, given: tuple[Any, ...], result: Any) -> tuple[Pre
     return tuple(result)
 
 
-def encoded(origin: Origin, given: tuple[Any, ...], result: Any) -> bytes:  # noqa: ARG001 - as above
-    """The rows as a writer encoded them.
+def encoded(origin: Origin, given: tuple[Any, ...], result: Any) -> bytes | Iterator[bytes]:  # noqa: ARG001 - as above
+    """The rows as a writer encoded them, at once or in pieces; a piece is checked when it is taken.
 
     Raises:
         PluginError: they are no bytes.
     """
-    if not isinstance(result, bytes | bytearray | memoryview):
-        raise origin.wrong("encode", f"returned {type(result).__name__}; expected bytes")
-    return bytes(result)
+    if isinstance(result, bytes | bytearray | memoryview):
+        return bytes(result)
+    if isinstance(result, str) or not hasattr(result, "__iter__"):
+        raise origin.wrong("encode", f"returned {type(result).__name__}; expected bytes, or pieces of them")
+    return _pieces(origin, result)
+
+
+def _pieces(origin: Origin, result: Iterable[Any]) -> Iterator[bytes]:
+    with origin.calling("encode"):
+        pieces = iter(result)
+    while True:
+        with origin.calling("encode"):
+            piece = next(pieces, _NO_MORE)
+        if piece is _NO_MORE:
+            return
+        if not isinstance(piece, bytes | bytearray | memoryview):
+            raise origin.wrong("encode", f"gave a piece of {type(piece).__name__}; expected bytes")
+        yield bytes(piece)
 
 
 def nothing(origin: Origin, given: tuple[Any, ...], result: Any) -> None:  # noqa: ARG001 - as above

@@ -40,6 +40,11 @@ def shipped_recipe(name: str) -> Path | None:
     return _shipped().get(name)
 
 
+def is_shipped(file: str) -> bool:
+    """Whether a file is one of the shipped recipes."""
+    return Path(os.path.abspath(file)).is_relative_to(os.path.abspath(recipes_directory()))
+
+
 def find_recipe(name_or_path: str) -> Path:
     """The recipe that a user means: a file, or else a shipped recipe's bare name.
 

@@ -211,9 +211,11 @@ class LabelTable(TableFile):
     """The product that every run makes: a row a file, in the format of a writer.
 
     Attributes:
+        format: what a job calls the writer.
         rows: makes them.
     """
 
+    format: str
     rows: TableRows
 
     def encode(self, shard: LabeledShard) -> bytes:
