@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -82,21 +83,52 @@ def build_network(plan: Plan, class_count: int) -> Network:
     _check_probabilities(plan.head, plan.head.spec.decoding, class_count, probabilities)
     try:
         name = plan.architecture.spec.name
+        backbone = keras.Model(pixels, features, name=f"{name}_backbone")
+        head = keras.Model(features, probabilities, name=f"{name}_head")
+        taken = {operation.name for operation in keras.Model(image, pixels).operations}
+        _keep_apart(backbone, "backbone", taken)
+        _keep_apart(head, "head", taken)
         network = Network(
             model=keras.Model(image, probabilities, name=name),
             core=keras.Model(pixels, probabilities, name=f"{name}_core"),
-            backbone=keras.Model(pixels, features, name=f"{name}_backbone"),
-            head=keras.Model(features, probabilities, name=f"{name}_head"),
+            backbone=backbone,
+            head=head,
             features=features,
         )
     except ValueError as error:
-        # Two layers of one name, or a head that does not use the features.
+        # Two layers of one name in one of them, or a head that does not use the features.
         raise PluginError(
             f"{who(plan.architecture)} and {who(plan.head)} make no network together: {describe(error)}"
         ) from error
     sign(_layers(network.backbone), plan.architecture.origin)
     sign(_layers(network.head), plan.head.origin)
     return network
+
+
+def _keep_apart(model: keras.Model, prefix: str, taken: set[str]) -> None:
+    """Rename those layers of a part of the network whose names others have: who writes a head knows no backbone.
+
+    Only those, so that names in recipes and runs stay what they were. Files of weights do not hold the names.
+
+    Args:
+        model: the part; its operations are shared with the whole.
+        prefix: what a name gets before it.
+        taken: names of the other parts; those of this one are added.
+    """
+    import keras
+
+    own = [operation for operation in model.operations if not isinstance(operation, keras.layers.InputLayer)]
+    names = {operation.name for operation in own}
+    for operation in own:
+        if operation.name in taken:
+            operation.name = _free_name(f"{prefix}_{operation.name}", taken | names)
+            names.add(operation.name)
+    taken |= names
+
+
+def _free_name(name: str, taken: Collection[str]) -> str:
+    numbered = (f"{name}_{number}" for number in itertools.count(2))
+    return next(one for one in itertools.chain([name], numbered) if one not in taken)
 
 
 def training_model(network: Network, augmentation: Sequence[Resolved[AugmentationSpec]], seed: int) -> keras.Model:
@@ -118,12 +150,13 @@ def training_model(network: Network, augmentation: Sequence[Resolved[Augmentatio
     shape = network.model.inputs[0].shape[1:]
     image = keras.Input(shape, dtype="uint8", name=INPUT_NAME)
     pixels = keras.ops.cast(image, "float32")
+    taken = {operation.name for operation in keras.Model(image, pixels).operations}
     for number, component in enumerate(augmentation):
         layer_seed = (seed + _SEED_STEP * (number + 1)) % 2**31
         changed = built(
             component,
             f"for images of {_shape_text(shape)}",
-            partial(_augmented, component, layer_seed, pixels),
+            partial(_augmented, component, layer_seed, pixels, taken),
         )
         if tuple(changed.shape) != tuple(pixels.shape) or changed.dtype != "float32":
             raise PluginError(
@@ -153,8 +186,13 @@ def augmentation_layer(component: Resolved[AugmentationSpec], seed: int) -> kera
     return layer
 
 
-def _augmented(component: Resolved[AugmentationSpec], seed: int, pixels: keras.KerasTensor) -> keras.KerasTensor:
+def _augmented(
+    component: Resolved[AugmentationSpec], seed: int, pixels: keras.KerasTensor, taken: set[str]
+) -> keras.KerasTensor:
     layer = augmentation_layer(component, seed)
+    if layer.name in taken:
+        layer.name = _free_name(layer.name, taken)
+    taken.add(layer.name)
     with component.origin.calling("call"):
         return layer(pixels)
 

@@ -16,7 +16,7 @@ from fashionbatch.plan import plan_from_text
 from fashionbatch.plugins import load_plugins
 from fashionbatch.recipe.schema import TrainFrom
 from fashionbatch.registry import Provider
-from fashionbatch.specs import ArchitectureSpec, HeadSpec
+from fashionbatch.specs import ArchitectureSpec, AugmentationSpec, HeadSpec
 
 RECIPE = """
 version: 1
@@ -40,6 +40,8 @@ def add_strange_plugins(registry):
         "raising": lambda pixels, _: 1 / 0,
         "dumping": lambda pixels, _: layers.MaxPooling2D(99)(pixels),
         "normalised": lambda pixels, _: layers.Normalization(name="normal")(layers.Flatten()(pixels)),
+        "like_the_input": lambda pixels, _: layers.Flatten(name="pixels")(pixels),
+        "half": lambda pixels, _: layers.Flatten(dtype="float16")(pixels),
         "choosy": lambda pixels, _: _raise(ValueError("needs at least 32x32 pixels")),
         "twins": lambda pixels, _: layers.Dense(2, name="one")(
             layers.Dense(2, name="one")(layers.Flatten(name="flat")(pixels))
@@ -47,6 +49,18 @@ def add_strange_plugins(registry):
     }
     for name, build in strange.items():
         registry.add(ArchitectureSpec(name=name, summary="Strange.", build=build), stranger)
+    registry.add(
+        HeadSpec(
+            name="same_names",
+            summary="Layers called as those of the backbone.",
+            decoding="one_of_many",
+            default_loss="categorical_crossentropy",
+            build=lambda features, classes, _: layers.Dense(classes, activation="softmax", name="dense1")(
+                layers.Dense(3, name="conv1")(features)
+            ),
+        ),
+        stranger,
+    )
     registry.add(
         HeadSpec(
             name="one_too_many",
@@ -82,6 +96,7 @@ def make_network(registry):
     ("architecture", "message"),
     [
         ("not_flat", r"'not_flat' of stranger 3\.0 must return features \(None, n\) .*, got \(None, 12, 12, 1\)"),
+        ("half", r"'half' of stranger 3\.0 must return float32 features, got float16"),
         ("no_tensor", r"'no_tensor' of stranger 3\.0 must return a Keras tensor, got str"),
         ("raising", r"'raising' of stranger 3\.0 cannot be built for images of 12x12x1: ZeroDivisionError"),
         (
@@ -100,6 +115,36 @@ def test_what_a_plugin_built_wrong_is_said_with_its_name(make_network, architect
 def test_a_head_must_have_its_decodings_shape(make_network):
     with pytest.raises(PluginError, match=r"'one_too_many' .* must return float32 probabilities \(None, 3\)"):
         make_network(head="one_too_many")
+
+
+def test_layers_of_backbone_and_head_may_have_the_same_names(make_network, tmp_path):
+    network = make_network(head="same_names")
+    assert network.head_layers == ("head_conv1", "head_dense1")
+    assert set(network.backbone_layers) >= {"conv1", "dense1"}
+    assert network.head_layers == make_network(head="same_names").head_layers
+    network.model.save_weights(tmp_path / "model.weights.h5")
+    rebuilt = make_network(head="same_names").model
+    rebuilt.load_weights(tmp_path / "model.weights.h5")
+    for loaded, saved in zip(rebuilt.get_weights(), network.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(loaded, saved)
+    assert assign_by_name(network.model, named_weights(rebuilt)).kept == ()
+
+
+def test_a_layer_may_have_the_name_of_the_networks_input(make_network):
+    assert make_network("like_the_input").backbone_layers == ("backbone_pixels",)
+
+
+def test_two_augmentations_of_one_name_stand_side_by_side(make_network, registry):
+    from keras import layers
+
+    def build(parameters, seed):
+        return layers.RandomBrightness(0.1, value_range=(0, 255), seed=seed, name="pixels")
+
+    registry.add(AugmentationSpec(name="same_name", summary="Strange.", build=build), Provider("stranger", "3.0"))
+    text = RECIPE.replace("{name: random_brightness, amount: 1.0}", "same_name, same_name")
+    plan = plan_from_text(text.replace("ARCHITECTURE", VGG).replace("HEAD", "multiclass"), registry, Path())
+    model = training_model(make_network(), plan.augmentation, seed=1)
+    assert [layer.name for layer in model.layers if "RandomBr" in type(layer).__name__] == ["pixels_2", "pixels_3"]
 
 
 def test_a_network_takes_uint8_and_gives_float32(make_network):
