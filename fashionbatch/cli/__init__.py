@@ -150,8 +150,10 @@ def _report_failure(error: BaseException) -> int:
     from fashionbatch.plugins import error_of_plugin
 
     blamed = error_of_plugin(error)
-    if blamed is None:
+    if blamed is None and isinstance(error, Exception):
         return _report_bug()
+    if blamed is None:
+        raise error  # an end that somebody asked for: click, when the reader of its output has left
     _show_error(blamed)
     return blamed.exit_code
 

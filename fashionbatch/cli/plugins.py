@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from fashionbatch.cli.tables import format_table
-from fashionbatch.plugins import PluginWarning, load_plugins
+from fashionbatch.plugins import BUILT_IN, PluginWarning, describe_cost, load_plugins
 from fashionbatch.registry import Entry, Registry
 from fashionbatch.specs import KINDS, Parameters
 
@@ -25,7 +25,7 @@ def command() -> None:
 @click.option("--kind", type=click.Choice(KINDS), help="Only components of this kind.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
 def list_plugins(kind: str | None, as_json: bool) -> None:
-    """List every component, and every plugin that could not be loaded."""
+    """List every component, the seconds that each plugin took to load, and every plugin that could not be loaded."""
     registry = _load()
     if as_json:
         click.echo(json.dumps(_as_data(registry, kind), indent=2, ensure_ascii=False))
@@ -41,6 +41,19 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
         for entry in registry.entries(kind)
     ]
     _print_table(("kind", "name", "summary", "provider", "version"), rows)
+    click.echo()
+    plugins = [
+        (one.entry_point, one.provider.distribution, one.provider.version, f"{one.seconds:.3f}")
+        for one in registry.loaded
+    ]
+    _print_table(("plugin", "provider", "version", "seconds to load"), plugins)
+    for loaded in registry.loaded:
+        cost = describe_cost(loaded)
+        if cost is not None and loaded.provider.distribution != BUILT_IN:
+            provider = f"{loaded.provider.distribution} {loaded.provider.version}"
+            click.secho(f"slow  {loaded.entry_point} of {provider} {cost}", fg="yellow")
+    if registry.limits:
+        click.echo(registry.limits)
     for failed in registry.failed:
         provider = f"{failed.provider.distribution} {failed.provider.version}"
         click.secho(f"failed  {failed.entry_point} of {provider}: {failed.reason}", fg="red")
@@ -123,12 +136,23 @@ def _as_data(registry: Registry, kind: str | None) -> dict[str, Any]:
             }
             for entry in registry.entries(kind)
         ],
+        "loaded": [
+            {
+                "entry_point": loaded.entry_point,
+                "provider": loaded.provider.distribution,
+                "version": loaded.provider.version,
+                "seconds": round(loaded.seconds, 4),
+                "imports": list(loaded.heavy),
+            }
+            for loaded in registry.loaded
+        ],
         "failed": [
             {
                 "entry_point": failed.entry_point,
                 "provider": failed.provider.distribution,
                 "version": failed.provider.version,
                 "reason": failed.reason,
+                "traceback": failed.traceback,
             }
             for failed in registry.failed
         ],

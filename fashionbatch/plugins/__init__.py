@@ -5,7 +5,7 @@ from __future__ import annotations
 from fashionbatch.plugins.blame import blaming, error_of_plugin, sign
 from fashionbatch.plugins.find import FoundPlugin, find_plugins
 from fashionbatch.plugins.guard import GuardedFunction, guarded, keywords_taken
-from fashionbatch.plugins.load import Plugins, PluginWarning, load_plugins
+from fashionbatch.plugins.load import Plugins, PluginWarning, describe_cost, load_plugins
 from fashionbatch.plugins.origin import Origin, describe, is_a_plugins
 from fashionbatch.registry import BUILT_IN
 
@@ -18,6 +18,7 @@ __all__ = [
     "Plugins",
     "blaming",
     "describe",
+    "describe_cost",
     "error_of_plugin",
     "find_plugins",
     "guarded",

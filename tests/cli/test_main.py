@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import importlib
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,15 @@ import click
 import pytest
 
 from fashionbatch import cli as command_line
-from fashionbatch.errors import BundleError, InterruptedRunError, OutputError, RowError
+from fashionbatch.errors import (
+    BundleError,
+    InterruptedRunError,
+    OutputError,
+    PluginError,
+    Problem,
+    RecipeError,
+    RowError,
+)
 
 
 def run(*arguments: str, **options: object) -> subprocess.CompletedProcess[str]:
@@ -140,3 +150,44 @@ def test_a_reader_that_leaves_early_is_no_error(tmp_path: Path):
     )
     assert "Traceback" not in process.stderr
     assert "bug" not in process.stderr
+
+
+def test_a_plugins_code_that_fails_within_a_library_is_the_plugins_failure(verb_that_raises, add_distribution, capsys):
+    add_distribution("shoes", {"shoes_fb": "def deep(): raise KeyError('sole')"}, {"shoes": "shoes_fb"})
+    shoes = importlib.import_module("shoes_fb")
+    with pytest.raises(KeyError) as caught:
+        shoes.deep()
+    verb_that_raises(caught.value)
+    assert exit_code_of("boom") == 1
+    said = capsys.readouterr().err
+    assert said.startswith("error: plugin 'shoes' of shoes 1.2: shoes_fb.py, line 1: KeyError: 'sole'\n  the traceback")
+    assert "a bug in fashionbatch" not in said
+
+
+def test_the_traceback_of_a_plugin_is_kept_also_where_a_recipe_is_blamed(verb_that_raises, capsys):
+    error = RecipeError([Problem("shoes.yaml", 3, 1, "architecture", "cannot be built")])
+    error.__cause__ = PluginError("plugin shoes 1.2 failed", traceback="Traceback of the plugin")
+    verb_that_raises(error)
+    assert exit_code_of("boom") == 1
+    said = capsys.readouterr().err
+    where = said.rpartition("the traceback is in ")[2].strip()
+    assert Path(where).read_text().endswith("Traceback of the plugin")
+
+
+def test_a_plugin_that_hangs_is_named_on_ctrl_c(tmp_path, add_distribution):
+    site = add_distribution(
+        "hang-fb", {"hang_fb": "import time\nprint('begun')\ntime.sleep(60)\n"}, {"hang": "hang_fb"}
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "fashionbatch", "plugins", "list"],
+        env={**os.environ, "PYTHONPATH": str(site)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    assert process.stderr.readline() == "begun\n"
+    process.send_signal(signal.SIGINT)
+    out, said = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "")
+    assert said == "error: interrupted while plugin 'hang' of hang-fb 1.2 was imported\n"

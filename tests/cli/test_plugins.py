@@ -51,6 +51,39 @@ def test_list_names_kind_summary_provider_and_version(run, add_distribution):
     assert any(re.match(r"runtime +openvino ", line) for line in lines)
 
 
+def test_list_gives_the_seconds_that_each_plugin_took_and_names_heavy_ones(run, add_distribution, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    add_distribution("shoes-for-fb", {"shoes_fb": "import torch\n" + PLUGIN, "torch": ""}, {"shoes": "shoes_fb"})
+
+    lines = run("list").splitlines()
+
+    assert any(re.fullmatch(r"shoes +shoes-for-fb +1\.2 +\d+\.\d{3}", line) for line in lines)
+    assert "\x1b[33mslow  shoes of shoes-for-fb 1.2 imports torch\x1b[0m" in lines
+
+
+def test_list_as_json_says_what_each_plugin_cost_and_stays_json_whatever_a_plugin_prints(add_distribution, capfd):
+    add_distribution("shoes-for-fb", {"shoes_fb": "print('hello')\n" + PLUGIN}, {"shoes": "shoes_fb"})
+    add_distribution("broken-fb", {"broken_fb": "1 / 0"}, {"broken": "broken_fb"})
+
+    command.main(["list", "--json"], standalone_mode=False)
+
+    said = capfd.readouterr()
+    listed = json.loads(said.out)
+    assert said.err == "hello\n"
+    [shoes] = [one for one in listed["loaded"] if one["provider"] == "shoes-for-fb"]
+    assert (shoes["entry_point"], shoes["imports"]) == ("shoes", [])
+    assert shoes["seconds"] >= 0
+    [broken] = listed["failed"]
+    assert "ZeroDivisionError" in broken["traceback"]
+
+
+def test_list_says_when_the_environment_leaves_plugins_out(run, add_distribution, monkeypatch):
+    add_distribution("shoes-for-fb", {"shoes_fb": PLUGIN}, {"shoes": "shoes_fb"})
+    monkeypatch.setenv("FASHIONBATCH_PLUGINS", "")
+
+    assert "FASHIONBATCH_PLUGINS is set to '' and leaves out shoes-for-fb" in run("list").splitlines()
+
+
 def test_list_shows_failed_plugins_in_red_with_the_reason(run, add_distribution):
     add_distribution("broken-fb", {"broken_fb": "import no_such_module"}, {"broken": "broken_fb"})
 
