@@ -137,6 +137,11 @@ class Plan:
         names = ["accuracy", *(metric.spec.name for metric in self.metrics if metric.spec.rising)]
         return frozenset(f"{prefix}{name}" for name in names for prefix in ("", "val_"))
 
+    @property
+    def origins(self) -> list[Origin]:
+        """What errors call the components."""
+        return [component.origin for component in self.components]
+
     def resolved(self) -> dict[str, Any]:
         """The recipe as plain data, with every default written out and `provider/name` as each component's name.
 

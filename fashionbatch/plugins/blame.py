@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
@@ -30,8 +30,11 @@ def sign(made: Iterable[object], origin: Origin) -> None:
 
 
 @contextmanager
-def blaming() -> Iterator[None]:
+def blaming(components: Collection[Origin] = ()) -> Iterator[None]:
     """Make what a plugin's code raises within the block one error that names the plugin, through whatever library.
+
+    Args:
+        components: those that are in use, as in `error_of_plugin`.
 
     Raises:
         PluginError: as `error_of_plugin` says.
@@ -39,13 +42,13 @@ def blaming() -> Iterator[None]:
     try:
         yield
     except BaseException as error:
-        blamed = error_of_plugin(error)
+        blamed = error_of_plugin(error, components)
         if blamed is None:
             raise
         raise blamed from error
 
 
-def error_of_plugin(error: BaseException) -> PluginError | None:
+def error_of_plugin(error: BaseException, components: Collection[Origin] = ()) -> PluginError | None:
     """The error that names the plugin whose code raised another one; None where no plugin's code had a part in it.
 
     Known are objects that were signed, and the files of installed plugins, in the frames of the traceback and in the
@@ -53,6 +56,7 @@ def error_of_plugin(error: BaseException) -> PluginError | None:
 
     Args:
         error: as it came out of a library.
+        components: those that are in use. Where a file alone is known, the ones of its distribution are named.
     """
     if not is_a_plugins(error):
         return None
@@ -64,13 +68,22 @@ def error_of_plugin(error: BaseException) -> PluginError | None:
             return origin.failure(frame.f_code.co_name.removeprefix("tf__"), error)
     text = "".join(map(str, chain))
     for found, root in _roots():
+        named = _named(found, components)
         for frame in frames:
             if _stands_in(frame.f_code.co_filename, root):
                 where = f"{Path(frame.f_code.co_filename).name}, line {frame.f_lineno}"
-                return PluginError(f"{found}: {where}: {describe(error)}", traceback=traceback_text(error))
+                return PluginError(f"{named}: {where}: {describe(error)}", traceback=traceback_text(error))
         if f'File "{root}' in text:
-            return PluginError(f"{found}: {describe(error)}", traceback=traceback_text(error))
+            return PluginError(f"{named}: {describe(error)}", traceback=traceback_text(error))
     return None
+
+
+def _named(found: FoundPlugin, components: Collection[Origin]) -> str:
+    """A plugin with those of its components that are in use."""
+    used = dict.fromkeys(f"{one.kind} {one.name!r}" for one in components if one.provider == found.provider)
+    if not used:
+        return str(found)
+    return f"plugin {found.provider.distribution} {found.provider.version} ({' or '.join(used)})"
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

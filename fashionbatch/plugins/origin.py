@@ -13,8 +13,8 @@ from fashionbatch.errors import FashionBatchError, PluginError
 from fashionbatch.registry import BUILT_IN, Provider
 
 _OURS = "_fashionbatch_is_ours"
-_DECORATION = re.compile(r"\x1b\[[0-9;]*m|Arguments received by.*", re.DOTALL)
-"""What Keras puts around what it has to say: bold type, and a dump of tensors after it."""
+_DECORATION = re.compile(r"\x1b\[[0-9;]*m|Arguments received by(?s:.*)|^\s*(File \"|Detected at node).*$", re.MULTILINE)
+"""What Keras and TensorFlow put around what they have to say: bold type, a dump of tensors, the stack of a node."""
 _LONGEST = 400
 """Characters of a message that are told; TensorFlow's hold whole stacks, which the kept traceback shows."""
 
@@ -96,7 +96,7 @@ def traceback_text(error: BaseException) -> str:
 
 
 def describe(error: BaseException) -> str:
-    """One line about an error: its class and message, without what Keras puts around it."""
+    """One line about an error: its class and message, without what Keras and TensorFlow put around it."""
     if isinstance(error, FashionBatchError):
         return error.message
     text = " ".join(_DECORATION.sub("", str(error)).split())

@@ -116,7 +116,7 @@ def train(
     run = _Run(plan, directory, plugins, reporter, overwrite=overwrite, export=export)
     with stoppable(), plan.placing():
         try:
-            with blaming():
+            with blaming(plan.origins):
                 return run.to_the_end(begun, data_path)
         except (Stopped, KeyboardInterrupt) as stop:
             number = stop.signal_number if isinstance(stop, Stopped) else signal.SIGINT

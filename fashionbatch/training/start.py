@@ -15,12 +15,13 @@ from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.context import LocalContext
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.decisions import rule_type
-from fashionbatch.errors import DataError, PluginError, WeightsError
+from fashionbatch.errors import BundleError, DataError, PluginError, WeightsError
 from fashionbatch.inference.rebuild import keras_model_of
 from fashionbatch.model.freezing import set_trained_layers
 from fashionbatch.model.network import Network, build_network
 from fashionbatch.model.weights import FitReport, assign_by_name, named_weights
 from fashionbatch.plan import Plan
+from fashionbatch.plugins import error_of_plugin
 from fashionbatch.registry import Registry, closest
 from fashionbatch.training.fitting import prepare_fitting
 
@@ -95,9 +96,13 @@ def require_bundle_can_be_made(plan: Plan, network: Network) -> None:
 
     Raises:
         BundleError: it cannot be converted.
-        PluginError: what it computes are no probabilities.
+        PluginError: a plugin's layer fails when it is, or what the network computes are no probabilities.
     """
-    to_graph(network.model, network.features)
+    try:
+        to_graph(network.model, network.features)
+    except BundleError as error:
+        blamed = error.__cause__ and error_of_plugin(error.__cause__, plan.origins)
+        raise blamed or error from error.__cause__
     shape = plan.recipe.data.image.shape
     images = np.random.default_rng(0).integers(0, 256, (2, *shape), dtype=np.uint8)
     probabilities = np.asarray(network.model(images, training=False))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from fashionbatch.recipe.find import recipes_directory
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 
 HEAD = """
@@ -263,3 +265,99 @@ def test_a_hook_that_raises_after_labeling_is_a_warning_and_the_table_stays(
     assert f"warning: plugin 'shoes' of shoes 1.2: labeling_finished failed: {kind}: no mail" in done.error
     assert "shoes.py" in done.traceback
     assert (tmp_path / "labels.csv").is_file()
+
+
+# ------------------------------------------------------------------------------------------------------- clashes
+
+GREEDY = (
+    HEAD
+    + """
+def fail(*_, **__): raise RuntimeError("a stranger was called")
+@hookimpl
+def register_runtimes():
+    yield RuntimeSpec(name="openvino", summary="Mine.", precisions=fail, open=fail)
+@hookimpl
+def register_writers():
+    yield WriterSpec(name="csv", summary="Mine.", suffix=".csv", encode=fail, assemble=fail)
+@hookimpl
+def register_engines():
+    yield EngineSpec(name="local", summary="Mine.", run=fail)
+@hookimpl
+def register_datasets():
+    yield DatasetSpec(name="fashion_mnist_sample", summary="Mine.", load=fail)
+    yield DatasetSpec(name="npz", summary="Mine.", load=fail)
+@hookimpl
+def register_architectures():
+    for name in ("cnn", "mini_vgg"):
+        yield ArchitectureSpec(name=name, summary="Mine.", build=fail)
+@hookimpl
+def register_heads():
+    yield HeadSpec(name="multiclass", summary="Mine.", decoding="one_of_many", default_loss="mine", build=fail)
+@hookimpl
+def register_losses():
+    yield LossSpec(name="categorical_crossentropy", summary="Mine.", decodings=("one_of_many",), build=fail)
+@hookimpl
+def register_augmentations():
+    for name in ("random_flip", "random_rotation"):
+        yield AugmentationSpec(name=name, summary="Mine.", build=fail)
+"""
+)
+"""A package that claims the names of built-ins."""
+
+
+def test_a_package_that_claims_our_names_does_not_break_plain_classify(
+    run: Run, bundle: Path, photos: Path, tmp_path: Path
+) -> None:
+    done = run("classify", "photos", "-b", str(bundle), "-o", "labels.csv", greedy=GREEDY)
+    assert done.exit_code == 0, done.error
+    with open(tmp_path / "labels.csv", newline="") as file:
+        assert [row["label"] for row in csv.DictReader(file)] == ["red", "green", "blue"] * 2
+
+
+@pytest.mark.parametrize(
+    ("written", "what"),
+    [
+        (("--format", "csv"), "writer 'csv'"),
+        (("--runtime", "openvino"), "runtime 'openvino'"),
+        (("--engine", "local"), "engine 'local'"),
+    ],
+)
+def test_who_writes_the_name_is_told_who_claims_it(
+    run: Run, bundle: Path, photos: Path, written: tuple[str, str], what: str
+) -> None:
+    done = run("classify", "photos", "-b", str(bundle), "-o", "labels.csv", *written, greedy=GREEDY)
+    assert done.exit_code == 1
+    name = written[1]
+    assert f"error: {what} is claimed by fashionbatch and greedy\n" in done.error
+    assert f"hint: write 'fashionbatch/{name}' or 'greedy/{name}'" in done.error
+
+
+def test_a_shipped_recipe_means_the_built_ins_and_a_recipe_of_ones_own_must_say(run: Run, tmp_path: Path) -> None:
+    shipped = run("recipe", "check", "quickstart", greedy=GREEDY)
+    assert shipped.exit_code == 0, shipped.error
+    resolved = run("recipe", "show", "quickstart")
+    assert "greedy/" not in resolved.out
+    text = (recipes_directory() / "quickstart.yaml").read_text(encoding="utf-8")
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    own = run("recipe", "check", "own.yaml")
+    assert own.exit_code == 1
+    assert "is claimed by fashionbatch and greedy; write 'fashionbatch/" in own.error
+    (tmp_path / "heir.yaml").write_text(f"extends: {recipes_directory() / 'quickstart.yaml'}\nname: heir\n")
+    heir = run("recipe", "check", "heir.yaml")
+    assert heir.exit_code == 0, heir.error
+
+
+def test_an_ending_that_no_format_has_is_an_error_and_no_csv(
+    run: Run, bundle: Path, photos: Path, tmp_path: Path
+) -> None:
+    done = run("classify", "photos", "-b", str(bundle), "-o", "labels.xlsx")
+    assert done.exit_code == 1
+    assert "error: no format has the ending '.xlsx'; there are: .csv, .jsonl, .parquet\n" in done.error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]
+
+
+def test_the_schema_of_recipes_stays_json_whatever_a_plugin_prints(run: Run) -> None:
+    done = run("recipe", "schema", loud="print('hello')\n" + GREEDY)
+    assert done.exit_code == 0, done.error
+    assert json.loads(done.out)["title"].startswith("FashionBatch recipe")
+    assert "hello" in done.error

@@ -238,6 +238,16 @@ def test_a_writer_must_give_bytes(result):
         writer(lambda columns, rows: result).encode(["a"], [])
 
 
+def test_a_writer_may_give_pieces_which_are_guarded_as_they_come():
+    assert list(writer(lambda columns, rows: [b"a", bytearray(b"b")]).encode(["a"], [])) == [b"a", b"b"]
+    with pytest.raises(PluginError, match=r"'tabs'\): encode gave a piece of str; expected bytes"):
+        list(writer(lambda columns, rows: [b"a", "b"]).encode(["a"], []))
+    with pytest.raises(PluginError, match=r"'tabs'\): encode failed: SystemExit"):
+        list(writer(lambda columns, rows: (raising(SystemExit())() for _ in "ab")).encode(["a"], []))
+    with pytest.raises(KeyError):
+        list(writer(lambda columns, rows: (str(row).encode() for row in rows)).encode(["a"], failing_items(KeyError())))
+
+
 def test_an_engine_whose_run_is_a_generator_has_run_nothing():
     def run(shards, run_shard):
         yield run_shard(shards[0])

@@ -100,7 +100,7 @@ def failure_of(add_distribution: Callable[..., Path], bars_folder: Path, tmp_pat
             train(plan, tmp_path / "run", plugins=plugins, show=lambda line: None)
         error = caught.value.__cause__ if isinstance(caught.value, RecipeError) else caught.value
         assert isinstance(error, PluginError)
-        assert "shoes_fb.py" in error.traceback
+        assert ("_fb.py" in error.traceback) == (" failed: " in error.message or "Error: " in error.message)
         return error.message
 
     return failure_of
@@ -128,8 +128,15 @@ def test_a_layer_that_fails_while_batches_run(failure_of):
 
 
 def test_a_layer_that_wants_to_end_the_program(failure_of):
-    message = failure_of("raise SystemExit(3) if training else None", architecture="wide")
-    assert "plugin shoes 1.2 (architecture 'wide')" in message
+    message = failure_of("if training: raise SystemExit(3)", architecture="wide")
+    assert message == "plugin shoes 1.2 (architecture 'wide'): call failed: SystemExit: 3"
+
+
+def test_a_layer_that_cannot_be_converted_for_labeling(failure_of):
+    message = failure_of(
+        "if not training and 'Keras' not in type(inputs).__name__: inputs.numpy()", architecture="wide"
+    )
+    assert message.startswith("plugin shoes 1.2 (architecture 'wide'): call failed: ")
 
 
 @pytest.mark.parametrize(
