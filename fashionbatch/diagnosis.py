@@ -23,7 +23,7 @@ from fashionbatch.inference.cores import usable_cores
 from fashionbatch.inference.session import DEFAULT_RUNTIME
 from fashionbatch.labeling.job.machine import instruction_set
 from fashionbatch.model.precision import cpu_computes_bfloat16
-from fashionbatch.plugins import Plugins, PluginWarning, load_plugins
+from fashionbatch.plugins import BUILT_IN, Plugins, PluginWarning, describe, load_plugins
 from fashionbatch.specs import RuntimeSpec
 
 State = Literal["ok", "absent", "broken"]
@@ -159,11 +159,12 @@ def _runtimes(plugins: Plugins) -> Iterator[Finding]:
     for entry in plugins.registry.entries(RuntimeSpec.kind):
         spec = entry.spec
         assert isinstance(spec, RuntimeSpec)
-        needed: State = "broken" if spec.name == DEFAULT_RUNTIME else "absent"
+        is_default = spec.name == DEFAULT_RUNTIME and entry.provider.distribution == BUILT_IN
+        needed: State = "broken" if is_default else "absent"
         try:
             precisions = spec.precisions("cpu")
         except Exception as error:  # noqa: BLE001 - whatever a plugin's library raises is the finding
-            yield Finding(spec.name, f"{type(error).__name__}: {error}", needed, "is its library whole?")
+            yield Finding(spec.name, describe(error), needed, "is its library whole?")
             continue
         if precisions:
             yield Finding(spec.name, f"cpu: {', '.join(precisions)}")

@@ -168,9 +168,7 @@ class Registry:
 
     def _suggestion(self, kind: str, name: str) -> str:
         close = closest(name, self.names(kind))
-        if close:
-            return f"; did you mean {close!r}?{self._limits()}"
-        text = f"; there are: {', '.join(self.names(kind)) or 'none'}"
+        text = f"; did you mean {close!r}?" if close else f"; there are: {', '.join(self.names(kind)) or 'none'}"
         if self.failed:
             failed = ", ".join(f"{plugin.provider.distribution} ({plugin.reason})" for plugin in self.failed)
             text += f"; plugins that could not be loaded: {failed}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from fashionbatch.errors import FashionBatchError, PluginError, Problem, UnknownNameError
 from fashionbatch.plan.model import Resolved
+from fashionbatch.plugins import is_a_plugins
 from fashionbatch.recipe.find import is_shipped
 from fashionbatch.recipe.forms import slots
 from fashionbatch.recipe.load import RecipeDocument
@@ -67,7 +68,9 @@ def _resolve(node: Node, kind: str, path: Path, registry: Registry, components: 
     own = node.without_entry("name")
     try:
         parameters, problems = validate(entry.spec.parameters, own, path=path, key_mark=name.mark)
-    except Exception as error:  # noqa: BLE001 - a plugin's own validator, which should raise ValueError alone
+    except BaseException as error:  # a plugin's own validator, which should raise ValueError alone
+        if not is_a_plugins(error):
+            raise
         message = f"{kind} {name.value!r} could not check its parameters: {type(error).__name__}: {error}"
         parameters, problems = None, [node.mark.problem(message, dotted(path))]
     components.problems += problems

@@ -22,7 +22,8 @@ def samples(origin: Origin, given: tuple[Any, ...], result: Any) -> Samples:  # 
     """
     if not isinstance(result, Samples):
         raise origin.wrong("load", f"returned {type(result).__name__}; expected fashionbatch.specs.Samples")
-    problem = next(_problems(result), None)
+    with origin.calling("load"):  # its sequences may be classes of the plugin's own
+        problem = next(_problems(result), None)
     if problem:
         raise origin.wrong("load", f"returned samples that are not right: {problem}")
     return result
