@@ -19,7 +19,7 @@ from fashionbatch.labeling.source.process import ScanProcess
 from fashionbatch.labeling.source.request import request_of
 
 SAMPLE = 256
-_TABLE = "sample.csv"
+_TABLE = "sample"
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
     source = Path(os.path.realpath(options.source.folder))
     folder = source if source.is_dir() else source.parent
     with tempfile.TemporaryDirectory(prefix="fashionbatch-") as scratch:
-        output = Path(scratch, _TABLE)
+        # The ending says the format, and whether there is one.
+        output = Path(scratch, f"{_TABLE}{options.output.table.suffix}")
         paths = JobPaths(output)
         paths.directory.mkdir()
         scan = ScanProcess(source, request_of(options, folder, own), paths)

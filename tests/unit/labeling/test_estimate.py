@@ -4,6 +4,9 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pytest
+
+from fashionbatch.errors import UnknownNameError
 from fashionbatch.labeling.estimate import estimate
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.reporter import Silent
@@ -23,3 +26,11 @@ def test_a_dry_run_counts_and_measures_and_leaves_nothing(
     assert found.sample == 40
     assert found.rate > 0
     assert os.listdir(tmp_path) == ["photos"]
+
+
+def test_a_dry_run_says_what_the_run_would_say_of_the_outputs_ending(
+    paint: Paint, options: Callable[..., LabelOptions], tmp_path: Path
+) -> None:
+    paint({"a.png": 0})
+    with pytest.raises(UnknownNameError, match=r"no format has the ending '\.xlsx'"):
+        estimate(options(output=tmp_path / "labels.xlsx"), reporter=Silent(), stop_signal=lambda: 0)
