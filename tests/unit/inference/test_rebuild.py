@@ -101,3 +101,13 @@ def test_a_plugin_that_is_gone_is_named_with_the_bundles_recipe(trained: Bundle,
     manifest = other.manifest.model_copy(update={"files": {**other.manifest.files, "model.weights.h5": NOTHING}})
     with pytest.raises(RecipeError, match=r"b/recipe\.yaml:\d+:\d+: architecture\.name: .*boots"):
         keras_model_of(Bundle(other.path, manifest, other.digest), load_plugins().registry)
+
+
+@pytest.mark.parametrize("name", ["clothes", "colours"])
+def test_weights_of_bundles_that_version_0_1_wrote_fit_the_network_that_is_built_now(name: str) -> None:
+    bundle = open_bundle(Path(__file__).parents[2] / "data" / "format_1" / name)
+    model = keras_model_of(bundle, load_plugins().registry)
+    height, width, channels = bundle.manifest.image.shape
+    images = np.random.default_rng(0).integers(0, 256, (2, height, width, channels), np.uint8)
+    with open_session(bundle, registry=load_plugins().registry, precision="float32") as session:
+        np.testing.assert_allclose(np.asarray(model(images, training=False)), session.predict(images), atol=1e-4)
