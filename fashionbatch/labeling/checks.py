@@ -59,7 +59,7 @@ def check_name(paths: JobPaths) -> None:
     """See that the output's name leaves room for what is added to it: `.meta.json`, and `.tmp` while it is written.
 
     Raises:
-        OutputError: it does not.
+        OutputError: the name is too long for the file system.
     """
     length = len(os.fsencode(paths.output.name))
     excess = max(len(os.fsencode(name)) for name in paths.all_names) - _longest_name(paths.output.parent)
@@ -110,7 +110,7 @@ def refuse_existing_output(options: LabelOptions) -> None:
     """Insist on --overwrite where there is an output.
 
     Raises:
-        OutputError: there is one.
+        OutputError: the output exists.
     """
     output = options.output
     refuse_existing(output.table, overwrite=output.overwrite)
@@ -122,7 +122,7 @@ def refuse_existing(path: Path, *, overwrite: bool) -> None:
     """Insist on --overwrite where there is a file.
 
     Raises:
-        OutputError: there is one.
+        OutputError: the file exists, and it was not asked for replacing it.
     """
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} exists", hint="`--overwrite` replaces it when the new one is complete")

@@ -143,6 +143,8 @@ def _open_batch(graph: ov.Model, pixels: Pixels) -> None:
 
 
 def _with_scaling(graph: ov.Model, pixels: Pixels) -> ov.Model:
+    # OpenVINO's PrePostProcessor would do the same with fewer lines, but it multiplies by the reciprocal of the scale:
+    # importing a model again would change the last digits of its tables. Nor does it take flat inputs.
     import openvino as ov
     from openvino import opset13 as ops
 
@@ -239,7 +241,7 @@ def check_activation(raw: NDArray[np.float32], decoding: Decoding, activation: A
         activation: what was asked for.
 
     Raises:
-        BundleError: it was asked for in vain.
+        BundleError: the numbers are probabilities without it.
     """
     if activation == "none" or not np.isfinite(raw).all() or raw.min() < 0 or raw.max() > 1:
         return
