@@ -8,4 +8,5 @@ from pydantic import BaseModel, ConfigDict
 class Part(BaseModel):
     """A part of `bundle.json`: a key that it does not know is an error."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+    # Built when it is first used: what a part of the whole is checked by need not be built by itself as well.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, defer_build=True)

@@ -15,8 +15,7 @@ from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions, ReuseOptions, SourceOptions
 from fashionbatch.labeling.reporter import Reporter
 from fashionbatch.labeling.run import label
-from fashionbatch.labeling.source.process import ScanProcess
-from fashionbatch.labeling.source.request import request_of
+from fashionbatch.labeling.source.process import ScanProcess, request_of
 
 SAMPLE = 256
 _TABLE = "sample"

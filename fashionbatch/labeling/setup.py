@@ -27,8 +27,7 @@ from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.pipeline import Lane, Pipeline, buffers_needed
 from fashionbatch.labeling.reporter import Reporter, Silent
 from fashionbatch.labeling.reuse.previous import reuse_rows
-from fashionbatch.labeling.source.process import ScanProcess
-from fashionbatch.labeling.source.request import request_of
+from fashionbatch.labeling.source.process import ScanProcess, request_of
 from fashionbatch.labeling.workers.frames import FrameLayout, Frames
 from fashionbatch.labeling.workers.launch import Launcher
 from fashionbatch.labeling.workers.pool import WorkerPool

@@ -60,7 +60,8 @@ class Record(BaseModel):
     given are not written. So an optional field that is new changes no file of those who do not use it.
     """
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False)
+    # Built when it is first used: a run needs the sidecar only at its end, and most commands need none of them.
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, allow_inf_nan=False, defer_build=True)
 
     @classmethod
     def of_json(cls, document: object) -> Self:

@@ -66,6 +66,13 @@ def test_help_imports_no_plugin_and_no_library_of_ours(tmp_path: Path) -> None:
     assert run_fresh(["--help"], watched, tmp_path) == (0, [])
 
 
+@pytest.mark.parametrize("module", ["fashionbatch.labeling.source.__main__", "fashionbatch.labeling.workers.worker"])
+def test_the_processes_of_a_run_load_what_they_need_when_they_need_it(module: str) -> None:
+    program = f"import sys, {module}; print(sorted(set(sys.modules) & {{'pydantic', 'numpy', 'PIL', 'yaml'}}))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
 def test_the_module_and_the_console_script_are_one_program(tmp_path: Path) -> None:
     script = Path(sys.executable).with_name("fashionbatch")
     versions = [

@@ -14,11 +14,33 @@ from typing import Any
 
 from fashionbatch import disk
 from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError
+from fashionbatch.images import EXTENSIONS
 from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.source.request import ListOptions, ScanOptions, ScanSummary
 from fashionbatch.processes import start_python
 
 _TICK_S = 0.1
+
+
+def request_of(options: LabelOptions, folder: Path, paths: JobPaths) -> ScanOptions | ListOptions:
+    """What a run asks of the scan.
+
+    Args:
+        options: of the run.
+        folder: the folder.
+        paths: of the output, which may lie in the folder.
+    """
+    source = options.source
+    if source.files_from is not None:
+        return ListOptions(str(source.files_from), source.path_column, source.keep, source.null, source.limit)
+    return ScanOptions(
+        extensions=None if source.all_files else tuple(sorted(EXTENSIONS)),
+        include=source.include,
+        exclude=source.exclude,
+        skip=_own_files(folder, paths, options.output.embeddings),
+        limit=source.limit,
+    )
 
 
 class ScanProcess:
@@ -157,3 +179,12 @@ def _nothing_found(folder: Path, options: ScanOptions | ListOptions, summary: Sc
     if options.extensions is not None and summary.other:
         hint = f"images end in {' '.join(options.extensions)}; --all-files takes every file"
     return DataError(f"{what} in {folder}: {'; '.join(seen) or 'it is empty'}", hint=hint)
+
+
+def _own_files(folder: Path, paths: JobPaths, embeddings: Path | None) -> tuple[str, ...]:
+    """The run's own files as seen from the folder, where they lie in it."""
+    own = [paths.output.with_name(name) for name in paths.own_names]
+    if embeddings is not None:
+        own += [embeddings, disk.temporary_name(embeddings)]
+    real = (Path(os.path.realpath(path.parent), path.name) for path in own)
+    return tuple(str(path.relative_to(folder)) for path in real if path.is_relative_to(folder))
