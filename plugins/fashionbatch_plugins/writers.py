@@ -109,17 +109,22 @@ def _json_line(columns: Sequence[str], keys: Sequence[str], row: Sequence[Cell])
             parts.append(f"{key}{json.dumps(_shown(cell), ensure_ascii=False)}")
             parts.append(f'"{_PATH_BYTES}": "{encoded}"')
         else:
-            parts.append(key + json.dumps(cell, ensure_ascii=False))
+            # A user's own column may hold bytes that are not UTF-8: JSON can say them as escapes.
+            parts.append(key + json.dumps(cell, ensure_ascii=isinstance(cell, str) and not _is_utf8(cell)))
     return "{" + ", ".join(parts) + "}\n"
 
 
 def _bytes_of_odd_path(path: str) -> str | None:
     """The path's bytes in base64, None where they are UTF-8 and so the path says it all."""
+    return None if _is_utf8(path) else base64.b64encode(os.fsencode(path)).decode("ascii")
+
+
+def _is_utf8(text: str) -> bool:
     try:
-        path.encode("utf-8")
+        text.encode("utf-8")
     except UnicodeEncodeError:
-        return base64.b64encode(os.fsencode(path)).decode("ascii")
-    return None
+        return False
+    return True
 
 
 def _shown(path: str) -> str:
@@ -198,11 +203,15 @@ def _parquet_columns(columns: Sequence[str]) -> list[str]:
 
 
 def _parquet_row(columns: Sequence[str], row: Sequence[Cell]) -> list[Cell]:
-    cells: list[Cell] = [float(_number(cell)) if isinstance(cell, float) else cell for cell in row]
+    # Parquet's text is UTF-8; of what is not, only the path is worth a column of its own.
+    cells: list[Cell] = [
+        float(_number(cell)) if isinstance(cell, float) else _shown(cell) if isinstance(cell, str) else cell
+        for cell in row
+    ]
     if columns[0] != _PATH or not isinstance(row[0], str):
         return cells
     encoded = _bytes_of_odd_path(row[0])
-    return [_shown(row[0]) if encoded else row[0], encoded, *cells[1:]]
+    return [cells[0], encoded, *cells[1:]]
 
 
 def _parquet_types(pa: Any, columns: Sequence[str], types: Sequence[ColumnType] | None) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Join:
         new: the job's files.
         decide: says what is reused.
         in_order: whether both sides ascend by path, each path once. Then they are merged as they come, which takes a
-            third of the time; else a database on the disk finds the paths.
+            ninth of the time; else a database on the disk finds the paths.
         scratch: a folder for the database.
 
     Attributes:

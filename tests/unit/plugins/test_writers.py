@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fashionbatch.errors import FashionBatchError
+from fashionbatch.labels.reader import TableReader
+from fashionbatch.plugins import load_plugins
 from fashionbatch.specs import Cell, WriterSpec
 from fashionbatch_plugins import writers
 
@@ -125,3 +127,15 @@ def test_listing_the_formats_imports_none_of_their_libraries() -> None:
     code = "import sys, fashionbatch_plugins.writers as w; list(w.register_writers()); print('pyarrow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def test_a_column_of_the_users_own_may_hold_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
+    columns, rows = ("filepath", "status", "error", "shop"), [("a.png", "ok", "", "caf\udce9")]
+    for spec_name, expected in (("csv", "caf\udce9"), ("jsonl", "caf\udce9"), ("parquet", "caf\ufffd")):
+        spec = load_plugins(hooks={"register_writers"}).registry.get(WriterSpec, spec_name)
+        part, table = tmp_path / "part", tmp_path / f"table.{spec_name}"
+        part.write_bytes(b"".join([spec.encode(columns, rows)]))
+        with table.open("wb") as file:
+            spec.assemble(columns, [part], file)
+        with TableReader(table) as reader:
+            assert [row[3] for row in reader.rows()] == [expected]
