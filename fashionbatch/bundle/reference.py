@@ -23,8 +23,10 @@ from fashionbatch.specs import Precision
 
 REFERENCE_IMAGES = 8
 """As many as the default batch has: one batch is computed more than the photos need."""
-CANDIDATES = 32
-"""Patterns that a reference is chosen from where there are no photos."""
+_BYTES = 2**24
+"""What its images may take: of larger ones there are fewer, but always two, since one alone cannot change places."""
+_LARGE = 2**20
+"""The bytes from which on an image is large: of those there are no more patterns than the reference needs."""
 _IMAGES = "images"
 _GRIDS = (1, 2, 3, 4, 6, 8)
 # What the ZIP archive and the headers of its arrays take beside the numbers, with room to spare.
@@ -67,12 +69,13 @@ def choose_reference(
         source: where the images come from.
 
     Returns:
-        At most `REFERENCE_IMAGES` of them.
+        At most `REFERENCE_IMAGES` of them, and of images of more than 2 MB fewer.
     """
     answers = outputs["float32"]
+    count = min(len(answers), REFERENCE_IMAGES, max(2, _BYTES // images[0].nbytes))
     chosen = [int(np.argmax(answers.max(axis=1)))]
     distance = np.full(len(answers), np.inf, np.float32)
-    while len(chosen) < min(REFERENCE_IMAGES, len(answers)):
+    while len(chosen) < count:
         distance = np.minimum(distance, np.abs(answers - answers[chosen[-1]]).max(axis=1))
         distance[chosen] = -1
         chosen.append(int(np.argmax(distance)))
@@ -80,17 +83,19 @@ def choose_reference(
     return Reference(np.ascontiguousarray(images[chosen]), rows, source)
 
 
-def synthetic_images(shape: tuple[int, int, int], count: int = CANDIDATES) -> NDArray[np.uint8]:
+def synthetic_images(shape: tuple[int, int, int], count: int | None = None) -> NDArray[np.uint8]:
     """Images for a network whose photos are not at hand: coloured grids, from one field to many.
 
     Args:
         shape: `(height, width, channels)`.
-        count: how many.
+        count: how many; None for as many as a reference is well chosen from.
 
     Returns:
         uint8 `(count, height, width, channels)`, the same at every call.
     """
     height, width, channels = shape
+    if count is None:
+        count = (1 if height * width * channels > _LARGE else 4) * REFERENCE_IMAGES
     random = np.random.default_rng(0)
     images = np.empty((count, *shape), np.uint8)
     for number in range(count):

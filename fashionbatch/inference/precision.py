@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from fashionbatch.bundle.manifest import BundleManifest
+from fashionbatch.bundle.parse import printable
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.specs import Precision
 
@@ -40,7 +41,8 @@ def choose_precision(
     if requested != "auto":
         if requested not in manifest.precisions:
             raise BundleError(
-                f"bundle {manifest.name} holds no graph for {requested}, only for {' and '.join(manifest.precisions)}",
+                f"bundle {printable(manifest.name)} holds no graph for {requested}, "
+                f"only for {' and '.join(manifest.precisions)}",
                 hint="`--precision auto` takes the fastest that is safe",
             )
         if requested not in available:

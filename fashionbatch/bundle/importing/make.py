@@ -45,6 +45,8 @@ DECODINGS: dict[HeadKind, Decoding] = {
 }
 _DEFAULT_RESIZE = Resize()
 _LARGEST_SIDE = 4096
+_BATCH = 8
+"""Images at once; all that it is asked comes in whole batches."""
 _NOISY = 3
 """A probe image with noise, which no layer answers the same as its neighbours."""
 
@@ -236,9 +238,10 @@ def _ask(graph: ov.Model, images: NDArray[np.uint8]) -> NDArray[np.float32]:
 
     still = graph.clone()
     try:
-        still.reshape(list(images.shape))
+        still.reshape([_BATCH, *images.shape[1:]])
         compiled = ov.Core().compile_model(still, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-        return np.array(compiled(np.ascontiguousarray(images))[0], np.float32)
+        batches = np.split(np.ascontiguousarray(images), len(images) // _BATCH)
+        return np.concatenate([np.array(compiled(batch)[0], np.float32) for batch in batches])
     except RuntimeError as error:
         raise BundleError(f"the network does not run: {first_sentence(error)}") from error
 

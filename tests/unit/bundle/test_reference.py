@@ -81,6 +81,15 @@ def test_fewer_images_than_that_are_all_taken(count: int) -> None:
     assert sorted(chosen.images.reshape(-1)) == list(range(count))
 
 
+def test_of_large_images_there_are_fewer() -> None:
+    patterns = synthetic_images((1024, 1024, 3))
+    assert len(patterns) == REFERENCE_IMAGES
+    answers = np.linspace(0, 1, 8, dtype=np.float32).reshape(8, 1)
+    assert len(choose_reference(patterns, {"float32": answers}, "synthetic").images) == 5
+    huge = np.broadcast_to(np.zeros((1, 1, 1, 1), np.uint8), (8, 2048, 2048, 3))
+    assert len(choose_reference(huge, {"float32": answers}, "synthetic").images) == 2
+
+
 @pytest.mark.parametrize("shape", [(1, 1, 1), (3, 200, 1), (28, 28, 3)])
 def test_synthetic_images_are_the_same_at_every_call(shape: tuple[int, int, int]) -> None:
     images = synthetic_images(shape)
