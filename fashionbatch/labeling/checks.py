@@ -56,13 +56,13 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
 
 
 def check_name(paths: JobPaths) -> None:
-    """See that the output's name leaves room for what is added to it: `.meta.json`, and `.tmp` while it is written.
+    """See that the output's name leaves room for what is added to it, such as `.meta.json`.
 
     Raises:
         OutputError: the name is too long for the file system.
     """
     length = len(os.fsencode(paths.output.name))
-    excess = max(len(os.fsencode(name)) for name in paths.all_names) - _longest_name(paths.output.parent)
+    excess = max(len(os.fsencode(name)) for name in paths.own_names) - _longest_name(paths.output.parent)
     if excess > 0:
         raise OutputError(
             f"{paths.output.name}: {length} bytes are too long for a table's name here: "

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from fashionbatch import disk
 from fashionbatch.labeling import checks
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
@@ -104,7 +105,8 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
         manifest = Manifest(paths.manifest)
         step = max(1, summary.rows // SAMPLE)
         wanted = range(0, summary.rows, step)[:SAMPLE]
-        sample.write_bytes(b"".join(next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted))
+        with disk.write_new(sample) as file:
+            file.writelines(next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted)
         manifest.close()
         clock = _Clock()
         reporter.say(f"found {summary.rows:,} files; labeling {len(wanted):,} of them to see how fast it is")

@@ -1,8 +1,8 @@
 """From finished shards to the table. A kill between any two steps leaves something that the next run completes.
 
-1. the list of files with their digests and the embeddings, where they are wanted, and the table beside their final
-   names, fsynced
-2. table.json in the job directory: the digests and the sidecar's content
+1. the list of files with their digests, where it is wanted, and the table, in the job directory; the embeddings, which
+   may belong on another disk, under a temporary name beside their own; all fsynced
+2. table.json in the job directory: the digests, that temporary name, and the sidecar's content
 3. the table gets its name
 4. the embeddings get theirs; sidecar and list of files; what the caller does with a complete table
 5. the job directory goes, table.json last
@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -76,31 +75,39 @@ def assemble(
     digests = {"files": _write_digests(paths, store) if job.options.match == "sha256" else job.files.digest}
     with contextlib.ExitStack() as stack:
         # The table last: what is beside it is complete when it gets its name.
+        staged = {}
         for product in reversed(products):
-            stack.enter_context(disk.removed_on_error(disk.temporary_name(product.path)))
-            parts = _until_stopped(store.checked_paths(product.part), stop_signal)
-            digests[product.part.digest] = _write_beside(product.path, partial(product.assemble, parts, counts.rows))
+            with disk.output_errors(product.path):
+                file = stack.enter_context(_stage(product.path, paths))
+                parts = _until_stopped(store.checked_paths(product.part), stop_signal)
+                digest = _write_hashed(file, partial(product.assemble, parts, counts.rows))
+            digests[product.part.digest], staged[product.path] = digest, file
+        table = staged.pop(paths.output)
         sidecar = describe_table(paths.output, job, counts, times, digests)
         record = {"format": JOB_FORMAT, "sha256": sidecar.sha256, "meta": sidecar.as_json()}
+        record["staged"] = {path.name: file.temporary.name for path, file in staged.items()}
         write_record(paths.table, TableRecord.of_json(record))
-    # From here on the other products stay whatever fails: the table may have its name, and they belong to it.
-    temporary = disk.temporary_name(paths.output)
-    with disk.output_errors(paths.output), disk.removed_on_error(temporary):
-        disk.rename(temporary, paths.output)
+        # From here on the other products stay whatever fails: the table may have its name, and they belong to it.
+        for file in staged.values():
+            file.keep()
+        with disk.output_errors(paths.output):
+            table.give_name()
     return sidecar
 
 
-def _write_beside(path: Path, write: Callable[[BinaryIO], None]) -> str:
-    """Write a file under its temporary name, fsynced; returns its SHA-256 in hex."""
-    temporary = disk.temporary_name(path)
-    with disk.output_errors(path):
-        disk.step("create", temporary)
-        with open(temporary, "wb", buffering=1 << 20) as file:
-            hashing = _HashingFile(file)
-            write(hashing)  # type: ignore[arg-type]
-            disk.step("sync", temporary)
-            file.flush()
-            os.fsync(file.fileno())
+def _stage(path: Path, paths: JobPaths) -> disk.StagedFile:
+    """A file that gets its name later: the table waits in the job directory, what may be on another disk beside it."""
+    if path == paths.output:
+        return disk.StagedFile(path, within=paths.directory)
+    disk.remove_leftovers(path)
+    return disk.StagedFile(path)
+
+
+def _write_hashed(file: disk.StagedFile, write: Callable[[BinaryIO], None]) -> str:
+    """Write a whole file, fsynced; returns its SHA-256 in hex."""
+    hashing = _HashingFile(file.file)
+    write(hashing)  # type: ignore[arg-type]
+    file.sync()
     return hashing.hexdigest()
 
 
@@ -115,7 +122,7 @@ def table_is_complete(paths: JobPaths) -> Sidecar | None:
     about = record.meta.embeddings
     if about is not None:
         embeddings = path_in_job(about, paths.output)
-        if about.sha256 not in {_digest(disk.temporary_name(embeddings)), _digest(embeddings)}:
+        if about.sha256 not in {_digest(path) for path in (embeddings, *_waiting(embeddings, record))}:
             return None
     return record.meta
 
@@ -149,8 +156,8 @@ def conclude(
         OutputError: something could not be written; the table is there.
     """
     if sidecar.embeddings is not None:
-        _give_name(path_in_job(sidecar.embeddings, paths.output))
-    write_record(paths.meta, sidecar)
+        _give_name(path_in_job(sidecar.embeddings, paths.output), read_table_record(paths))
+    write_record(paths.meta, sidecar, within=paths.directory)
     with disk.output_errors(paths.files):
         files = paths.hashed if sidecar.options.match == "sha256" else paths.manifest
         if files.exists():
@@ -183,11 +190,17 @@ def _write_digests(paths: JobPaths, store: ShardStore) -> str:
     return digest
 
 
-def _give_name(path: Path) -> None:
-    temporary = disk.temporary_name(path)
+def _waiting(path: Path, record: TableRecord | None) -> list[Path]:
+    """Where a file waits for its name, if it does, by what `table.json` says."""
+    name = "" if record is None else record.staged.get(path.name, "")
+    staged = path.with_name(name) if disk.is_temporary_name_of(name, path) else None
+    return [staged] if staged is not None and staged.exists() else []
+
+
+def _give_name(path: Path, record: TableRecord | None) -> None:
     with disk.output_errors(path):
-        if temporary.exists():
-            disk.rename(temporary, path)
+        for staged in _waiting(path, record):
+            disk.rename(staged, path)
 
 
 def _until_stopped(shards: Iterator[Path], stop_signal: StopSignal) -> Iterator[Path]:

@@ -90,6 +90,6 @@ def test_a_full_disk_is_not_filled_by_half_written_embeddings(
     _, steps = undisturbed
     folder = place / "full"
     folder.mkdir()
-    at = steps.index("sync .labels.npy.tmp") + 1
+    at = steps.index("sync labels.npy") + 1
     assert run(arguments(folder), fail_at=at, errno=errno.ENOSPC).exit == 1
     assert not list(folder.glob("**/.*.tmp"))

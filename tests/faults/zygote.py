@@ -19,8 +19,8 @@ from typing import Any
 import openvino  # noqa: F401 - loaded ahead
 
 import fashionbatch.cli.classify
-from fashionbatch import disk
 from fashionbatch.cli import main
+from fashionbatch.disk import steps as disk_steps
 from fashionbatch.labeling import setup
 from fashionbatch.labeling.job import shards
 from fashionbatch.labeling.workers.frames import Frames
@@ -86,7 +86,7 @@ def run_child(request: dict[str, Any], steps: int) -> None:
         if count == request.get("fail_at"):
             raise OSError(request["errno"], os.strerror(request["errno"]))
 
-    disk.step = step
+    disk_steps.step = step
     if not request.get("real_workers"):
         setup.WorkerPool = DecodingHere  # type: ignore[misc,assignment]
     # The machinery has been tried at its usual sizes elsewhere; here many commits are wanted.

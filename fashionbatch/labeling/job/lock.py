@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import os
-import socket
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from fashionbatch import disk
 from fashionbatch.errors import InterruptedRunError, OutputError
 from fashionbatch.labeling.job.paths import JobPaths
 
 _POLL_S = 0.1
+_TRIES = 3
 
 
 class JobLock:
     """Holds an output's job directory, so that no second run works on it.
 
-    Several parts of one job may be at work together: they share the lock, and each holds another one for its part.
+    Several parts of one job may be at work together: they share the lock, and each holds another one for its part. What
+    runs that were killed left half written goes as soon as the lock is held.
 
     Args:
         paths: of the output. The directory is made where there is none.
@@ -33,19 +30,17 @@ class JobLock:
 
     def __init__(self, paths: JobPaths, part: str | None = None) -> None:
         self.paths = paths
-        self._held: list[int] = []
+        self._held: list[disk.Lock] = []
         with disk.output_errors(paths.directory):
-            if part is None:
-                self._held.append(self._acquire())
-                os.ftruncate(self._held[0], 0)
-                os.pwrite(self._held[0], f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
-                return
-            try:
-                self._held.append(self._acquire(fcntl.LOCK_SH))
-                self._held.append(self._hold(f"lock.{part}", f"part {part} of {paths.output}"))
-            except BaseException:
-                self.release()
-                raise
+            self._held.append(self._acquire(shared=part is not None))
+            if part is not None:
+                try:
+                    self._held.append(self._hold_part(part))
+                except BaseException:
+                    self.release()
+                    raise
+        for directory in (paths.directory, paths.shards):
+            disk.remove_leftovers_in(directory)
 
     @contextlib.contextmanager
     def setting_up(self, stop_signal: Callable[[], int]) -> Iterator[None]:
@@ -55,86 +50,56 @@ class JobLock:
             InterruptedRunError: there was a signal while another part was making it.
         """
         path = self.paths.directory / "lock.setup"
-        with disk.output_errors(path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        while True:
+            with disk.output_errors(path), contextlib.suppress(disk.LockedError):
+                lock = disk.Lock(path)
+                break
+            if stop_signal():
+                raise InterruptedRunError("interrupted", signal_number=stop_signal())
+            time.sleep(_POLL_S)
         try:
-            while True:
-                with contextlib.suppress(BlockingIOError):
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                if stop_signal():
-                    raise InterruptedRunError("interrupted", signal_number=stop_signal())
-                time.sleep(_POLL_S)
             yield
         finally:
-            os.close(descriptor)
+            lock.release()
 
     def release(self) -> None:
         """Let go; a directory that holds nothing but locks goes too, where nobody else is at work in it."""
         if not self._held:
             return
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, disk.LockedError):
             names = list(self.paths.directory.iterdir())
             if all(path.name.startswith(self.paths.lock.name) for path in names):
-                fcntl.flock(self._held[0], fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._held[0].make_exclusive()
                 # Before the lock is let go: who opened the file meanwhile sees that it has no name any more.
                 for path in names:
                     path.unlink(missing_ok=True)
                 self.paths.directory.rmdir()
-        for descriptor in reversed(self._held):
-            os.close(descriptor)
+        for lock in reversed(self._held):
+            lock.release()
         self._held.clear()
 
-    def _hold(self, name: str, what: str) -> int:
-        path = self.paths.directory / name
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    def _hold_part(self, part: str) -> disk.Lock:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise OutputError(f"{what} is being done by another run") from None
-        return descriptor
+            return disk.Lock(self.paths.directory / f"lock.{part}")
+        except disk.LockedError:
+            raise OutputError(f"part {part} of {self.paths.output} is being done by another run") from None
 
-    def _acquire(self, how: int = fcntl.LOCK_EX) -> int:
-        tries = 3
+    def _acquire(self, *, shared: bool) -> disk.Lock:
+        tries = 0
         while True:
             self.paths.directory.mkdir(exist_ok=True)
             try:
-                descriptor = os.open(self.paths.lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+                return disk.Lock(self.paths.lock, shared=shared)
             except FileNotFoundError:
                 # The run that held it has just finished and removed the directory.
                 continue
-            try:
-                fcntl.flock(descriptor, how | fcntl.LOCK_NB)
-                if _is_named(descriptor, self.paths.lock):
-                    return descriptor
-            except BlockingIOError:
-                holder = os.pread(descriptor, 200, 0).decode("utf-8", "replace")
-                os.close(descriptor)
-                tries -= 1
-                if tries:
-                    # `status` takes the lock for a moment, to see whether anybody holds it.
-                    time.sleep(_POLL_S)
-                    continue
-                raise OutputError(
-                    f"{self.paths.output} is being written by another run ({holder or 'which has just begun'})",
-                    hint="wait for it, or give another -o/--output",
-                ) from None
-            except OSError as error:
-                os.close(descriptor)
-                if error.errno in {errno.ENOLCK, errno.ENOTSUP}:
+            except disk.LockedError as locked:
+                tries += 1
+                if tries == _TRIES:
                     raise OutputError(
-                        f"{self.paths.directory}: the file system offers no locks ({error.strerror})",
-                        hint="write to a local disk and copy the table afterwards",
-                    ) from error
-                raise
-            os.close(descriptor)
-
-
-def _is_named(descriptor: int, path: Path) -> bool:
-    try:
-        named = os.stat(path, follow_symlinks=False)
-    except OSError:
-        return False
-    opened = os.fstat(descriptor)
-    return (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino)
+                        f"{self.paths.output} is being written by another run "
+                        f"({locked.holder or 'which has just begun'})",
+                        hint="wait for it, or give another -o/--output",
+                    ) from None
+                # `status` takes the lock for a moment, to see whether anybody holds it.
+                time.sleep(_POLL_S)

@@ -15,8 +15,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fashionbatch import disk
-
 
 class JobPaths:
     """The names that belong to an output.
@@ -41,11 +39,5 @@ class JobPaths:
 
     @property
     def own_names(self) -> tuple[str, ...]:
-        """Names in the output's directory that a scan of it must not take for input."""
-        temporary = disk.temporary_name(self.output).name
-        return (self.output.name, self.meta.name, self.files.name, self.directory.name, temporary)
-
-    @property
-    def all_names(self) -> tuple[str, ...]:
-        """Every name that a run makes in the output's directory, if only for a moment."""
-        return (*self.own_names, *(disk.temporary_name(path).name for path in (self.meta, self.files)))
+        """Every name that a run makes in the output's directory: a scan of it must not take them for input."""
+        return (self.output.name, self.meta.name, self.files.name, self.directory.name)

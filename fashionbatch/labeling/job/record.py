@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -105,11 +104,13 @@ class TableRecord(Record):
         format: of the job directory.
         sha256: of the table.
         meta: its sidecar.
+        staged: the names of files beside the table -> the temporary names under which they wait for them.
     """
 
     format: Literal[1]
     sha256: Sha256
     meta: Sidecar
+    staged: Mapping[PathText, PathText] = Field(default_factory=dict)
 
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -133,13 +134,18 @@ def read_table_record(paths: JobPaths) -> TableRecord | None:
     return _read(TableRecord, paths.table)
 
 
-def write_record(path: Path, record: Record) -> None:
+def write_record(path: Path, record: Record, *, within: Path | None = None) -> None:
     """Write a record whole: with `job.json` the job exists, with `table.json` its table is complete.
+
+    Args:
+        path: where.
+        record: what.
+        within: as of `disk.write_file`.
 
     Raises:
         OutputError: it could not be written.
     """
-    disk.write_file(path, record.to_json())
+    disk.write_file(path, record.to_json(), within=within)
 
 
 def differences(old: Record, new: Record) -> list[str]:
@@ -162,8 +168,7 @@ def discard(paths: JobPaths) -> None:
     with disk.output_errors(paths.directory):
         # job.json first: without it nothing of the rest counts.
         disk.remove(paths.job)
-        disk.step("remove shards", paths.shards)
-        shutil.rmtree(paths.shards, ignore_errors=True)
+        disk.remove_tree(paths.shards)
         for path in sorted(paths.directory.iterdir()):
             if path != paths.table and not path.name.startswith(paths.lock.name):
                 disk.remove(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from fashionbatch import disk
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import read_job
@@ -55,7 +55,7 @@ def read_status(output: Path) -> Status:
     paths = JobPaths(output.absolute())
     if not paths.directory.is_dir():
         return _complete(paths)
-    running = _is_held(paths)
+    running = disk.is_locked(paths.lock)
     job = read_job(paths)
     if job is None:
         return Status("starting" if running else "stopped", None, 0, {}, None, None)
@@ -75,18 +75,6 @@ def _complete(paths: JobPaths) -> Status:
         raise DataError(f"{paths.output}: there is neither a job under way nor a table that classify wrote")
     rows = sidecar.rows
     return Status("complete", rows, rows, dict(sidecar.counts.status), None, None)
-
-
-def _is_held(paths: JobPaths) -> bool:
-    try:
-        with open(paths.lock, "rb") as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-    except OSError:
-        pass
-    return False
 
 
 def _rate(store: ShardStore, done: Sequence[int]) -> float | None:

@@ -7,11 +7,9 @@ does nothing new.
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import re
-import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -29,7 +27,6 @@ Way: TypeAlias = Literal["link", "copy", "move"]
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _LONGEST_NAME = 120
-_NO_LINKS_HERE = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK}
 
 
 @dataclass
@@ -116,7 +113,8 @@ def sort_files(
         disk.output_errors(into),
     ):
         label, status = table.column(LABEL, LABELS), table.column(STATUS)
-        into.mkdir(parents=True, exist_ok=True)
+        disk.make_directory(into)
+        disk.remove_staged(into)
         root = os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             for file, row in zip(files.rows(0, len(files)), table.rows(), strict=True):
@@ -139,7 +137,7 @@ def sort_files(
 def _place(folder: bytes, file: FileRecord, root: int, label: str, way: Way, done: Sorted) -> None:  # noqa: PLR0917
     source = os.path.join(folder, file.path)
     *inner, name = _safe_parts(file.path)
-    with _directory(root, [os.fsencode(label), *inner]) as directory:
+    with disk.open_inside(root, [os.fsencode(label), *inner]) as directory:
         if way == "move" and not os.path.lexists(source) and _exists(name, directory):
             done.placed += 1
             return
@@ -147,7 +145,7 @@ def _place(folder: bytes, file: FileRecord, root: int, label: str, way: Way, don
             done.changed += 1
             return
         try:
-            _PUT[way](source, name, directory)
+            _PUT[way](source, name, directory, root)
         except FileExistsError:
             if not _is_same(source, file, name, directory, way):
                 done.taken += 1
@@ -157,56 +155,7 @@ def _place(folder: bytes, file: FileRecord, root: int, label: str, way: Way, don
         done.placed += 1
 
 
-def _link(source: bytes, name: bytes, directory: int) -> None:
-    os.symlink(source, name, dir_fd=directory)
-
-
-def _copy(source: bytes, name: bytes, directory: int) -> None:
-    temporary = b".fashionbatch.tmp"
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(temporary, dir_fd=directory)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with open(source, "rb") as stream, open(os.open(temporary, flags, 0o644, dir_fd=directory), "wb") as target:
-        shutil.copyfileobj(stream, target, 1 << 20)
-        target.flush()
-        seen = os.fstat(stream.fileno())
-        os.utime(target.fileno(), ns=(seen.st_atime_ns, seen.st_mtime_ns))
-        os.fsync(target.fileno())
-    try:
-        # Unlike a rename, a link never replaces what is there.
-        os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-    finally:
-        os.unlink(temporary, dir_fd=directory)
-
-
-def _move(source: bytes, name: bytes, directory: int) -> None:
-    try:
-        os.link(source, name, dst_dir_fd=directory, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS_HERE:
-            raise
-        _copy(source, name, directory)
-    os.fsync(directory)
-    os.unlink(source)
-
-
-_PUT: dict[Way, Callable[[bytes, bytes, int], None]] = {"link": _link, "copy": _copy, "move": _move}
-
-
-@contextlib.contextmanager
-def _directory(root: int, parts: Sequence[bytes]) -> Iterator[int]:
-    """The directory below the root, made where it is missing. A link on the way is an error: it could lead out."""
-    opened = os.dup(root)
-    try:
-        for part in parts:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(part, dir_fd=opened)
-            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=opened)
-            os.close(opened)
-            opened = inner
-        yield opened
-    finally:
-        os.close(opened)
+_PUT = {"link": disk.link_into, "copy": disk.copy_into, "move": disk.move_into}
 
 
 def _safe_parts(path: bytes) -> list[bytes]:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from fashionbatch import disk
 from fashionbatch.labeling.job.cells import CellWriter
 from fashionbatch.labeling.job.manifest import UNKNOWN, ManifestWriter
 from fashionbatch.labeling.source.request import ListOptions, ScanSummary
@@ -43,12 +44,10 @@ def list_files(
         entries = _entries(source, options)
         if not options.keep:
             return _write(folder, entries, options.limit, manifest, None, report)
-        with open(kept, "wb", buffering=1 << 18) as file:
+        with disk.write_new(kept) as file:
             cells = CellWriter(file)
             summary = _write(folder, entries, options.limit, manifest, cells, report)
             cells.finish()
-            file.flush()
-            os.fsync(file.fileno())
         return summary
 
 
@@ -61,7 +60,7 @@ def _write(  # noqa: PLR0917 - what the one caller has at hand
     report: Callable[[int], None],
 ) -> ScanSummary:
     summary = ScanSummary()
-    with open(manifest, "wb", buffering=1 << 18) as file:
+    with disk.write_new(manifest) as file:
         writer = ManifestWriter(file, ordered=False)
         for path, row in entries:
             if limit is not None and writer.rows >= limit:
@@ -73,8 +72,6 @@ def _write(  # noqa: PLR0917 - what the one caller has at hand
             if writer.rows % _REPORT_EVERY == 0:
                 report(writer.rows)
         summary.digest, summary.rows, summary.bytes = writer.finish(), writer.rows, writer.bytes
-        file.flush()
-        os.fsync(file.fileno())
     return summary
 
 

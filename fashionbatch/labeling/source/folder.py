@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+from fashionbatch import disk
 from fashionbatch.labeling.job.manifest import UNKNOWN, ManifestWriter
 from fashionbatch.labeling.source.external_sort import RUN_LENGTH, external_sort
 from fashionbatch.labeling.source.globs import PathPatterns
@@ -49,7 +50,7 @@ def scan_folder(
     Raises:
         OSError: the folder itself cannot be listed, or the manifest cannot be written.
     """
-    with open(manifest, "wb", buffering=1 << 18) as file:
+    with disk.write_new(manifest) as file:
         writer = ManifestWriter(file)
         scanner = _Scanner(options, manifest.parent)
         last_report = time.monotonic()
@@ -63,8 +64,6 @@ def scan_folder(
                 report(writer.rows)
         summary = scanner.summary
         summary.digest, summary.rows, summary.bytes = writer.finish(), writer.rows, writer.bytes
-        file.flush()
-        os.fsync(file.fileno())
     return summary
 
 

@@ -73,7 +73,7 @@ class ScanProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
             )
-            with open(write, "w", encoding="ascii", closefd=False) as pipe:
+            with open(write, "w", encoding="ascii", closefd=False) as pipe:  # disk: a pipe
                 json.dump(request, pipe)
         except OSError as error:
             raise FashionBatchError(f"cannot start the scan: {error}") from error
@@ -185,6 +185,6 @@ def _own_files(folder: Path, paths: JobPaths, embeddings: Path | None) -> tuple[
     """The run's own files as seen from the folder, where they lie in it."""
     own = [paths.output.with_name(name) for name in paths.own_names]
     if embeddings is not None:
-        own += [embeddings, disk.temporary_name(embeddings)]
+        own += [embeddings, *disk.leftovers(embeddings)]
     real = (Path(os.path.realpath(path.parent), path.name) for path in own)
     return tuple(str(path.relative_to(folder)) for path in real if path.is_relative_to(folder))

@@ -73,7 +73,7 @@ class Frames:
 
     def __init__(self, descriptor: int, layout: FrameLayout, *, create: bool = False) -> None:
         if create:
-            os.ftruncate(descriptor, layout.size)
+            os.ftruncate(descriptor, layout.size)  # disk: memory
         self._memory = mmap.mmap(descriptor, layout.size)
         views = []
         offset = 0

@@ -184,7 +184,7 @@ def test_a_name_that_is_too_long_for_its_sidecars_is_refused_before_anything_is_
     paint: Paint, options: MakeOptions, tmp_path: Path, letter: str
 ) -> None:
     paint({"a.png": 0})
-    longest = os.pathconf(tmp_path, "PC_NAME_MAX") - len("." + ".meta.json" + ".tmp")
+    longest = os.pathconf(tmp_path, "PC_NAME_MAX") - len(".meta.json")
     name = (letter * longest).encode()[: longest - 4].decode(errors="ignore") + ".csv"
     name = "y" * (longest - len(name.encode())) + name
     for longer in ("y" + name, "y" * 14 + name, "y" * 300 + name):

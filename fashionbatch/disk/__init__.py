@@ -1,0 +1,70 @@
+"""Files and directories that are there whole or not at all, whatever is killed when.
+
+Everything that FashionBatch leaves on a disk goes through here: it is written under a temporary name, fsynced and
+renamed, and its directory is fsynced, so that a name that can be seen stands for data that a power failure cannot take
+back. No other module renames, fsyncs, locks or opens a file for writing; `make lint` sees to it.
+
+- `write_file`, `writing`, `StagedFile`: a whole file; `write_new` for one in a directory that nobody sees yet.
+- `new_directory`: a whole directory, which takes the place of an earlier one in one step.
+- `append_line`: one more line of a file that only grows.
+- `copy_into`, `move_into`: files into a directory in which nothing is ever replaced.
+- `Lock`: keeps other processes away.
+- `remove_leftovers`, `remove_leftovers_in`: what killed processes left.
+
+Temporary names are random, and are opened so that a link, a pipe or a file that somebody has put there is never
+followed. `steps.step` is called before each change of the disk: there the tests kill the process or let it fail.
+"""
+
+from fashionbatch.disk.appending import append_line
+from fashionbatch.disk.copies import copy_into, link_into, move_into, open_inside, remove_staged
+from fashionbatch.disk.directories import new_directory
+from fashionbatch.disk.errors import output_errors
+from fashionbatch.disk.files import (
+    StagedFile,
+    make_directory,
+    remove,
+    remove_tree,
+    rename,
+    require_writable,
+    sync_directory,
+    write_file,
+    write_new,
+    writing,
+)
+from fashionbatch.disk.locks import Lock, LockedError, is_locked
+from fashionbatch.disk.names import (
+    is_temporary_name_of,
+    leftovers,
+    remove_leftovers,
+    remove_leftovers_in,
+    temporary_name,
+)
+
+__all__ = [
+    "Lock",
+    "LockedError",
+    "StagedFile",
+    "append_line",
+    "copy_into",
+    "is_locked",
+    "is_temporary_name_of",
+    "leftovers",
+    "link_into",
+    "make_directory",
+    "move_into",
+    "new_directory",
+    "open_inside",
+    "output_errors",
+    "remove",
+    "remove_leftovers",
+    "remove_leftovers_in",
+    "remove_staged",
+    "remove_tree",
+    "rename",
+    "require_writable",
+    "sync_directory",
+    "temporary_name",
+    "write_file",
+    "write_new",
+    "writing",
+]

@@ -1,0 +1,133 @@
+"""Copies and moves into a directory that is open: nothing there is replaced, and no link leads out of it."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from fashionbatch.disk import steps
+from fashionbatch.disk.files import sync_names
+from fashionbatch.disk.names import claim, remove_leftovers, temporary_name
+from fashionbatch.disk.renaming import rename_new
+
+_STAGED = Path("fashionbatch")
+_NO_LINKS_HERE = {errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK}
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@contextlib.contextmanager
+def open_inside(root: int, parts: Sequence[bytes]) -> Iterator[int]:
+    """The directory below an open one, made where it is missing. A link on the way is an error: it could lead out.
+
+    Raises:
+        OSError: it cannot be made, or something on the way is no directory.
+    """
+    opened = os.dup(root)
+    try:
+        for part in parts:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, dir_fd=opened)
+            inner = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=opened)
+            os.close(opened)
+            opened = inner
+        yield opened
+    finally:
+        os.close(opened)
+
+
+def copy_into(source: bytes, name: bytes, directory: int, root: int) -> None:
+    """Copy a file with its times, unless something has the name there.
+
+    Args:
+        source: the file.
+        name: its new name.
+        directory: open, where it goes.
+        root: open, above that directory: temporary files lie there, and `remove_staged` finds them.
+
+    Raises:
+        FileExistsError: something has the name.
+        OSError: it cannot be copied; nothing is left of it.
+    """
+    shown = Path(os.fsdecode(name))
+    steps.step("create", shown)
+    temporary, descriptor = _create(root)
+    with open(descriptor, "wb") as target:
+        try:
+            with open(source, "rb") as stream:
+                shutil.copyfileobj(stream, target, 1 << 20)
+                target.flush()
+                seen = os.fstat(stream.fileno())
+            os.utime(target.fileno(), ns=(seen.st_atime_ns, seen.st_mtime_ns))
+            steps.step("sync", shown)
+            os.fsync(target.fileno())
+            steps.step("rename", shown)
+            rename_new(os.fsencode(temporary), name, old_directory=root, new_directory=directory)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary, dir_fd=root)
+            raise
+
+
+def move_into(source: bytes, name: bytes, directory: int, root: int) -> None:
+    """Move a file, unless something has the name there; across file systems it is copied.
+
+    Args:
+        source: the file.
+        name: its new name.
+        directory: open, where it goes.
+        root: as in `copy_into`.
+
+    Raises:
+        FileExistsError: something has the name.
+        OSError: it cannot be moved; it is in its old place, and perhaps in the new one too.
+    """
+    shown = Path(os.fsdecode(name))
+    steps.step("link", shown)
+    try:
+        os.link(source, name, dst_dir_fd=directory, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS_HERE:
+            raise
+        copy_into(source, name, directory, root)
+    steps.step("sync directory", shown)
+    sync_names(directory)
+    steps.step("remove", Path(os.fsdecode(source)))
+    os.unlink(source)
+
+
+def link_into(source: bytes, name: bytes, directory: int, root: int) -> None:  # noqa: ARG001 - as the others
+    """Make a symbolic link to a file, unless something has the name there.
+
+    Args:
+        source: the file.
+        name: the link's name.
+        directory: open, where it goes.
+        root: as in `copy_into`.
+
+    Raises:
+        FileExistsError: something has the name.
+        OSError: it cannot be made.
+    """
+    steps.step("link", Path(os.fsdecode(name)))
+    os.symlink(source, name, dir_fd=directory)
+
+
+def remove_staged(root: Path) -> None:
+    """Remove what killed processes left of copying into a directory."""
+    remove_leftovers(root / _STAGED)
+
+
+def _create(root: int) -> tuple[str, int]:
+    while True:
+        temporary = temporary_name(_STAGED).name
+        try:
+            descriptor = os.open(temporary, _NEW_FILE, 0o666, dir_fd=root)
+        except FileExistsError:
+            continue
+        if claim(descriptor, temporary, root):
+            return temporary, descriptor
+        os.close(descriptor)

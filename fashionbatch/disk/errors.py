@@ -1,0 +1,37 @@
+"""What the operating system says about writing, as an error for the user."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+
+from fashionbatch.errors import FashionBatchError, OutputError
+
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
+"""What a file system says that offers no locks; EBADF: NFS, of a lock on a directory."""
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
+
+
+@contextlib.contextmanager
+def output_errors(
+    path: Path, *, when_full: str = "make room, then start the same command again: it goes on where this run stopped"
+) -> Iterator[None]:
+    """Turn what the operating system says about writing `path` into an OutputError.
+
+    Args:
+        path: what is written, for the message.
+        when_full: the hint where the disk is full.
+    """
+    try:
+        yield
+    except FashionBatchError:
+        raise
+    except OSError as error:
+        hint = when_full if error.errno in _FULL else None
+        if error.errno in _FORBIDDEN:
+            hint = "give -o/--output a place that you may write to"
+        raise OutputError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error
