@@ -16,6 +16,7 @@ from typing import IO, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch import disk
 from fashionbatch.bundle.manifest import REFERENCE_NAME, ReferenceRecord
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.errors import BundleError
@@ -106,13 +107,14 @@ def synthetic_images(shape: tuple[int, int, int], count: int | None = None) -> N
 
 
 def write_reference(reference: Reference, directory: Path) -> None:
-    """Write `reference.npz`. The same reference gives the same bytes.
+    """Write `reference.npz` into a directory that `disk.new_directory` made. The same reference gives the same bytes.
 
     Raises:
         OSError: the directory cannot be written.
     """
     arrays = {_IMAGES: reference.images, **{str(name): rows for name, rows in reference.outputs.items()}}
-    np.savez(directory / REFERENCE_NAME, **arrays)  # type: ignore[arg-type]  # its other keyword is no name of these
+    with disk.write_new(directory / REFERENCE_NAME, sync=False) as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]  # its other keyword is no name of these
 
 
 def read_reference(bundle: Bundle) -> Reference | None:

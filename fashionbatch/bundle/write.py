@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import os
-import secrets
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from pydantic import JsonValue, ValidationError
 
-from fashionbatch import __version__
+from fashionbatch import __version__, disk
 from fashionbatch.bundle.features import search_features
 from fashionbatch.bundle.graph import first_sentence
 from fashionbatch.bundle.graph_check import check_graph
@@ -53,8 +50,6 @@ if TYPE_CHECKING:
     import openvino as ov
 
 _P = TypeVar("_P", bound=Part)
-_AT_FDCWD = -100
-_RENAME_EXCHANGE = 2
 
 
 def write_bundle(
@@ -67,7 +62,7 @@ def write_bundle(
     decoding_policy: Mapping[str, Any],
     graph: ov.Model,
     made: GraphOrigin | None = None,
-    weights: Path | None = None,
+    weights: Path | Callable[[BinaryIO], None] | None = None,
     recipe_yaml: str | None = None,
     plugins: Sequence[PluginRecord] = (),
     precision_parity: Mapping[Precision, PrecisionRecord] | None = None,
@@ -88,7 +83,8 @@ def write_bundle(
         decoding_policy: `fashionbatch.images.POLICY`.
         graph: uint8 `(?, height, width, channels)` -> float32 `(?, outputs)`, as `to_graph` makes it.
         made: how the graph was made.
-        weights: a `.weights.h5` file of the Keras model, which is copied; None for an imported model.
+        weights: a `.weights.h5` file of the Keras model, which is copied, or what writes one; None for an imported
+            model.
         recipe_yaml: the resolved recipe; None for an imported model.
         plugins: what the network was made with.
         precision_parity: how each precision of this graph fared on the validation split.
@@ -105,7 +101,7 @@ def write_bundle(
     """
     directory = Path(os.path.realpath(directory))
     _require_replaceable(directory)
-    with _new_directory_beside(directory) as temporary:
+    with disk.output_errors(directory), disk.new_directory(directory, replace=True) as temporary:
         _write_files(temporary, graph=graph, weights=weights, recipe_yaml=recipe_yaml, reference=reference)
         try:
             manifest = BundleManifest(
@@ -128,8 +124,7 @@ def write_bundle(
         features = search_features(temporary / GRAPH_NAME, image)
         if features is not None:
             manifest = _revised(manifest, features=FeatureRecord(**features._asdict()))
-        data = _finish(temporary, manifest)
-        _put_in_place(temporary, directory)
+        data = _write_manifest(temporary, manifest)
     return Bundle(directory, manifest, hashlib.sha256(data).hexdigest())
 
 
@@ -156,15 +151,14 @@ def update_bundle(
         OutputError: the bundle cannot be written.
     """
     manifest, directory = bundle.manifest, Path(os.path.realpath(bundle.path))
-    with _new_directory_beside(directory) as temporary:
+    with disk.output_errors(directory), disk.new_directory(directory, replace=True) as temporary:
         for name in manifest.files:
-            _link_or_copy(directory / name, temporary / name)
+            disk.link_or_copy(directory / name, temporary / name)
         files = dict(manifest.files)
         try:
             if reference is not None:
                 (temporary / REFERENCE_NAME).unlink(missing_ok=True)
                 write_reference(reference, temporary)
-                _sync_file(temporary / REFERENCE_NAME)
                 files[REFERENCE_NAME] = _record(temporary / REFERENCE_NAME)
             manifest = _revised(
                 manifest,
@@ -176,8 +170,7 @@ def update_bundle(
             )
         except ValidationError as error:
             raise BundleError(f"{bundle.path}: {error.errors(include_url=False)[0]['msg']}") from error
-        data = _finish(temporary, manifest)
-        _put_in_place(temporary, directory)
+        data = _write_manifest(temporary, manifest)
     return Bundle(bundle.path, manifest, hashlib.sha256(data).hexdigest())
 
 
@@ -222,7 +215,7 @@ def _write_files(
     directory: Path,
     *,
     graph: ov.Model,
-    weights: Path | None,
+    weights: Path | Callable[[BinaryIO], None] | None,
     recipe_yaml: str | None,
     reference: Reference | None,
 ) -> None:
@@ -230,60 +223,38 @@ def _write_files(
 
     try:
         # The default halves the weights to float16, which changes results.
-        ov.save_model(graph, directory / GRAPH_NAME, compress_to_fp16=False)
+        ov.save_model(graph, directory / GRAPH_NAME, compress_to_fp16=False)  # disk: in a new directory
     except RuntimeError as error:
         raise OutputError(f"{directory.parent}: the graph cannot be written: {first_sentence(error)}") from error
-    (directory / GRAPH_WEIGHTS_NAME).touch()  # A graph without weights leaves none behind.
+    if not (directory / GRAPH_WEIGHTS_NAME).exists():
+        with disk.write_new(directory / GRAPH_WEIGHTS_NAME, sync=False):
+            pass  # A graph without weights leaves none behind.
     if recipe_yaml is not None:
-        (directory / RECIPE_NAME).write_text(recipe_yaml, encoding="utf-8")
+        with disk.write_new(directory / RECIPE_NAME, sync=False) as file:
+            file.write(recipe_yaml.encode("utf-8"))
     if weights is not None:
-        shutil.copyfile(weights, directory / KERAS_WEIGHTS_NAME)
+        with disk.write_new(directory / KERAS_WEIGHTS_NAME, sync=False) as file:
+            if isinstance(weights, Path):
+                with open(weights, "rb") as source:
+                    shutil.copyfileobj(source, file, 1 << 20)
+            else:
+                weights(file)
     if reference is not None:
         write_reference(reference, directory)
-    for file in directory.iterdir():
-        _sync_file(file)
 
 
-def _finish(directory: Path, manifest: BundleManifest) -> bytes:
+def _write_manifest(directory: Path, manifest: BundleManifest) -> bytes:
     """Write `bundle.json`, the last file of a bundle; gives its bytes."""
     data = manifest_bytes(manifest)
-    _write_durably(directory / MANIFEST_NAME, data)
-    _sync_directory(directory)
+    with disk.write_new(directory / MANIFEST_NAME, sync=False) as file:
+        file.write(data)
     return data
-
-
-def _link_or_copy(file: Path, target: Path) -> None:
-    try:
-        os.link(file, target)
-    except OSError:  # a file system without hard links
-        shutil.copyfile(file, target)
-        _sync_file(target)
 
 
 def _record(file: Path) -> FileRecord:
     with open(file, "rb") as stream:
         digest = hashlib.file_digest(stream, "sha256")
     return FileRecord(sha256=digest.hexdigest(), size=file.stat().st_size)
-
-
-def _write_durably(file: Path, data: bytes) -> None:
-    with open(file, "xb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-
-
-def _sync_file(file: Path) -> None:
-    with open(file, "rb") as stream:
-        os.fsync(stream.fileno())
-
-
-def _sync_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # ---------------------------------------------------------------------------------------------------------- directory
@@ -303,48 +274,3 @@ def _require_replaceable(directory: Path) -> None:
             f"{directory}: holds files, but no bundle, so it is not replaced",
             hint="choose another place for the bundle, or empty the directory",
         )
-
-
-@contextmanager
-def _new_directory_beside(directory: Path) -> Iterator[Path]:
-    """A fresh directory on the same file system; gone afterwards, unless it was renamed."""
-    # Not tempfile.mkdtemp: its directories are closed to everyone else, and this one becomes the bundle.
-    temporary = directory.with_name(f".{directory.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        directory.parent.mkdir(parents=True, exist_ok=True)
-        temporary.mkdir()
-        yield temporary
-    except OSError as error:
-        raise OutputError(f"{directory}: cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _put_in_place(temporary: Path, directory: Path) -> None:
-    if not os.path.lexists(directory):
-        temporary.rename(directory)
-    elif not _exchange(temporary, directory):
-        _replace_in_two_steps(temporary, directory)
-    _sync_directory(directory.parent)
-
-
-def _exchange(one: Path, other: Path) -> bool:
-    """Swap two directories in one step; False where the system or its file system cannot."""
-    try:
-        renameat2 = ctypes.CDLL(None, use_errno=True).renameat2
-    except (OSError, AttributeError):
-        return False
-    paths = os.fsencode(one), os.fsencode(other)
-    return bool(renameat2(_AT_FDCWD, paths[0], _AT_FDCWD, paths[1], _RENAME_EXCHANGE) == 0)
-
-
-def _replace_in_two_steps(temporary: Path, directory: Path) -> None:
-    # Between the two renames a kill leaves the old bundle, whole, under its other name.
-    retired = temporary.with_name(f"{temporary.name}.old")
-    directory.rename(retired)
-    try:
-        temporary.rename(directory)
-    except OSError:
-        retired.rename(directory)
-        raise
-    shutil.rmtree(retired, ignore_errors=True)

@@ -21,6 +21,7 @@ from fashionbatch.disk.directories import new_directory
 from fashionbatch.disk.errors import output_errors
 from fashionbatch.disk.files import (
     StagedFile,
+    link_or_copy,
     make_directory,
     remove,
     remove_tree,
@@ -50,6 +51,7 @@ __all__ = [
     "is_temporary_name_of",
     "leftovers",
     "link_into",
+    "link_or_copy",
     "make_directory",
     "move_into",
     "new_directory",

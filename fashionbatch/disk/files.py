@@ -188,6 +188,20 @@ def sync_names(descriptor: int) -> None:
             raise
 
 
+def link_or_copy(file: Path, target: Path) -> None:
+    """Give a file a second name in a directory that `new_directory` made; where there are no hard links, copy it.
+
+    Raises:
+        OSError: it cannot be read, or not be written there.
+    """
+    steps.step("link", target)
+    try:
+        os.link(file, target)
+    except OSError:
+        with write_new(target, sync=False) as copy, open(file, "rb") as source:
+            shutil.copyfileobj(source, copy, 1 << 20)
+
+
 def make_directory(path: Path) -> None:
     """Make a directory and its parents, where they are missing.
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,21 +52,18 @@ class _Memory(io.BytesIO):
         return "memory.weights.h5"
 
 
-def save_weights(model: keras.Model, path: Path) -> None:
-    """Write a `.weights.h5` file of a model and wait until it is on disk.
+def write_weights(model: keras.Model, file: BinaryIO) -> None:
+    """Write the content of a `.weights.h5` file of a model.
 
     HDF5 does not survive a disk that is full: it raises whatever its clean-up meets, or ends the process. So it writes
-    into memory.
+    into memory first.
 
     Raises:
-        OSError: the file cannot be written; a part of it may be there.
+        OSError: the file cannot be written.
     """
     content = _Memory()
     model.save_weights(content, overwrite=True)
-    with open(path, "wb") as file:
-        file.write(content.getbuffer())
-        file.flush()
-        os.fsync(file.fileno())
+    file.write(content.getbuffer())
 
 
 def named_weights(model: keras.Model) -> dict[str, list[NDArray[Any]]]:

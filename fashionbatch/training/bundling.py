@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TypeVar
@@ -18,13 +19,12 @@ from fashionbatch.bundle.open import Bundle
 from fashionbatch.bundle.reference import choose_reference, synthetic_images
 from fashionbatch.bundle.write import update_bundle, write_bundle
 from fashionbatch.data.prepared import PreparedData
-from fashionbatch.errors import OutputError
 from fashionbatch.evaluation.parity import measure_parity
 from fashionbatch.evaluation.thresholds import LabelThreshold, best_thresholds
 from fashionbatch.images import POLICY
 from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
 from fashionbatch.model.network import Network
-from fashionbatch.model.weights import save_weights
+from fashionbatch.model.weights import write_weights
 from fashionbatch.plan import Plan, resolved_yaml
 from fashionbatch.registry import Registry
 from fashionbatch.specs import Precision, RuntimeSpec, Split
@@ -101,33 +101,24 @@ def versions() -> dict[str, str]:
 
 
 def _write(plan: Plan, network: Network, data: PreparedData, path: Path) -> Bundle:
-    weights = path.with_name(".final.weights.h5")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        try:
-            save_weights(network.model, weights)
-        except OSError as error:
-            raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-        return write_bundle(
-            path,
-            name=plan.recipe.name,
-            labels=Labels(class_names=data.class_names, display_names=data.display_names),
-            head=Head(name=plan.head.spec.name, decoding=data.decoding, groups=groups_of(plan, data.class_names)),
-            image=plan.recipe.data.image,
-            decoding_policy=POLICY,
-            graph=to_graph(network.model, network.features),
-            made=GraphOrigin(
-                converter="openvino",
-                method="traced from the Keras model, weights uncompressed",
-                versions={name: metadata.version(name) for name in ("keras", "openvino", "tensorflow")},
-            ),
-            weights=weights,
-            recipe_yaml=resolved_yaml(plan),
-            plugins=_plugin_records(plan),
-            created_with=versions(),
-        )
-    finally:
-        weights.unlink(missing_ok=True)
+    return write_bundle(
+        path,
+        name=plan.recipe.name,
+        labels=Labels(class_names=data.class_names, display_names=data.display_names),
+        head=Head(name=plan.head.spec.name, decoding=data.decoding, groups=groups_of(plan, data.class_names)),
+        image=plan.recipe.data.image,
+        decoding_policy=POLICY,
+        graph=to_graph(network.model, network.features),
+        made=GraphOrigin(
+            converter="openvino",
+            method="traced from the Keras model, weights uncompressed",
+            versions={name: metadata.version(name) for name in ("keras", "openvino", "tensorflow")},
+        ),
+        weights=partial(write_weights, network.model),
+        recipe_yaml=resolved_yaml(plan),
+        plugins=_plugin_records(plan),
+        created_with=versions(),
+    )
 
 
 def _plugin_records(plan: Plan) -> list[PluginRecord]:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import errno
-import io
 import json
-import os
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -16,8 +13,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch import disk
 from fashionbatch.errors import OutputError
-from fashionbatch.model.weights import save_weights
+from fashionbatch.model.weights import write_weights
 
 if TYPE_CHECKING:
     import keras
@@ -88,11 +86,13 @@ class Checkpoints:
             arrays |= {f"{name}_{index}": np.asarray(value) for index, value in enumerate(values)}
         header = json.dumps({"format": FORMAT, **state.progress.__dict__})
         arrays["header"] = np.frombuffer(header.encode(), np.uint8)
-        with _replacing(self.folder / LAST_NAME) as file:
+        path = self.folder / LAST_NAME
+        with _writing(path) as file:
             np.savez(file, **arrays)  # type: ignore[arg-type]  # its keywords are arrays, its flag is not among them
-        for file_name in self.folder.glob(f"best-*{_BEST_SUFFIX}"):
-            if file_name.name != state.progress.best_file:
-                file_name.unlink(missing_ok=True)
+        with _output_errors(self.folder):
+            for best in self.folder.glob(f"best-*{_BEST_SUFFIX}"):
+                if best.name != state.progress.best_file:
+                    disk.remove(best)
 
     def save_best(self, model: keras.Model, epoch: int) -> str:
         """Write the weights of the best epoch so far; the name goes into the next state.
@@ -103,14 +103,8 @@ class Checkpoints:
             OutputError: the file cannot be written.
         """
         name = f"best-{epoch:05}{_BEST_SUFFIX}"
-        temporary = self.folder / f".{name}"
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            save_weights(model, temporary)
-            temporary.replace(self.folder / name)
-        except OSError as error:
-            temporary.unlink(missing_ok=True)
-            raise _cannot_write(self.folder / name, error) from error
+        with _writing(self.folder / name) as file:
+            write_weights(model, file)
         return name
 
     def load(self) -> State | None:
@@ -163,49 +157,27 @@ def assign(variables: Sequence[keras.Variable], values: Sequence[NDArray[Any]]) 
         variable.assign(value)
 
 
-@contextlib.contextmanager
-def _replacing(path: Path) -> Any:
-    """A file that takes the place of `path` when it is whole and on disk."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "wb") as file:
-            yield file
-            _sync(file)
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise _cannot_write(path, error) from error
-
-
 def write_text(path: Path, text: str) -> None:
-    """Write a text file in one step.
+    """Write a text file of a run in one step.
 
     Raises:
         OutputError: it cannot be written.
     """
-    with _replacing(path) as file:
+    with _writing(path) as file:
         file.write(text.encode("utf-8"))
 
 
-def _sync(file: BinaryIO | io.BufferedWriter) -> None:
-    file.flush()
-    os.fsync(file.fileno())
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[BinaryIO]:
+    with _output_errors(path):
+        disk.make_directory(path.parent)
+        with disk.writing(path) as file:
+            yield file
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _output_errors(path: Path) -> contextlib.AbstractContextManager[None]:
+    return disk.output_errors(path, when_full="free some space, then go on with --resume")
 
 
 def _count(names: Sequence[str], prefix: str) -> int:
     return sum(name.rpartition("_")[0] == prefix for name in names)
-
-
-def _cannot_write(path: Path, error: OSError) -> OutputError:
-    hint = "free some space, then go on with --resume" if error.errno in {errno.ENOSPC, errno.EDQUOT} else None
-    return OutputError(f"{path}: cannot be written: {error.strerror or error}", hint=hint)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from fashionbatch import __version__
+from fashionbatch import __version__, disk
 from fashionbatch.errors import OutputError
 from fashionbatch.plan import Plan, resolved_yaml
 from fashionbatch.training.checkpoint import Checkpoints, write_text
@@ -103,17 +100,19 @@ def locked(directory: RunDirectory) -> Iterator[None]:
     Raises:
         OutputError: another process trains into it.
     """
-    try:
-        directory.path.mkdir(parents=True, exist_ok=True)
-        file = open(directory.path / _LOCK, "a", encoding="ascii")  # noqa: SIM115 - closed by the `with` below
-    except OSError as error:
-        raise OutputError(f"{directory.path}: cannot be written: {error.strerror}") from error
-    with file:
+    with disk.output_errors(directory.path):
+        disk.make_directory(directory.path)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise OutputError(f"{directory.path}: another process is training into it") from None
+            lock = disk.Lock(directory.path / _LOCK)
+        except disk.LockedError as locked:
+            who = f" ({locked.holder})" if locked.holder else ""
+            raise OutputError(f"{directory.path}: another process is training into it{who}") from None
+    try:
+        disk.remove_leftovers_in(directory.path)
+        disk.remove_leftovers_in(directory.checkpoints.folder)
         yield
+    finally:
+        lock.release()
 
 
 def begin(directory: RunDirectory, plan: Plan, facts: Mapping[str, Any]) -> None:
@@ -124,13 +123,15 @@ def begin(directory: RunDirectory, plan: Plan, facts: Mapping[str, Any]) -> None
         plan: its resolved recipe is kept, and compared when the run is resumed.
         facts: `fingerprint` of the data and `precision`, which a resumed run has to share.
     """
-    for item in directory.path.iterdir():
-        if item.name == _LOCK:
-            continue
-        if item.is_dir() and not item.is_symlink():
-            shutil.rmtree(item)
-        else:
-            item.unlink()
+    with disk.output_errors(directory.path):
+        # The marker last: a run that is killed in between is one that --overwrite replaces.
+        for item in sorted(directory.path.iterdir(), key=lambda item: item == directory.marker):
+            if item.name == _LOCK:
+                continue
+            if item.is_dir() and not item.is_symlink():
+                disk.remove_tree(item)
+            else:
+                disk.remove(item)
     write_text(directory.recipe, resolved_yaml(plan))
     started = datetime.now(UTC).isoformat(timespec="seconds")
     document = {"format": FORMAT, "started": started, "fashionbatch": __version__, "recipe": plan.resolved(), **facts}
@@ -192,7 +193,5 @@ def _require_writable(path: Path) -> None:
         existing = existing.parent
     if not existing.is_dir():
         raise OutputError(f"{path}: cannot be made: {existing} is no directory")
-    try:
-        os.rmdir(tempfile.mkdtemp(dir=existing, prefix=".fashionbatch-"))
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    with disk.output_errors(path):
+        disk.require_writable(existing)

@@ -11,10 +11,7 @@ import hashlib
 import io
 import json
 import os
-import secrets
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch import disk
 from fashionbatch.data.context import cache_directory
 from fashionbatch.data.prepared import PreparedData, SplitData
 from fashionbatch.errors import OutputError
@@ -35,8 +33,6 @@ from fashionbatch.training.report import Reporter
 
 _BATCH = 32
 _FORMAT = 2
-_ABANDONED = 86_400.0
-"""Seconds after which nobody writes a temporary file any more: parts come every few seconds."""
 
 
 def can_be_kept(network: Network, phase: PlannedPhase) -> bool:
@@ -144,26 +140,11 @@ def _read(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
 
 def _write(path: Path, shape: tuple[int, int], parts: Iterable[NDArray[np.float32]]) -> None:
     """Write an .npy file part by part, in one step for whoever looks for it."""
-    # Two trainings may compute the same features at the same time.
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _remove_left_behind(path)
-        with open(temporary, "wb") as file:
+    with disk.output_errors(path):
+        disk.make_directory(path.parent)
+        disk.remove_leftovers(path)
+        with disk.writing(path) as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
             for part in parts:
                 file.write(np.ascontiguousarray(part, "<f4").tobytes())
-        temporary.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: cannot be written: {error.strerror or error}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _remove_left_behind(path: Path) -> None:
-    """Remove what runs that were killed while they wrote this file left beside it."""
-    for temporary in path.parent.glob(f".{path.name}.*"):
-        with suppress(OSError):
-            if time.time() - temporary.stat().st_mtime > _ABANDONED:
-                temporary.unlink()

@@ -12,12 +12,12 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
-import fashionbatch.bundle.write as writing
 from fashionbatch.bundle.features import find_features
 from fashionbatch.bundle.graph_record import GraphOrigin, PrecisionRecord
 from fashionbatch.bundle.manifest import Head, Labels, PluginRecord
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.bundle.write import update_bundle, write_bundle
+from fashionbatch.disk import directories, steps
 from fashionbatch.errors import BundleError, OutputError
 from fashionbatch.images import POLICY
 from fashionbatch.specs import ImageSpec, Precision
@@ -99,7 +99,7 @@ def test_others_may_read_it_as_far_as_the_umask_says(tmp_path: Path) -> None:
 @pytest.mark.parametrize("swaps", [True, False])
 def test_an_older_bundle_is_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, swaps: bool) -> None:
     if not swaps:  # as on a file system without RENAME_EXCHANGE
-        monkeypatch.setattr(writing, "_exchange", lambda one, other: False)
+        monkeypatch.setattr(directories, "exchange", lambda one, other: False)
     write(tmp_path / "b", recipe_yaml="old")
     written = write(tmp_path / "b")
     assert open_bundle(tmp_path / "b") == written
@@ -132,23 +132,24 @@ def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_written_is_the_users_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write"):
         write(tmp_path / "file" / "b")
 
 
 # ------------------------------------------------------------------------------------------------------------- faults
 
 
-@pytest.mark.parametrize("step", ["_write_durably", "_sync_file", "_sync_directory", "_put_in_place"])
+@pytest.mark.parametrize("step", ["create directory", "create", "sync files", "exchange"])
 def test_a_full_disk_at_any_step_leaves_the_old_bundle_and_no_litter(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
     old = write(tmp_path / "b", name="old")
 
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+    def fail(name: str, _: Path) -> None:
+        if name == step:
+            raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(writing, step, fail)
+    monkeypatch.setattr(steps, "step", fail)
     with pytest.raises(OutputError, match="No space left"):
         write(tmp_path / "b", name="new")
     assert open_bundle(tmp_path / "b") == old
@@ -157,7 +158,7 @@ def test_a_full_disk_at_any_step_leaves_the_old_bundle_and_no_litter(
 
 def test_a_failed_second_rename_puts_the_old_bundle_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     old = write(tmp_path / "b", name="old")
-    monkeypatch.setattr(writing, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(directories, "exchange", lambda one, other: False)
     rename = Path.rename
 
     def fail_to_put_in_place(self: Path, target: Path) -> Path:

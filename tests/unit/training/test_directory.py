@@ -52,7 +52,7 @@ def test_what_is_no_run_is_left_alone_even_with_overwrite(tmp_path: Path) -> Non
 def test_a_place_that_cannot_be_written_is_told_before_training_also_to_root(place: str) -> None:
     if not Path("/proc/self").exists():
         pytest.skip("needs /proc, a file system that nobody can write to")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write"):
         usable(Path(place))
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-import os
 
 import numpy as np
 import pytest
 
+from fashionbatch import disk
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.errors import TrainingError
 from fashionbatch.training import features, loop, start
@@ -71,12 +71,10 @@ def test_what_a_killed_run_left_in_the_cache_is_removed_and_what_another_run_wri
     fit(plan, data, tmp_path / "first")
     [file] = cache.glob("*/train.npy")
     file.unlink()
-    abandoned, written = (file.with_name(f".train.npy.{name}") for name in ("dead", "alive"))
-    for temporary in (abandoned, written):
-        temporary.write_bytes(b"a part")
-    os.utime(abandoned, (0, 0))
-    fit(plan, data, tmp_path / "second")
-    assert [path.name for path in sorted(file.parent.glob(".*"))] == [".train.npy.alive"]
+    file.with_name(".train.npy.0123abcd.tmp").write_bytes(b"a part")
+    with disk.StagedFile(file) as written_by_another_run:
+        fit(plan, data, tmp_path / "second")
+        assert list(file.parent.glob(".*")) == [written_by_another_run.temporary]
 
 
 def test_other_weights_have_other_features(plan, data, make_plan):
