@@ -247,7 +247,7 @@ def _make_folder(output: Path, *, overwrite: bool) -> None:
 def _write(output: Path, bundle: Bundle, evaluation: Evaluation, computed: dict[str, Any], montage: Any) -> list[str]:
     from fashionbatch import __version__
     from fashionbatch.evaluation.report import confusion_csv, predictions_csv, report_text
-    from fashionbatch.pictures.files import write_atomically
+    from fashionbatch.pictures.files import write_picture
     from fashionbatch.pictures.report import draw_evaluation
 
     manifest = bundle.manifest
@@ -270,7 +270,7 @@ def _write(output: Path, bundle: Bundle, evaluation: Evaluation, computed: dict[
         "predictions.csv": predictions_csv(evaluation.names, evaluation.predictions),
     }
     for name, text in texts.items():
-        write_atomically(output / name, text.encode("utf-8", "surrogateescape"))
+        write_picture(output / name, text.encode("utf-8", "surrogateescape"))
     pictures = draw_evaluation(
         evaluation.metrics,
         evaluation.predictions,

@@ -9,6 +9,7 @@ from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from pathlib import Path
 
+from fashionbatch import disk
 from fashionbatch.errors import DataError, OutputError
 from fashionbatch.hookspecs import PROJECT
 from fashionbatch.plugins import BUILT_IN
@@ -40,14 +41,13 @@ def create_plugin(name: str, directory: Path) -> list[Path]:
     if directory.exists():
         raise OutputError(f"{str(directory)!r} exists already", hint="choose another directory")
     written = []
-    try:
+    with disk.output_errors(directory), disk.new_directory(directory) as package:
         for relative, text in _template_files(_template(), Path()):
             target = Path(_renamed(str(relative), name))
-            (directory / target.parent).mkdir(parents=True, exist_ok=True)
-            (directory / target).write_text(_renamed(text, name), encoding="utf-8")
+            disk.make_directory((package / target).parent)
+            with disk.write_new(package / target, sync=False) as file:
+                file.write(_renamed(text, name).encode("utf-8"))
             written.append(target)
-    except OSError as error:
-        raise OutputError(f"{str(directory)!r} cannot be written: {error.strerror}") from error
     return sorted(written)
 
 

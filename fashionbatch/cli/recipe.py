@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from fashionbatch import disk
 from fashionbatch.cli.tables import format_table
 from fashionbatch.errors import OutputError, Problem, RecipeError
 from fashionbatch.plan import Plan, PlannedPhase, advice, load_plan, make_plan, resolved_yaml
@@ -101,28 +102,21 @@ def show_schema(output: Path | None) -> None:
     if output is None:
         click.echo(text, nl=False)
         return
-    try:
-        output.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise _cannot_write(output, error) from error
+    disk.remove_leftovers(output)
+    disk.write_file(output, text.encode("utf-8"))
 
 
 def _copy(source: Path, target: Path, *, overwrite: bool) -> None:
     if overwrite and os.path.exists(target) and os.path.samefile(source, target):
         raise OutputError(f"{str(target)!r} is the recipe itself")
-    try:
-        content = source.read_bytes()
-        with target.open("wb" if overwrite else "xb") as file:
-            file.write(content)
-    except FileExistsError as error:
-        hint = "choose another name, or give --overwrite to replace it"
-        raise OutputError(f"{str(target)!r} exists already", hint=hint) from error
-    except OSError as error:
-        raise _cannot_write(target, error) from error
-
-
-def _cannot_write(target: Path, error: OSError) -> OutputError:
-    return OutputError(f"{str(target)!r} cannot be written: {error.strerror or error}")
+    disk.remove_leftovers(target)
+    with disk.output_errors(target):
+        try:
+            with disk.writing(target, replace=overwrite) as file:
+                file.write(source.read_bytes())
+        except FileExistsError as error:
+            hint = "choose another name, or give --overwrite to replace it"
+            raise OutputError(f"{str(target)!r} exists already", hint=hint) from error
 
 
 def _summary(plan: Plan) -> str:

@@ -211,7 +211,7 @@ def _disagreement_lines(found: Disagreement, names: Sequence[str]) -> list[str]:
 
 
 def _write_disagreement(found: Disagreement, names: Sequence[str], output: Path, count: int) -> list[Path]:
-    from fashionbatch.pictures.files import write_atomically
+    from fashionbatch.pictures.files import write_picture
     from fashionbatch.pictures.grids import draw_disagreements
 
     first = found.evaluations[0]
@@ -233,7 +233,7 @@ def _write_disagreement(found: Disagreement, names: Sequence[str], output: Path,
             ]
         )
     table = output / "disagreements.csv"
-    write_atomically(table, text.getvalue().encode("utf-8", "surrogateescape"))
+    write_picture(table, text.getvalue().encode("utf-8", "surrogateescape"))
     assert first.images is not None
     photos = [int(photo) for photo in found.photos]
     picture = draw_disagreements(first.images, predictions, photos, names, output / "disagreements.png", count=count)

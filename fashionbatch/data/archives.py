@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import lzma
 import os
-import shutil
 import tarfile
-import tempfile
-import time
 import zlib
 from pathlib import Path
 from typing import Final
 
+from fashionbatch import disk
 from fashionbatch.errors import DataError
 
 ARCHIVE_SUFFIXES: Final = (".tar", ".tar.gz", ".tgz", ".tar.xz")
-_PARTIAL: Final = ".partial-"
-_ABANDONED_AFTER_SECONDS: Final = 24 * 3600
 
 
 def unpack_once(archive: Path, cache: Path) -> Path:
@@ -43,8 +38,8 @@ def unpack_once(archive: Path, cache: Path) -> Path:
         digest = hashlib.sha256(os.fsencode(identity)).hexdigest()[:16]
         target = cache / f"{archive.name.split('.tar')[0]}-{digest}"
         if not target.is_dir():
-            cache.mkdir(parents=True, exist_ok=True)
-            _remove_abandoned(cache)
+            disk.make_directory(cache)
+            disk.remove_leftovers_in(cache)
             _unpack(archive, target)
         return _descend(target)
     except OSError as error:
@@ -52,30 +47,18 @@ def unpack_once(archive: Path, cache: Path) -> Path:
 
 
 def _unpack(archive: Path, target: Path) -> None:
-    partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=target.parent))
     try:
-        with tarfile.open(archive) as tar:
+        with disk.new_directory(target) as partial, tarfile.open(archive) as tar:
             # The filter refuses absolute names, names that climb out, devices, and links that lead outside.
             tar.extractall(partial, filter="data")
-        try:
-            partial.rename(target)
-        except OSError:
-            # Another run finished first: the same archive, so the same content.
-            if not target.is_dir():
-                raise
+    except FileExistsError:
+        # Another run finished first: the same archive, so the same content.
+        if not target.is_dir():
+            raise
     except tarfile.FilterError as error:
         raise DataError(f"{archive} is not unpacked: it would write outside its folder ({error})") from error
     except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise DataError(f"{archive} is no tar archive or is damaged: {error}") from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
-
-
-def _remove_abandoned(cache: Path) -> None:
-    for path in cache.glob(f"{_PARTIAL}*"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _ABANDONED_AFTER_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
 
 
 def _descend(folder: Path) -> Path:

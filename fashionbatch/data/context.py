@@ -8,6 +8,7 @@ from typing import Final
 
 import platformdirs
 
+from fashionbatch import disk
 from fashionbatch.data.archives import ARCHIVE_SUFFIXES, unpack_once
 from fashionbatch.errors import DataError
 
@@ -37,7 +38,7 @@ def cache_directory() -> Path:
     """
     path = cache_path()
     try:
-        path.mkdir(parents=True, exist_ok=True)
+        disk.make_directory(path)
     except OSError as error:
         raise DataError(
             f"the cache folder {path} cannot be made: {error.strerror}",

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import os
-import tempfile
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final, Protocol, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias
 
 import numpy as np
 import PIL
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from fashionbatch import disk
 from fashionbatch.data.context import CACHE_VARIABLE, cache_directory
 from fashionbatch.errors import DataError, ImageError
 from fashionbatch.images import POLICY, decode_image, fit_pixels, one_line, open_regular
@@ -198,7 +197,8 @@ def _through_cache(
     key = _key(originals, spec)
     pixels, notes = folder / f"{key}.pixels", folder / f"{key}.json"
     try:
-        folder.mkdir(exist_ok=True)
+        disk.make_directory(folder)
+        disk.remove_leftovers_in(folder)
         outcome = _cached_outcome(pixels, notes, spec)
         if outcome is None:
             outcome = _write_cache(pixels, notes, decoded)
@@ -231,25 +231,12 @@ def _cached_outcome(pixels: Path, notes: Path, spec: ImageSpec) -> Outcome | Non
 def _write_cache(pixels: Path, notes: Path, decoded: Iterator[_Result]) -> Outcome:
     outcome = Outcome([], [], [])
     # Plain writes and not a memory map: on a full disk a map kills the process where a write raises an error.
-    with _replacing(pixels) as file:
+    with disk.writing(pixels) as file:
         for position, result in enumerate(decoded):
             row = _note(position, result, outcome)
             if row is not None:
                 file.write(row.data)
     # The notes come last: where they are, the pixels are whole.
-    with _replacing(notes) as file:
+    with disk.writing(notes) as file:
         file.write(json.dumps(asdict(outcome)).encode())
     return outcome
-
-
-@contextlib.contextmanager
-def _replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file that takes its name when it is whole, and never exists otherwise."""
-    descriptor, partial = tempfile.mkstemp(prefix=".partial-", dir=path.parent)
-    try:
-        with open(descriptor, "wb") as file:
-            yield file
-        os.replace(partial, path)
-    except BaseException:
-        os.unlink(partial)
-        raise

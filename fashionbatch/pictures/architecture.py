@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashionbatch.pictures.files import write_atomically
+from fashionbatch.pictures.files import write_picture
 
 if TYPE_CHECKING:
     import keras
@@ -60,7 +60,7 @@ def draw_architecture(model: keras.Model, path: Path) -> Path | None:
             expand_nested=True,
             dpi=_DPI if _layers(model) <= _DEEP else _DEEP_DPI,
         )
-        write_atomically(path, drawn.read_bytes())
+        write_picture(path, drawn.read_bytes())
     return path
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
+from fashionbatch import disk
 from fashionbatch.errors import OutputError
 
 PICTURE_ENDINGS = (".png", ".jpg", ".jpeg", ".pdf", ".svg")
@@ -33,21 +33,13 @@ def check_picture_path(path: Path, *, overwrite: bool, endings: Sequence[str] = 
         raise OutputError(f"{path} exists already", hint="`--overwrite` replaces it")
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write a file under a temporary name beside its place, then rename it; makes the folder where it is missing.
+def write_picture(path: Path, data: bytes) -> None:
+    """Write a picture, or what is written beside pictures, whole; makes the folder where it is missing.
 
     Raises:
         OutputError: the file or its folder cannot be written.
     """
-    temporary = path.with_name(f".{path.name[:100]}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            temporary.write_bytes(data)
-            temporary.replace(path)
-        except OSError:
-            with suppress(OSError):
-                temporary.unlink()
-            raise
-    except OSError as error:
-        raise OutputError(f"{path} cannot be written: {error.strerror or error}") from error
+    with disk.output_errors(path):
+        disk.make_directory(path.parent)
+    disk.remove_leftovers(path)
+    disk.write_file(path, data)

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashionbatch.pictures.files import write_atomically
+from fashionbatch.pictures.files import write_picture
 from fashionbatch.pictures.fonts import Fonts, find_fonts, quiet_font_log
 from fashionbatch.pictures.words import shortened, wrapped
 
@@ -154,7 +154,7 @@ def save_figure(figure: Figure, path: Path) -> Path:
     buffer = io.BytesIO()
     if kind in _UNDATED:
         figure.savefig(buffer, format=kind, metadata=_UNDATED[kind], **_CROPPED)
-        write_atomically(path, buffer.getvalue())
+        write_picture(path, buffer.getvalue())
         return path
     figure.savefig(buffer, format="png", metadata={"Software": None}, **_CROPPED)
     buffer.seek(0)
@@ -163,7 +163,7 @@ def save_figure(figure: Figure, path: Path) -> Path:
     if kind in {"jpg", "jpeg"}:
         buffer = io.BytesIO()
         drawn.save(buffer, format="JPEG", quality=92, subsampling=0, dpi=(DPI, DPI))
-        write_atomically(path, buffer.getvalue())
+        write_picture(path, buffer.getvalue())
         return path
     return save_image(drawn, path, dpi=DPI)
 
@@ -182,7 +182,7 @@ def save_image(image: Image.Image, path: Path, *, dpi: int | None = None) -> Pat
     data = _png(image, dpi)
     if len(data) > SIZE_LIMIT:
         data = min(data, _png(image.quantize(256), dpi), key=len)
-    write_atomically(path, data)
+    write_picture(path, data)
     return path
 
 

@@ -122,7 +122,7 @@ def test_copy_onto_itself_or_nowhere_is_an_error(tmp_path):
     with pytest.raises(OutputError, match="is the recipe itself"):
         run("copy", str(file), str(file), "--overwrite")
     assert file.stat().st_size > 0
-    with pytest.raises(OutputError, match="cannot be written: No such file or directory"):
+    with pytest.raises(OutputError, match=r"cannot write .*: No such file or directory"):
         run("copy", "quickstart", str(tmp_path / "no" / "folder.yaml"))
 
 
@@ -131,7 +131,7 @@ def test_schema_is_json_and_can_be_written_to_a_file(tmp_path):
     assert json.loads(printed)["title"] == "FashionBatch recipe, version 1"
     run("schema", "-o", str(tmp_path / "schema.json"))
     assert (tmp_path / "schema.json").read_text(encoding="utf-8") == printed
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write"):
         run("schema", "-o", str(tmp_path / "no" / "schema.json"))
 
 

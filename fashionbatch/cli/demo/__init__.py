@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from fashionbatch import __version__
+from fashionbatch import __version__, disk
 from fashionbatch.errors import InterruptedRunError, OutputError
 
 RECIPE = "quickstart"
@@ -97,8 +96,9 @@ def _make_directory(files: DemoFiles, *, overwrite: bool) -> None:
             )
         if overwrite and marker.is_file():
             _remove(files)
-        directory.mkdir(parents=True, exist_ok=True)
-        marker.write_text(f"made by fashionbatch demo, version {__version__}\n", encoding="utf-8")
+        disk.make_directory(directory)
+        disk.remove_leftovers_in(directory)
+        disk.write_file(marker, f"made by fashionbatch demo, version {__version__}\n".encode())
     except OSError as error:
         raise OutputError(f"cannot write the demo into {directory}: {error.strerror or error}") from error
 
@@ -106,8 +106,7 @@ def _make_directory(files: DemoFiles, *, overwrite: bool) -> None:
 def _remove(files: DemoFiles) -> None:
     # Only what a demo makes: somebody may have put a file of their own beside it.
     for folder in (files.run, files.photos, files.table.with_name(f"{files.table.name}.job")):
-        if folder.is_dir():
-            shutil.rmtree(folder)
+        disk.remove_tree(folder)
     for file in (files.table, files.table.with_name(f"{files.table.name}.meta.json"), files.known_labels):
         file.unlink(missing_ok=True)
 
@@ -134,11 +133,9 @@ def _write_photos(files: DemoFiles) -> None:
         return
     data = prepare_data(load_plan(RECIPE, load_plugins().registry), splits=("test",), progress=False)
     display_names = dict(zip(data.class_names, data.display_names, strict=True))
-    try:
-        photos = write_photos(data.splits["test"], files.photos, display_names)
-        write_known_labels(photos.labels, files.known_labels)
-    except OSError as error:
-        raise OutputError(f"cannot write the photos: {error}") from error
+    with disk.output_errors(files.photos), disk.new_directory(files.photos, replace=True) as folder:
+        photos = write_photos(data.splits["test"], folder, display_names)
+    write_known_labels(photos.labels, files.known_labels)
     click.echo(f"{files.photos}: {len(photos.labels):,} photos and {len(photos.broken)} files that cannot be read:")
     for name, what in photos.broken.items():
         click.echo(f"  {name}: {what}")

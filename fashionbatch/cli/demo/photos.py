@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch import disk
 from fashionbatch.data.prepared import SplitData
 from fashionbatch.labels.columns import LABEL, PATH
 from fashionbatch.labels.reader import TableReader
@@ -39,7 +40,7 @@ def write_photos(split: SplitData, folder: Path, display_names: Mapping[str, str
 
     Args:
         split: images with one label each.
-        folder: where the sub-folders are made; files of the same name are replaced.
+        folder: an empty one, made by `disk.new_directory`, for the sub-folders.
         display_names: class name -> the name that the label table shows.
     """
     labels: dict[str, str] = {}
@@ -63,10 +64,11 @@ def write_photos(split: SplitData, folder: Path, display_names: Mapping[str, str
 def write_known_labels(labels: Mapping[str, str], path: Path) -> None:
     """Write a CSV of `filepath,label`, in the order that the label table has."""
     rows = sorted(labels.items(), key=lambda item: item[0].encode("utf-8", "surrogateescape"))
-    with path.open("w", encoding="utf-8", errors="surrogateescape", newline="") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow((PATH, LABEL))
-        writer.writerows(rows)
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow((PATH, LABEL))
+    writer.writerows(rows)
+    disk.write_file(path, text.getvalue().encode("utf-8", "surrogateescape"))
 
 
 def read_known_labels(path: Path) -> dict[str, str]:
@@ -97,4 +99,5 @@ def _encode(image: NDArray[np.uint8], image_format: str) -> bytes:
 
 def _write(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
+    with disk.write_new(path, sync=False) as file:
+        file.write(content)

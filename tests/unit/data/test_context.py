@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fashionbatch import disk
 from fashionbatch.data import archives
 from fashionbatch.data.context import LocalContext, cache_directory, data_directory
 from fashionbatch.errors import DataError
@@ -142,17 +143,15 @@ def test_a_damaged_or_tricky_archive_is_a_clear_error_and_leaves_nothing(
     assert list((tmp_path / "cache" / "unpacked").iterdir()) == []
 
 
-def test_what_a_killed_run_left_is_removed_after_a_day(data: Path, tmp_path: Path) -> None:
-    import os
-
-    old, new = tmp_path / "cache/unpacked/.partial-old", tmp_path / "cache/unpacked/.partial-new"
-    old.mkdir(parents=True)
-    new.mkdir()
-    os.utime(old, (0, 0))
+def test_what_a_killed_run_left_is_removed_and_what_a_living_one_unpacks_is_not(data: Path, tmp_path: Path) -> None:
+    unpacked = tmp_path / "cache/unpacked"
+    killed = unpacked / ".shoes-0123456789abcdef.0123abcd.tmp"
+    (killed / "a").mkdir(parents=True)
     make_tar(data / "shoes.tar", {"a/b.jpg": b""})
-    LocalContext(base=tmp_path).locate("data:shoes")
-    assert not old.exists()
-    assert new.exists()
+    with disk.new_directory(unpacked / "hats-0123456789abcdef") as living:
+        LocalContext(base=tmp_path).locate("data:shoes")
+        assert not killed.exists()
+        assert living.exists()
 
 
 def test_a_cache_that_cannot_be_made_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -193,7 +193,7 @@ def test_the_same_picture_is_the_same_file(tmp_path):
 
 def test_a_place_that_cannot_be_written_is_the_users_error_and_leaves_nothing_behind(tmp_path):
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="cannot be written"):
+    with pytest.raises(OutputError, match="cannot write"):
         draw_curves(HISTORY, tmp_path / "file" / "curves.png")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
