@@ -36,12 +36,13 @@ oldest: scripts/oldest.py pyproject.toml ## run the fast part with the oldest de
 	    --constraint $(VENV)-oldest/constraints.txt
 	$(VENV)-oldest/bin/python -m pytest $(FAST) $(ARGS)
 
-lint: $(VENV)/.installed-dev ## check style, types and the layers
+lint: $(VENV)/.installed-dev ## check style, types, the layers and who writes files
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/mypy scripts
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/check_writes.py fashionbatch plugins/fashionbatch_plugins
 
 format: $(VENV)/.installed-dev ## bring the code into shape
 	$(BIN)/ruff check --fix .

@@ -227,7 +227,7 @@ def _from_file(name: str, size: tuple[int, int], path: Path) -> keras.Model:
     with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
         # Keras tells the formats apart by the file's name.
         link = Path(folder) / ("old.h5" if is_old else "new.weights.h5")
-        link.symlink_to(path.absolute())
+        link.symlink_to(path.absolute())  # disk: scratch
         try:
             model.load_weights(link)
         except (ValueError, KeyError) as error:
