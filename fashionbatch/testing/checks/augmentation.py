@@ -1,0 +1,168 @@
+"""The promises of an augmentation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.specs import AugmentationSpec
+from fashionbatch.testing.subject import CheckFunction, ContractError, Subject, require
+
+if TYPE_CHECKING:
+    import keras
+
+_Photos = NDArray[np.float32]
+_CALLS = 6
+_SEEDED = "draw with keras.random and one keras.random.SeedGenerator(seed) made in the layer's __init__"
+
+
+def check_augmentation_keeps_shape_and_range(subject: Subject) -> None:
+    """What comes out are still pixels: the same shape and dtype, finite, in 0..255."""
+    for channels in (3, 1):
+        layer, photos = _layer(subject), _photos(channels)
+        for _ in range(_CALLS):
+            changed = _changed(layer, photos)
+            require(
+                changed.shape == photos.shape,
+                f"the shape changed from {photos.shape} to {changed.shape}",
+                "keep height, width and channels; grey photos have 1 channel",
+            )
+            require(changed.dtype == np.float32, f"the dtype changed to {changed.dtype}", "return float32")
+            require(np.isfinite(changed).all(), "a pixel became NaN or infinite", "divide by nothing that can be 0")
+            require(
+                changed.min() >= -1e-3 and changed.max() <= 255 + 1e-3,
+                f"pixels went to {changed.min():g} .. {changed.max():g}",
+                "end with keras.ops.clip(images, 0, 255)",
+            )
+
+
+def check_augmentation_is_active_in_training_only(subject: Subject) -> None:
+    """Validation and labeling see the photo as it is."""
+    for channels in (3, 1):
+        layer, photos = _layer(subject), _photos(channels)
+        require(
+            np.array_equal(_changed(layer, photos, training=False), photos),
+            "photos change outside training",
+            "return images as they are unless the argument `training` of `call` is true",
+        )
+    layer, photos = _layer(subject), _photos(3)
+    require(
+        any(not np.array_equal(_changed(layer, photos), photos) for _ in range(_CALLS)),
+        "nothing changes in training",
+        "change the images where `training` is true; give an example whose parameters change them",
+    )
+
+
+def check_the_same_seed_gives_the_same_photos(subject: Subject) -> None:
+    """A training run can be repeated, and another seed makes another run."""
+    photos = _photos(3)
+    runs = {}
+    for run, seed in (("first", 3), ("again", 3), ("other", 2**31 - 1)):
+        layer = _layer(subject, seed)
+        runs[run] = [_changed(layer, photos) for _ in range(_CALLS)]
+    same = all(np.array_equal(one, two) for one, two in zip(runs["first"], runs["again"], strict=True))
+    require(same, "two layers of one seed make different photos", _SEEDED)
+    other = all(np.array_equal(one, two) for one, two in zip(runs["first"], runs["other"], strict=True))
+    require(not other, "layers of different seeds make the same photos: the seed is ignored", _SEEDED)
+
+
+def check_each_call_makes_another_change(subject: Subject) -> None:
+    """Every epoch sees other photos, in a compiled step as well."""
+    import tensorflow as tf
+
+    photos = _photos(3)
+    layer = _layer(subject)
+    _require_variety([_changed(layer, photos) for _ in range(_CALLS)], "each call")
+    model = _training_model(subject, photos.shape[1:])
+
+    @tf.function(autograph=False)  # type: ignore[untyped-decorator, unused-ignore]
+    def step(images: Any) -> Any:
+        return model(images, training=True)
+
+    pixels = tf.constant(photos)
+    _require_variety([np.array(step(pixels)) for _ in range(_CALLS)], "each step of a compiled training")
+
+
+def check_it_runs_inside_a_compiled_step(subject: Subject) -> None:
+    """Training compiles its step: the layer sees symbolic tensors, photos of any shape, and batches of any length."""
+    import tensorflow as tf
+
+    remedy = "use keras.ops and keras.random alone, no NumPy; take the batch's length from keras.ops.shape(images)[0]"
+    for shape in ((24, 20, 3), (24, 20, 1), (9, 32, 3)):
+        try:
+            model = _training_model(subject, shape)
+
+            @tf.function(  # type: ignore[untyped-decorator, unused-ignore]
+                input_signature=[tf.TensorSpec([None, *shape], tf.float32)], autograph=False
+            )
+            def step(images: Any, model: keras.Model = model) -> Any:
+                return model(images, training=True)
+
+            for count in (8, 5, 1):
+                photos = np.random.default_rng(count).uniform(0, 255, (count, *shape)).astype(np.float32)
+                changed = np.array(step(tf.constant(photos)))
+                require(
+                    changed.shape == photos.shape,
+                    f"a batch of {photos.shape} became {changed.shape}",
+                    remedy,
+                )
+        except ContractError:
+            raise
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ContractError(
+                f"it cannot run in a compiled step on photos {shape}: {type(error).__name__}: {reason}", remedy
+            ) from error
+
+
+def _require_variety(results: list[_Photos], what: str) -> None:
+    require(
+        any(not np.array_equal(results[0], result) for result in results[1:]),
+        f"{what} makes the same change",
+        f"draw inside `call`, not in `build` or `__init__`; {_SEEDED}",
+    )
+
+
+def _training_model(subject: Subject, shape: tuple[int, ...]) -> keras.Model:
+    """The layer as training uses it: a part of a functional model, for batches of any length."""
+    import keras
+
+    image = keras.Input(shape, dtype="float32")
+    return keras.Model(image, _layer(subject)(image))
+
+
+def _layer(subject: Subject, seed: int = 3) -> keras.layers.Layer:
+    import keras
+
+    layer = cast(AugmentationSpec, subject.spec).build(subject.parameters, seed)
+    require(
+        isinstance(layer, keras.layers.Layer),
+        f"build returned {type(layer).__name__}, not a Keras layer",
+        "return an instance of keras.layers.Layer",
+    )
+    return layer
+
+
+def _changed(layer: keras.layers.Layer, photos: _Photos, *, training: bool = True) -> _Photos:
+    import keras
+
+    return np.array(keras.ops.convert_to_numpy(layer(photos, training=training)))
+
+
+def _photos(channels: int) -> _Photos:
+    """float32 `(32, 24, 20, channels)` in 0..255: noise, gradients, and one black and one white photo."""
+    photos = np.random.default_rng(7).uniform(0, 255, (32, 24, 20, channels)).astype(np.float32)
+    photos[8:16] = np.linspace(0, 255, 20, dtype=np.float32)[:, np.newaxis]
+    photos[0], photos[1] = 0, 255
+    return photos
+
+
+CHECKS: tuple[CheckFunction, ...] = (
+    check_augmentation_keeps_shape_and_range,
+    check_augmentation_is_active_in_training_only,
+    check_the_same_seed_gives_the_same_photos,
+    check_each_call_makes_another_change,
+    check_it_runs_inside_a_compiled_step,
+)

@@ -1,0 +1,160 @@
+"""The promises of an engine."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from fashionbatch.specs import EngineSpec, ShardProgress, StopSignal
+from fashionbatch.testing.calling import call_engine
+from fashionbatch.testing.deadline import described
+from fashionbatch.testing.subject import CheckFunction, ContractError, Subject, require
+
+_SHARDS = (3, 5, 4, 9)
+_MANY = tuple(range(2, 70, 3))
+_WORK_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class RecordedShard:
+    """Does a shard by leaving a file of its number; picklable, since an engine may run it in another process.
+
+    Attributes:
+        folder: where the files go.
+        seconds: how long a shard takes.
+        failing: the shards that raise, and what: a class of exception.
+        failures: how often a failing shard raises before it is done; 0 for always.
+    """
+
+    folder: Path
+    seconds: float = 0.0
+    failing: tuple[int, ...] = ()
+    error: type[BaseException] = OSError
+    failures: int = 0
+
+    def __call__(
+        self,
+        shard: int,
+        *,
+        progress: ShardProgress | None = None,
+        stop_signal: StopSignal | None = None,
+    ) -> None:
+        """Do one shard."""
+        if stop_signal is not None and stop_signal():
+            raise KeyboardInterrupt
+        with open(self.folder / f"tried-{shard}", "ab") as file:
+            file.write(b".")
+        if shard in self.failing and not (0 < self.failures < (self.folder / f"tried-{shard}").stat().st_size):
+            raise self.error(f"shard {shard}: no space left")
+        if self.seconds:
+            time.sleep(self.seconds)
+        (self.folder / f"done-{shard}").touch()
+        if progress is not None:
+            progress(1, 0)
+
+    def named(self, prefix: str) -> list[str]:
+        """The numbers of shards that were tried or done, as they came out of the engine."""
+        return sorted(path.name.removeprefix(prefix) for path in self.folder.glob(f"{prefix}*"))
+
+
+def check_every_shard_is_run(subject: Subject) -> None:
+    """Each number is run at least once, none that was not asked for, and all are done when `run` returns."""
+    for shards in (_SHARDS, (7,), _MANY, range(3), [2, 1]):
+        with tempfile.TemporaryDirectory() as folder:
+            work = RecordedShard(Path(folder), seconds=_WORK_SECONDS if len(shards) < 5 else 0)
+            _run(subject, shards, work)
+            done, tried = work.named("done-"), work.named("tried-")
+        asked = sorted(map(str, shards))
+        require(
+            tried == asked,
+            f"asked for shards {', '.join(asked)}; it ran {', '.join(tried) or 'none'}",
+            "call run_shard(number) for every number of `shards`, whatever order and length they have",
+        )
+        require(
+            done == asked,
+            f"`run` returned while shards {', '.join(sorted(set(asked) - set(done)))} were not done",
+            "wait for every thread, process or future before returning",
+        )
+
+
+def check_no_shards_are_no_work(subject: Subject) -> None:
+    """A job whose shards are all done is handed over with none."""
+    with tempfile.TemporaryDirectory() as folder:
+        work = RecordedShard(Path(folder))
+        try:
+            _run(subject, (), work)
+        except Exception as error:
+            raise ContractError(
+                f"without shards it raised {described(error)}", "return at once where `shards` is empty"
+            ) from error
+        require(not work.named("tried-"), "without shards it ran some", "run what is in `shards` alone")
+
+
+def check_a_failing_shard_is_not_hidden(subject: Subject) -> None:
+    """What a shard raises reaches the caller, whichever shard it is: a lost shard must never look done."""
+    remedy = "let the shard's error out of `run`: ask every future for its result, catch nothing that you do not raise"
+    for failing in ((3,), (5,), (9,), _SHARDS, (3, 4)):
+        _require_raised(subject, failing, OSError, remedy)
+    # Who retries may succeed; who gives up has to say so.
+    with tempfile.TemporaryDirectory() as folder:
+        work = RecordedShard(Path(folder), failing=(5,), failures=1)
+        try:
+            _run(subject, _SHARDS, work)
+        except OSError:
+            return
+        done = work.named("done-")
+        require(
+            done == sorted(map(str, _SHARDS)),
+            f"after one failure of shard 5 it returned with shards {', '.join(done)} done",
+            "run a failed shard again until it is done, or raise its error",
+        )
+
+
+def check_an_interruption_gets_through(subject: Subject) -> None:
+    """Ctrl-C and a request to end stop the run, whichever shard is under way."""
+    remedy = "catch Exception, never BaseException, or raise again what you caught"
+    for error in (KeyboardInterrupt, SystemExit):
+        for failing in ((3,), (9,)):
+            _require_raised(subject, failing, error, remedy)
+
+
+def check_the_shards_are_left_as_they_are(subject: Subject) -> None:
+    """The caller's list is the caller's."""
+    shards = list(_SHARDS)
+    with tempfile.TemporaryDirectory() as folder:
+        _run(subject, shards, RecordedShard(Path(folder)))
+    require(shards == list(_SHARDS), f"the list of shards became {shards}", "work on a copy: list(shards)")
+
+
+def _require_raised(subject: Subject, failing: tuple[int, ...], error: type[BaseException], remedy: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        work = RecordedShard(Path(folder), failing=failing, error=error)
+        try:
+            _run(subject, _SHARDS, work)
+        except error:
+            return
+        except BaseException as other:
+            raise ContractError(
+                f"a shard raised {error.__name__}, and `run` raised {described(other)} in its place", remedy
+            ) from other
+    numbers = ", ".join(map(str, failing))
+    raise ContractError(
+        f"shards {numbers} of 3, 5, 4, 9 raised {error.__name__}, and `run` returned as if done", remedy
+    )
+
+
+def _run(subject: Subject, shards: Sequence[int], work: RecordedShard) -> None:
+    call_engine(cast(EngineSpec, subject.spec), shards, work, subject.parameters)
+
+
+CHECKS: tuple[CheckFunction, ...] = (
+    check_every_shard_is_run,
+    check_no_shards_are_no_work,
+    check_a_failing_shard_is_not_hidden,
+    check_an_interruption_gets_through,
+    check_the_shards_are_left_as_they_are,
+)
