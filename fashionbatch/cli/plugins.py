@@ -86,6 +86,41 @@ def show_plugin(kind: str, name: str) -> None:
     _print_table(("parameter", "type", "default", "meaning"), rows)
 
 
+@command.command("check")
+@click.argument("target", metavar="DIST|PATH")
+@click.option(
+    "--example",
+    "examples",
+    multiple=True,
+    metavar="KIND/NAME=JSON",
+    help="""Parameters to check a component with, such as 'dataset/shoes={"path": "photos"}'; its paths are relative to
+    PATH, or to the working directory.""",
+)
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=1),
+    default=60,
+    show_default=True,
+    help="Seconds that one check may take.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+def check(target: str, examples: tuple[str, ...], time_limit: float, as_json: bool) -> None:
+    """Check that a plugin keeps the contracts of its components.
+
+    DIST is an installed distribution; PATH a Python file, a package, or a project with a pyproject.toml, which need not
+    be installed. Exit code 1: a promise is broken.
+    """
+    from fashionbatch.cli.plugin_check import check_plugin, parse_examples, print_json, print_verdicts
+
+    verdicts = check_plugin(target, parse_examples(examples), time_limit=time_limit)
+    if as_json:
+        print_json(target, verdicts)
+    else:
+        print_verdicts(verdicts)
+    if any(verdict.verdict == "fail" for verdict in verdicts):
+        click.get_current_context().exit(1)
+
+
 @command.command("new")
 @click.argument("name")
 @click.argument("directory", type=click.Path(path_type=Path), required=False)

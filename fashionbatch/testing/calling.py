@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from fashionbatch.plugins import keywords_taken
 from fashionbatch.specs import Cell, ColumnType, EngineSpec, Parameters, Resources, RunShard, WriterSpec
 from fashionbatch.testing.subject import require
 
@@ -20,7 +20,7 @@ def call_engine(spec: EngineSpec, shards: Sequence[int], run_shard: RunShard, pa
         "stop_signal": lambda: 0,
         "resources": Resources(cores=1, accelerators=0, memory=1 << 30),
     }
-    spec.run(shards, run_shard, **_taken(spec.run, offered))
+    spec.run(shards, run_shard, **keywords_taken(spec.run, offered))
 
 
 def encoded(spec: WriterSpec, columns: Sequence[str], rows: Iterable[Sequence[Cell]], parameters: Parameters) -> bytes:
@@ -29,7 +29,7 @@ def encoded(spec: WriterSpec, columns: Sequence[str], rows: Iterable[Sequence[Ce
     Raises:
         ContractError: the writer returned something else.
     """
-    result: Any = spec.encode(columns, rows, **_taken(spec.encode, _for_writers(columns, parameters)))
+    result: Any = spec.encode(columns, rows, **keywords_taken(spec.encode, _for_writers(columns, parameters)))
     remedy = "return bytes: text.encode('utf-8', 'surrogateescape')"
     require(not isinstance(result, str) and result is not None, f"encode returned {type(result).__name__}", remedy)
     if isinstance(result, (bytes, bytearray, memoryview)):
@@ -46,7 +46,7 @@ def assembled(spec: WriterSpec, columns: Sequence[str], shards: Iterable[Path], 
         ContractError: the writer closed the file that it was given.
     """
     file = io.BytesIO()
-    spec.assemble(columns, shards, file, **_taken(spec.assemble, _for_writers(columns, parameters)))
+    spec.assemble(columns, shards, file, **keywords_taken(spec.assemble, _for_writers(columns, parameters)))
     require(not file.closed, "assemble closed the file", "leave it open: who opened it fsyncs and closes it")
     return file.getvalue()
 
@@ -59,11 +59,3 @@ def _type_of(column: str) -> ColumnType:
     if column == "filepath":
         return "path"
     return "probability" if column.startswith("prob") or column.endswith("_prob") else "text"
-
-
-def _taken(function: Callable[..., Any], offered: Mapping[str, Any]) -> dict[str, Any]:
-    parameters = inspect.signature(function).parameters.values()
-    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
-        return dict(offered)
-    named = {parameter.name for parameter in parameters if parameter.kind is parameter.KEYWORD_ONLY}
-    return {name: value for name, value in offered.items() if name in named}

@@ -58,9 +58,7 @@ class Check:
         """
         hung = self.subject.made.get(_HUNG)
         require(hung is None, f"not run, since an earlier check of {self.subject.key} never ended", f"{hung}")
-        if self.entry.spec.kind in _WITH_KERAS:
-            # Importing it takes seconds that are not the component's.
-            load_tensorflow()
+        self.prepare()
         try:
             run_in_time(
                 lambda: self.function(self.subject), limit=self.time_limit, what=self.subject.key, promise=self.promise
@@ -68,6 +66,11 @@ class Check:
         except TimeLimitError as error:
             self.subject.made[_HUNG] = error.remedy
             raise
+
+    def prepare(self) -> None:
+        """Import what the check needs, which takes seconds that are not the component's."""
+        if self.entry.spec.kind in _WITH_KERAS:
+            load_tensorflow()
 
     def __str__(self) -> str:
         return f"{self.subject.key}-{self.name}"

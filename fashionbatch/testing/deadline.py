@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import os
 import sys
 import threading
 import time
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import TypeVar
 
+import fashionbatch
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.testing.subject import ContractError
 
@@ -20,6 +22,7 @@ ResultT = TypeVar("ResultT")
 TIME_LIMIT = 60.0
 """Seconds that one check may compute or wait."""
 
+_CORE = os.path.dirname(fashionbatch.__file__) + os.sep
 _IDLE_SECONDS = 0.01
 """A process that computes for less than this in a second does nothing but wait."""
 _PATIENCE = 5
@@ -97,15 +100,20 @@ def described(error: BaseException) -> str:
     """An error's class and message in one line, and the line of code that it comes from."""
     message = error.message if isinstance(error, FashionBatchError) else " ".join(str(error).split())
     text = f"{type(error).__name__}: {message[:300]}" if message else type(error).__name__
-    frames = traceback.extract_tb(error.__traceback__)
-    outside = [frame for frame in frames if not _is_library(frame.filename)]
+    outside = [frame for frame in traceback.extract_tb(_first(error).__traceback__) if not _is_library(frame.filename)]
     return f"{text} (in {outside[-1].filename}:{outside[-1].lineno})" if outside else text
 
 
-def raised_by_library(error: BaseException) -> bool:
-    """Whether a library raised it, and not the plugin's own code in words of its own."""
-    frames = traceback.extract_tb(error.__traceback__)
-    return not frames or _is_library(frames[-1].filename)
+def _first(error: BaseException) -> BaseException:
+    """The error that one was made of: the guard of plugins makes others of what they raise."""
+    return error if error.__cause__ is None else _first(error.__cause__)
+
+
+def is_own_value_error(error: BaseException) -> bool:
+    """Whether the plugin's own code raised a ValueError in words of its own, and not a library."""
+    first = _first(error)
+    frames = traceback.extract_tb(first.__traceback__)
+    return isinstance(first, ValueError) and bool(frames) and not _is_library(frames[-1].filename)
 
 
 def _standing(frame: FrameType | None) -> str:
@@ -118,5 +126,6 @@ def _standing(frame: FrameType | None) -> str:
 
 def _is_library(filename: str) -> bool:
     """Whether a line of code is ours or a library's, and so not the line that a plugin's author looks for."""
-    ours = any(part in filename for part in ("/fashionbatch/testing/", "/threading.py", "<frozen"))
-    return ours or any(f"/{name}/" in filename for name in ("keras", "tensorflow", "openvino", "numpy", "pydantic"))
+    if filename.startswith(_CORE) or filename.endswith("/threading.py") or filename.startswith("<frozen"):
+        return True
+    return any(f"/{name}/" in filename for name in ("keras", "tensorflow", "openvino", "numpy", "pydantic"))

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fashionbatch.data.context import LocalContext
 from fashionbatch.errors import WeightsError
 from fashionbatch.specs import ArchitectureSpec
-from fashionbatch.testing.deadline import Unchecked, described, raised_by_library
+from fashionbatch.testing.deadline import Unchecked, described, is_own_value_error
 from fashionbatch.testing.networks import (
     graph_results,
     layer_problems,
@@ -265,7 +265,7 @@ def _require_fit(subject: Subject, shape: tuple[int, int, int], *, may_refuse: b
         built = _build(subject, shape, 1)
         features = numbers(built.model, _photos(built.model))
     except Exception as error:
-        if may_refuse and isinstance(error, ValueError) and "channel" in str(error) and not raised_by_library(error):
+        if may_refuse and "channel" in str(error) and is_own_value_error(error):
             return  # A backbone for colours alone may say so itself.
         raise ContractError(f"it cannot be built for images of {_shown(shape)}: {described(error)}", remedy) from error
     require(

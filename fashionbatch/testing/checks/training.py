@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import math
 import os
@@ -283,7 +284,7 @@ def check_a_metric_is_of_the_whole_epoch(subject: Subject) -> None:
         targets, guess = _answers(decoding)
         whole = float(_result(metric, [(targets, guess)]))
         cuts = (0, 5, 6, 17, 24)
-        batches = [(targets[a:b], guess[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+        batches = [(targets[a:b], guess[a:b]) for a, b in itertools.pairwise(cuts)]
         parts = float(_result(metric, batches))
         require(
             math.isclose(whole, parts, rel_tol=1e-3, abs_tol=1e-4),

@@ -14,6 +14,7 @@ from typing import Any, cast
 
 from fashionbatch.specs import Cell, WriterSpec
 from fashionbatch.testing.calling import assembled, encoded
+from fashionbatch.testing.deadline import described
 from fashionbatch.testing.subject import CheckFunction, ContractError, Subject, require
 from fashionbatch.testing.tables import COLUMNS, READERS, ROWS, Row, Rows, another_day, is_cell, table
 
@@ -251,8 +252,8 @@ def check_iterables_are_gone_through_once(subject: Subject) -> None:
             shard = Path(folder) / "0"
             shard.write_bytes(content)
             result = assembled(spec, list(COLUMNS), (path for path in [shard]), subject.parameters)
-    except TypeError as error:
-        raise ContractError(f"rows and shards that come one by one raise TypeError: {error}", remedy) from error
+    except Exception as error:
+        raise ContractError(f"rows and shards that come one by one raise {described(error)}", remedy) from error
     require(result == expected, "rows and shards that come one by one give another table than lists of them", remedy)
 
 

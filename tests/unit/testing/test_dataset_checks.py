@@ -41,7 +41,8 @@ def arrays(**changes):
 
 @pytest.fixture
 def photos(tmp_path: Path) -> list[Path]:
-    paths = [tmp_path / f"{number}.png" for number in range(4)]
+    (tmp_path / "photos").mkdir()
+    paths = [tmp_path / "photos" / f"{number}.png" for number in range(4)]
     for number, path in enumerate(paths):
         Image.new("RGB", (8, 8), (number * 40, 10, 0)).save(path)
     return paths
