@@ -84,7 +84,7 @@ OPTIMIZERS = {
     "uphill": (moving(lambda g: -g), DOWN, "ten steps did not make the loss smaller"),
     "nowhere": (moving(lambda g: 0 * g), DOWN, "ten steps did not make the loss smaller"),
     "NaN where there is no gradient": (moving(lambda g: g / ops().norm(g)), DOWN, "no longer numbers"),
-    "one for all": (shared, OWN, "a second optimizer"),
+    "one for all": (shared, OWN, "Unknown variable"),
     "noise": (moving(lambda g: g * np.random.default_rng().uniform(0.5, 1)), OWN, "another way"),
 }  # fmt: skip
 
@@ -264,7 +264,7 @@ def by_numpy(truth, guess):
 
 NUMBER, EPOCH, WAY = "a_metric_is_one_number", "a_metric_is_of_the_whole_epoch", "a_metric_goes_the_way_it_says"
 METRICS = {
-    "one number a class": (metric(counting(hits, over=lambda s, n: ops().stack([s, n]))), NUMBER, "an array of (2,)"),
+    "one number a class": (metric(counting(hits, over=lambda s, n: ops().stack([s * 1.0, n * 1.0]))), NUMBER, "an array of (2,)"),
     "NaN": (metric(counting(hits, over=lambda s, n: s / (n - n))), NUMBER, "it gives"),
     "no reset": (metric(counting(hits, over=lambda s, n: s, reset=False)), NUMBER, "after a reset"),
     "a name": (metric(lambda p, decoding, classes: "accuracy"), NUMBER, "build returned str"),
