@@ -45,6 +45,7 @@ from fashionbatch.specs.training import (
     TrainingStart,
     is_better,
 )
+from fashionbatch.specs.weights import WeightsSpec, fetch
 
 __all__ = [
     "API_VERSION",
@@ -92,7 +93,9 @@ __all__ = [
     "TrainingPrecision",
     "TrainingReport",
     "TrainingStart",
+    "WeightsSpec",
     "WriterSpec",
+    "fetch",
     "is_better",
 ]
 
