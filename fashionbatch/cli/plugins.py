@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from fashionbatch.cli.tables import format_table
-from fashionbatch.plugins import BUILT_IN, PluginWarning, describe_cost, load_plugins
+from fashionbatch.plugins import BUILT_IN, Origin, PluginWarning, describe_cost, load_plugins
 from fashionbatch.registry import Entry, Registry
 from fashionbatch.specs import KINDS, Parameters
 
@@ -78,7 +78,8 @@ def show_plugin(kind: str, name: str) -> None:
     if documentation:
         click.echo()
         click.echo(" ".join(documentation.split("\n\n", maxsplit=1)[0].split()))
-    rows = _parameter_rows(spec.parameters)
+    with Origin(entry.provider, spec.kind, spec.name).calling("the schema of its parameters"):
+        rows = _parameter_rows(spec.parameters)
     click.echo()
     if not rows:
         click.echo("It takes no parameters.")

@@ -34,6 +34,8 @@ def json_schema_of(model: type[BaseModel]) -> Schema:
             return model.model_json_schema()
         except PydanticInvalidForJsonSchema:
             return {}
+        except (Exception, SystemExit):  # noqa: BLE001 - a function that a plugin has put into its model's schema
+            return {}
 
 
 def schemas_at(root: Schema, path: Sequence[PathPart]) -> list[Schema]:

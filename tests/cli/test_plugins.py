@@ -14,7 +14,9 @@ import pytest
 from click.testing import CliRunner
 
 from fashionbatch.cli.plugins import command
-from fashionbatch.errors import DataError, OutputError
+from fashionbatch.errors import DataError, OutputError, PluginError
+from fashionbatch.plugins import load_plugins
+from fashionbatch.recipe.words import json_schema_of
 
 PLUGIN = '''
 from pydantic import Field
@@ -75,6 +77,17 @@ def test_list_as_json_says_what_each_plugin_cost_and_stays_json_whatever_a_plugi
     assert shoes["seconds"] >= 0
     [broken] = listed["failed"]
     assert "ZeroDivisionError" in broken["traceback"]
+
+
+def test_parameters_that_have_no_schema_are_the_plugins_failure(add_distribution):
+    source = PLUGIN.replace(
+        "    activation: str", "    activation: str = Field('relu', json_schema_extra=lambda schema: 1 / 0)"
+    )
+    add_distribution("shoes-for-fb", {"shoes_fb": source}, {"shoes": "shoes_fb"})
+
+    with pytest.raises(PluginError, match=r"plugin shoes-for-fb 1\.2 \(architecture 'wide'\): the schema of its param"):
+        CliRunner().invoke(command, ["show", "architecture", "wide"], catch_exceptions=False)
+    assert json_schema_of(load_plugins().registry.entry("architecture", "wide").spec.parameters) == {}
 
 
 def test_list_says_when_the_environment_leaves_plugins_out(run, add_distribution, monkeypatch):

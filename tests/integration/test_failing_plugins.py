@@ -105,20 +105,20 @@ def assert_blamed(done: Done, said: str, source: str = "shoes.py") -> None:
 ECHO = (
     HEAD
     + """
-import numpy as np
 class Echo:
     slots, version = 2, "echo 1"
     def __init__(self, request):
-        self.request, self.keys = request, []
+        import openvino as ov
+        self.request, self.waiting = request, []
+        self.network = ov.Core().compile_model(str(request.graph), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
         OPEN
     def submit(self, key, batch):
         SUBMIT
-        self.keys.append(key)
+        self.waiting.append((key, self.network(batch)[0].copy()))
     def collect(self, *, wait):
         COLLECT
-        done, self.keys = self.keys, []
-        return [(key, np.full((self.request.batch_size, self.request.outputs), 1 / self.request.outputs, "float32"))
-                for key in done]
+        done, self.waiting = self.waiting, []
+        return done
     def close(self):
         CLOSE
 def precisions(device):
@@ -165,7 +165,7 @@ def test_a_runtime_that_raises(run: Run, bundle: Path, photos: Path, source: str
     ("statement", "said"),
     [
         (
-            "return [(self.keys.pop(), np.zeros((self.request.batch_size, 2), 'float32')) for _ in self.keys[:]]",
+            "return [(key, answers[:, :2]) for key, answers in self.waiting]",
             "collect gave float32 (8, 2) for a batch; expected float32 (8, 3)",
         ),
         ("return []", "collect gave nothing, although 1 batches are due"),
