@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from fashionbatch.data.groups import group_numbers
 from fashionbatch.data.stratify import draw
 from fashionbatch.errors import DataError
-from fashionbatch.recipe.schema import Split as SplitRecipe
 from fashionbatch.recipe.schema import SplitFrom, SplitLast
+from fashionbatch.recipe.schema import SplitSection as SplitRecipe
 from fashionbatch.specs import SPLITS, Samples, Split
 
 Indices = NDArray[np.int64]

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.errors import DataError, InterruptedRunError
 from fashionbatch.labeling.job.frozen import JobFiles, ShardRows
-from fashionbatch.labeling.job.manifest import FileRecord
+from fashionbatch.labeling.job.manifest import ScannedFile
 from fashionbatch.labeling.job.shards import ShardStore
 from fashionbatch.labeling.workers.frames import PENDING, Frames
 from fashionbatch.labeling.workers.pool import WorkerPool
@@ -80,7 +80,7 @@ class FinishedShard:
 @dataclass
 class _Shard:
     result: FinishedShard
-    to_label: Sequence[FileRecord]
+    to_label: Sequence[ScannedFile]
     order: Sequence[int]
     batches_left: int
     unissued: Iterator[int]

@@ -10,7 +10,7 @@ from fashionbatch.errors import Problem
 from fashionbatch.plan.model import Plan
 from fashionbatch.recipe.forms import PHASES
 from fashionbatch.recipe.load import RecipeDocument
-from fashionbatch.recipe.nodes import Path
+from fashionbatch.recipe.nodes import NodePath
 
 LARGE_RATE = 0.05
 """A learning rate that an adaptive optimizer seldom survives."""
@@ -36,7 +36,7 @@ def is_pretrained(plan: Plan) -> bool:
     return getattr(plan.architecture.parameters, "weights", None) not in {None, "none"}
 
 
-def _on_phases(plan: Plan) -> Iterator[tuple[Path, str]]:
+def _on_phases(plan: Plan) -> Iterator[tuple[NodePath, str]]:
     """The order of transfer learning: the head first, then the last layers, gently."""
     learnt = is_pretrained(plan) or plan.recipe.initialize_from is not None
     head_has_learnt = plan.recipe.initialize_from is not None
@@ -74,7 +74,7 @@ def _on_phases(plan: Plan) -> Iterator[tuple[Path, str]]:
         head_has_learnt = True
 
 
-def _on_rates(plan: Plan) -> Iterator[tuple[Path, str]]:
+def _on_rates(plan: Plan) -> Iterator[tuple[NodePath, str]]:
     for index, phase in enumerate(plan.phases):
         if not phase.optimizer.spec.adaptive:
             continue
@@ -91,7 +91,7 @@ def _on_rates(plan: Plan) -> Iterator[tuple[Path, str]]:
             )
 
 
-def _on_waiting(plan: Plan) -> Iterator[tuple[Path, str]]:
+def _on_waiting(plan: Plan) -> Iterator[tuple[NodePath, str]]:
     """What waits for longer than there are epochs."""
     for index, phase in enumerate(plan.phases):
         path = _path(plan, index)
@@ -103,9 +103,9 @@ def _on_waiting(plan: Plan) -> Iterator[tuple[Path, str]]:
             yield from ((path, message) for message in said.values())
 
 
-def _on_files(plan: Plan) -> Iterator[tuple[Path, str]]:
+def _on_files(plan: Plan) -> Iterator[tuple[NodePath, str]]:
     """What the recipe names and is not there: no mistake, as it may be checked elsewhere than it trains."""
-    named: dict[Path, object] = {
+    named: dict[NodePath, object] = {
         ("initialize_from",): plan.recipe.initialize_from,
         ("data", "source", "path"): getattr(plan.source.parameters, "path", None),
     }
@@ -119,5 +119,5 @@ def _on_files(plan: Plan) -> Iterator[tuple[Path, str]]:
             yield place, f"there is nothing at {file!r} yet; it must be there to train"
 
 
-def _path(plan: Plan, index: int) -> Path:
+def _path(plan: Plan, index: int) -> NodePath:
     return (*PHASES, index) if plan.recipe.training.phases else ("training",)

@@ -10,8 +10,8 @@ from fashionbatch.errors import Problem
 from fashionbatch.plan.components import HEAD, LOSS, Components
 from fashionbatch.recipe.forms import METRICS, PHASES
 from fashionbatch.recipe.load import RecipeDocument
-from fashionbatch.recipe.nodes import Path, PathPart
-from fashionbatch.recipe.schema import Phase, Split, Training
+from fashionbatch.recipe.nodes import NodePath, PathPart
+from fashionbatch.recipe.schema import Phase, SplitSection, Training
 from fashionbatch.recipe.validate import validate
 from fashionbatch.registry import Registry, closest
 from fashionbatch.specs import PLAIN_FIGURES, Decoding, HeadSpec, LossSpec, MetricSpec, Parameters
@@ -33,7 +33,7 @@ class _Recipe:
     document: RecipeDocument
     components: Components
     registry: Registry
-    split: Split | None
+    split: SplitSection | None
     training: Training | None
 
 
@@ -43,7 +43,7 @@ def check(document: RecipeDocument, components: Components, registry: Registry) 
         document,
         components,
         registry,
-        _section(document, ("data", "split"), Split),
+        _section(document, ("data", "split"), SplitSection),
         _section(document, ("training",), Training),
     )
     checks = (
@@ -66,7 +66,7 @@ def known_classes(parameters: Parameters | None) -> tuple[str, ...] | None:
     return tuple(classes) if isinstance(classes, list | tuple) and classes else None
 
 
-def _section(document: RecipeDocument, path: Path, model: type[ModelT]) -> ModelT | None:
+def _section(document: RecipeDocument, path: NodePath, model: type[ModelT]) -> ModelT | None:
     node = document.tree.at(path)
     return validate(model, node)[0] if node is not None and node.is_mapping else model()
 
@@ -122,7 +122,7 @@ def _known_classes(recipe: _Recipe) -> Iterator[Problem]:
     classes = known_classes(source.parameters) if source else None
     if classes is None:
         return
-    named: list[tuple[Path, str]] = []
+    named: list[tuple[NodePath, str]] = []
     for path in (("data", "labels", "names"), ("training", "class_weight")):
         node = recipe.document.tree.at(path)
         named += [((*path, key), key) for key in (node.entries if node else ())]
@@ -180,10 +180,10 @@ def _watched_figures(recipe: _Recipe) -> Iterator[Problem]:
             yield recipe.document.problem((*path, "monitor"), message)
 
 
-def _watched(recipe: _Recipe) -> Iterator[tuple[Path, str]]:
+def _watched(recipe: _Recipe) -> Iterator[tuple[NodePath, str]]:
     """The places of the recipe that wait for a figure, and the figure's name."""
     if recipe.training is not None:
-        sections: list[tuple[Path, Training | Phase]] = [(("training",), recipe.training)]
+        sections: list[tuple[NodePath, Training | Phase]] = [(("training",), recipe.training)]
         sections += [((*PHASES, index), phase) for index, phase in enumerate(recipe.training.phases)]
         for path, section in sections:
             if section.early_stopping is not None:

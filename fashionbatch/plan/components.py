@@ -12,14 +12,14 @@ from fashionbatch.plugins import is_a_plugins
 from fashionbatch.recipe.find import is_shipped
 from fashionbatch.recipe.forms import slots
 from fashionbatch.recipe.load import RecipeDocument
-from fashionbatch.recipe.nodes import Mark, Node, Path, dotted
+from fashionbatch.recipe.nodes import Mark, Node, NodePath, dotted
 from fashionbatch.recipe.validate import validate
 from fashionbatch.registry import Entry, OurName, Registry
 from fashionbatch.specs import HeadSpec
 
-HEAD: Path = ("head",)
-LOSS: Path = ("loss",)
-OPTIMIZER: Path = ("training", "optimizer")
+HEAD: NodePath = ("head",)
+LOSS: NodePath = ("loss",)
+OPTIMIZER: NodePath = ("training", "optimizer")
 _DEFAULTS = {HEAD: ("head", "multiclass"), OPTIMIZER: ("optimizer", "adam")}
 
 
@@ -27,14 +27,14 @@ _DEFAULTS = {HEAD: ("head", "multiclass"), OPTIMIZER: ("optimizer", "adam")}
 class Components:
     """The components of one recipe by their place in it; those with problems are absent."""
 
-    resolved: dict[Path, Resolved[Any]] = field(default_factory=dict)
+    resolved: dict[NodePath, Resolved[Any]] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
     def first(self, *path: str | int) -> Resolved[Any] | None:
         """The component at a place."""
         return self.resolved.get(path)
 
-    def of_kind(self, kind: str) -> Iterator[tuple[Path, Resolved[Any]]]:
+    def of_kind(self, kind: str) -> Iterator[tuple[NodePath, Resolved[Any]]]:
         """Every component of a kind, with its place."""
         return ((path, found) for path, found in self.resolved.items() if found.spec.kind == kind)
 
@@ -55,7 +55,7 @@ def resolve_components(document: RecipeDocument, registry: Registry) -> Componen
     return components
 
 
-def _resolve(node: Node, kind: str, path: Path, registry: Registry, components: Components) -> None:
+def _resolve(node: Node, kind: str, path: NodePath, registry: Registry, components: Components) -> None:
     name = node.child("name")
     if name is None or not isinstance(name.value, str):
         return  # a problem of shape, reported with the others

@@ -14,7 +14,7 @@ from fashionbatch.plan.model import Plan, PlannedPhase, Resolved
 from fashionbatch.recipe.find import find_recipe
 from fashionbatch.recipe.forms import AUGMENTATION, CALLBACKS, METRICS, PHASES
 from fashionbatch.recipe.load import RecipeDocument, load_recipe, parse_recipe
-from fashionbatch.recipe.nodes import Path as NodePath
+from fashionbatch.recipe.nodes import NodePath
 from fashionbatch.recipe.schema import Phase, Recipe
 from fashionbatch.registry import Registry
 from fashionbatch.specs import AugmentationSpec

@@ -12,7 +12,7 @@ from fashionbatch.errors import FashionBatchError, RecipeError
 from fashionbatch.plugins import Origin
 from fashionbatch.recipe.dump import to_yaml
 from fashionbatch.recipe.load import RecipeDocument
-from fashionbatch.recipe.nodes import Path as NodePath
+from fashionbatch.recipe.nodes import NodePath
 from fashionbatch.recipe.schema import EarlyStopping, Recipe, TrainFrom
 from fashionbatch.registry import Provider
 from fashionbatch.specs import (

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from fashionbatch.recipe.nodes import Entry, Node, Path
+from fashionbatch.recipe.nodes import MappingEntry, Node, NodePath
 from fashionbatch.recipe.schema import Component
 
-ONE_COMPONENT: dict[Path, str] = {
+ONE_COMPONENT: dict[NodePath, str] = {
     ("data", "source"): "dataset",
     ("architecture",): "architecture",
     ("head",): "head",
@@ -21,13 +21,13 @@ ONE_COMPONENT: dict[Path, str] = {
 }
 """The places of a single component, and its kind."""
 
-AUGMENTATION: Path = ("augmentation",)
-METRICS: Path = ("training", "metrics")
-CALLBACKS: Path = ("training", "callbacks")
-LISTS: dict[Path, str] = {AUGMENTATION: "augmentation", METRICS: "metric", CALLBACKS: "callback"}
+AUGMENTATION: NodePath = ("augmentation",)
+METRICS: NodePath = ("training", "metrics")
+CALLBACKS: NodePath = ("training", "callbacks")
+LISTS: dict[NodePath, str] = {AUGMENTATION: "augmentation", METRICS: "metric", CALLBACKS: "callback"}
 """The places of lists of components, and their kind."""
-PHASES: Path = ("training", "phases")
-WHOLE_VALUES: frozenset[Path] = frozenset({("data", "split", "validation"), ("data", "split", "test")})
+PHASES: NodePath = ("training", "phases")
+WHOLE_VALUES: frozenset[NodePath] = frozenset({("data", "split", "validation"), ("data", "split", "test")})
 """Mappings that stand for one value: a recipe that inherits replaces them and does not add to them."""
 
 
@@ -35,7 +35,7 @@ WHOLE_VALUES: frozenset[Path] = frozenset({("data", "split", "validation"), ("da
 class Slot:
     """A place in a recipe that holds a component."""
 
-    path: Path
+    path: NodePath
     kind: str
 
 
@@ -78,7 +78,7 @@ def without_empty_sections(recipe: Node, model: type[BaseModel]) -> Node:
     return recipe
 
 
-def replaced(node: Node, path: Path, value: Node) -> Node:
+def replaced(node: Node, path: NodePath, value: Node) -> Node:
     """The tree with another value at a place that exists."""
     if not path:
         return value
@@ -89,7 +89,7 @@ def replaced(node: Node, path: Path, value: Node) -> Node:
     return node.with_entry(part, new) if isinstance(part, str) else node.with_item(part, new)
 
 
-def _items(recipe: Node, path: Path, kind: str) -> Iterator[Slot]:
+def _items(recipe: Node, path: NodePath, kind: str) -> Iterator[Slot]:
     items = recipe.at(path)
     for index in range(len(items.items) if items else 0):
         yield Slot((*path, index), kind)
@@ -97,10 +97,10 @@ def _items(recipe: Node, path: Path, kind: str) -> Iterator[Slot]:
 
 def _as_component(node: Node, kind: str) -> Node | None:
     if isinstance(node.value, str):
-        return Node({"name": Entry(node.mark, node)}, node.mark)
+        return Node({"name": MappingEntry(node.mark, node)}, node.mark)
     if kind == "schedule" and isinstance(node.value, int | float) and not isinstance(node.value, bool):
         name = Node("constant", node.mark, "constant")
-        return Node({"name": Entry(node.mark, name), "learning_rate": Entry(node.mark, node)}, node.mark)
+        return Node({"name": MappingEntry(node.mark, name), "learning_rate": MappingEntry(node.mark, node)}, node.mark)
     return None
 
 

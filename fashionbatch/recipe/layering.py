@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from fashionbatch.errors import Problem, RecipeError
 from fashionbatch.recipe.forms import ONE_COMPONENT, WHOLE_VALUES, long_form
-from fashionbatch.recipe.nodes import Mark, Node, Path, dotted, read_yaml
+from fashionbatch.recipe.nodes import Mark, Node, NodePath, dotted, read_yaml
 
 
-def merged(base: Node, over: Node, path: Path = ()) -> Node:
+def merged(base: Node, over: Node, path: NodePath = ()) -> Node:
     """What a recipe is that inherits another; both in long form.
 
     Mappings are merged key by key; lists, scalars, the parts of a split, and components of another name are replaced.
@@ -73,7 +73,7 @@ def _parsed(override: str, mark: Mark) -> tuple[tuple[str, ...], Node, list[Prob
     return path, value, problems
 
 
-def _with(node: Node, rest: tuple[str, ...], done: Path, value: Node, mark: Mark) -> Node:
+def _with(node: Node, rest: tuple[str, ...], done: NodePath, value: Node, mark: Mark) -> Node:
     if not rest:
         return value
     part, below = rest[0], rest[1:]
@@ -89,7 +89,7 @@ def _with(node: Node, rest: tuple[str, ...], done: Path, value: Node, mark: Mark
     return section.with_entry(part, _with(child, below, (*done, part), value, mark), mark)
 
 
-def _index(part: str, node: Node, done: Path, mark: Mark) -> int:
+def _index(part: str, node: Node, done: NodePath, mark: Mark) -> int:
     count = len(node.items)
     if part.isascii() and part.isdigit() and int(part[:9]) < count:
         return int(part[:9])
@@ -97,7 +97,7 @@ def _index(part: str, node: Node, done: Path, mark: Mark) -> int:
     raise RecipeError([mark.problem(f"{dotted(done)!r} has no entry {part!r}; {known}", dotted((*done, part)))])
 
 
-def _another_component(base: Node, over: Node, path: Path) -> bool:
+def _another_component(base: Node, over: Node, path: NodePath) -> bool:
     name = over.child("name")
     return path in ONE_COMPONENT and name is not None and _differs(base.child("name"), name)
 

@@ -12,8 +12,7 @@ from fashionbatch.errors import Problem, RecipeError
 from fashionbatch.recipe.find import shipped_recipe
 from fashionbatch.recipe.forms import long_form, without_empty_sections
 from fashionbatch.recipe.layering import merged, overridden
-from fashionbatch.recipe.nodes import MAX_BYTES, Mark, Node, dotted, read_yaml
-from fashionbatch.recipe.nodes import Path as NodePath
+from fashionbatch.recipe.nodes import MAX_BYTES, Mark, Node, NodePath, dotted, read_yaml
 from fashionbatch.recipe.schema import Recipe
 from fashionbatch.recipe.validate import validate
 

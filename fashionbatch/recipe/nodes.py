@@ -24,7 +24,7 @@ MAX_NUMBER_LENGTH = 64
 
 Scalar: TypeAlias = str | int | float | bool | None
 PathPart: TypeAlias = str | int
-Path: TypeAlias = tuple[PathPart, ...]
+NodePath: TypeAlias = tuple[PathPart, ...]
 
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _PREFIXED_INTEGER = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
@@ -70,12 +70,12 @@ class Node:
         text: a scalar as it was written.
     """
 
-    value: Scalar | tuple[Node, ...] | dict[str, Entry]
+    value: Scalar | tuple[Node, ...] | dict[str, MappingEntry]
     mark: Mark
     text: str = ""
 
     @property
-    def entries(self) -> dict[str, Entry]:
+    def entries(self) -> dict[str, MappingEntry]:
         """The entries of a mapping; none for anything else."""
         return self.value if isinstance(self.value, dict) else {}
 
@@ -107,7 +107,7 @@ class Node:
         """This mapping with one entry added or replaced."""
         old = self.entries.get(key)
         mark = key_mark or (old.key_mark if old else node.mark)
-        return replace(self, value={**self.entries, key: Entry(mark, node)})
+        return replace(self, value={**self.entries, key: MappingEntry(mark, node)})
 
     def without_entry(self, key: str) -> Node:
         """This mapping without one of its entries."""
@@ -125,7 +125,7 @@ class Node:
             return [item.plain() for item in self.value]
         return self.value
 
-    def walk(self, path: Path = ()) -> Iterator[tuple[Path, Node]]:
+    def walk(self, path: NodePath = ()) -> Iterator[tuple[NodePath, Node]]:
         """Every value in the tree with its path, this one first."""
         yield path, self
         for key, entry in self.entries.items():
@@ -135,7 +135,7 @@ class Node:
 
 
 @dataclass(frozen=True)
-class Entry:
+class MappingEntry:
     """One entry of a mapping: where its key stands, and its value."""
 
     key_mark: Mark
@@ -285,7 +285,7 @@ class _Reader:
         return _Built(Node(tuple(items), self._mark(event.start_mark)), count, height)
 
     def _mapping(self, event: Any, events: Iterator[Any], depth: int) -> _Built:
-        entries: dict[str, Entry] = {}
+        entries: dict[str, MappingEntry] = {}
         count = height = 1
         while not isinstance(key_event := next(events), yaml.MappingEndEvent):
             key = self._node(key_event, events, depth + 1)
@@ -296,7 +296,7 @@ class _Reader:
             if mistake := _mistake_in_key(key.node, key_event, entries):
                 self._problem(key_event.start_mark, mistake)
             else:
-                entries[key.node.text] = Entry(self._mark(key_event.start_mark), value.node)
+                entries[key.node.text] = MappingEntry(self._mark(key_event.start_mark), value.node)
         return _Built(Node(entries, self._mark(event.start_mark)), count, height)
 
     def _check_depth(self, depth: int, event: Any) -> None:
@@ -336,7 +336,7 @@ class _Reader:
         return Mark(self.name, len(before), len(before[-1]) + 1, source).problem(message)
 
 
-def _mistake_in_key(key: Node, event: Any, entries: dict[str, Entry]) -> str | None:
+def _mistake_in_key(key: Node, event: Any, entries: dict[str, MappingEntry]) -> str | None:
     if isinstance(key.value, tuple | dict):
         return "a key must be text, not a list or a mapping"
     if key.text == "<<" and isinstance(event, yaml.ScalarEvent) and event.style is None:

@@ -53,7 +53,7 @@ SplitPart: TypeAlias = Annotated[
 """A fraction of the images drawn at random, the last N, or a split that the source names."""
 
 
-class Split(Parameters):
+class SplitSection(Parameters):
     """Which images train, which choose, which judge.
 
     A part is a fraction, `{last: N}`, or `{from: NAME}` for a split that the source names. A part that is omitted is
@@ -72,14 +72,14 @@ class Split(Parameters):
     )
 
     @model_validator(mode="after")
-    def _something_is_left_to_train_on(self) -> Split:
+    def _something_is_left_to_train_on(self) -> SplitSection:
         fractions = [part for part in (self.validation, self.test) if isinstance(part, float)]
         if sum(fractions) >= 1:
             raise ValueError(f"validation and test take {sum(fractions):g} of the images; nothing is left to train on")
         return self
 
     @model_validator(mode="after")
-    def _parts_differ(self) -> Split:
+    def _parts_differ(self) -> SplitSection:
         if isinstance(self.validation, SplitFrom) and self.validation == self.test:
             raise ValueError(f"validation and test are both the source's split {self.validation.from_!r}")
         if isinstance(self.validation, SplitLast) and isinstance(self.test, SplitLast):
@@ -111,7 +111,7 @@ class Data(Parameters):
     source: Component = Field(description="A dataset and its parameters.")
     labels: Labels = Labels()
     image: ImageSpec = Field(description="The image that the network takes.")
-    split: Split = Split()
+    split: SplitSection = SplitSection()
 
 
 class EarlyStopping(Parameters):

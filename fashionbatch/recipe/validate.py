@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from fashionbatch.errors import Problem
-from fashionbatch.recipe.nodes import Mark, Node, Path, dotted
+from fashionbatch.recipe.nodes import Mark, Node, NodePath, dotted
 from fashionbatch.recipe.words import Schema, accepted, json_schema_of, property_names, received, schemas_at, suggestion
 from fashionbatch.registry import closest
 
@@ -22,7 +22,7 @@ ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def validate(
-    model: type[ModelT], node: Node, *, path: Path = (), key_mark: Mark | None = None
+    model: type[ModelT], node: Node, *, path: NodePath = (), key_mark: Mark | None = None
 ) -> tuple[ModelT | None, list[Problem]]:
     """Check a tree.
 
@@ -55,7 +55,7 @@ class _Located:
     """
 
     error: Any
-    path: Path
+    path: NodePath
     rest: tuple[str | int, ...]
     union: int | None
 
@@ -69,7 +69,7 @@ class _Located:
 
 
 class _Checker:
-    def __init__(self, model: type[BaseModel], node: Node, path: Path, key_mark: Mark) -> None:
+    def __init__(self, model: type[BaseModel], node: Node, path: NodePath, key_mark: Mark) -> None:
         self.node = node
         self.prefix = path
         self.key_mark = key_mark
@@ -136,7 +136,7 @@ class _Checker:
             return self._mark(one.path).problem(message, self._where(one.path))
         return self._wrong_value(one.path, one.error)
 
-    def _wrong_value(self, path: Path, error: Any = None) -> Problem:
+    def _wrong_value(self, path: NodePath, error: Any = None) -> Problem:
         node = self.node.at(path) or self.node
         schemas = schemas_at(self.schema, path)
         words = "a finite number" if error and error["type"] == "finite_number" else accepted(schemas)
@@ -146,7 +146,7 @@ class _Checker:
             message = f"{_uncapitalised(error['msg'])}; got {received(node)}" if error else "is not accepted"
         return self._mark(path).problem(message, self._where(path))
 
-    def _missing(self, path: Path, key: str) -> Problem:
+    def _missing(self, path: NodePath, key: str) -> Problem:
         node = self.node.at(path) or self.node
         words = accepted(schemas_at(self.schema, (*path, key)))
         message = f"is missing; it must be {words}" if words else "is missing"
@@ -157,7 +157,7 @@ class _Checker:
         mark = node.mark if mark.line == node.mark.line else mark
         return mark.problem(message, self._where((*path, key)))
 
-    def _unknown_key(self, path: Path) -> Problem:
+    def _unknown_key(self, path: NodePath) -> Problem:
         key = str(path[-1])
         allowed = property_names(schemas_at(self.schema, path[:-1]))
         if close := closest(key, allowed):
@@ -176,18 +176,18 @@ class _Checker:
         closed = all(schema.get("additionalProperties") is False for schema in mappings)
         return closed and self._misspelling_of(one.path, one.rest[-1]) is not None
 
-    def _misspelling_of(self, path: Path, key: str) -> str | None:
+    def _misspelling_of(self, path: NodePath, key: str) -> str | None:
         node = self.node.at(path) or self.node
         known = property_names(schemas_at(self.schema, path))
         return closest(key, [name for name in node.entries if name not in known])
 
-    def _where(self, path: Path) -> str:
+    def _where(self, path: NodePath) -> str:
         return dotted((*self.prefix, *path))
 
-    def _mark(self, path: Path) -> Mark:
+    def _mark(self, path: NodePath) -> Mark:
         return (self.node.at(path) or self.node).mark
 
-    def _key_mark(self, path: Path) -> Mark:
+    def _key_mark(self, path: NodePath) -> Mark:
         if not path:
             return self.key_mark
         parent = self.node.at(path[:-1])
@@ -195,17 +195,17 @@ class _Checker:
         return entry.key_mark if entry else self._mark(path)
 
 
-def _wrong_type(one: _Located, place: Path) -> bool:
+def _wrong_type(one: _Located, place: NodePath) -> bool:
     """Whether a branch was tried for a value of quite another shape, so that its complaint is noise."""
     return one.path == place and (one.kind.endswith("_type") or one.kind in {"literal_error", "enum"})
 
 
-def _wrong_keys(one: _Located, place: Path) -> bool:
+def _wrong_keys(one: _Located, place: NodePath) -> bool:
     """Whether a branch was tried for a mapping that has other keys."""
     return (one.kind == "missing" and one.path == place) or (one.kind == "extra_forbidden" and one.path[:-1] == place)
 
 
-def _places_of(key: str, schema: Schema, path: Path = (), depth: int = 2) -> Path:
+def _places_of(key: str, schema: Schema, path: NodePath = (), depth: int = 2) -> NodePath:
     """Where else in the recipe a key is known: users put `epochs` at the top."""
     for found in schemas_at(schema, path):
         for name in found.get("properties", {}):

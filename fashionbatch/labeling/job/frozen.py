@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fashionbatch.labeling.job.cells import CellReader
-from fashionbatch.labeling.job.manifest import FileRecord, Manifest
+from fashionbatch.labeling.job.manifest import Manifest, ScannedFile
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.specs import Cell
 
@@ -64,7 +64,7 @@ class ShardRows:
         failed: position among the rows to label -> status and error of a file that was not decoded.
     """
 
-    files: Sequence[FileRecord]
+    files: Sequence[ScannedFile]
     kept: Sequence[Sequence[Cell]] = ()
     reused: Sequence[Sequence[Cell] | None] = ()
     expected: Sequence[bytes] = ()
@@ -72,7 +72,7 @@ class ShardRows:
     failed: dict[int, tuple[str, str]] = field(default_factory=dict)
 
     @property
-    def to_label(self) -> list[FileRecord]:
+    def to_label(self) -> list[ScannedFile]:
         """The files that have to be looked at: all but those whose rows are reused without a look."""
         if not self.reused or self.expected:
             return list(self.files)

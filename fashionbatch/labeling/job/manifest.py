@@ -20,7 +20,7 @@ _DIGEST_BYTES = 32
 _NO_DIGEST = bytes(_DIGEST_BYTES)
 
 
-class FileRecord(NamedTuple):
+class ScannedFile(NamedTuple):
     """One file as the scan saw it.
 
     Attributes:
@@ -104,7 +104,7 @@ class Manifest:
         """Bytes of all the files together."""
         return self._blocks.number
 
-    def rows(self, start: int, stop: int) -> Iterator[FileRecord]:
+    def rows(self, start: int, stop: int) -> Iterator[ScannedFile]:
         """The records of the rows from `start` up to `stop`, reading a little at a time.
 
         Raises:
@@ -118,7 +118,7 @@ class Manifest:
                 raise self._blocks.damaged("holds an impossible path")
             last = path
             size, mtime_ns = _FIELDS.unpack_from(record)
-            yield FileRecord(path, size, mtime_ns, b"" if digest == _NO_DIGEST else digest)
+            yield ScannedFile(path, size, mtime_ns, b"" if digest == _NO_DIGEST else digest)
 
     def digest(self) -> str:
         """SHA-256 of the whole file in hex."""

@@ -21,7 +21,7 @@ _RECENT = 20
 
 
 @dataclass(frozen=True)
-class Status:
+class JobStatus:
     """What is known about an output.
 
     Attributes:
@@ -42,7 +42,7 @@ class Status:
     remaining_s: float | None
 
 
-def read_status(output: Path) -> Status:
+def read_status(output: Path) -> JobStatus:
     """Look at an output and its job directory.
 
     Args:
@@ -58,7 +58,7 @@ def read_status(output: Path) -> Status:
     running = disk.is_locked(paths.lock)
     job = read_job(paths)
     if job is None:
-        return Status("starting" if running else "stopped", None, 0, {}, None, None)
+        return JobStatus("starting" if running else "stopped", None, 0, {}, None, None)
     store = ShardStore.of_job(paths.shards, job, repairs=False)
     done = sorted(store.done())
     counts = store.counts(done)
@@ -66,15 +66,15 @@ def read_status(output: Path) -> Status:
     left = store.bounds[-1] - counts.rows
     remaining_s = left / rate if rate and running else None
     statuses = dict(counts.statuses.most_common())
-    return Status("running" if running else "stopped", store.bounds[-1], counts.rows, statuses, rate, remaining_s)
+    return JobStatus("running" if running else "stopped", store.bounds[-1], counts.rows, statuses, rate, remaining_s)
 
 
-def _complete(paths: JobPaths) -> Status:
+def _complete(paths: JobPaths) -> JobStatus:
     sidecar = find_sidecar(paths.output)
     if sidecar is None:
         raise DataError(f"{paths.output}: there is neither a job under way nor a table that classify wrote")
     rows = sidecar.rows
-    return Status("complete", rows, rows, dict(sidecar.counts.status), None, None)
+    return JobStatus("complete", rows, rows, dict(sidecar.counts.status), None, None)
 
 
 def _rate(store: ShardStore, done: Sequence[int]) -> float | None:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.errors import FashionBatchError
-from fashionbatch.labeling.job.manifest import FileRecord
+from fashionbatch.labeling.job.manifest import ScannedFile
 from fashionbatch.labeling.job.shards import EMBEDDINGS_PART, ShardPart
 from fashionbatch.labeling.products.product import LabeledShard
 from fashionbatch.labels.records import EmbeddingsRecord
@@ -39,7 +39,7 @@ class EmbeddingsFormat:
     """
 
     name: str
-    encode: Callable[[Sequence[FileRecord], Sequence[str], NDArray[np.float32]], bytes]
+    encode: Callable[[Sequence[ScannedFile], Sequence[str], NDArray[np.float32]], bytes]
     assemble: Callable[[Iterable[Path], tuple[int, int], BinaryIO], None]
 
 
@@ -107,7 +107,7 @@ class Embeddings(EmbeddingsFile):
 # --------------------------------------------------------------------------------------------------------------- npy
 
 
-def _encode_npy(files: Sequence[FileRecord], statuses: Sequence[str], features: NDArray[np.float32]) -> bytes:  # noqa: ARG001 - the formats' signature
+def _encode_npy(files: Sequence[ScannedFile], statuses: Sequence[str], features: NDArray[np.float32]) -> bytes:  # noqa: ARG001 - the formats' signature
     return features.astype(LITTLE_ENDIAN_FLOAT32, copy=False).tobytes()
 
 
@@ -122,7 +122,7 @@ def _assemble_npy(parts: Iterable[Path], shape: tuple[int, int], file: BinaryIO)
 # ----------------------------------------------------------------------------------------------------------- Parquet
 
 
-def _encode_parquet(files: Sequence[FileRecord], statuses: Sequence[str], features: NDArray[np.float32]) -> bytes:
+def _encode_parquet(files: Sequence[ScannedFile], statuses: Sequence[str], features: NDArray[np.float32]) -> bytes:
     pa, pq = _pyarrow()
     rows, size = features.shape
     failed = pa.array([status != "ok" for status in statuses], pa.bool_())

@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 
 from fashionbatch import disk
 from fashionbatch.errors import InterruptedRunError
-from fashionbatch.labeling.job.manifest import FileRecord, Manifest
+from fashionbatch.labeling.job.manifest import Manifest, ScannedFile
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labels.columns import LABEL, LABELS, SEPARATOR, STATUS
 from fashionbatch.labels.reader import TableReader
@@ -134,7 +134,7 @@ def sort_files(
     return done
 
 
-def _place(folder: bytes, file: FileRecord, root: int, label: str, way: Way, done: Sorted) -> None:  # noqa: PLR0917
+def _place(folder: bytes, file: ScannedFile, root: int, label: str, way: Way, done: Sorted) -> None:  # noqa: PLR0917
     source = os.path.join(folder, file.path)
     *inner, name = _safe_parts(file.path)
     with disk.open_inside(root, [os.fsencode(label), *inner]) as directory:
@@ -171,7 +171,7 @@ def _exists(name: bytes, directory: int) -> bool:
     return True
 
 
-def _is_as_labeled(source: bytes, file: FileRecord) -> bool:
+def _is_as_labeled(source: bytes, file: ScannedFile) -> bool:
     try:
         seen = os.stat(source)
     except OSError:
@@ -179,7 +179,7 @@ def _is_as_labeled(source: bytes, file: FileRecord) -> bool:
     return (seen.st_size, seen.st_mtime_ns) == (file.size, file.mtime_ns)
 
 
-def _is_same(source: bytes, file: FileRecord, name: bytes, directory: int, way: Way) -> bool:
+def _is_same(source: bytes, file: ScannedFile, name: bytes, directory: int, way: Way) -> bool:
     """Whether what is in the place already is what would be put there."""
     try:
         if way == "link":

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import TypeAlias
 
 from fashionbatch.errors import OutputError
-from fashionbatch.labeling.job.manifest import FileRecord
+from fashionbatch.labeling.job.manifest import ScannedFile
 from fashionbatch.specs import Cell
 
-OldRow: TypeAlias = tuple[FileRecord, str, Sequence[Cell]]
+OldRow: TypeAlias = tuple[ScannedFile, str, Sequence[Cell]]
 """A row of the earlier table: its file, its status, and the cells that can be reused."""
 
-Decide: TypeAlias = Callable[[FileRecord, FileRecord | None, str], bool]
+Decide: TypeAlias = Callable[[ScannedFile, ScannedFile | None, str], bool]
 """Whether a file's row is reused, from the file now, the file then, and the status of its row."""
 
 _DATABASE = "reuse.sqlite"
@@ -54,7 +54,7 @@ class Join:
     """
 
     def __init__(
-        self, old: Iterator[OldRow], new: Iterator[FileRecord], decide: Decide, *, in_order: bool, scratch: Path
+        self, old: Iterator[OldRow], new: Iterator[ScannedFile], decide: Decide, *, in_order: bool, scratch: Path
     ) -> None:
         self.gone = 0
         self._old = old
@@ -98,8 +98,8 @@ class Join:
             for index in _INDEXES:
                 database.execute(index)
             for found in database.execute(_MATCHES):
-                now, (status, cells) = FileRecord(*found[:4]), found[8:]
-                then = None if cells is None else FileRecord(*found[4:8])
+                now, (status, cells) = ScannedFile(*found[:4]), found[8:]
+                then = None if cells is None else ScannedFile(*found[4:8])
                 reused = self._decide(now, then, status or "")
                 yield json.loads(cells) if reused and cells is not None else None
             (self.gone,) = database.execute(_GONE).fetchone()

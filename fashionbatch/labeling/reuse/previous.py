@@ -13,7 +13,7 @@ from typing import BinaryIO
 from fashionbatch import disk
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.cells import CellWriter
-from fashionbatch.labeling.job.manifest import UNKNOWN, FileRecord, Manifest
+from fashionbatch.labeling.job.manifest import UNKNOWN, Manifest, ScannedFile
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import JobDescription, differences
 from fashionbatch.labeling.reuse.join import Join
@@ -94,7 +94,7 @@ class _Rules:
     final: frozenset[str]
     counts: Counter[str] = field(default_factory=Counter)
 
-    def decide(self, now: FileRecord, then: FileRecord | None, status: str) -> bool:
+    def decide(self, now: ScannedFile, then: ScannedFile | None, status: str) -> bool:
         """Whether the row of a file is reused, by content: whether it will be if the content is the same."""
         counts = self.counts
         if then is None:
@@ -114,7 +114,7 @@ class _Rules:
 
 def _rows(
     previous: Path, sidecar: Sidecar, files: Manifest, *, by_content: bool
-) -> Iterator[tuple[FileRecord, str, Sequence[Cell]]]:
+) -> Iterator[tuple[ScannedFile, str, Sequence[Cell]]]:
     """Each row's file, its status, and what is reused of it: digest or nothing, status, error, label cells."""
     labels = len(FIRST_COLUMNS) + len(sidecar.options.keep)
     with TableReader(previous, sidecar.options.format) as table:

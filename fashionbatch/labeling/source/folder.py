@@ -30,7 +30,7 @@ _EXTENSIONS_COUNTED = 200
 _REPORT_EVERY_S = 1.0
 
 # Name (directories end in a slash, which sorts `a/b` after `a.b`), size, mtime in ns.
-Entry: TypeAlias = tuple[bytes, int, int]
+FoundName: TypeAlias = tuple[bytes, int, int]
 
 
 def scan_folder(
@@ -76,7 +76,7 @@ class _Scanner:
         self._skip = {os.fsencode(path) for path in options.skip}
         self._scratch = scratch
 
-    def files(self, folder: bytes) -> Iterator[Entry]:
+    def files(self, folder: bytes) -> Iterator[FoundName]:
         """Every row, ascending. Not recursive: directories may be nested deeper than Python's stack."""
         if not stat.S_ISDIR(os.stat(folder).st_mode):
             found = os.stat(folder)
@@ -84,7 +84,7 @@ class _Scanner:
                 raise OSError(errno.EINVAL, "neither a folder nor a regular file")
             yield os.path.basename(folder), found.st_size, found.st_mtime_ns
             return
-        stack: list[tuple[bytes, Iterator[Entry]]] = [(b"", self._sorted(self._entries(folder, b"")))]
+        stack: list[tuple[bytes, Iterator[FoundName]]] = [(b"", self._sorted(self._entries(folder, b"")))]
         while stack:
             prefix, entries = stack[-1]
             entry = next(entries, None)
@@ -96,7 +96,7 @@ class _Scanner:
             else:
                 yield prefix + entry[0], entry[1], entry[2]
 
-    def _entries(self, folder: bytes, prefix: bytes) -> Iterator[Entry]:
+    def _entries(self, folder: bytes, prefix: bytes) -> Iterator[FoundName]:
         try:
             with os.scandir(os.path.join(folder, prefix) if prefix else folder) as listing:
                 for found in listing:
@@ -110,7 +110,7 @@ class _Scanner:
             if len(self.summary.unreadable) < _SHOWN_PROBLEMS:
                 self.summary.unreadable.append((os.fsdecode(prefix), error.strerror or str(error)))
 
-    def _entry(self, found: os.DirEntry[bytes], path: bytes) -> Entry | None:
+    def _entry(self, found: os.DirEntry[bytes], path: bytes) -> FoundName | None:
         """What a name in a directory is to the scan; None where it is no row and nothing to go into."""
         if path in self._skip:
             return None
@@ -157,5 +157,5 @@ class _Scanner:
         key = extension if extension in other or len(other) < _EXTENSIONS_COUNTED else "others"
         other[key] = other.get(key, 0) + 1
 
-    def _sorted(self, entries: Iterator[Entry]) -> Iterator[Entry]:
+    def _sorted(self, entries: Iterator[FoundName]) -> Iterator[FoundName]:
         return external_sort(entries, self._scratch, RUN_LENGTH)

@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from fashionbatch.labeling.workers import messages
 
-Status: TypeAlias = Literal["ok", "error", "timeout", "crashed", "missing", "changed"]
-Verdict: TypeAlias = Status | Literal["same"]
+RowStatus: TypeAlias = Literal["ok", "error", "timeout", "crashed", "missing", "changed"]
+Verdict: TypeAlias = RowStatus | Literal["same"]
 """Of a file that was looked at; `same`: its content is the one that the task names, so it was not decoded."""
 
 _DEPTH = 2

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from fashionbatch.data.splits import Assignment, assign_splits
 from fashionbatch.errors import DataError
-from fashionbatch.recipe.schema import Split
+from fashionbatch.recipe.schema import SplitSection
 from fashionbatch.specs import Samples
 
 
@@ -26,7 +26,7 @@ def make_samples(labels: list[Any], **more: Any) -> Samples:
 
 def assign(samples: Samples, **recipe: Any) -> Assignment:
     names = [str(path) for path in samples.images]
-    return assign_splits(samples, names, Split.model_validate(recipe))
+    return assign_splits(samples, names, SplitSection.model_validate(recipe))
 
 
 def sizes(assignment: Assignment) -> dict[str, int]:
@@ -229,7 +229,7 @@ def test_a_wrong_group_by_is_explained(group_by: str, message: str) -> None:
 def test_groups_of_arrays_need_a_column() -> None:
     samples = make_samples(["a", "b"] * 5, images=np.zeros((10, 2, 2), np.uint8))
     with pytest.raises(DataError, match="the source has no column"):
-        assign_splits(samples, [str(index) for index in range(10)], Split(group_by="(x)"))
+        assign_splits(samples, [str(index) for index in range(10)], SplitSection(group_by="(x)"))
 
 
 def test_a_class_in_too_few_groups_is_named() -> None:

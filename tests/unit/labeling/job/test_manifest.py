@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.blocks import BLOCK_ROWS
-from fashionbatch.labeling.job.manifest import UNKNOWN, FileRecord, Manifest, ManifestWriter
+from fashionbatch.labeling.job.manifest import UNKNOWN, Manifest, ManifestWriter, ScannedFile
 
 
-def write(path: Path, records: list[FileRecord], *, digests: bool = False) -> str:
+def write(path: Path, records: list[ScannedFile], *, digests: bool = False) -> str:
     with open(path, "wb") as file:
         writer = ManifestWriter(file, digests=digests)
         for record in records:
@@ -23,8 +23,8 @@ def write(path: Path, records: list[FileRecord], *, digests: bool = False) -> st
         return writer.finish()
 
 
-def numbered(count: int) -> list[FileRecord]:
-    return [FileRecord(b"f%06d.jpg" % number, number, number * 1000) for number in range(count)]
+def numbered(count: int) -> list[ScannedFile]:
+    return [ScannedFile(b"f%06d.jpg" % number, number, number * 1000) for number in range(count)]
 
 
 @pytest.mark.parametrize("count", [0, 1, BLOCK_ROWS - 1, BLOCK_ROWS, BLOCK_ROWS + 1, 3 * BLOCK_ROWS + 7])
@@ -40,10 +40,10 @@ def test_what_was_written_is_read(tmp_path: Path, count: int) -> None:
 
 
 def test_digests_are_kept_where_that_is_wanted(tmp_path: Path) -> None:
-    records = [FileRecord(b"a", 1, 2, b"\1" * 32), FileRecord(b"b", 3, 4), FileRecord(b"c", 5, 6, b"\xff" * 32)]
+    records = [ScannedFile(b"a", 1, 2, b"\1" * 32), ScannedFile(b"b", 3, 4), ScannedFile(b"c", 5, 6, b"\xff" * 32)]
     write(tmp_path / "with", records, digests=True)
     write(tmp_path / "without", records)
-    for name, expected in {"with": records, "without": [FileRecord(*record[:3]) for record in records]}.items():
+    for name, expected in {"with": records, "without": [ScannedFile(*record[:3]) for record in records]}.items():
         manifest = Manifest(tmp_path / name)
         assert manifest.has_digests is (name == "with")
         assert list(manifest.rows(0, 3)) == expected
@@ -61,7 +61,7 @@ def test_any_stretch_can_be_read_alone(tmp_path: Path, start: int, stop: int) ->
 
 def test_names_may_hold_any_bytes_but_zero(tmp_path: Path) -> None:
     names = sorted([b'a,"b"\r\n.jpg', b"\xff\xfe.png", "드레스.jpg".encode(), "e\u0301.png".encode(), b" "])
-    records = [FileRecord(name, UNKNOWN, UNKNOWN) for name in names]
+    records = [ScannedFile(name, UNKNOWN, UNKNOWN) for name in names]
     write(tmp_path / "m", records)
     manifest = Manifest(tmp_path / "m")
     assert list(manifest.rows(0, len(records))) == records
@@ -87,7 +87,7 @@ def test_a_missing_manifest_is_a_clear_error(tmp_path: Path) -> None:
 @pytest.fixture(scope="module", params=[False, True], ids=["plain", "digests"])
 def whole(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> bytes:
     path = tmp_path_factory.mktemp("manifest") / "m"
-    records = [FileRecord(*record[:3], b"%032d" % record.size) for record in numbered(BLOCK_ROWS + 50)]
+    records = [ScannedFile(*record[:3], b"%032d" % record.size) for record in numbered(BLOCK_ROWS + 50)]
     write(path, records, digests=request.param)
     return path.read_bytes()
 

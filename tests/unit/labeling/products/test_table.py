@@ -10,7 +10,7 @@ from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.open import read_manifest
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.job.frozen import ShardRows
-from fashionbatch.labeling.job.manifest import FileRecord
+from fashionbatch.labeling.job.manifest import ScannedFile
 from fashionbatch.labeling.job.shards import Counts
 from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labeling.products.table import NO_PROBABILITIES, BundleColumns, TableRows
@@ -33,7 +33,7 @@ def rows_of(
     failed: dict[int, tuple[str, str]] | None = None,
     counts: Counts | None = None,
 ) -> list[dict[str, Cell]]:
-    files = [FileRecord(b"%d.jpg" % number, 1, 1) for number in range(len(probabilities))]
+    files = [ScannedFile(b"%d.jpg" % number, 1, 1) for number in range(len(probabilities))]
     shard = ShardRows(files, failed=failed or {})
     rows = table.rows(shard, [np.array(probabilities, np.float32)], counts if counts is not None else Counts())
     return [dict(zip(table.names, row, strict=True)) for row in rows]
@@ -153,7 +153,7 @@ def test_two_columns_of_one_name_are_an_error_before_the_run(tmp_path: Path) -> 
 
 def test_text_that_looks_like_a_formula_is_guarded_on_request(tmp_path: Path) -> None:
     bundle = manifest(tmp_path, class_names=["=1+1", "b"])
-    files = [FileRecord(b"-cmd.jpg", 1, 1), FileRecord(b"a=1.jpg", 1, 1)]
+    files = [ScannedFile(b"-cmd.jpg", 1, 1), ScannedFile(b"a=1.jpg", 1, 1)]
     probabilities = [np.array([[1, 0], [0, 1]], np.float32)]
     safe = list(table_of(bundle, spreadsheet_safe=True).rows(ShardRows(files), probabilities, Counts()))
     exact = list(table_of(bundle).rows(ShardRows(files), probabilities, Counts()))
@@ -168,14 +168,14 @@ def test_several_bundles_have_columns_with_their_names(tmp_path: Path) -> None:
     table = TableRows([BundleColumns(one, RowOptions(), "one_"), BundleColumns(other, RowOptions(), "other_")])
     assert table.names[3:] == ("one_label", "one_prob", "other_label", "other_prob")
     probabilities = [np.array([[0, 0, 1]], np.float32), np.array([[1, 0]], np.float32)]
-    [row] = table.rows(ShardRows([FileRecord(b"a", 1, 1)]), probabilities, Counts())
+    [row] = table.rows(ShardRows([ScannedFile(b"a", 1, 1)]), probabilities, Counts())
     assert list(row) == ["a", "ok", "", "blue", 1.0, "x", 1.0]
 
 
 def test_kept_columns_and_reused_rows_stand_between_the_others(tmp_path: Path) -> None:
     bundle = manifest(tmp_path)
     table = TableRows([BundleColumns(bundle, RowOptions())], kept=["sku"])
-    files = [FileRecord(b"a", 1, 1), FileRecord(b"b", 1, 1), FileRecord(b"c", 1, 1), FileRecord(b"d", 1, 1)]
+    files = [ScannedFile(b"a", 1, 1), ScannedFile(b"b", 1, 1), ScannedFile(b"c", 1, 1), ScannedFile(b"d", 1, 1)]
     shard = ShardRows(
         files,
         kept=[["1"], ["2"], ["3"], ["4"]],

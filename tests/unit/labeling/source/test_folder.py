@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fashionbatch.labeling.job.manifest import UNKNOWN, FileRecord, Manifest
+from fashionbatch.labeling.job.manifest import UNKNOWN, Manifest, ScannedFile
 from fashionbatch.labeling.source import folder
 from fashionbatch.labeling.source.folder import scan_folder
 from fashionbatch.labeling.source.request import ScanOptions, ScanSummary
@@ -17,7 +17,7 @@ IMAGES = ScanOptions(extensions=(".jpg", ".png"))
 ALL = ScanOptions(extensions=None)
 
 
-def run(folder: Path, options: ScanOptions = IMAGES) -> tuple[list[FileRecord], ScanSummary]:
+def run(folder: Path, options: ScanOptions = IMAGES) -> tuple[list[ScannedFile], ScanSummary]:
     manifest_path = folder.parent / "manifest"
     summary = scan_folder(os.fsencode(folder), options, manifest_path)
     manifest = Manifest(manifest_path)
@@ -71,7 +71,7 @@ def test_large_directories_are_sorted_outside_memory_to_the_same_order(
 def test_size_and_time_are_those_of_the_file(photos: Path) -> None:
     make(photos, b"a.jpg")
     os.utime(photos / "a.jpg", ns=(1, 123456789))
-    assert run(photos)[0] == [FileRecord(b"a.jpg", 3, 123456789)]
+    assert run(photos)[0] == [ScannedFile(b"a.jpg", 3, 123456789)]
 
 
 def test_only_image_extensions_are_rows_whatever_their_case(photos: Path) -> None:
@@ -113,7 +113,7 @@ def test_links_that_lead_nowhere_or_in_a_circle_are_rows_that_cannot_be_opened(p
     os.symlink("b.jpg", photos / "a.jpg")
     os.symlink("a.jpg", photos / "b.jpg")
     os.symlink("gone", photos / "no image.txt")
-    assert run(photos)[0] == [FileRecord(name, UNKNOWN, UNKNOWN) for name in (b"a.jpg", b"b.jpg", b"dangling.jpg")]
+    assert run(photos)[0] == [ScannedFile(name, UNKNOWN, UNKNOWN) for name in (b"a.jpg", b"b.jpg", b"dangling.jpg")]
 
 
 def test_include_and_exclude_choose_by_pattern(photos: Path) -> None:
