@@ -80,7 +80,7 @@ class LoadedPlugin:
     Attributes:
         entry_point: its name.
         provider: the distribution that it comes from.
-        seconds: that it took to import it and to ask it for its components.
+        seconds: that it took to import it and to ask it for its components, without waiting for a core on Linux.
         heavy: libraries that it imported for that, and that take seconds themselves.
     """
 

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from fashionbatch.errors import InterruptedRunError, PluginError, UnknownNameError
-from fashionbatch.plugins import BUILT_IN, Plugins, PluginWarning, find_plugins, load_plugins
+from fashionbatch.plugins import BUILT_IN, Plugins, PluginWarning, find_plugins, load, load_plugins
 from fashionbatch.registry import OurName
 from fashionbatch.specs import ArchitectureSpec
 
@@ -267,6 +267,27 @@ def test_a_plugin_that_is_slow_to_load_is_named(add_distribution):
         plugins = load_plugins()
 
     assert "wide" in plugins.registry.names("architecture")
+
+
+def test_a_plugin_is_not_called_slow_because_the_machine_is_busy(add_distribution, monkeypatch, tmp_path):
+    # The plugin takes 0.6 s, in which the thread waits for a core all the time, as Linux would tell it.
+    told = tmp_path / "schedstat"
+    told.write_text("5 0 1\n")
+    waiting = f"import pathlib, time\ntime.sleep(0.6)\npathlib.Path({str(told)!r}).write_text('5 600000000 2')\n"
+    monkeypatch.setattr(load, "_SCHEDULED", str(told))
+    add_distribution("slow-fb", {"slow_fb": waiting + WIDE}, {"slow": "slow_fb"})
+
+    registry = load_plugins().registry
+
+    assert "wide" in registry.names("architecture")
+
+
+def test_a_machine_that_does_not_tell_of_waiting_has_the_usual_clock(add_distribution, monkeypatch, tmp_path):
+    monkeypatch.setattr(load, "_SCHEDULED", str(tmp_path / "absent"))
+    add_distribution("slow-fb", {"slow_fb": "import time\ntime.sleep(0.6)\n" + WIDE}, {"slow": "slow_fb"})
+
+    with pytest.warns(PluginWarning, match=r"plugin 'slow' of slow-fb 1\.2 takes"):
+        load_plugins()
 
 
 def test_a_plugin_that_imports_a_heavy_library_is_named(add_distribution, monkeypatch):
