@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -69,6 +69,7 @@ def preview(
     from fashionbatch.data.prepare import image_names, load_samples
     from fashionbatch.data.splits import assign_splits
     from fashionbatch.data.targets import check_labels, display_names
+    from fashionbatch.decisions import rule_for
     from fashionbatch.pictures.files import check_picture_path
     from fashionbatch.plan import load_plan
     from fashionbatch.plugins import load_plugins
@@ -93,12 +94,18 @@ def preview(
     chosen = _choose(samples, assignment.indices[split], count, seed)
     images, kept = _decode(plan, samples, chosen)
     sources = _one_a_class(samples, kept, augmented) if phase is not None else []
-    variants = _augment(phase, images[sources], seed) if phase is not None and sources else ()
+    variants: Sequence[NDArray[np.uint8]] | NDArray[np.uint8] = ()
+    targets: NDArray[np.float32] | None = None
+    if phase is not None and sources:
+        labels = [samples.labels[kept[source]] for source in sources]
+        rule = rule_for(plan.head.spec.decoding, samples.class_names)
+        variants, targets = _augment(phase, images[sources], rule.targets(labels), seed)
     draw_samples(
         images,
         [", ".join(shown[samples.class_names.index(name)] for name in samples.labels[index]) for index in kept],
         output,
         augmented=list(zip(sources, variants, strict=True)),
+        variant_labels=[] if targets is None else [_mixtures(rule.class_probabilities(of), shown) for of in targets],
         augmentation=_heading(plan, phase) if phase is not None else "",
         tile=tile,
         title=f"{plan.recipe.name}: {split}",
@@ -186,20 +193,33 @@ def _one_a_class(samples: Samples, kept: Sequence[int], count: int) -> list[int]
     return sorted(position for _, position in sorted(turns)[:count])
 
 
-def _augment(phase: PlannedPhase, images: NDArray[np.uint8], seed: int) -> NDArray[np.uint8]:
-    """Variants of each image, uint8 `(n, variants, height, width, channels)`."""
+def _augment(
+    phase: PlannedPhase, images: NDArray[np.uint8], targets: NDArray[np.float32], seed: int
+) -> tuple[NDArray[np.uint8], NDArray[np.float32] | None]:
+    """Variants of each image, uint8 `(n, variants, height, width, channels)`, and what they are.
+
+    The latter is float32 `(n, variants, outputs)`; None where no augmentation changes it.
+    """
     import numpy as np
 
+    from fashionbatch.model.augmented import augmentation_layer, change_of, changes_targets
     from fashionbatch.model.framework import load_tensorflow
-    from fashionbatch.model.network import augmentation_layer
 
     load_tensorflow()
     pixels = np.repeat(images.astype(np.float32), _VARIANTS, axis=0)
+    mixed = np.repeat(targets, _VARIANTS, axis=0)
     for number, component in enumerate(phase.augmentation):
-        layer = augmentation_layer(component, seed + number)
-        pixels = np.asarray(layer(pixels, training=True))
-    variants = pixels.round().clip(0, 255).astype(np.uint8)
-    return variants.reshape(len(images), _VARIANTS, *images.shape[1:])
+        change = change_of(component, augmentation_layer(component, seed + number))
+        pixels, mixed = (np.asarray(changed) for changed in change(pixels, mixed))
+    variants = pixels.round().clip(0, 255).astype(np.uint8).reshape(len(images), _VARIANTS, *images.shape[1:])
+    told = mixed.reshape(len(images), _VARIANTS, -1) if changes_targets(phase.augmentation) else None
+    return variants, told
+
+
+def _mixtures(shares: NDArray[np.floating[Any]], shown: Sequence[str]) -> list[str]:
+    """For each row `(classes,)` the classes that an image is mixed from, such as `dress 0.80, shirt 0.20`."""
+    rows = [sorted(zip(row.tolist(), shown, strict=True), reverse=True) for row in shares]
+    return [", ".join(f"{name} {share:.2f}" for share, name in row if share >= 0.005) for row in rows]
 
 
 def _heading(plan: Plan, phase: PlannedPhase) -> str:

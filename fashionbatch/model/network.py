@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fashionbatch.decisions import rule_type
@@ -13,14 +12,12 @@ from fashionbatch.errors import FashionBatchError, PluginError
 from fashionbatch.model.framework import load_tensorflow
 from fashionbatch.plan import Plan, Resolved
 from fashionbatch.plugins import describe, sign
-from fashionbatch.specs import AugmentationSpec, Decoding
+from fashionbatch.specs import Decoding
 
 if TYPE_CHECKING:
     import keras
 
 INPUT_NAME = "pixels"
-_SEED_STEP = 1_000
-"""Distance of the seeds of two augmentations in one list; a layer may use a few seeds after its own."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ def build_network(plan: Plan, class_count: int) -> Network:
     pixels = keras.ops.cast(image, "float32")
     features = built(
         plan.architecture,
-        f"for images of {_shape_text(plan.recipe.data.image.shape)}",
+        f"for images of {shape_text(plan.recipe.data.image.shape)}",
         lambda: plan.architecture.spec.build(pixels, plan.architecture.parameters),
     )
     _check_features(plan.architecture, features)
@@ -121,101 +118,21 @@ def _keep_apart(model: keras.Model, prefix: str, taken: set[str]) -> None:
     names = {operation.name for operation in own}
     for operation in own:
         if operation.name in taken:
-            operation.name = _free_name(f"{prefix}_{operation.name}", taken | names)
+            operation.name = free_name(f"{prefix}_{operation.name}", taken | names)
             names.add(operation.name)
     taken |= names
 
 
-def _free_name(name: str, taken: Collection[str]) -> str:
+def free_name(name: str, taken: Collection[str]) -> str:
+    """The name, with the smallest number after it that makes it one of its own."""
     numbered = (f"{name}_{number}" for number in itertools.count(2))
     return next(one for one in itertools.chain([name], numbered) if one not in taken)
-
-
-def training_model(network: Network, augmentation: Sequence[Resolved[AugmentationSpec]], seed: int) -> keras.Model:
-    """The network with augmentation before it, sharing its weights: what `fit` is given.
-
-    A backbone that is frozen altogether runs in inference mode, dropout included: it only reads images, and gives the
-    same features whether they are computed in each epoch or once.
-
-    Args:
-        network: with the layers frozen that are to be frozen.
-        augmentation: random changes in their order, active in training only.
-        seed: the layers' seeds are made from it.
-
-    Returns:
-        uint8 `(batch, height, width, channels)` -> probabilities.
-    """
-    import keras
-
-    shape = network.model.inputs[0].shape[1:]
-    image = keras.Input(shape, dtype="uint8", name=INPUT_NAME)
-    pixels = keras.ops.cast(image, "float32")
-    taken = {operation.name for operation in keras.Model(image, pixels).operations}
-    for number, component in enumerate(augmentation):
-        layer_seed = (seed + _SEED_STEP * (number + 1)) % 2**31
-        changed = built(
-            component,
-            f"for images of {_shape_text(shape)}",
-            partial(_augmented, component, layer_seed, pixels, taken),
-        )
-        if tuple(changed.shape) != tuple(pixels.shape) or changed.dtype != "float32":
-            raise PluginError(
-                f"{who(component)} turned float32 {tuple(pixels.shape)} into {changed.dtype} {tuple(changed.shape)}; "
-                "an augmentation keeps dtype and shape"
-            )
-        pixels = changed
-    if network.backbone.trainable_weights:
-        probabilities = network.core(pixels)
-    else:
-        probabilities = network.head(_in_inference_mode(network.backbone)(pixels))
-    return keras.Model(image, probabilities, name=f"{network.model.name}_training")
-
-
-def augmentation_layer(component: Resolved[AugmentationSpec], seed: int) -> keras.layers.Layer:
-    """The layer of an augmentation, which is known as the plugin's wherever it fails later.
-
-    Raises:
-        PluginError: the plugin failed, or what it made is no layer.
-    """
-    import keras
-
-    layer = component.spec.build(component.parameters, seed)
-    if not isinstance(layer, keras.layers.Layer):
-        raise PluginError(f"{who(component)} must build a Keras layer, got {type(layer).__name__}")
-    sign([layer], component.origin)
-    return layer
-
-
-def _augmented(
-    component: Resolved[AugmentationSpec], seed: int, pixels: keras.KerasTensor, taken: set[str]
-) -> keras.KerasTensor:
-    layer = augmentation_layer(component, seed)
-    if layer.name in taken:
-        layer.name = _free_name(layer.name, taken)
-    taken.add(layer.name)
-    with component.origin.calling("call"):
-        return layer(pixels)
-
-
-def _in_inference_mode(model: keras.Model) -> keras.layers.Layer:
-    """A model as a layer that never trains: within a functional model, `training=False` alone is overruled by `fit`."""
-    import keras
-
-    class InferenceMode(keras.layers.Layer):  # type: ignore[misc]  # keras ships no types
-        def __init__(self) -> None:
-            super().__init__(name=f"{model.name}_frozen")
-            self.model = model
-
-        def call(self, pixels: Any) -> Any:
-            return self.model(pixels, training=False)
-
-    return InferenceMode()
 
 
 def layer_table(network: Network) -> list[tuple[str, str, str, int]]:
     """Each layer's name, class, output shape and parameter count, from the image to the probabilities."""
     return [
-        (layer.name, type(layer).__name__, _shape_text(layer.output.shape[1:]), int(layer.count_params()))
+        (layer.name, type(layer).__name__, shape_text(layer.output.shape[1:]), int(layer.count_params()))
         for layer in [*_layers(network.backbone), *_layers(network.head)]
     ]
 
@@ -285,5 +202,6 @@ def who(component: Resolved[Any]) -> str:
     )
 
 
-def _shape_text(shape: Sequence[int | None]) -> str:
+def shape_text(shape: Sequence[int | None]) -> str:
+    """A shape as `28x28x1`, with a question mark for an open side."""
     return "x".join("?" if side is None else str(side) for side in shape)

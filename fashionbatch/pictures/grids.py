@@ -150,6 +150,7 @@ def draw_samples(
     path: Path,
     *,
     augmented: Sequence[tuple[int, NDArray[np.uint8]]] = (),
+    variant_labels: Sequence[Sequence[str]] = (),
     augmentation: str = "augmentation: the original, then variants",
     tile: int = 96,
     title: str = "samples",
@@ -162,6 +163,7 @@ def draw_samples(
         labels: what to write under each.
         path: the PNG file.
         augmented: some of the images by number, each with its variants, uint8 `(variants, height, width, channels)`.
+        variant_labels: for each of these what to write under its variants; empty for nothing.
         augmentation: the heading of that part.
         tile: the side of a tile in pixels.
         title: over the picture.
@@ -176,10 +178,11 @@ def draw_samples(
     samples = [Tile(image, [Caption(label, INK)]) for image, label in zip(images, labels, strict=True)]
     sections = [Section(samples, _SAMPLE_COLUMNS)]
     if augmented:
+        below = variant_labels or [[""] * len(variants) for _, variants in augmented]
         rows = [
-            Tile(picture, [Caption(labels[number], INK)] if column == 0 else ())
-            for number, variants in augmented
-            for column, picture in enumerate([images[number], *variants])
+            Tile(picture, [Caption(text, INK)] if text else ())
+            for (number, variants), texts in zip(augmented, below, strict=True)
+            for picture, text in zip([images[number], *variants], [labels[number], *texts], strict=True)
         ]
         sections.append(Section(rows, 1 + len(augmented[0][1]), augmentation))
     return draw_tiles(sections, path, tile=tile, title=title, note=note)

@@ -50,6 +50,7 @@ def check(document: RecipeDocument, components: Components, registry: Registry) 
         _loss_fits_head,
         _metrics_fit_head,
         _metrics_differ,
+        _augmentation_fits_image,
         _known_classes,
         _binary_head,
         _group_names,
@@ -114,6 +115,19 @@ def _metrics_differ(recipe: _Recipe) -> Iterator[Problem]:
             message = f"metric {metric.spec.name!r} stands twice; both figures would have one name"
             yield recipe.document.problem((*path, "name"), message)
         seen.add(metric.spec.name)
+
+
+def _augmentation_fits_image(recipe: _Recipe) -> Iterator[Problem]:
+    channels = recipe.document.tree.at(("data", "image", "channels"))
+    number = channels.value if channels is not None else 3
+    for path, augmentation in recipe.components.of_kind("augmentation"):
+        if number in {1, 3} and number not in augmentation.spec.channels:
+            kinds = {1: "grey", 3: "coloured"}
+            message = (
+                f"augmentation {augmentation.spec.name!r} is for {kinds[4 - int(number)]} images; "
+                f"data.image.channels is {number}"
+            )
+            yield recipe.document.problem((*path, "name"), message)
 
 
 def _known_classes(recipe: _Recipe) -> Iterator[Problem]:

@@ -94,9 +94,14 @@ class AugmentationSpec(Spec):
     Attributes:
         build: takes the parameters and a seed; returns a layer from float32 `(batch, height, width, channels)` in
             0..255 to the same shape and range. It is active in training only and is not part of the bundle.
+        level: what the layer takes and returns. `image`: images. `batch`: a pair of images and float32 targets
+            `(batch, outputs)`; targets may become mixtures, whose rows still are in 0..1, and sum to 1 where they did.
+        channels: the numbers of channels that an image may have.
     """
 
     kind: ClassVar[str] = "augmentation"
     hook: ClassVar[str] = "register_augmentations"
 
     build: Callable[[Any, int], keras.layers.Layer]
+    level: Literal["image", "batch"] = "image"
+    channels: tuple[Literal[1, 3], ...] = (1, 3)

@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from fashionbatch.data.batches import batches
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.decisions import PLAIN_THRESHOLD, DecisionRule
+from fashionbatch.model.augmented import changes_targets, mixing_model, training_model
 from fashionbatch.model.class_weights import class_weights, image_weights
 from fashionbatch.model.loss import build_loss
 from fashionbatch.model.metrics import build_metrics
-from fashionbatch.model.network import Network, training_model
+from fashionbatch.model.network import Network
 from fashionbatch.model.optimizers import build_optimizer
 from fashionbatch.plan import Plan, PlannedPhase
 
@@ -68,8 +69,14 @@ def prepare_fitting(
     """
     recipe = plan.recipe.training
     training = data.splits["train"]
-    label_weights, weights = _weights(plan, data)
-    model = network.head if of_features else training_model(network, phase.augmentation, recipe.seed)
+    label_weights, by_class = _weights(plan, data)
+    if of_features:
+        model = network.head
+    elif changes_targets(phase.augmentation):
+        model = mixing_model(network, phase.augmentation, recipe.seed, data.rule, by_class)
+    else:
+        model = training_model(network, phase.augmentation, recipe.seed)
+    weights = None if by_class is None else image_weights(by_class, training.targets, data.rule)
     is_small = of_features or training.images[0].size <= _SMALL_IMAGE
     steps = -(-len(training) // phase.batch_size)
     optimizer = build_optimizer(phase, steps)
@@ -93,13 +100,12 @@ def prepare_fitting(
 
 
 def _weights(plan: Plan, data: PreparedData) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-    """Weights of positive labels, or of images; by the head's decoding."""
+    """Weights of positive labels, or of each class's images; by the head's decoding."""
     asked = plan.recipe.training.class_weight
     if asked is None:
         return None, None
-    targets, rule = data.splits["train"].targets, data.rule
-    weights = class_weights(asked, targets, rule)
-    return (weights, None) if rule.has_many else (None, image_weights(weights, targets, rule))
+    weights = class_weights(asked, data.splits["train"].targets, data.rule)
+    return (weights, None) if data.rule.has_many else (None, weights)
 
 
 def accuracy_metric(rule: DecisionRule) -> Any:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.specs import AugmentationSpec
+from fashionbatch.testing.levels import CLASSES, layer_on_photos
 from fashionbatch.testing.subject import CheckFunction, ContractError, Subject, require
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ _SEEDED = "draw with keras.random and one keras.random.SeedGenerator(seed) made 
 
 def check_augmentation_keeps_shape_and_range(subject: Subject) -> None:
     """What comes out are still pixels: the same shape and dtype, finite, in 0..255."""
-    for channels in (3, 1):
+    for channels in _channels(subject):
         layer, photos = _layer(subject), _photos(channels)
         for _ in range(_CALLS):
             changed = _changed(layer, photos)
@@ -40,14 +41,14 @@ def check_augmentation_keeps_shape_and_range(subject: Subject) -> None:
 
 def check_augmentation_is_active_in_training_only(subject: Subject) -> None:
     """Validation and labeling see the photo as it is."""
-    for channels in (3, 1):
+    for channels in _channels(subject):
         layer, photos = _layer(subject), _photos(channels)
         require(
             np.array_equal(_changed(layer, photos, training=False), photos),
             "photos change outside training",
             "return images as they are unless the argument `training` of `call` is true",
         )
-    layer, photos = _layer(subject), _photos(3)
+    layer, photos = _layer(subject), _photos(_channels(subject)[-1])
     require(
         any(not np.array_equal(_changed(layer, photos), photos) for _ in range(_CALLS)),
         "nothing changes in training",
@@ -57,7 +58,7 @@ def check_augmentation_is_active_in_training_only(subject: Subject) -> None:
 
 def check_the_same_seed_gives_the_same_photos(subject: Subject) -> None:
     """A training run can be repeated, and another seed makes another run."""
-    photos = _photos(3)
+    photos = _photos(_channels(subject)[-1])
     runs = {}
     for run, seed in (("first", 3), ("again", 3), ("other", 2**31 - 1)):
         layer = _layer(subject, seed)
@@ -72,7 +73,7 @@ def check_each_call_makes_another_change(subject: Subject) -> None:
     """Every epoch sees other photos, in a compiled step as well."""
     import tensorflow as tf
 
-    photos = _photos(3)
+    photos = _photos(_channels(subject)[-1])
     layer = _layer(subject)
     _require_variety([_changed(layer, photos) for _ in range(_CALLS)], "each call")
     model = _training_model(subject, photos.shape[1:])
@@ -90,7 +91,8 @@ def check_it_runs_inside_a_compiled_step(subject: Subject) -> None:
     import tensorflow as tf
 
     remedy = "use keras.ops and keras.random alone, no NumPy; take the batch's length from keras.ops.shape(images)[0]"
-    for shape in ((24, 20, 3), (24, 20, 1), (9, 32, 3)):
+    shapes = [(*sides, channels) for channels in _channels(subject) for sides in ((24, 20), (9, 32))]
+    for shape in shapes:
         try:
             model = _training_model(subject, shape)
 
@@ -117,6 +119,34 @@ def check_it_runs_inside_a_compiled_step(subject: Subject) -> None:
             ) from error
 
 
+def check_targets_stay_shares(subject: Subject) -> None:
+    """What a batch's augmentation makes of targets are still targets, and say what the images are mixed from."""
+    spec = cast(AugmentationSpec, subject.spec)
+    if spec.level == "image":
+        return
+    # Each class has a grey of its own, so that an image's mean says what it is mixed from.
+    greys = np.arange(CLASSES, dtype=np.float32) * 80
+    classes = np.arange(32) % CLASSES
+    targets = np.eye(CLASSES, dtype=np.float32)[classes]
+    photos = np.zeros((32, 24, 20, spec.channels[0]), np.float32) + greys[classes][:, None, None, None]
+    images, mixed = (np.array(part) for part in spec.build(subject.parameters, 3)((photos, targets), training=True))
+    remedy = "return (images, targets), both float32 and of the shapes that came, mixed in the same proportions"
+    require(images.shape == photos.shape, f"images of shape {photos.shape} became {images.shape}", remedy)
+    require(mixed.shape == targets.shape, f"targets of shape {targets.shape} became {mixed.shape}", remedy)
+    require(mixed.dtype == np.float32, f"targets became {mixed.dtype}", remedy)
+    require(mixed.min() >= 0, f"a target went below 0: {mixed.min():g}", remedy)
+    require(np.allclose(mixed.sum(axis=1), 1, atol=1e-5), "targets that summed to 1 do not any more", remedy)
+    told = np.allclose(images.mean(axis=(1, 2, 3)), mixed @ greys, atol=0.1)
+    require(told, "targets do not say what the images are mixed from", remedy)
+    kept = [np.array(part) for part in spec.build(subject.parameters, 3)((photos, targets), training=False)]
+    same = np.array_equal(kept[0], photos) and np.array_equal(kept[1], targets)
+    require(same, "images or targets change outside training", "return both as they are unless `training` is true")
+
+
+def _channels(subject: Subject) -> tuple[int, ...]:
+    return cast(AugmentationSpec, subject.spec).channels
+
+
 def _require_variety(results: list[_Photos], what: str) -> None:
     require(
         any(not np.array_equal(results[0], result) for result in results[1:]),
@@ -136,13 +166,14 @@ def _training_model(subject: Subject, shape: tuple[int, ...]) -> keras.Model:
 def _layer(subject: Subject, seed: int = 3) -> keras.layers.Layer:
     import keras
 
-    layer = cast(AugmentationSpec, subject.spec).build(subject.parameters, seed)
+    spec = cast(AugmentationSpec, subject.spec)
+    layer = spec.build(subject.parameters, seed)
     require(
         isinstance(layer, keras.layers.Layer),
         f"build returned {type(layer).__name__}, not a Keras layer",
         "return an instance of keras.layers.Layer",
     )
-    return layer
+    return layer_on_photos(spec, layer)
 
 
 def _changed(layer: keras.layers.Layer, photos: _Photos, *, training: bool = True) -> _Photos:
@@ -165,4 +196,5 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_the_same_seed_gives_the_same_photos,
     check_each_call_makes_another_change,
     check_it_runs_inside_a_compiled_step,
+    check_targets_stay_shares,
 )

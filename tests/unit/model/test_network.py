@@ -9,8 +9,9 @@ import pytest
 
 from fashionbatch.bundle.graph import to_graph
 from fashionbatch.errors import PluginError, TrainingError, WeightsError
+from fashionbatch.model.augmented import training_model
 from fashionbatch.model.freezing import set_trained_layers
-from fashionbatch.model.network import build_network, layer_table, training_model
+from fashionbatch.model.network import build_network, layer_table
 from fashionbatch.model.weights import assign_by_name, named_weights
 from fashionbatch.plan import plan_from_text
 from fashionbatch.plugins import load_plugins

@@ -86,6 +86,8 @@ SPECS = [
     LossSpec(name="focal", summary="A loss.", parameters=Focal, decodings=ONE, build=_unused),
     AugmentationSpec(name="flip", summary="A change.", build=_unused),
     AugmentationSpec(name="turn", summary="A change.", parameters=Turn, build=_unused),
+    AugmentationSpec(name="vivid", summary="A change.", channels=(3,), build=_unused),
+    AugmentationSpec(name="grey_only", summary="A change.", channels=(1,), build=_unused),
     *optimizers.register_optimizers(),
     *schedules.register_schedules(),
     *metrics.register_metrics(),

@@ -182,3 +182,13 @@ def test_a_metric_can_be_watched(recipe, registry):
     assert plan.rising_figures == {"accuracy", "val_accuracy", "auc", "val_auc"}
     assert plan.resolved()["training"]["callbacks"] == [{"name": "fashionbatch/notes"}]
     assert plan.resolved()["training"]["optimizer"]["name"] == "fashionbatch/adam"
+
+
+@pytest.mark.parametrize(("channels", "refused"), [(1, ["vivid"]), (3, ["grey_only"])])
+def test_an_augmentation_has_to_fit_the_channels(recipe, registry, channels, refused):
+    image = f"  image: {{size: [32, 32], channels: {channels}}}"
+    with pytest.raises(RecipeError) as caught:
+        make_plan(recipe("augmentation: [flip, vivid, grey_only]\n", image=image), registry)
+    (problem,) = caught.value.problems
+    kind = {1: "coloured", 3: "grey"}[channels]
+    assert problem.message == f"augmentation {refused[0]!r} is for {kind} images; data.image.channels is {channels}"

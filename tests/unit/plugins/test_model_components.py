@@ -125,6 +125,10 @@ MOVING = ["random_rotation", "random_shift", "random_zoom", "random_shear"]
 CASES = [(name, {"fill": fill}) for name in MOVING for fill in ("nearest", "constant", "reflect", "wrap")]
 CASES += [("random_flip", {"direction": direction}) for direction in ("horizontal", "vertical", "both")]
 CASES += [("random_brightness", {"amount": 1.0}), ("random_contrast", {"amount": 1.0})]
+CASES += [("random_crop", {"smallest": 0.5}), ("random_crop", {"keep_aspect": False, "interpolation": "nearest"})]
+CASES += [("random_hue_saturation", {"hue": 0.5, "saturation": 0.99}), ("random_hue_saturation", {"hue": 0})]
+CASES += [("random_erasing", {"fill": fill, "probability": 1.0}) for fill in ("noise", 0, 255)]
+CASES += [("rand_augment", {"strength": 1.0, "changes": changes}) for changes in (2, 11)]
 
 
 def test_every_augmentation_is_tried():
@@ -213,3 +217,37 @@ def test_rotation_keeps_the_distance_from_the_centre_and_its_largest_angle():
     np.testing.assert_allclose(np.hypot(down, right), 22, atol=0.1)
     angles = np.degrees(np.arctan2(down, right))
     assert [angles.min(), angles.max()] == pytest.approx([-25, 25], abs=0.5)
+
+
+def test_a_crop_shows_a_part_of_at_least_the_smallest_size_from_anywhere():
+    rows = np.arange(61, dtype=np.float32)
+    image = np.stack(np.meshgrid(rows, np.arange(81, dtype=np.float32), indexing="ij"), axis=-1)
+    image = np.concatenate([image, image[..., :1]], axis=-1)
+    images = changed("random_crop", image, {"smallest": 0.5})
+    height = images[:, -1, 0, 0] - images[:, 0, 0, 0]
+    width = images[:, 0, -1, 1] - images[:, 0, 0, 1]
+    assert [height.min() / 60, height.max() / 60] == pytest.approx([0.5, 1.0], abs=0.02)
+    np.testing.assert_allclose(height / 60, width / 80, atol=1e-3)
+    assert images[:, 0, 0, 0].max() > 20
+    assert images[..., 0].max() == pytest.approx(60, abs=0.5)
+
+
+def test_hue_and_saturation_change_as_far_as_they_are_told():
+    import colorsys
+
+    images = changed(
+        "random_hue_saturation", np.full((2, 2, 3), (200.0, 100.0, 100.0), np.float32), {"saturation": 0.4}
+    )
+    hues, saturations, values = zip(*(colorsys.rgb_to_hsv(*image[0, 0] / 255) for image in images), strict=True)
+    turned = (np.array(hues) + 0.5) % 1 - 0.5
+    assert [turned.min(), turned.max()] == pytest.approx([-0.05, 0.05], abs=0.003)
+    assert [min(saturations) / 0.5, max(saturations) / 0.5] == pytest.approx([0.6, 1.4], abs=0.03)
+    assert np.allclose(values, 200 / 255, atol=1e-3)
+
+
+def test_erasing_covers_as_many_images_and_as_much_as_it_is_told():
+    images = changed("random_erasing", np.zeros((40, 40, 1), np.float32), {"fill": 255, "area": [0.1, 0.2]})
+    covered = (images > 0).mean(axis=(1, 2, 3))
+    assert (covered > 0).mean() == pytest.approx(0.5, abs=0.07)
+    assert covered[covered > 0].min() > 0.07
+    assert covered.max() < 0.24

@@ -79,6 +79,16 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(make_plan, data, tmp_pa
     assert_same(fit(make_plan(), data, tmp_path, state=state), undisturbed)
 
 
+@pytest.mark.parametrize("more", [(), (("seed: 7", "seed: 7\n  class_weight: {'0': 3.0, '1': 0.5}"),)])
+def test_a_resumed_run_goes_on_with_the_same_mixtures(make_plan, data, tmp_path, more):
+    plan = make_plan(("  - random_flip", "  - random_flip\n  - cutmix\n  - mixup"), ("epochs: 4", "epochs: 2"), *more)
+    whole = fit(plan, data, tmp_path / "whole")
+    fit(plan, data, tmp_path / "parts", stop_after=1)
+    state = RunDirectory(tmp_path / "parts").checkpoints.load()
+    assert state.fitting
+    assert_same(fit(plan, data, tmp_path / "parts", state=state), whole)
+
+
 def test_a_resumed_network_normalises_by_what_its_state_says(make_plan, data, tmp_path):
     from keras import layers
 
