@@ -165,21 +165,17 @@ def _choose(samples: Samples, indices: NDArray[np.int64], count: int, seed: int)
 
 def _decode(plan: Plan, samples: Samples, chosen: Sequence[int]) -> tuple[NDArray[np.uint8], list[int]]:
     """The images as the network gets them, and which of the chosen ones could be read."""
-    import numpy as np
+    from fashionbatch.data.decode import decode_all
+    from fashionbatch.data.originals import originals_of
+    from fashionbatch.data.prepare import image_names
 
-    from fashionbatch.data.decode import Files, Rows, decode_all
-
-    if isinstance(samples.images, np.ndarray):
-        array = samples.images if samples.images.ndim == 4 else samples.images[..., np.newaxis]
-        originals: Rows | Files = Rows(array, np.array(chosen, np.int64))
-    else:
-        originals = Files([samples.images[index] for index in chosen])
+    originals = originals_of(samples, chosen)
     images, outcome = decode_all(originals, plan.recipe.data.image, title="decode", progress=False)
     if not outcome.kept:
         raise DataError(f"none of the {len(chosen)} chosen images can be read: {outcome.failed[0][1]}")
+    names = image_names(samples) if outcome.failed else []
     for position, reason in outcome.failed:
-        name = printable(str(originals.paths[position])) if isinstance(originals, Files) else "an image"
-        click.echo(f"left out {name}: {reason}")
+        click.echo(f"left out {names[chosen[position]]}: {reason}")
     return images, [chosen[position] for position in outcome.kept]
 
 

@@ -6,11 +6,11 @@ import hashlib
 import json
 import os
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 import PIL
@@ -19,8 +19,9 @@ from tqdm import tqdm
 
 from fashionbatch import disk
 from fashionbatch.data.context import CACHE_VARIABLE, cache_directory
+from fashionbatch.data.originals import Originals
 from fashionbatch.errors import DataError, ImageError
-from fashionbatch.images import POLICY, decode_image, fit_pixels, one_line, open_regular
+from fashionbatch.images import POLICY
 from fashionbatch.specs import ImageSpec
 
 IN_MEMORY_BYTES: Final = 1 << 30
@@ -45,77 +46,6 @@ class Outcome:
     kept: list[int]
     digests: list[str]
     failed: list[tuple[int, str]]
-
-
-class Originals(Protocol):
-    """Images that can be read one by one."""
-
-    def __len__(self) -> int:
-        """How many there are."""
-
-    def identity(self) -> bytes:
-        """What changes when an image may have changed."""
-
-    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
-        """The hash of an image's content and its pixels; raises ImageError."""
-
-
-@dataclass(frozen=True)
-class Files:
-    """Image files."""
-
-    paths: Sequence[Path]
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self.paths)
-
-    def identity(self) -> bytes:
-        """The paths, sizes and times of the files."""
-        digest = hashlib.sha256()
-        for path in self.paths:
-            digest.update(os.fsencode(path.absolute()))
-            try:
-                status = path.stat()
-                digest.update(f"\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
-            except OSError:
-                digest.update(b"\0missing\0")
-        return digest.digest()
-
-    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
-        """The hash of a file's bytes and its pixels."""
-        try:
-            with open_regular(self.paths[position]) as file:
-                content = file.read()
-        except (OSError, MemoryError) as error:
-            raise ImageError(one_line(error)) from error
-        return content_digest(content), decode_image(content, spec)
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Some rows of one uint8 array `(n, height, width, 1 or 3)`."""
-
-    array: NDArray[np.uint8]
-    indices: NDArray[np.int64]
-
-    def __len__(self) -> int:
-        """How many there are."""
-        return len(self.indices)
-
-    def identity(self) -> bytes:
-        """The content of the rows."""
-        return hashlib.sha256(self.array[self.indices].tobytes()).digest()
-
-    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
-        """The hash of a row and its pixels."""
-        row = self.array[self.indices[position]]
-        return content_digest(row.tobytes()), fit_pixels(row, spec)
-
-
-def content_digest(content: bytes) -> str:
-    """A hash that equal content shares and nothing else does."""
-    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 def decode_all(

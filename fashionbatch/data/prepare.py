@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from fashionbatch.data.context import DATA_SCHEME, LocalContext
-from fashionbatch.data.decode import Files, Outcome, Rows, content_digest, decode_all
+from fashionbatch.data.decode import Outcome, decode_all
+from fashionbatch.data.originals import content_digest, originals_of
 from fashionbatch.data.prepared import PreparedData, SplitData
 from fashionbatch.data.splits import assign_splits
 from fashionbatch.data.targets import check_labels, display_names
@@ -21,7 +22,7 @@ from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
 from fashionbatch.images import POLICY
 from fashionbatch.plan import Plan
-from fashionbatch.specs import SPLITS, ImageSpec, Samples, Split
+from fashionbatch.specs import SPLITS, EncodedImages, ImageSpec, Samples, Split
 
 
 def prepare_data(
@@ -112,8 +113,11 @@ def image_names(samples: Samples) -> list[str]:
     r"""For each image a name that a person recognises and any program can print.
 
     It is the path below the folder that all images have in common, or the split that the source names and the number
-    in it, such as `test/17`. Bytes of a path that are no UTF-8 are written as `\xff`.
+    in it, such as `test/17`; files that lie in something else have names of their own. Bytes of a path that are no
+    UTF-8 are written as `\xff`.
     """
+    if isinstance(samples.images, EncodedImages):
+        return [_printable(name) for name in samples.images.names]
     if isinstance(samples.images, np.ndarray):
         counts: dict[str, int] = {}
         names = []
@@ -134,12 +138,12 @@ def _printable(name: str) -> str:
 def _decode(
     samples: Samples, indices: NDArray[np.int64], spec: ImageSpec, split: Split, progress: bool | None
 ) -> tuple[NDArray[np.uint8], Outcome]:
+    originals = originals_of(samples, indices)
     if not isinstance(samples.images, np.ndarray):
-        files = Files([samples.images[index] for index in indices])
-        return decode_all(files, spec, title=f"decode {split}", progress=progress)
+        return decode_all(originals, spec, title=f"decode {split}", progress=progress)
     array = samples.images if samples.images.ndim == 4 else samples.images[..., np.newaxis]
     if array.shape[1:] != spec.shape or spec.resize.crop_fraction != 1:
-        return decode_all(Rows(array, indices), spec, title=f"resize {split}", progress=progress)
+        return decode_all(originals, spec, title=f"resize {split}", progress=progress)
     consecutive = len(indices) == indices[-1] - indices[0] + 1
     images = array[indices[0] : indices[-1] + 1] if consecutive else array[indices]
     return images, Outcome([*range(len(images))], [content_digest(row.tobytes()) for row in images], [])

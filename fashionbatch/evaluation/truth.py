@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.data.context import DATA_SCHEME, LocalContext
-from fashionbatch.data.decode import Files, Rows, decode_all
+from fashionbatch.data.decode import decode_all
+from fashionbatch.data.originals import originals_of
 from fashionbatch.data.prepare import image_names, load_samples
 from fashionbatch.data.splits import assign_splits
 from fashionbatch.errors import DataError
 from fashionbatch.plan import Plan
 from fashionbatch.registry import OurName, Registry, closest
-from fashionbatch.specs import SPLITS, DatasetSpec, Samples, Split
+from fashionbatch.specs import SPLITS, DatasetSpec, EncodedImages, Samples, Split
 
 FOLDER_DATASET = OurName("image_folder")
 """The dataset that reads a folder where the bundle's recipe has none that does: a folder for each class."""
@@ -65,6 +66,8 @@ class Truth:
         images = self.samples.images
         if isinstance(images, np.ndarray):
             raise DataError(f"{self.name}: the source is one array, so its images have no file names")
+        if isinstance(images, EncodedImages):
+            raise DataError(f"{self.name}: the source is no folder of files, so its images have no paths")
         return [images[index] for index in self.indices]
 
 
@@ -150,12 +153,8 @@ def decode_truth(truth: Truth, manifest: BundleManifest, *, root: Path | None = 
         DataError: none of the images can be read.
     """
     images = truth.samples.images
-    if isinstance(images, np.ndarray):
-        array = images if images.ndim == 4 else images[..., np.newaxis]
-        pixels, outcome = decode_all(Rows(array, truth.indices), manifest.image, title="decode")
-    else:
-        pixels, outcome = decode_all(Files(truth.paths()), manifest.image, title="decode")
-    if root is None or isinstance(images, np.ndarray):
+    pixels, outcome = decode_all(originals_of(truth.samples, truth.indices), manifest.image, title="decode")
+    if root is None or isinstance(images, np.ndarray | EncodedImages):
         every = image_names(truth.samples)
         names = [every[index] for index in truth.indices]
     else:

@@ -9,7 +9,7 @@ from typing import Any, get_args
 import numpy as np
 
 from fashionbatch.plugins.origin import Origin
-from fashionbatch.specs import SPLITS, Precision, Samples
+from fashionbatch.specs import SPLITS, EncodedImages, Precision, Samples
 
 _NO_MORE = object()
 
@@ -113,12 +113,30 @@ def _problems_of_images(images: Any) -> Iterator[str]:
         elif images.ndim == 4 and images.shape[3] not in {1, 3}:
             yield f"images have {images.shape[3]} channels, not 1 or 3"
         return
+    if isinstance(images, EncodedImages):
+        yield from _problems_of_names(images)
+        return
     yield from _not_a_sequence("images", images)
     for index, image in enumerate(images):
         if isinstance(image, np.ndarray):
             yield f"images[{index}] is an array; arrays are stacked to one array (n, height, width, channels)"
         elif not isinstance(image, os.PathLike):
             yield f"images[{index}] is {_shown(image)}; expected a pathlib.Path"
+
+
+def _problems_of_names(images: EncodedImages) -> Iterator[str]:
+    yield from _not_a_sequence("images.names", images.names)
+    seen: set[str] = set()
+    for index, name in enumerate(images.names):
+        if not isinstance(name, str) or not name:
+            yield f"images.names[{index}] is {_shown(name)}; expected text"
+        if name in seen:
+            yield f"images.names hold {name!r} twice"
+        seen.add(name)
+    if not callable(images.read):
+        yield f"images.read is {_shown(images.read)}; expected a function from a position to the bytes of a file"
+    if not isinstance(images.version, str):
+        yield f"images.version is {_shown(images.version)}; expected text"
 
 
 def _problems_of_splits(splits: Any, count: int) -> Iterator[str]:

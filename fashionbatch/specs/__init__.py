@@ -8,7 +8,7 @@ documented and checked without importing TensorFlow. Everything here is public; 
 from __future__ import annotations
 
 from fashionbatch.specs.base import API_VERSION, Parameters, Spec
-from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, Samples, Split
+from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, EncodedImages, Samples, Split
 from fashionbatch.specs.images import IMAGE_EXTENSIONS, ImageSpec, Resize
 from fashionbatch.specs.labeling import (
     Cell,
@@ -62,6 +62,7 @@ __all__ = [
     "DatasetContext",
     "DatasetSpec",
     "Decoding",
+    "EncodedImages",
     "EngineSpec",
     "EpochFigures",
     "FeatureTensor",

@@ -19,11 +19,38 @@ SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
+class EncodedImages:
+    """Image files that lie in something else: a database, a Parquet file, a tar. Each is read when it is needed.
+
+    Attributes:
+        names: for each image a name that a person recognises, such as its path in the archive; no two alike.
+        read: takes an image's position, 0 for the first; returns the bytes of its file. It is called from several
+            threads at once and in any order. An image for which it raises is left out, and told of with the reason.
+        version: text that changes whenever an image may have changed, such as size and time of the database. Where it
+            is empty, the bytes of all images are read to find out whether decoded ones in the cache are still right.
+    """
+
+    names: Sequence[str]
+    read: Callable[[int], bytes]
+    version: str = ""
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @classmethod
+    def of(cls, readers: Sequence[Callable[[], bytes]]) -> EncodedImages:
+        """Images that a function each reads; they are called by their positions."""
+        return cls(names=[str(position) for position in range(len(readers))], read=lambda index: readers[index]())
+
+
+@dataclass(frozen=True, kw_only=True)
 class Samples:
     """The images of a data source with their labels, before any of them is decoded.
 
     Attributes:
-        images: paths of image files, or one uint8 array `(n, height, width)` or `(n, height, width, channels)`.
+        images: paths of image files; one uint8 array `(n, height, width)` or `(n, height, width, channels)`; or
+            `EncodedImages`, for files that have no path. A list of functions without arguments, each of which returns
+            the bytes of one file, becomes the latter.
         labels: for each image the names of its classes; exactly one for single-label data.
         class_names: every class in the order that the network's outputs will have.
         splits: for each image the split that the source names, None where it names none.
@@ -31,12 +58,17 @@ class Samples:
         skipped: files that belong to the source but cannot be used, with the reason.
     """
 
-    images: NDArray[np.uint8] | Sequence[Path]
+    images: NDArray[np.uint8] | Sequence[Path] | EncodedImages
     labels: Sequence[tuple[str, ...]]
     class_names: tuple[str, ...]
     splits: Sequence[Split | None] | None = None
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     skipped: Sequence[tuple[Path, str]] = ()
+
+    def __post_init__(self) -> None:
+        images = self.images
+        if isinstance(images, list | tuple) and images and all(callable(image) for image in images):
+            object.__setattr__(self, "images", EncodedImages.of(images))
 
     def __len__(self) -> int:
         return len(self.labels)

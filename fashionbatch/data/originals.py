@@ -1,0 +1,142 @@
+"""A source's images as it has them, read one by one: files, rows of an array, files inside something else."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fashionbatch.errors import ImageError
+from fashionbatch.images import decode_image, fit_pixels, one_line, open_regular
+from fashionbatch.specs import EncodedImages, ImageSpec, Samples
+
+
+class Originals(Protocol):
+    """Images that can be read one by one."""
+
+    def __len__(self) -> int:
+        """How many there are."""
+
+    def identity(self) -> bytes:
+        """What changes when an image may have changed."""
+
+    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
+        """The hash of an image's content and its pixels; raises ImageError."""
+
+
+@dataclass(frozen=True)
+class Files:
+    """Image files."""
+
+    paths: Sequence[Path]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.paths)
+
+    def identity(self) -> bytes:
+        """The paths, sizes and times of the files."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            digest.update(os.fsencode(path.absolute()))
+            try:
+                status = path.stat()
+                digest.update(f"\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+            except OSError:
+                digest.update(b"\0missing\0")
+        return digest.digest()
+
+    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
+        """The hash of a file's bytes and its pixels."""
+        try:
+            with open_regular(self.paths[position]) as file:
+                content = file.read()
+        except (OSError, MemoryError) as error:
+            raise ImageError(one_line(error)) from error
+        return content_digest(content), decode_image(content, spec)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Some rows of one uint8 array `(n, height, width, 1 or 3)`."""
+
+    array: NDArray[np.uint8]
+    indices: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.indices)
+
+    def identity(self) -> bytes:
+        """The content of the rows."""
+        return hashlib.sha256(self.array[self.indices].tobytes()).digest()
+
+    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
+        """The hash of a row and its pixels."""
+        row = self.array[self.indices[position]]
+        return content_digest(row.tobytes()), fit_pixels(row, spec)
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Some of the files that lie in something else."""
+
+    images: EncodedImages
+    indices: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self.indices)
+
+    def identity(self) -> bytes:
+        """Names and version; where there is no version, the content of every file."""
+        digest = hashlib.sha256(self.images.version.encode("utf-8", "surrogatepass"))
+        for position, index in enumerate(self.indices):
+            digest.update(f"\0{index}\0{self.images.names[index]}\0".encode("utf-8", "surrogatepass"))
+            if not self.images.version:
+                try:
+                    digest.update(self._content(position))
+                except ImageError as error:
+                    digest.update(error.message.encode("utf-8", "surrogatepass"))
+        return digest.digest()
+
+    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
+        """The hash of a file's bytes and its pixels."""
+        content = self._content(position)
+        return content_digest(content), decode_image(content, spec)
+
+    def _content(self, position: int) -> bytes:
+        try:
+            content: object = self.images.read(int(self.indices[position]))
+        except Exception as error:
+            # Whatever the plugin's storage raises of one image: the others can still be read.
+            raise ImageError(one_line(error)) from error
+        if not isinstance(content, bytes | bytearray | memoryview):
+            raise ImageError(f"TypeError: read returned {type(content).__name__}, not bytes")
+        return bytes(content)
+
+
+def originals_of(samples: Samples, indices: Sequence[int] | NDArray[np.int64]) -> Originals:
+    """Some of a source's images, to be read one by one, whatever they lie in.
+
+    Args:
+        samples: the source.
+        indices: positions in it.
+    """
+    images, chosen = samples.images, np.asarray(indices, np.int64)
+    if isinstance(images, EncodedImages):
+        return Encoded(images, chosen)
+    if isinstance(images, np.ndarray):
+        return Rows(images if images.ndim == 4 else images[..., np.newaxis], chosen)
+    return Files([images[index] for index in chosen])
+
+
+def content_digest(content: bytes) -> str:
+    """A hash that equal content shares and nothing else does."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
