@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,8 +211,14 @@ def _judge_table(table: Path, bundle: Bundle, data: str | None, split: Split | N
         return evaluate_table(table, bundle.manifest, Path(data))
     truth, root = (None, None) if data is None and split is None else _truth(bundle, data, split, registry)
     plan = _usable_plan_of(bundle, registry)
-    separator = getattr(plan.source.parameters, "separator", "_") if plan is not None else "_"
-    return evaluate_table(table, bundle.manifest, truth, root=root, separator=separator)
+    return evaluate_table(table, bundle.manifest, truth, root=root, labels_of=_labels_of_folders(plan))
+
+
+def _labels_of_folders(plan: Plan | None) -> Callable[[str], tuple[str, ...]] | None:
+    """What the names of folders say, as the dataset of the bundle's recipe reads them; None where it does not say."""
+    if plan is None or plan.source.spec.labels_of_folder is None:
+        return None
+    return partial(plan.source.spec.labels_of_folder, plan.source.parameters)
 
 
 def _computed(session: Session) -> dict[str, Any]:

@@ -95,12 +95,14 @@ def load_samples(plan: Plan, *, data_path: Path | None = None) -> Samples:
     source = plan.source
     parameters = source.parameters
     if data_path is not None:
-        if "path" not in type(parameters).model_fields:
+        if not source.spec.has_path():
             raise DataError(f"dataset {source.spec.name!r} has no path that other data could take the place of")
         text = os.fspath(data_path)
         path = text if text.startswith(DATA_SCHEME) else os.path.abspath(text)
         try:
-            parameters = type(parameters).model_validate({**parameters.model_dump(exclude_unset=True), "path": path})
+            parameters = type(parameters).model_validate(
+                {**parameters.model_dump(exclude_unset=True), str(source.spec.path_parameter): path}
+            )
         except ValidationError as error:
             raise DataError(f"{text!r} cannot be the path of dataset {source.spec.name!r}: {error}") from error
     samples = source.spec.load(parameters, LocalContext(base=plan.base))

@@ -33,7 +33,7 @@ def evaluate_table(
     truth: Truth | Path | None,
     *,
     root: Path | None = None,
-    separator: str = "_",
+    labels_of: Callable[[str], tuple[str, ...]] | None = None,
 ) -> Evaluation:
     """Count how many labels of a table are right.
 
@@ -43,7 +43,7 @@ def evaluate_table(
         truth: what is right. A path is a table with the columns `filepath` (or `path`), as the table has them, and
             `label` or `labels`. None: the names of the folders that the photos lie in say it.
         root: the folder that the table's paths are relative to, where the table's sidecar does not say it.
-        separator: between labels in the name of a folder, where an image has several.
+        labels_of: the labels that the name of a folder stands for, where an image has several; None parts it at `_`.
 
     Returns:
         The figures. Rows that are not `ok` do not count; an empty label is a wrong one. Loss and curves are there where
@@ -53,7 +53,7 @@ def evaluate_table(
         DataError: it is no table of this bundle, or says nothing about any image whose truth is known.
     """
     if truth is None:
-        find, expected = _truth_by_folder(manifest, separator), 0
+        find, expected = _truth_by_folder(manifest, labels_of or _parts), 0
     elif isinstance(truth, Path):
         find, expected = _truth_by_list(truth, manifest)
     else:
@@ -187,13 +187,17 @@ def _probability(cell: Cell, where: str) -> float:
         raise DataError(f"{where}: {cell!r} is no probability") from None
 
 
-def _truth_by_folder(manifest: BundleManifest, separator: str) -> _FindTruth:
+def _parts(folder: str) -> tuple[str, ...]:
+    return tuple(part for part in folder.split("_") if part)
+
+
+def _truth_by_folder(manifest: BundleManifest, labels_of: Callable[[str], tuple[str, ...]]) -> _FindTruth:
     known = class_of_name(manifest)
     several = manifest.rule.has_many
 
     def find(path: str) -> Labels | None:
         for folder in path.split("/")[:-1]:
-            parts = [part for part in composed(folder).split(separator) if part] if several else [composed(folder)]
+            parts = labels_of(composed(folder)) if several else (composed(folder),)
             if parts and all(part in known for part in parts):
                 return tuple(dict.fromkeys(known[part] for part in parts))
         return None

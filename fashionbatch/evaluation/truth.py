@@ -21,12 +21,12 @@ from fashionbatch.data.prepare import image_names, load_samples
 from fashionbatch.data.splits import assign_splits
 from fashionbatch.errors import DataError
 from fashionbatch.plan import Plan
-from fashionbatch.registry import OurName, Registry, closest
+from fashionbatch.plugins import BUILT_IN
+from fashionbatch.registry import Entry, Registry, closest
 from fashionbatch.specs import SPLITS, DatasetSpec, EncodedImages, Samples, Split
 
-FOLDER_DATASET = OurName("image_folder")
-"""The dataset that reads a folder where the bundle's recipe has none that does: a folder for each class."""
-_FILE_DATASETS = {".csv": OurName("csv_manifest"), ".npz": OurName("npz")}
+_FOLDER = "/"
+"""What a dataset says that it reads where a folder is enough for it."""
 _SHOWN = 5
 
 
@@ -177,9 +177,31 @@ def _samples_of_folder(path: Path, registry: Registry, plan: Plan | None) -> Sam
         # The recipe's dataset may read something else altogether; what is wrong is told by the one that is left.
         with suppress(DataError):
             return load_samples(plan, data_path=path)
-    spec = registry.get(DatasetSpec, _FILE_DATASETS.get(path.suffix.lower(), FOLDER_DATASET))
-    parameters = spec.parameters.model_validate({"path": os.fspath(path)})
+    spec = _reader_of(path, registry)
+    parameters = spec.parameters.model_validate({str(spec.path_parameter): os.fspath(path)})
     return spec.load(parameters, LocalContext(base=Path.cwd()))
+
+
+def _reader_of(path: Path, registry: Registry) -> DatasetSpec:
+    """The dataset that says that it reads such a path; the built-in one, where others say so too.
+
+    Raises:
+        DataError: none does, or two that are not built in do.
+    """
+    readers: dict[str, list[Entry]] = {}
+    for entry in registry.entries(DatasetSpec.kind):
+        assert isinstance(entry.spec, DatasetSpec)
+        for what in entry.spec.reads if entry.spec.has_path() else ():
+            readers.setdefault(what, []).append(entry)
+    # Whatever has no ending that is known is taken for a folder, whose reader says what is wrong.
+    found = readers.get(path.suffix.lower()) or readers.get(_FOLDER, [])
+    chosen = [entry for entry in found if entry.provider.distribution == BUILT_IN] or found
+    if len(chosen) != 1:
+        who = " and ".join(repr(entry.qualified_name) for entry in chosen) or "no dataset"
+        raise DataError(f"{path}: {who} can read it by its path", hint="give a recipe that says how it is read")
+    spec = chosen[0].spec
+    assert isinstance(spec, DatasetSpec)
+    return spec
 
 
 def _known_labels(samples: Samples, indices: NDArray[np.int64], manifest: BundleManifest) -> list[tuple[str, ...]]:

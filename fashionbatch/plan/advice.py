@@ -11,6 +11,7 @@ from fashionbatch.plan.model import Plan
 from fashionbatch.recipe.forms import PHASES
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import NodePath
+from fashionbatch.specs import value_of
 
 LARGE_RATE = 0.05
 """A learning rate that an adaptive optimizer seldom survives."""
@@ -32,8 +33,8 @@ def advice(plan: Plan, document: RecipeDocument) -> list[Problem]:
 
 
 def is_pretrained(plan: Plan) -> bool:
-    """Whether the backbone begins with weights that have learnt: by convention its parameter `weights` says so."""
-    return getattr(plan.architecture.parameters, "weights", None) not in {None, "none"}
+    """Whether the backbone begins with weights that have learnt."""
+    return plan.architecture.spec.weights(plan.architecture.parameters) is not None
 
 
 def _on_phases(plan: Plan) -> Iterator[tuple[NodePath, str]]:
@@ -105,14 +106,16 @@ def _on_waiting(plan: Plan) -> Iterator[tuple[NodePath, str]]:
 
 def _on_files(plan: Plan) -> Iterator[tuple[NodePath, str]]:
     """What the recipe names and is not there: no mistake, as it may be checked elsewhere than it trains."""
-    named: dict[NodePath, object] = {
-        ("initialize_from",): plan.recipe.initialize_from,
-        ("data", "source", "path"): getattr(plan.source.parameters, "path", None),
-    }
-    if is_pretrained(plan):
-        named["architecture", "weights"] = getattr(plan.architecture.parameters, "weights", None)
+    source, architecture = plan.source, plan.architecture
+    named: dict[NodePath, object] = {("initialize_from",): plan.recipe.initialize_from}
+    if source.spec.path_parameter is not None:
+        path = value_of(source.parameters, source.spec.path_parameter)
+        named["data", "source", source.spec.path_parameter] = path
+    weights = architecture.spec.weights(architecture.parameters)
+    if architecture.spec.weights_parameter is not None and weights not in architecture.spec.named_weights:
+        named["architecture", architecture.spec.weights_parameter] = weights
     for place, value in named.items():
-        if not isinstance(value, str) or value == "imagenet" or _SCHEME.match(value):
+        if not isinstance(value, str) or _SCHEME.match(value):
             continue
         file = os.path.join(plan.base, os.path.expanduser(value))
         if not os.path.exists(file):

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from fashionbatch.errors import Problem
 from fashionbatch.plan.components import HEAD, LOSS, Components
+from fashionbatch.plan.model import Resolved
 from fashionbatch.recipe.forms import METRICS, PHASES
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import NodePath, PathPart
 from fashionbatch.recipe.schema import Phase, SplitSection, Training
 from fashionbatch.recipe.validate import validate
 from fashionbatch.registry import Registry, closest
-from fashionbatch.specs import PLAIN_FIGURES, Decoding, HeadSpec, LossSpec, MetricSpec, Parameters
+from fashionbatch.specs import PLAIN_FIGURES, DatasetSpec, Decoding, HeadSpec, LossSpec, MetricSpec, Parameters
 
 ModelT = TypeVar("ModelT", bound=Parameters)
 
@@ -61,10 +62,12 @@ def check(document: RecipeDocument, components: Components, registry: Registry) 
     return [problem for one in checks for problem in one(recipe)]
 
 
-def known_classes(parameters: Parameters | None) -> tuple[str, ...] | None:
-    """The class names that a dataset's parameters fix: by convention its `classes`; None where the data decides."""
-    classes = getattr(parameters, "classes", None)
-    return tuple(classes) if isinstance(classes, list | tuple) and classes else None
+def known_classes(source: Resolved[Any] | None) -> tuple[str, ...] | None:
+    """The class names that a dataset's parameters fix; None where the data decide."""
+    if source is None:
+        return None
+    assert isinstance(source.spec, DatasetSpec)
+    return source.spec.classes(source.parameters)
 
 
 def _section(document: RecipeDocument, path: NodePath, model: type[ModelT]) -> ModelT | None:
@@ -133,14 +136,14 @@ def _augmentation_fits_image(recipe: _Recipe) -> Iterator[Problem]:
 def _known_classes(recipe: _Recipe) -> Iterator[Problem]:
     """Class names that the data will not have, where the recipe itself says which it will."""
     source, head = recipe.components.first("data", "source"), recipe.components.first(*HEAD)
-    classes = known_classes(source.parameters) if source else None
+    classes = known_classes(source)
     if classes is None:
         return
     named: list[tuple[NodePath, str]] = []
     for path in (("data", "labels", "names"), ("training", "class_weight")):
         node = recipe.document.tree.at(path)
         named += [((*path, key), key) for key in (node.entries if node else ())]
-    for group, labels in _groups(head.parameters if head else None).items():
+    for group, labels in _groups(head).items():
         named += [((*HEAD, "groups", group, index), label) for index, label in enumerate(labels)]
     several = head is not None and isinstance(head.spec, HeadSpec) and head.spec.decoding == "several_of_many"
     for place, name in named:
@@ -155,7 +158,7 @@ def _binary_head(recipe: _Recipe) -> Iterator[Problem]:
     source, head = recipe.components.first("data", "source"), recipe.components.first(*HEAD)
     if head is None or not isinstance(head.spec, HeadSpec) or head.spec.decoding != "yes_or_no":
         return
-    classes = known_classes(source.parameters) if source else None
+    classes = known_classes(source)
     if classes is not None and len(classes) != 2:
         yield recipe.document.problem(
             HEAD, f"head {head.spec.name!r} decides between 2 classes; the source has {len(classes)}"
@@ -169,7 +172,7 @@ def _binary_head(recipe: _Recipe) -> Iterator[Problem]:
 def _group_names(recipe: _Recipe) -> Iterator[Problem]:
     """Groups become columns of the label table, beside the table's own."""
     head = recipe.components.first(*HEAD)
-    groups = _groups(head.parameters if head else None)
+    groups = _groups(head)
     probabilities = {f"{group}_prob" for group in groups}
     for group in groups:
         taken = group in _RESERVED_COLUMNS | probabilities or group.startswith("prob_")
@@ -246,7 +249,9 @@ def _epochs_at(training: Training | None, path: tuple[PathPart, ...]) -> int | N
     return (phase.epochs if phase else None) or training.epochs
 
 
-def _groups(parameters: Parameters | None) -> Mapping[str, Iterable[str]]:
-    """By convention a head's `groups`: attribute -> the labels of which one wins."""
-    groups = getattr(parameters, "groups", None)
-    return groups if isinstance(groups, dict) else {}
+def _groups(head: Resolved[Any] | None) -> Mapping[str, Iterable[str]]:
+    """The head's groups: attribute -> the labels of which one wins."""
+    if head is None:
+        return {}
+    assert isinstance(head.spec, HeadSpec)
+    return head.spec.groups(head.parameters)

@@ -7,7 +7,7 @@ documented and checked without importing TensorFlow. Everything here is public; 
 
 from __future__ import annotations
 
-from fashionbatch.specs.base import API_VERSION, Parameters, Spec
+from fashionbatch.specs.base import API_VERSION, Parameters, Spec, value_of
 from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, EncodedImages, Samples, Split
 from fashionbatch.specs.images import IMAGE_EXTENSIONS, ImageSpec, Resize
 from fashionbatch.specs.labeling import (
@@ -98,6 +98,7 @@ __all__ = [
     "WriterSpec",
     "fetch",
     "is_better",
+    "value_of",
 ]
 
 SPEC_TYPES: tuple[type[Spec], ...] = (

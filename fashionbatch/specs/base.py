@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -46,3 +46,8 @@ class Spec:
     summary: str
     parameters: type[Parameters] = Parameters
     api: int = API_VERSION
+
+
+def value_of(parameters: Parameters, name: str | None) -> Any:
+    """The value of the parameter of that name; None where there is none, or it is not set."""
+    return getattr(parameters, name) if name is not None and name in type(parameters).model_fields else None

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.specs.base import Spec
+from fashionbatch.specs.base import Parameters, Spec, value_of
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 
@@ -101,9 +101,30 @@ class DatasetSpec(Spec):
 
     Attributes:
         load: reads the list of images and labels; it does not decode files.
+        path_parameter: the parameter that `train --data PATH` replaces; None, or one that there is not, where the
+            source has no path.
+        classes_parameter: the parameter that may fix the class names, so that a recipe is checked against them before
+            any data is read.
+        reads: what the source can be made of by its path alone, with every other parameter left out: endings of files
+            in lower case, such as `.csv`, and `/` for a folder. `evaluate --data PATH` looks for it.
+        labels_of_folder: takes the parameters and the name of a folder; returns the labels of the images in it. None
+            where folders are called as classes are, or say nothing.
     """
 
     kind: ClassVar[str] = "dataset"
     hook: ClassVar[str] = "register_datasets"
 
     load: Callable[[Any, DatasetContext], Samples]
+    path_parameter: str | None = "path"
+    classes_parameter: str | None = "classes"
+    reads: tuple[str, ...] = ()
+    labels_of_folder: Callable[[Any, str], tuple[str, ...]] | None = None
+
+    def has_path(self) -> bool:
+        """Whether one of its parameters is the path of the data."""
+        return self.path_parameter in self.parameters.model_fields
+
+    def classes(self, parameters: Parameters) -> tuple[str, ...] | None:
+        """The class names that the parameters fix; None where the data decide."""
+        classes = value_of(parameters, self.classes_parameter)
+        return tuple(classes) if isinstance(classes, list | tuple) and classes else None

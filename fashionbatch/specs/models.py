@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.specs.base import Spec
+from fashionbatch.specs.base import Parameters, Spec, value_of
 from fashionbatch.specs.data import DatasetContext
 
 if TYPE_CHECKING:
@@ -38,6 +38,9 @@ class ArchitectureSpec(Spec):
         initialize: loads pretrained weights into the backbone that `build` made, a Keras model from pixels to
             features. Called only where training begins with them: not for a bundle, whose own weights follow, so that
             nobody needs the pretrained file to label. None where there are no such weights.
+        weights_parameter: the parameter that says which pretrained weights are wanted: a name, the path of a file, or
+            `none`. `recipe check` advises by it.
+        named_weights: its values that are names and no paths.
         example_shape: the smallest `(height, width, channels)` that the contract suite builds it with.
     """
 
@@ -46,7 +49,14 @@ class ArchitectureSpec(Spec):
 
     build: Callable[[keras.KerasTensor, Any], keras.KerasTensor]
     initialize: Callable[[keras.Model, Any, DatasetContext], None] | None = None
+    weights_parameter: str | None = "weights"
+    named_weights: tuple[str, ...] = ("imagenet",)
     example_shape: tuple[int, int, int] = (32, 32, 3)
+
+    def weights(self, parameters: Parameters) -> str | None:
+        """The pretrained weights that the parameters name; None for none."""
+        weights = value_of(parameters, self.weights_parameter)
+        return None if weights in {None, "none"} else str(weights)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +67,9 @@ class HeadSpec(Spec):
         decoding: how probabilities become labels; it also fixes how labels become training targets.
         default_loss: the loss that a recipe without one gets.
         build: takes features `(batch, n)`, the number of classes and the parameters; returns float32 probabilities of
-            the shape that the decoding asks for. A parameter `groups`, attribute -> class names of which one wins, is
-            stored in bundles.
+            the shape that the decoding asks for.
+        groups_parameter: the parameter, if there is one of that name, that groups classes: attribute -> names of
+            classes of which one wins. Bundles store it.
     """
 
     kind: ClassVar[str] = "head"
@@ -67,6 +78,12 @@ class HeadSpec(Spec):
     decoding: Decoding
     default_loss: str
     build: Callable[[keras.KerasTensor, int, Any], keras.KerasTensor]
+    groups_parameter: str | None = "groups"
+
+    def groups(self, parameters: Parameters) -> Mapping[str, tuple[str, ...]]:
+        """The groups of classes of which one wins; empty where there are none."""
+        groups = value_of(parameters, self.groups_parameter)
+        return {name: tuple(classes) for name, classes in groups.items()} if isinstance(groups, Mapping) else {}
 
 
 @dataclass(frozen=True, kw_only=True)

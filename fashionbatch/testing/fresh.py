@@ -22,7 +22,7 @@ import numpy as np
 
 from fashionbatch.data.context import LocalContext
 from fashionbatch.plugins import BUILT_IN, PluginWarning, find_plugins, load_plugins
-from fashionbatch.specs import DatasetSpec, Samples
+from fashionbatch.specs import DatasetSpec, EncodedImages, Samples
 from fashionbatch.testing.subject import ContractError
 
 HEAVY_MODULES = (
@@ -63,6 +63,8 @@ def digests_of(samples: Samples) -> dict[str, str]:
     images: Iterator[bytes]
     if isinstance(samples.images, np.ndarray):
         images = iter([np.ascontiguousarray(samples.images).tobytes()])
+    elif isinstance(samples.images, EncodedImages):
+        images = (name.encode("utf-8", "surrogatepass") for name in samples.images.names)
     else:
         images = (os.fsencode(os.path.abspath(path)) for path in samples.images)
     parts = {

@@ -126,7 +126,7 @@ def groups_of(plan: Plan, class_names: tuple[str, ...]) -> dict[str, tuple[str, 
     Raises:
         DataError: a group names a label that the data do not have.
     """
-    groups: dict[str, tuple[str, ...]] = dict(getattr(plan.head.parameters, "groups", None) or {})
+    groups: dict[str, tuple[str, ...]] = dict(plan.head.spec.groups(plan.head.parameters))
     for group, labels in groups.items():
         unknown = next((label for label in labels if label not in class_names), None)
         if unknown is not None:

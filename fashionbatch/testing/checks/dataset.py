@@ -15,7 +15,7 @@ from fashionbatch.data.context import LocalContext
 from fashionbatch.data.targets import check_labels
 from fashionbatch.errors import DataError, ImageError
 from fashionbatch.images import decode_image
-from fashionbatch.specs import SPLITS, DatasetSpec, ImageSpec, Samples
+from fashionbatch.specs import SPLITS, DatasetSpec, EncodedImages, ImageSpec, Samples
 from fashionbatch.testing.fresh import digests_of, samples_elsewhere
 from fashionbatch.testing.subject import CheckFunction, ContractError, Subject, require
 
@@ -76,14 +76,15 @@ def check_images_are_files_or_one_array(subject: Subject) -> None:
             remedy,
         )
         return
+    if isinstance(images, EncodedImages):
+        _require_readable(images)
+        return
     require(
         isinstance(images, Sequence) and not isinstance(images, (str, bytes)),
         f"images is {_shown(images)}",
         "return a list of Path, or one array",
     )
     for image in images:
-        if callable(image):
-            continue
         require(
             not isinstance(image, np.ndarray),
             "images is a sequence of arrays",
@@ -131,6 +132,8 @@ def check_splits_share_no_image(subject: Subject) -> None:
     """An image that is learnt is not tested with, and none counts twice."""
     samples = _samples(subject)
     splits = samples.splits or [None] * len(samples.images)
+    if isinstance(samples.images, EncodedImages):
+        return  # their names differ, which is checked elsewhere
     if not isinstance(samples.images, np.ndarray):
         counts = Counter(os.path.abspath(image) for image in samples.images if isinstance(image, Path))
         twice = [path for path, count in counts.items() if count > 1]
@@ -208,6 +211,26 @@ def _require_some_that_can_be_decoded(paths: Iterable[Path]) -> None:
         else:
             return
     require(not reasons, f"no image can be decoded: {'; '.join(reasons[:_SHOWN])}", "return paths of image files")
+
+
+def _require_readable(images: EncodedImages) -> None:
+    names = list(images.names)
+    require(
+        all(isinstance(name, str) and name for name in names) and len(set(names)) == len(names),
+        "images.names are no texts of which each is another one",
+        "name each image as its source does, such as by its path in the archive",
+    )
+    reasons = []
+    for position in range(min(len(names), _DECODED)):
+        content = images.read(position)
+        require(isinstance(content, bytes), f"read returned {_shown(content)}", "return the bytes of an image file")
+        try:
+            decode_image(content, ImageSpec(size=(8, 8)))
+        except ImageError as error:
+            reasons.append(f"{names[position]}: {error.message}")
+        else:
+            return
+    require(not reasons, f"no image can be decoded: {'; '.join(reasons[:_SHOWN])}", "return bytes of image files")
 
 
 def _shown(value: object) -> str:

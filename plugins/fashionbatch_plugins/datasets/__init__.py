@@ -17,24 +17,28 @@ def register_datasets() -> Iterable[DatasetSpec]:
         summary="A folder for each class; train, validation and test folders above them are respected.",
         parameters=folders.ImageFolder,
         load=folders.load_image_folder,
+        reads=("/",),
     )
     yield DatasetSpec(
         name="multilabel_folder",
         summary="A folder for each combination of labels, such as red_dress.",
         parameters=folders.MultilabelFolder,
         load=folders.load_multilabel_folder,
+        labels_of_folder=folders.labels_of_folder,
     )
     yield DatasetSpec(
         name="csv_manifest",
         summary="A CSV file with a path and a label, or several, on each line.",
         parameters=manifest.CsvManifest,
         load=manifest.load_csv_manifest,
+        reads=(".csv",),
     )
     yield DatasetSpec(
         name="npz",
         summary="Arrays of images and labels in one NumPy file.",
         parameters=npz.Npz,
         load=npz.load_npz,
+        reads=(".npz",),
     )
     yield DatasetSpec(
         name="fashion_mnist",

@@ -54,11 +54,16 @@ def load_image_folder(parameters: ImageFolder, context: DatasetContext) -> Sampl
     return _load(parameters, context, lambda name: (name,))
 
 
+def labels_of_folder(parameters: MultilabelFolder, name: str) -> tuple[str, ...]:
+    """The parts of a folder's name, each once; none of a name that is nothing but separators."""
+    return tuple(dict.fromkeys(part for part in name.split(parameters.separator) if part.strip()))
+
+
 def load_multilabel_folder(parameters: MultilabelFolder, context: DatasetContext) -> Samples:
     """The images below a folder; the labels are the parts of a folder's name."""
 
     def split_name(name: str) -> tuple[str, ...]:
-        labels = tuple(dict.fromkeys(part for part in name.split(parameters.separator) if part.strip()))
+        labels = labels_of_folder(parameters, name)
         if not labels:
             raise DataError(f"the folder {name!r} names no label", hint="leave it out with `exclude`")
         return labels
