@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 from fashionbatch.errors import PluginError, UnknownNameError
+from fashionbatch.names import suggestion
 from fashionbatch.specs import Spec, WriterSpec
 
 SpecT = TypeVar("SpecT", bound=Spec)
@@ -167,8 +167,7 @@ class Registry:
         return spec
 
     def _suggestion(self, kind: str, name: str) -> str:
-        close = closest(name, self.names(kind))
-        text = f"; did you mean {close!r}?" if close else f"; there are: {', '.join(self.names(kind)) or 'none'}"
+        text = suggestion(name, self.names(kind))
         if self.failed:
             failed = ", ".join(f"{plugin.provider.distribution} ({plugin.reason})" for plugin in self.failed)
             text += f"; plugins that could not be loaded: {failed}"
@@ -188,12 +187,6 @@ def _only(claims: list[Entry], what: str, *, ours: bool, hint: str) -> Entry:
         choices = " or ".join(repr(entry.qualified_name) for entry in claims)
         raise PluginError(f"{what} is claimed by {owners}", hint=hint.format(choices))
     return claims[0]
-
-
-def closest(word: str, choices: Iterable[str]) -> str | None:
-    """The choice most like the word, None where none is like it: for "did you mean"."""
-    found = difflib.get_close_matches(word.lower(), list(choices), n=1, cutoff=0.6)
-    return found[0] if found else None
 
 
 def normalised(distribution: str) -> str:

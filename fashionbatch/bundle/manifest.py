@@ -9,6 +9,7 @@ from pydantic import Field, JsonValue, model_validator
 from fashionbatch.bundle.graph_record import COMPUTES, GRAPH_FILES, Graph, GraphKind, PrecisionRecord
 from fashionbatch.bundle.part import Part
 from fashionbatch.decisions import DecisionRule, rule_for
+from fashionbatch.names import label_problem
 from fashionbatch.specs import Decoding, FeatureTensor, ImageSpec, Precision
 
 FORMAT_VERSION = 2
@@ -23,10 +24,8 @@ OPTIONAL_FILES = (RECIPE_NAME, KERAS_WEIGHTS_NAME)
 
 
 def _check_label_name(name: str) -> None:
-    if not name or "|" in name or any(ord(c) < 32 or 127 <= ord(c) < 160 for c in name):
-        raise ValueError(f"label name {name!r} is empty or holds '|' or a control character")
-    if any(0xD800 <= ord(c) < 0xE000 for c in name):
-        raise ValueError(f"label name {name!r} is not Unicode text")
+    if problem := label_problem(name):
+        raise ValueError(f"label name {name!r} {problem}")
 
 
 class Labels(Part):

@@ -58,11 +58,9 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the verb; a misspelt one gets a suggestion."""
         if args and args[0] not in VERBS and not args[0].startswith("-"):
-            from fashionbatch.registry import closest
+            from fashionbatch.names import suggestion
 
-            close = closest(args[0], VERBS)
-            hint = f"; did you mean {close!r}?" if close else f"; there are: {', '.join(sorted(VERBS))}"
-            raise click.UsageError(f"no command {args[0]!r}{hint}", ctx)
+            raise click.UsageError(f"no command {args[0]!r}{suggestion(args[0], sorted(VERBS))}", ctx)
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - the same

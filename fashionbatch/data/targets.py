@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from fashionbatch.decisions import rule_type
 from fashionbatch.errors import DataError
-from fashionbatch.registry import closest
+from fashionbatch.names import label_problem, suggestion
 from fashionbatch.specs import Decoding, Samples
 
 _NAMES = ("data", "labels", "names")
@@ -52,11 +52,9 @@ def check_labels(samples: Samples, decoding: Decoding) -> None:
 
 
 def _check_class_name(name: str) -> None:
-    # U+2028 and the like are no control characters by name, but they end lines in many programs.
-    unfit = [character for character in name if character == "|" or not (character.isprintable() or character == " ")]
-    if not name.strip() or unfit:
-        what = "is empty" if not name.strip() else "holds '|', a control character, or bytes that are no text"
-        raise DataError(f"class name {name!r} {what}", hint="rename the class in the source")
+    problem = label_problem(name)
+    if problem:
+        raise DataError(f"class name {name!r} {problem}", hint="rename the class in the source")
 
 
 def display_names(class_names: Sequence[str], shown: Mapping[str, str]) -> tuple[str, ...]:
@@ -76,7 +74,7 @@ def display_names(class_names: Sequence[str], shown: Mapping[str, str]) -> tuple
         found = name if name in names else own.get(unicodedata.normalize("NFC", name))
         if found is None:
             raise DataError(
-                f"the source has no class {name!r}{_suggestion(name, class_names)}",
+                f"the source has no class {name!r}{suggestion(name, class_names, otherwise='')}",
                 hint=f"its classes are: {_listed(class_names)}",
                 place=(*_NAMES, name),
             )
@@ -88,11 +86,6 @@ def display_names(class_names: Sequence[str], shown: Mapping[str, str]) -> tuple
             raise DataError(message, place=_NAMES)
         taken[display] = name
     return tuple(names.values())
-
-
-def _suggestion(name: str, class_names: Sequence[str]) -> str:
-    found = closest(name, class_names)
-    return f"; did you mean {found!r}?" if found else ""
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -20,9 +20,10 @@ from fashionbatch.data.originals import originals_of
 from fashionbatch.data.prepare import image_names, load_samples
 from fashionbatch.data.splits import assign_splits
 from fashionbatch.errors import DataError
+from fashionbatch.names import suggestion
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import BUILT_IN
-from fashionbatch.registry import Entry, Registry, closest
+from fashionbatch.registry import Entry, Registry
 from fashionbatch.specs import SPLITS, DatasetSpec, EncodedImages, Samples, Split
 
 _FOLDER = "/"
@@ -215,9 +216,9 @@ def _known_labels(samples: Samples, indices: NDArray[np.int64], manifest: Bundle
     if unknown:
         listed = ", ".join(f"{name!r} ({count:,} images)" for name, count in unknown.most_common(_SHOWN))
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-        close = closest(next(iter(unknown)), known)
+        meant = suggestion(next(iter(unknown)), known, otherwise="")
         raise DataError(
-            f"labels that the bundle does not know: {listed}{more}" + (f"; did you mean {close!r}?" if close else ""),
+            f"labels that the bundle does not know: {listed}{more}{meant}",
             hint=f"it knows {_listed(manifest.labels.class_names)}; a recipe given with --data can leave others out",
         )
     if not manifest.rule.has_many and any(len(names) != 1 for names in labels):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.decisions import DecisionRule
 from fashionbatch.errors import DataError
-from fashionbatch.registry import closest
+from fashionbatch.names import suggestion
 
 
 def class_weights(
@@ -36,10 +36,8 @@ def class_weights(
         return _balanced(targets, rule)
     unknown = next((name for name in asked if name not in rule.class_names), None)
     if unknown is not None:
-        close = closest(unknown, rule.class_names)
-        suggestion = f"; did you mean {close!r}?" if close else f"; there are: {', '.join(rule.class_names)}"
         place = ("training", "class_weight", unknown)
-        raise DataError(f"the data have no class {unknown!r}{suggestion}", place=place)
+        raise DataError(f"the data have no class {unknown!r}{suggestion(unknown, rule.class_names)}", place=place)
     return np.array([asked.get(name, 1.0) for name in rule.class_names], np.float32)
 
 

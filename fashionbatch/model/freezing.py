@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from fashionbatch.errors import TrainingError
 from fashionbatch.model.network import Network
+from fashionbatch.names import suggestion
 from fashionbatch.plan.model import Trained
-from fashionbatch.registry import closest
 
 
 def set_trained_layers(network: Network, trained: Trained, place: Sequence[str | int] = ()) -> tuple[str, ...]:
@@ -50,16 +50,10 @@ def _first_trained(backbone: tuple[str, ...], trained: Trained, place: Sequence[
     if trained == "head":
         return len(backbone)
     if trained.from_ not in backbone:
-        close = closest(trained.from_, backbone)
-        suggestion = f"; did you mean {close!r}?" if close else ""
+        meant = suggestion(trained.from_, backbone, otherwise="")
         raise TrainingError(
-            f"the backbone has no layer {trained.from_!r} to train from{suggestion}",
+            f"the backbone has no layer {trained.from_!r} to train from{meant}",
             hint="`fashionbatch train RECIPE --dry-run` lists its layers",
             place=(*place, "train", "from") if place else (),
         )
     return backbone.index(trained.from_)
-
-
-def backbone_is_frozen(network: Network) -> bool:
-    """Whether no weight of the backbone learns, so that its features of an image stay the same."""
-    return not network.backbone.trainable_weights

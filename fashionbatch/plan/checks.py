@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fashionbatch.errors import Problem
+from fashionbatch.names import label_problem, suggestion
 from fashionbatch.plan.components import HEAD, LOSS, Components
 from fashionbatch.plan.model import Resolved
 from fashionbatch.recipe.forms import METRICS, PHASES
@@ -14,7 +15,7 @@ from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import NodePath, PathPart
 from fashionbatch.recipe.schema import Phase, SplitSection, Training
 from fashionbatch.recipe.validate import validate
-from fashionbatch.registry import Registry, closest
+from fashionbatch.registry import Registry
 from fashionbatch.specs import PLAIN_FIGURES, DatasetSpec, Decoding, HeadSpec, LossSpec, MetricSpec, Parameters
 
 ModelT = TypeVar("ModelT", bound=Parameters)
@@ -149,9 +150,8 @@ def _known_classes(recipe: _Recipe) -> Iterator[Problem]:
     for place, name in named:
         # `classes` may be folders such as red_dress, which name several labels.
         if name not in classes and not (several and any(name in one for one in classes)):
-            close = closest(name, classes)
-            hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(classes)}"
-            yield recipe.document.problem(place, f"the source has no class {name!r}; {hint}", at_key=True)
+            message = f"the source has no class {name!r}{suggestion(name, classes)}"
+            yield recipe.document.problem(place, message, at_key=True)
 
 
 def _binary_head(recipe: _Recipe) -> Iterator[Problem]:
@@ -176,7 +176,7 @@ def _group_names(recipe: _Recipe) -> Iterator[Problem]:
     probabilities = {f"{group}_prob" for group in groups}
     for group in groups:
         taken = group in _RESERVED_COLUMNS | probabilities or group.startswith("prob_")
-        if taken or "|" in group or not group.isprintable() or not group:
+        if taken or label_problem(group):
             message = f"group {group!r} cannot be a column of the label table; choose another name"
             yield recipe.document.problem((*HEAD, "groups", group), message, at_key=True)
 
@@ -188,9 +188,8 @@ def _watched_figures(recipe: _Recipe) -> Iterator[Problem]:
     has_validation = recipe.split is None or recipe.split.validation != 0.0
     for path, monitor in _watched(recipe):
         if monitor not in known:
-            close = closest(monitor, known)
-            hint = f"did you mean {close!r}? there are" if close else "there are"
-            message = f"no figure is called {monitor!r}; {hint}: {', '.join(known)}"
+            meant = suggestion(monitor, known, otherwise="")
+            message = f"no figure is called {monitor!r}{meant}{';' if not meant else ''} there are: {', '.join(known)}"
             yield recipe.document.problem((*path, "monitor"), message)
         elif monitor.startswith("val_") and not has_validation:
             message = f"watches {monitor}, but data.split.validation is 0: there is nothing to measure it on"

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from fashionbatch import hookspecs
 from fashionbatch.errors import PluginError
-from fashionbatch.registry import closest
+from fashionbatch.names import suggestion
 from fashionbatch.specs import API_VERSION, Spec
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -39,9 +39,7 @@ def check_hooks(plugin: object, manager: pluggy.PluginManager) -> None:
             continue
         hook = options.get("specname") or name
         if hook not in HOOKS:
-            close = closest(hook, HOOKS)
-            hint = f"did you mean {close!r}?" if close else f"there are: {', '.join(sorted(HOOKS))}"
-            raise PluginError(f"{hook} is marked with @hookimpl and is no hook; {hint}")
+            raise PluginError(f"{hook} is marked with @hookimpl and is no hook{suggestion(hook, sorted(HOOKS))}")
         if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
             raise PluginError(f"{hook} is a coroutine; a hook is a plain function")
 

@@ -21,11 +21,12 @@ from fashionbatch import hookspecs
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, PluginError
 from fashionbatch.hookspecs import PROJECT
 from fashionbatch.interrupts import CtrlC, telling_ctrl_c
+from fashionbatch.names import suggestion
 from fashionbatch.plugins.check import check_hooks, specs_in
 from fashionbatch.plugins.find import VARIABLE, FoundPlugin, may_implement, search
 from fashionbatch.plugins.guard import guarded
 from fashionbatch.plugins.origin import describe, is_a_plugins, traceback_text
-from fashionbatch.registry import BUILT_IN, FailedPlugin, LoadedPlugin, Registry, closest
+from fashionbatch.registry import BUILT_IN, FailedPlugin, LoadedPlugin, Registry
 from fashionbatch.specs import SPEC_TYPES, Spec
 from fashionbatch.tracebacks import keep_traceback
 
@@ -81,8 +82,7 @@ def load_plugins(hooks: Collection[str] | None = None) -> Plugins:
     installed = search()
     registry = Registry(limits=installed.limits)
     for name in installed.absent:
-        close = closest(name, installed.left_out)
-        hint = f"; did you mean {close!r}?" if close else ""
+        hint = suggestion(name, installed.left_out, otherwise="")
         _warn(f"{VARIABLE} names {name!r}, and no distribution of that name with plugins is installed{hint}")
     with telling_ctrl_c(), _output_to_standard_error():
         for found in installed.plugins:

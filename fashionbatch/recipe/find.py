@@ -8,8 +8,8 @@ from pathlib import Path
 
 import fashionbatch
 from fashionbatch.errors import Problem, RecipeError
+from fashionbatch.names import suggestion
 from fashionbatch.recipe.nodes import read_yaml
-from fashionbatch.registry import closest
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -61,8 +61,7 @@ def find_recipe(name_or_path: str) -> Path:
     elif os.path.exists(path):
         return path  # a pipe, say
     else:
-        close = closest(path.stem, _shipped())
-        hint = f"; did you mean {close!r}?" if close else "; `fashionbatch recipe list` shows the shipped ones"
+        hint = suggestion(path.stem, _shipped(), otherwise="`fashionbatch recipe list` shows the shipped ones")
         message = f"there is no such file, and no recipe of that name comes with fashionbatch{hint}"
     raise RecipeError([Problem(name_or_path, 0, 0, "", message)])
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
 
+from fashionbatch.names import label_problem
 from fashionbatch.specs import ImageSpec, Parameters, TrainingPrecision
 
 
@@ -97,8 +98,8 @@ class Labels(Parameters):
     def _names_can_be_shown(cls, names: dict[str, str]) -> dict[str, str]:
         owner: dict[str, str] = {}
         for class_name, shown in names.items():
-            if not shown or "|" in shown or not shown.isprintable():
-                raise ValueError(f"name {shown!r} is empty or holds '|' or a control character")
+            if problem := label_problem(shown):
+                raise ValueError(f"name {shown!r} {problem}")
             if shown in owner:
                 raise ValueError(f"classes {owner[shown]!r} and {class_name!r} would both be shown as {shown!r}")
             owner[shown] = class_name

@@ -13,10 +13,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from fashionbatch import names
 from fashionbatch.errors import Problem
 from fashionbatch.recipe.nodes import Mark, Node, NodePath, dotted
 from fashionbatch.recipe.words import Schema, accepted, json_schema_of, property_names, received, schemas_at, suggestion
-from fashionbatch.registry import closest
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
@@ -160,12 +160,10 @@ class _Checker:
     def _unknown_key(self, path: NodePath) -> Problem:
         key = str(path[-1])
         allowed = property_names(schemas_at(self.schema, path[:-1]))
-        if close := closest(key, allowed):
-            hint = f"; did you mean {close!r}?"
-        elif elsewhere := _places_of(key, self.schema):
-            hint = f"; did you mean {dotted((*self.prefix, *elsewhere))!r}?"
-        else:
-            hint = f"; there are: {', '.join(allowed)}" if allowed else "; there are no parameters"
+        otherwise = None if allowed else "there are no parameters"
+        if elsewhere := _places_of(key, self.schema):
+            otherwise = f"did you mean {dotted((*self.prefix, *elsewhere))!r}?"
+        hint = names.suggestion(key, allowed, otherwise=otherwise)
         return self._key_mark(path).problem(f"unknown key {key!r}{hint}", self._where(path))
 
     def _misspelt(self, one: _Located) -> bool:
@@ -179,7 +177,7 @@ class _Checker:
     def _misspelling_of(self, path: NodePath, key: str) -> str | None:
         node = self.node.at(path) or self.node
         known = property_names(schemas_at(self.schema, path))
-        return closest(key, [name for name in node.entries if name not in known])
+        return names.closest(key, [name for name in node.entries if name not in known])
 
     def _where(self, path: NodePath) -> str:
         return dotted((*self.prefix, *path))

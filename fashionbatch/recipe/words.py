@@ -15,8 +15,8 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import PydanticJsonSchemaWarning
 
+from fashionbatch import names
 from fashionbatch.recipe.nodes import Node, PathPart, scalar_value
-from fashionbatch.registry import closest
 
 Schema: TypeAlias = dict[str, Any]
 _MAX_QUOTED = 60
@@ -85,8 +85,8 @@ def suggestion(node: Node, schemas: Sequence[Schema]) -> str:
     types = {schema.get("type") for schema in schemas}
     if isinstance(node.value, str):
         choices = [value for schema in schemas for value in schema.get("enum", [schema.get("const")])]
-        if close := closest(node.value, [value for value in choices if isinstance(value, str)]):
-            return f"; did you mean {close!r}?"
+        if meant := names.suggestion(node.value, [one for one in choices if isinstance(one, str)], otherwise=""):
+            return meant
         if "boolean" in types and node.value.lower() in _YAML_1_1:
             return f"; write {_YAML_1_1[node.value.lower()]}"
         if types & {"integer", "number"} and _is_number(node.value):

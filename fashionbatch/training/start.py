@@ -20,9 +20,10 @@ from fashionbatch.inference.rebuild import keras_model_of
 from fashionbatch.model.freezing import set_trained_layers
 from fashionbatch.model.network import Network, build_network
 from fashionbatch.model.weights import FitReport, assign_by_name, named_weights
+from fashionbatch.names import suggestion
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import error_of_plugin
-from fashionbatch.registry import Registry, closest
+from fashionbatch.registry import Registry
 from fashionbatch.training.fitting import prepare_fitting
 
 if TYPE_CHECKING:
@@ -130,10 +131,8 @@ def groups_of(plan: Plan, class_names: tuple[str, ...]) -> dict[str, tuple[str, 
     for group, labels in groups.items():
         unknown = next((label for label in labels if label not in class_names), None)
         if unknown is not None:
-            close = closest(unknown, class_names)
-            suggestion = f"; did you mean {close!r}?" if close else f"; there are: {', '.join(class_names)}"
             place = ("head", "groups", group, labels.index(unknown))
-            raise DataError(f"the data have no label {unknown!r}{suggestion}", place=place)
+            raise DataError(f"the data have no label {unknown!r}{suggestion(unknown, class_names)}", place=place)
     return groups
 
 

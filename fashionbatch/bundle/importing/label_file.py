@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fashionbatch.errors import BundleError
+from fashionbatch.names import label_problem
 
 _LIMIT = 16 * 2**20
 
@@ -69,10 +70,9 @@ def _by_number(file: Path, document: dict[str, Any]) -> list[Any]:
 def _check(file: Path, names: Sequence[str]) -> None:
     first: dict[str, int] = {}
     for number, name in enumerate(names):
-        if not name:
-            raise BundleError(f"{file}: label {number} is empty")
-        if "|" in name or not name.isprintable():
-            raise BundleError(f"{file}: label {number} is {name!r}: '|' and control characters cannot be in a label")
+        if problem := label_problem(name):
+            shown = f", {name!r}," if name else ""
+            raise BundleError(f"{file}: label {number}{shown} {problem}")
         if name in first:
             raise BundleError(
                 f"{file}: labels {first[name]} and {number} are both {name!r}",

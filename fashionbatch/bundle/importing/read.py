@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from fashionbatch.bundle.graph import UNSUPPORTED_OPERATIONS, first_sentence, graph_of_function
 from fashionbatch.bundle.importing.adapt import Scaling
 from fashionbatch.errors import BundleError, WeightsError
-from fashionbatch.registry import closest
+from fashionbatch.names import suggestion
 
 if TYPE_CHECKING:
     import keras
@@ -263,9 +263,7 @@ def _application(name: str) -> tuple[str, Any]:
         if entry[0].isupper() and callable(getattr(keras.applications, entry))
     }
     if name.lower() not in names:
-        close = closest(name, names)
-        hint = f"did you mean {names[close]}?" if close else f"there are: {', '.join(sorted(names.values()))}"
-        raise BundleError(f"keras.applications has no {name!r}", hint=hint)
+        raise BundleError(f"keras.applications has no {name!r}{suggestion(name, sorted(names.values()))}")
     return names[name.lower()], getattr(keras.applications, names[name.lower()])
 
 

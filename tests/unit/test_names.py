@@ -1,0 +1,59 @@
+"""One rule for the names of labels, and one for what was meant."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import ValidationError
+
+from fashionbatch.bundle.manifest import Labels
+from fashionbatch.data.targets import check_labels
+from fashionbatch.errors import DataError
+from fashionbatch.names import closest, label_problem, suggestion
+from fashionbatch.recipe import schema
+from fashionbatch.specs import Samples
+
+FIT = ["dress", "T-shirt/top", "드레스", "no\u00a0break", "ワンピース\u3000赤", "👩\u200d🎨", "a b", "=1+1", '"x", y']
+UNFIT = ["", " ", "\u3000", "a|b", "a\nb", "a\x85b", "a\u2028b", "a\tb", "\x7f", "caf\udce9"]
+
+
+def of_data(name):
+    check_labels(Samples(images=[], labels=[], class_names=(name, "other")), "one_of_many")
+
+
+def of_recipe(name):
+    schema.Labels(names={"a": name})
+
+
+def of_bundle(name):
+    Labels(class_names=(name, "other"), display_names=("one", "two"))
+
+
+@pytest.mark.parametrize("place", [of_data, of_recipe, of_bundle])
+@pytest.mark.parametrize("name", FIT)
+def test_a_name_that_fits_fits_everywhere(place, name):
+    assert label_problem(name) is None
+    place(name)
+
+
+@pytest.mark.parametrize("place", [of_data, of_recipe, of_bundle])
+@pytest.mark.parametrize("name", UNFIT)
+def test_a_name_that_does_not_fit_fits_nowhere(place, name):
+    problem = label_problem(name)
+    with pytest.raises((DataError, ValidationError)) as caught:
+        place(name)
+    assert problem is not None
+    assert problem in str(caught.value)
+
+
+def test_the_nearest_name_is_found_whatever_its_case():
+    assert closest("mobilenetv2", ["MobileNetV2", "ResNet50"]) == "MobileNetV2"
+    assert closest("Dres", ["shirt", "dress"]) == "dress"
+    assert closest("x", ["shirt", "dress"]) is None
+
+
+def test_what_was_meant_or_what_there_is():
+    assert suggestion("adm", ["adam", "sgd"]) == "; did you mean 'adam'?"
+    assert suggestion("x", ["adam", "sgd"]) == "; there are: adam, sgd"
+    assert suggestion("x", []) == "; there are: none"
+    assert suggestion("x", ["adam"], otherwise="see the list") == "; see the list"
+    assert suggestion("x", ["adam"], otherwise="") == ""
