@@ -14,8 +14,9 @@ import click
 
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.errors import PluginError, UnknownNameError
+from fashionbatch.names import suggestion
 from fashionbatch.plugins import find_plugins
-from fashionbatch.registry import closest, normalised
+from fashionbatch.registry import normalised
 from fashionbatch.testing.project import Project, found, read_project
 from fashionbatch.testing.verdicts import Verdict, verdicts_of
 
@@ -116,9 +117,8 @@ def _require_distribution(name: str) -> None:
     known = {plugin.provider.distribution for plugin in find_plugins()}
     if normalised(name) in known:
         return
-    close = closest(normalised(name), known)
-    suggestion = f"; did you mean {close!r}?" if close else ""
+    meant = suggestion(normalised(name), known, otherwise="")
     raise UnknownNameError(
-        f"{name!r} is no path, and no installed distribution with plugins{suggestion}",
+        f"{name!r} is no path, and no installed distribution with plugins{meant}",
         hint=f"there are: {', '.join(sorted(known))}",
     )

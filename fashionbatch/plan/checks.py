@@ -125,12 +125,10 @@ def _augmentation_fits_image(recipe: _Recipe) -> Iterator[Problem]:
     channels = recipe.document.tree.at(("data", "image", "channels"))
     number = channels.value if channels is not None else 3
     for path, augmentation in recipe.components.of_kind("augmentation"):
-        if number in {1, 3} and number not in augmentation.spec.channels:
-            kinds = {1: "grey", 3: "coloured"}
-            message = (
-                f"augmentation {augmentation.spec.name!r} is for {kinds[4 - int(number)]} images; "
-                f"data.image.channels is {number}"
-            )
+        # Whatever else stands there is a problem of its own.
+        if number in (1, 3) and number not in augmentation.spec.channels:
+            kind = "coloured" if number == 1 else "grey"
+            message = f"augmentation {augmentation.spec.name!r} is for {kind} images; data.image.channels is {number}"
             yield recipe.document.problem((*path, "name"), message)
 
 
