@@ -38,7 +38,7 @@ class Loop:
         data: the splits.
         directory: where each finished epoch goes.
         reporter: what the user sees.
-        callbacks: what is told of each epoch.
+        callbacks: what is told of each epoch; None makes those of the plan, whose end nobody tells them of.
         export: the folder where features of a frozen backbone are left, None for nowhere.
     """
 
@@ -50,13 +50,13 @@ class Loop:
         directory: RunDirectory,
         reporter: Reporter,
         *,
-        callbacks: Callbacks,
+        callbacks: Callbacks | None = None,
         export: Path | None = None,
     ) -> None:
         self.history: list[Epoch] = []
         self._plan, self._network, self._data, self._export = plan, network, data, export
         self._directory, self._checkpoints, self._reporter = directory, directory.checkpoints, reporter
-        self._callbacks = callbacks
+        self._callbacks = callbacks or Callbacks(plan, directory.path, data)
         self._epochs = sum(phase.epochs for phase in plan.phases)
 
     def run(self, state: State | None) -> list[Epoch]:
