@@ -71,8 +71,8 @@ def _check(file: Path, names: Sequence[str]) -> None:
     first: dict[str, int] = {}
     for number, name in enumerate(names):
         if problem := label_problem(name):
-            shown = f", {name!r}," if name else ""
-            raise BundleError(f"{file}: label {number}{shown} {problem}")
+            which = f"is {name!r}, which " if name else ""
+            raise BundleError(f"{file}: label {number} {which}{problem}")
         if name in first:
             raise BundleError(
                 f"{file}: labels {first[name]} and {number} are both {name!r}",
