@@ -44,11 +44,12 @@ def register_datasets() -> Iterable[DatasetSpec]:  # type: ignore[empty-body]
     """Sources of labeled images.
 
     Example:
+        >>> from pydantic import Field
         >>> from fashionbatch.hookspecs import hookimpl
         >>> from fashionbatch.specs import DatasetSpec, Parameters, Samples
         >>> class TwoFiles(Parameters):
-        ...     cat: str
-        ...     dog: str
+        ...     cat: str = Field(description="A photo of a cat.")
+        ...     dog: str = Field(description="A photo of a dog.")
         >>> def load_two_files(parameters, context):
         ...     paths = [context.locate(parameters.cat), context.locate(parameters.dog)]
         ...     return Samples(images=paths, labels=[("cat",), ("dog",)], class_names=("cat", "dog"))
@@ -73,7 +74,7 @@ def register_architectures() -> Iterable[ArchitectureSpec]:  # type: ignore[empt
         >>> def build_wide(pixels, parameters):
         ...     from keras import layers
         ...     x = layers.Flatten()(layers.Rescaling(1 / 255)(pixels))
-        ...     return layers.Dense(parameters.units, activation="relu")(x)
+        ...     return layers.Dense(parameters.units, activation="relu", name="wide")(x)
         >>> @hookimpl
         ... def register_architectures():
         ...     yield ArchitectureSpec(
@@ -91,7 +92,8 @@ def register_heads() -> Iterable[HeadSpec]:  # type: ignore[empty-body]
         >>> from fashionbatch.specs import HeadSpec
         >>> def build_two_layers(features, classes, parameters):
         ...     from keras import layers
-        ...     return layers.Dense(classes, activation="softmax")(layers.Dense(64, activation="relu")(features))
+        ...     hidden = layers.Dense(64, activation="relu", name="hidden")(features)
+        ...     return layers.Dense(classes, activation="softmax", name="output")(hidden)
         >>> @hookimpl
         ... def register_heads():
         ...     yield HeadSpec(
@@ -260,11 +262,15 @@ def register_writers() -> Iterable[WriterSpec]:  # type: ignore[empty-body]
     Example:
         >>> from fashionbatch.hookspecs import hookimpl
         >>> from fashionbatch.specs import WriterSpec
+        >>> def cell_text(cell):
+        ...     if cell is None:
+        ...         return ""
+        ...     return f"{cell:.6g}" if isinstance(cell, float) else '"' + cell.replace('"', '""') + '"'
         >>> def encode_tabs(columns, rows):
-        ...     lines = ("\t".join("" if cell is None else str(cell) for cell in row) for row in rows)
-        ...     return "".join(line + "\n" for line in lines).encode("utf-8", "surrogateescape")
+        ...     lines = ("\t".join(map(cell_text, row)) + "\n" for row in rows)
+        ...     return "".join(lines).encode("utf-8", "surrogateescape")
         >>> def assemble_tabs(columns, shards, file):
-        ...     file.write(("\t".join(columns) + "\n").encode())
+        ...     file.write(encode_tabs((), [columns]))
         ...     for shard in shards:
         ...         file.write(shard.read_bytes())
         >>> @hookimpl

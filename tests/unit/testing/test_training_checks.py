@@ -351,10 +351,9 @@ CALLBACKS = {
     "no epochs": (callback(epoch_finished=None), LOOKS, "has no epoch_finished"),
     "a function": (CallbackSpec(name="broken", summary="Broken.", build=lambda p, start: print), LOOKS, "has no epoch_finished"),
     "changes figures": (callback(epoch_finished=changes_figures), NOTHING, "the figures were changed"),
-    "writes beside": (callback(epoch_finished=writes("mine.txt")), NOTHING, "mine.txt"),
-    "writes over history": (callback(epoch_finished=writes("history.csv")), NOTHING, "or changed"),
+    "writes over history": (callback(epoch_finished=writes("history.csv")), NOTHING, "it changed or removed history.csv"),
     "writes outside": (callback(epoch_finished=writes("../mine.txt")), NOTHING, "it left mine.txt outside"),
-    "removes history": (callback(training_ended=removes), NOTHING, "or changed: summary.json"),
+    "removes history": (callback(training_ended=removes), NOTHING, "it changed or removed history.csv"),
 }  # fmt: skip
 
 
