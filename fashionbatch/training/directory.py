@@ -79,8 +79,7 @@ def require_usable(directory: RunDirectory, *, resume: bool, overwrite: bool) ->
     if not path.is_dir():
         raise OutputError(f"{path}: exists and is no directory", hint="choose another place for the run")
     _require_writable(path)
-    # A run that was stopped at its very beginning left nothing but its lock.
-    if all(item.name == _LOCK for item in path.iterdir()):
+    if _was_hardly_begun(directory):
         return "new"
     if not directory.marker.is_file():
         raise OutputError(f"{path}: holds files, but no run", hint="choose another place for the run")
@@ -91,6 +90,17 @@ def require_usable(directory: RunDirectory, *, resume: bool, overwrite: bool) ->
     what = "a finished run" if directory.is_complete else "a run that is not finished"
     hint = "--overwrite replaces it" if directory.is_complete else "--resume continues it, --overwrite replaces it"
     raise OutputError(f"{path}: holds {what}", hint=hint)
+
+
+def _was_hardly_begun(directory: RunDirectory) -> bool:
+    """Whether nothing is there but what a run leaves that was stopped before it had said that it is one."""
+    names = {
+        item.name
+        for item in directory.path.iterdir()
+        if not any(disk.is_temporary_name_of(item.name, path) for path in (directory.recipe, directory.marker))
+    }
+    # A recipe without a lock beside it is the user's own.
+    return names <= {_LOCK} or names == {_LOCK, directory.recipe.name}
 
 
 @contextmanager

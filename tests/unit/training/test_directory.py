@@ -32,6 +32,15 @@ def test_what_holds_a_lock_alone_is_new(tmp_path: Path) -> None:
     assert usable(tmp_path) == "new"
 
 
+def test_what_a_run_left_that_was_killed_before_it_was_one_is_new(tmp_path: Path) -> None:
+    for name in (".lock", "recipe.yaml", ".run.json.0123abcd.tmp"):
+        (tmp_path / name).touch()
+    assert usable(tmp_path) == "new"
+    (tmp_path / ".lock").unlink()
+    with pytest.raises(OutputError, match="holds files, but no run"):
+        usable(tmp_path)
+
+
 @pytest.mark.parametrize(("finished", "hint"), [(True, "--overwrite replaces it"), (False, "--resume continues it")])
 def test_a_run_is_never_overwritten_unasked(tmp_path: Path, finished: bool, hint: str) -> None:
     run = begun_run(tmp_path / "run", finished=finished)
