@@ -1,8 +1,8 @@
 """A process that has everything imported and forks a child for each run, so that dozens of killed runs take seconds.
 
-It reads a JSON object a line: `argv` of `fashionbatch`, and what is to happen at a step of writing to the disk:
-`kill_at` or `fail_at` the number of the step, `errno` of the failure. It answers with the child's exit status, what it
-printed, and the steps it went through. A child is forked before OpenVINO has started a thread.
+It reads a JSON object a line: `argv` of `fashionbatch`, or a `call` of writers.py, and what is to happen at a step of
+writing to the disk: `kill_at` or `fail_at` the number of the step, `errno` of the failure. It answers with the child's
+exit status, what it printed, and the steps it went through. A child is forked before OpenVINO has started a thread.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import openvino  # noqa: F401 - loaded ahead
+import writers  # beside this file
 
 import fashionbatch.cli.classify
 from fashionbatch.cli import main
@@ -91,6 +92,8 @@ def run_child(request: dict[str, Any], steps: int) -> None:
         setup.WorkerPool = DecodingHere  # type: ignore[misc,assignment]
     # The machinery has been tried at its usual sizes elsewhere; here many commits are wanted.
     shards.SMALLEST = shards._CELLS = SHARD_ROWS
+    if "call" in request:
+        sys.exit(writers.write(*request["call"]))
     main(request["argv"])
 
 
