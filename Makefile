@@ -42,6 +42,7 @@ lint: $(VENV)/.installed-dev ## check style, types, the layers and who writes fi
 	$(BIN)/mypy
 	$(BIN)/mypy scripts
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python scripts/check_imports.py fashionbatch fashionbatch_plugins
 	$(BIN)/python scripts/check_writes.py fashionbatch plugins/fashionbatch_plugins
 
 format: $(VENV)/.installed-dev ## bring the code into shape

@@ -15,6 +15,7 @@ import pytest
 ROOT = Path(__file__).parents[3]
 WRITES = ("scripts/check_writes.py", "fashionbatch", "plugins/fashionbatch_plugins")
 SOURCES = [Path(name) for name in WRITES[1:]]
+IMPORTS = ("scripts/check_imports.py", "fashionbatch", "fashionbatch_plugins")
 LAYERS = ("-c", "from importlinter.cli import lint_imports_command; lint_imports_command()", "--no-logo", "--no-cache")
 
 
@@ -44,7 +45,7 @@ def check(root: Path, arguments: tuple[str, ...]) -> subprocess.CompletedProcess
     )
 
 
-@pytest.mark.parametrize("arguments", [WRITES, LAYERS], ids=["writes", "layers"])
+@pytest.mark.parametrize("arguments", [WRITES, IMPORTS, LAYERS], ids=["writes", "imports", "layers"])
 def test_the_code_itself_passes(arguments: tuple[str, ...]) -> None:
     done = check(ROOT, arguments)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -123,6 +124,23 @@ def test_a_write_that_is_planted_in_the_code_fails_the_check(copy: Path) -> None
     assert done.returncode == 1
     assert done.stdout.startswith("fashionbatch/recipe/dump.py:")
     assert ": .write_text outside of fashionbatch/disk" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "from fashionbatch.recipe import one\n",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from fashionbatch.recipe import one\n",
+        "def late() -> None:\n    from fashionbatch.recipe.one import anything\n",
+    ],
+    ids=["plainly", "for types", "in a function"],
+)
+def test_two_modules_that_import_each_other_are_found(copy: Path, back: str) -> None:
+    (copy / "fashionbatch/recipe/one.py").write_text("from fashionbatch.recipe import other\n")
+    (copy / "fashionbatch/recipe/other.py").write_text(back)
+    done = check(copy, IMPORTS)
+    assert done.returncode == 1
+    assert "these modules import each other: fashionbatch.recipe.one, fashionbatch.recipe.other\n" in done.stdout
 
 
 def test_a_module_in_no_layer_is_found(copy: Path) -> None:
