@@ -13,6 +13,7 @@ from PIL import Image
 
 from fashionbatch import hookspecs
 from fashionbatch.specs import KINDS, SPEC_TYPES
+from fashionbatch.testing.project import found, read_project
 from fashionbatch.testing.verdicts import verdicts_of
 
 PAGES = Path(__file__).resolve().parents[2] / "docs" / "plugins"
@@ -35,6 +36,13 @@ def broken_promises(name: str, examples=None, base=None) -> list[str]:
         verdicts = list(verdicts_of(name, examples=examples, base=base))
     assert len(verdicts) > 5
     return [f"{one.component} {one.contract}: {one.reason}" for one in verdicts if one.verdict == "fail"]
+
+
+def test_the_plugin_that_is_copied_to_begin_with_keeps_its_contracts():
+    project = read_project(PAGES.parents[1] / "plugins" / "example")
+
+    with found(project):
+        assert broken_promises(project.name, base=project.base) == []
 
 
 def test_there_is_a_page_for_every_kind():
