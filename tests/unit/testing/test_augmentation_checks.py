@@ -144,7 +144,7 @@ BREAKS = {
     "a Python loop over the batch": (of_call(lambda x, t, s: ops().stack([image * 0.5 for image in x]) if t else x), COMPILED, "cannot run in a compiled step"),
     "the length of the batch": (of_call(lambda x, t, s: x * np.ones((len(x), 1, 1, 1), np.float32) * 0.5 if t else x), COMPILED, "cannot run in a compiled step"),
     "a batch of eight": (of(lambda x, n: ops().reshape(ops().reshape(x, (8, -1)), (8, *x.shape[1:])) * n), COMPILED, "cannot run in a compiled step"),
-    "one shape alone": (of(lambda x, n: x * n * np.ones((1, 24, 20, 1), np.float32)), COMPILED, "(9, 32, 3)"),
+    "one shape alone": (of(lambda x, n: x * n * np.ones((1, 24, 20, 1), np.float32)), COMPILED, "photos (9, 32, "),
     "numpy()": (of_call(lambda x, t, s: x * float(ops().convert_to_numpy(x).mean() / 255) if t else x), COMPILED, "cannot run in a compiled step"),
 }  # fmt: skip
 
