@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fashionbatch.data import decode
+from fashionbatch.data import decode, originals
 from fashionbatch.data.prepare import load_samples, prepare_data
 from fashionbatch.errors import DataError, PluginError
 from fashionbatch.images import decode_image
@@ -249,7 +249,7 @@ def test_many_images_lie_in_a_file_and_are_decoded_once(
     assert isinstance(train, np.memmap)
     for row, name in enumerate(expected.splits["train"].names):
         np.testing.assert_array_equal(train[row], decode_image(photos / name, plan.recipe.data.image))
-    monkeypatch.setattr(decode, "decode_image", None)
+    monkeypatch.setattr(originals, "decode_image", None)
     again = prepare_data(plan)
     np.testing.assert_array_equal(again.splits["train"].images, train)
     assert again.skipped == expected.skipped
