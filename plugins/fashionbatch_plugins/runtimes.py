@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.hookspecs import hookimpl
 from fashionbatch.specs import FeatureTensor, Precision, RuntimeRequest, RuntimeSpec
+from fashionbatch_plugins.signal_stack import kept_signal_stack
 
 _PRECISION_HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16"}
 _CPUINFO = Path("/proc/cpuinfo")
@@ -214,7 +215,8 @@ def _compile(request: RuntimeRequest, shape: tuple[int, ...]) -> Any:
         "ENABLE_CPU_PINNING": False,
     }
     try:
-        return core.compile_model(graph, "CPU", options)
+        with kept_signal_stack():
+            return core.compile_model(graph, "CPU", options)
     except RuntimeError as error:
         raise RuntimeUnavailableError(f"{request.graph}: OpenVINO cannot compile it: {_first_line(error)}") from error
 

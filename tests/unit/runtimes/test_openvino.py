@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -312,3 +314,27 @@ def test_features_are_the_tensors_numbers(pooled: Path, precision: str, toleranc
 def test_features_that_the_graph_does_not_have_are_told(pooled: Path, operation: str, size: int) -> None:
     with pytest.raises(BundleError, match=operation):
         OpenVinoRuntime(request(pooled, features=FeatureTensor(operation=operation, port=0, size=size)))
+
+
+def test_a_signal_does_no_harm_after_networks_that_ended_in_another_order_than_they_began(graph: Path) -> None:
+    program = """
+import signal, sys
+from pathlib import Path
+from fashionbatch.specs import RuntimeRequest
+from fashionbatch_plugins.runtimes import OpenVinoRuntime
+
+graph, shape, outputs = Path(sys.argv[1]), tuple(map(int, sys.argv[2].split(","))), int(sys.argv[3])
+request = RuntimeRequest(
+    graph=graph, batch_size=4, input_shape=shape, outputs=outputs, precision="float32", device="cpu", streams=2,
+    keras_model=None,
+)
+opened = [OpenVinoRuntime(request) for _ in range(3)]
+for number in (0, 2, 1):
+    opened[number].close()
+    opened[number] = None
+signal.signal(signal.SIGINT, lambda *_: print("told"))
+signal.raise_signal(signal.SIGINT)
+"""
+    arguments = [str(graph), ",".join(map(str, SHAPE)), str(OUTPUTS)]
+    done = subprocess.run([sys.executable, "-c", program, *arguments], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "told\n"), done.stderr
