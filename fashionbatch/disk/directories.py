@@ -73,8 +73,14 @@ def _create(directory: Path) -> tuple[Path, int]:
 def _put_in_place(temporary: Path, directory: Path, *, replace: bool) -> None:
     if not os.path.lexists(directory):
         steps.step("rename", directory)
-        temporary.rename(directory)
-        return
+        try:
+            temporary.rename(directory)
+        except OSError as error:
+            # Somebody else was quicker. Only an empty directory is ever renamed over.
+            if error.errno not in {errno.ENOTEMPTY, errno.EEXIST}:
+                raise
+        else:
+            return
     if not replace:
         raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(directory))
     steps.step("exchange", directory)

@@ -97,3 +97,22 @@ def test_two_at_once_do_not_remove_one_another(tmp_path: Path) -> None:
         make(tmp_path / "d", b"second")
         assert first.exists()
     assert os.listdir(tmp_path / "d") == ["a"]
+
+
+@pytest.mark.parametrize("replace", [False, True])
+def test_one_that_appears_at_the_last_moment_is_as_one_that_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replace: bool
+) -> None:
+    target = tmp_path / "bundle"
+
+    def somebody_is_quicker(name: str, path: Path) -> None:
+        if name == "rename" and not target.exists():
+            target.mkdir()
+            (target / "theirs").touch()
+
+    monkeypatch.setattr(steps, "step", somebody_is_quicker)
+    expected = contextlib.nullcontext() if replace else pytest.raises(FileExistsError)
+    with expected, disk.new_directory(target, replace=replace) as partial:
+        (partial / "ours").touch()
+    assert [path.name for path in target.iterdir()] == ["ours" if replace else "theirs"]
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
