@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import io
 import sqlite3
-import threading
 from contextlib import closing
 from pathlib import Path
 
@@ -49,12 +48,11 @@ def load(parameters, context):
     file = context.locate(parameters.path)
     with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
         rows = database.execute("SELECT id, name, label FROM photos ORDER BY id").fetchall()
-    own = threading.local()
 
     def read(index):
-        if not hasattr(own, "database"):
-            own.database = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
-        return own.database.execute("SELECT photo FROM photos WHERE id = ?", (rows[index][0],)).fetchone()[0]
+        # A connection of its own: images are read by several threads.
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True)) as database:
+            return database.execute("SELECT photo FROM photos WHERE id = ?", (rows[index][0],)).fetchone()[0]
 
     status = file.stat()
     return Samples(
