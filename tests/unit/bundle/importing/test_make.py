@@ -423,7 +423,7 @@ def test_keras_applications_know_their_scaling(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "weights", "kind", "says"),
     [
-        ("MobileNetV9", "none", BundleError, "did you mean MobileNetV"),
+        ("MobileNetV9", "none", BundleError, "did you mean 'MobileNetV"),
         ("Xyz", "none", BundleError, "there are: ConvNeXtBase"),
         ("MobileNetV2", "absent.h5", WeightsError, "no such weights file"),
         ("MobileNetV2", "imagenet", WeightsError, "have 1,000 classes, but there are 3 labels"),
