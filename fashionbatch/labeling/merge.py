@@ -21,6 +21,7 @@ from fashionbatch.labeling.job.shards import ShardStore
 from fashionbatch.labeling.products.embeddings import EmbeddingsFile, path_in_job
 from fashionbatch.labeling.products.product import JoinedFile
 from fashionbatch.labeling.products.table import TableFile
+from fashionbatch.labels.columns import type_of
 from fashionbatch.plugins import load_plugins
 from fashionbatch.registry import OurName, Registry
 from fashionbatch.specs import StopSignal, WriterSpec
@@ -95,7 +96,7 @@ def _joined_files(paths: JobPaths, job: Job, registry: Registry) -> list[JoinedF
         raise OutputError(
             f"{paths.job}: the parameters of the format {writer.name!r} are not those of the one that is installed"
         ) from None
-    columns, types = job.columns, job.column_types
+    columns, types = job.columns, job.column_types or [type_of(name) for name in job.columns]
     table = TableFile(path=paths.output, columns=columns, types=types, writer=writer, parameters=parameters)
     if job.embeddings is None:
         return [table]

@@ -67,7 +67,7 @@ class JobDescription(Request):
         decoding: how files are decoded.
         embeddings: the file of the features; None without one.
         columns: of the table.
-        column_types: what their cells are.
+        column_types: what their cells are; empty in jobs that 0.1 began.
         bundle_paths: where each bundle was.
     """
 
@@ -77,7 +77,7 @@ class JobDescription(Request):
     decoding: DecodingRecord
     embeddings: EmbeddingsRecord | None = None
     columns: Sequence[Text]
-    column_types: Sequence[ColumnType]
+    column_types: Sequence[ColumnType] = ()
     bundle_paths: Sequence[PathText]
 
 

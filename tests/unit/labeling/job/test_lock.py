@@ -71,6 +71,15 @@ def test_a_job_stays_when_the_lock_goes(paths: JobPaths) -> None:
     assert read_job(paths) == a_job()
 
 
+def test_a_job_of_the_version_before_goes_on(paths: JobPaths) -> None:
+    paths.directory.mkdir()
+    described = {name: value for name, value in a_job().as_json().items() if name != "column_types"}
+    paths.job.write_text(json.dumps(described))
+    job = read_job(paths)
+    assert job is not None
+    assert differences(job, a_job()) == []
+
+
 def test_a_lock_whose_file_was_removed_meanwhile_does_not_count(
     paths: JobPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
