@@ -65,14 +65,7 @@ def claim(descriptor: int, temporary: Path | str, directory: int | None = None) 
     Returns:
         False where somebody was quicker and has removed it.
     """
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in NO_LOCKS:
-            raise
-    return is_named(descriptor, temporary, directory)
+    return _locked(descriptor) is not False and is_named(descriptor, temporary, directory)
 
 
 def is_named(descriptor: int, path: Path | str, directory: int | None = None) -> bool:
@@ -119,6 +112,12 @@ def _remove_leftover(path: Path) -> None:
 
 
 def _is_abandoned(descriptor: int) -> bool:
+    locked = _locked(descriptor)
+    return time.time() - os.fstat(descriptor).st_mtime > _ABANDONED_S if locked is None else locked
+
+
+def _locked(descriptor: int) -> bool | None:
+    """Whether it could be locked, which nobody else has then; None where the file system offers no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -126,5 +125,5 @@ def _is_abandoned(descriptor: int) -> bool:
     except OSError as error:
         if error.errno not in NO_LOCKS:
             raise
-        return time.time() - os.fstat(descriptor).st_mtime > _ABANDONED_S
+        return None
     return True
