@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -202,15 +202,7 @@ def _load(subject: Subject) -> Samples:
 
 
 def _require_some_that_can_be_decoded(paths: Iterable[Path]) -> None:
-    reasons = []
-    for path in paths:
-        try:
-            decode_image(path, ImageSpec(size=(8, 8)))
-        except ImageError as error:
-            reasons.append(f"{path.name}: {error.message}")
-        else:
-            return
-    require(not reasons, f"no image can be decoded: {'; '.join(reasons[:_SHOWN])}", "return paths of image files")
+    _require_one_that_decodes(((path.name, path) for path in paths), "return paths of image files")
 
 
 def _require_readable(images: EncodedImages) -> None:
@@ -220,17 +212,27 @@ def _require_readable(images: EncodedImages) -> None:
         "images.names are no texts of which each is another one",
         "name each image as its source does, such as by its path in the archive",
     )
+
+    def contents() -> Iterator[tuple[str, bytes]]:
+        for position in range(min(len(names), _DECODED)):
+            content = images.read(position)
+            require(isinstance(content, bytes), f"read returned {_shown(content)}", "return the bytes of an image file")
+            yield names[position], content
+
+    _require_one_that_decodes(contents(), "return bytes of image files")
+
+
+def _require_one_that_decodes(files: Iterable[tuple[str, Path | bytes]], mend: str) -> None:
+    """Decode files, each with its name, up to the first one that can be."""
     reasons = []
-    for position in range(min(len(names), _DECODED)):
-        content = images.read(position)
-        require(isinstance(content, bytes), f"read returned {_shown(content)}", "return the bytes of an image file")
+    for name, file in files:
         try:
-            decode_image(content, ImageSpec(size=(8, 8)))
+            decode_image(file, ImageSpec(size=(8, 8)))
         except ImageError as error:
-            reasons.append(f"{names[position]}: {error.message}")
+            reasons.append(f"{name}: {error.message}")
         else:
             return
-    require(not reasons, f"no image can be decoded: {'; '.join(reasons[:_SHOWN])}", "return bytes of image files")
+    require(not reasons, f"no image can be decoded: {'; '.join(reasons[:_SHOWN])}", mend)
 
 
 def _shown(value: object) -> str:
