@@ -26,9 +26,11 @@ def open_regular(path: Path, *, hint: str | None = None) -> BinaryIO:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         raise
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else None
-        raise DataError(f"{path}: cannot be read: {reason or error}", hint=hint) from None
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error}", hint=hint) from None
+    except ValueError:
+        # What Python says of it differs from version to version.
+        raise DataError(f"{path}: cannot be read: its name has a NUL character, as no file's has", hint=hint) from None
     mode = os.fstat(descriptor).st_mode
     if not stat.S_ISREG(mode):
         os.close(descriptor)

@@ -230,7 +230,7 @@ def test_without_pyarrow_the_error_says_what_to_install(tmp_path: Path, monkeypa
 @pytest.mark.parametrize("kind", KINDS)
 def test_only_regular_files_are_read_and_nothing_is_waited_for(kind: str, tmp_path: Path) -> None:
     assert error_of(tmp_path / f"none.{kind}") == "there is no such file"
-    assert error_of(tmp_path / f"none\0.{kind}") == "cannot be read: embedded null byte"
+    assert error_of(tmp_path / f"none\0.{kind}") == "cannot be read: its name has a NUL character, as no file's has"
     (tmp_path / f"folder.{kind}").mkdir()
     assert error_of(tmp_path / f"folder.{kind}") == "is a folder, where a file is needed"
     os.mkfifo(tmp_path / f"pipe.{kind}")
