@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import sys
@@ -17,8 +16,9 @@ from fashionbatch.errors import PluginError, UnknownNameError
 from fashionbatch.names import suggestion
 from fashionbatch.plugins import find_plugins
 from fashionbatch.registry import normalised
+from fashionbatch.testing.isolation import isolated_verdicts
 from fashionbatch.testing.project import Project, found, read_project
-from fashionbatch.testing.verdicts import Verdict, verdicts_of
+from fashionbatch.testing.verdicts import Verdict
 
 _COLOURS = {"pass": "green", "fail": "red", "skip": "yellow"}
 _WORDS = {"pass": "pass", "fail": "FAIL", "skip": "not checked"}
@@ -104,12 +104,10 @@ def _checked(
 ) -> list[Verdict]:
     verdicts: list[Verdict] = []
     base = project.base if project is not None else None
-    # What a plugin prints must not get into the table, or into JSON.
-    with contextlib.redirect_stdout(sys.stderr):
-        for verdict in verdicts_of(distribution, examples=examples, base=base, time_limit=time_limit):
-            if sys.stderr.isatty() and (not verdicts or verdicts[-1].component != verdict.component):
-                click.echo(f"checking {printable(verdict.component)} ...", err=True)
-            verdicts.append(verdict)
+    for verdict in isolated_verdicts(distribution, examples=examples, base=base, time_limit=time_limit):
+        if sys.stderr.isatty() and (not verdicts or verdicts[-1].component != verdict.component):
+            click.echo(f"checking {printable(verdict.component)} ...", err=True)
+        verdicts.append(verdict)
     return verdicts
 
 

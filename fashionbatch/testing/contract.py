@@ -72,6 +72,11 @@ class Check:
         if self.entry.spec.kind in _WITH_KERAS:
             load_tensorflow()
 
+    @property
+    def hangs(self) -> bool:
+        """Whether a thread of this component has not ended in time, and still runs in this process."""
+        return _HUNG in self.subject.made
+
     def __str__(self) -> str:
         return f"{self.subject.key}-{self.name}"
 

@@ -24,6 +24,7 @@ TIME_LIMIT = 60.0
 """Seconds that one check may compute or wait."""
 
 _CORE = os.path.dirname(fashionbatch.__file__) + os.sep
+_STANDARD = os.path.dirname(os.__file__) + os.sep
 _IDLE_SECONDS = 0.01
 """A process that computes for less than this in a second does nothing but wait."""
 _PATIENCE = 5
@@ -115,7 +116,7 @@ def described(error: BaseException) -> str:
     """An error's class and message in one line, and the line of code that it comes from."""
     message = error.message if isinstance(error, FashionBatchError) else " ".join(str(error).split())
     text = f"{type(error).__name__}: {message[:300]}" if message else type(error).__name__
-    outside = [frame for frame in traceback.extract_tb(_first(error).__traceback__) if not _is_library(frame.filename)]
+    outside = [frame for frame in traceback.extract_tb(_first(error).__traceback__) if not is_library(frame.filename)]
     return f"{text} (in {outside[-1].filename}:{outside[-1].lineno})" if outside else text
 
 
@@ -128,19 +129,21 @@ def is_own_value_error(error: BaseException) -> bool:
     """Whether the plugin's own code raised a ValueError in words of its own, and not a library."""
     first = _first(error)
     frames = traceback.extract_tb(first.__traceback__)
-    return isinstance(first, ValueError) and bool(frames) and not _is_library(frames[-1].filename)
+    return isinstance(first, ValueError) and bool(frames) and not is_library(frames[-1].filename)
 
 
 def _standing(frame: FrameType | None) -> str:
     stack = traceback.extract_stack(frame) if frame is not None else []
-    outside = [entry for entry in stack if not _is_library(entry.filename)]
+    outside = [entry for entry in stack if not is_library(entry.filename)]
     if not outside:
         return ""
     return f"; it stands at {outside[-1].filename}:{outside[-1].lineno}, in {outside[-1].name}"
 
 
-def _is_library(filename: str) -> bool:
+def is_library(filename: str) -> bool:
     """Whether a line of code is ours or a library's, and so not the line that a plugin's author looks for."""
-    if filename.startswith(_CORE) or filename.endswith("/threading.py") or filename.startswith("<frozen"):
+    if filename.startswith((_CORE, "<frozen")):
+        return True
+    if filename.startswith(_STANDARD) and "/site-packages/" not in filename:
         return True
     return any(f"/{name}/" in filename for name in ("keras", "tensorflow", "openvino", "numpy", "pydantic"))

@@ -12,6 +12,9 @@ from fashionbatch.testing.contract import Check, Examples, checks_for
 from fashionbatch.testing.deadline import TIME_LIMIT, Unchecked
 from fashionbatch.testing.subject import ContractError
 
+PLUGINS_ARE_LOADED = ("plugins_are_loaded", "The plugins of a distribution can be loaded, and register components.")
+"""Name and promise of what comes before every check."""
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -39,7 +42,9 @@ class Verdict:
 def verdicts_of(
     distribution: str, *, examples: Examples | None = None, base: Path | None = None, time_limit: float = TIME_LIMIT
 ) -> Iterator[Verdict]:
-    """A verdict for every check of a distribution, as they are made.
+    """A verdict for every check of a distribution, as they are made, in this process.
+
+    A plugin that ends the process ends it: see `fashionbatch.testing.isolation`.
 
     Arguments are those of `checks_for`. A distribution that cannot be loaded has one verdict, which says why.
     """
@@ -47,11 +52,15 @@ def verdicts_of(
     try:
         checks = list(checks_for(distribution, examples=examples, base=base, time_limit=time_limit))
     except AssertionError as error:
-        promise = "The plugins of a distribution can be loaded, and register components."
-        yield _failed(distribution, "plugins_are_loaded", promise, error, time.monotonic() - began)
+        yield not_loaded(distribution, error, time.monotonic() - began)
         return
     for check in checks:
         yield verdict_of(check)
+
+
+def not_loaded(distribution: str, error: AssertionError, seconds: float) -> Verdict:
+    """The verdict on a distribution that `checks_for` raised an error for."""
+    return _failed(distribution, *PLUGINS_ARE_LOADED, error, seconds)
 
 
 def verdict_of(check: Check) -> Verdict:
