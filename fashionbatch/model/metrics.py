@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def build_metrics(plan: Plan, class_count: int) -> list[keras.metrics.Metric]:
-    """The metrics of a plan, each of them named as its component is, with nothing measured yet.
+    """The metrics of a plan, each of them named as its figure is called, with nothing measured yet.
 
     Args:
         plan: names metrics and head.
@@ -30,7 +30,8 @@ def build_metrics(plan: Plan, class_count: int) -> list[keras.metrics.Metric]:
         PluginError: a metric cannot be built for these classes, or gives no single number.
     """
     decoding = plan.head.spec.decoding
-    return [_build(metric, decoding, class_count) for metric in plan.metrics]
+    named = zip(plan.metric_names, plan.metrics, strict=True)
+    return [_build(name, metric, decoding, class_count) for name, metric in named]
 
 
 def measure_metrics(
@@ -52,7 +53,7 @@ def measure_metrics(
     return found
 
 
-def _build(component: Resolved[MetricSpec], decoding: Decoding, class_count: int) -> keras.metrics.Metric:
+def _build(name: str, component: Resolved[MetricSpec], decoding: Decoding, class_count: int) -> keras.metrics.Metric:
     import keras
 
     purpose = f"for {class_count} classes"
@@ -63,7 +64,7 @@ def _build(component: Resolved[MetricSpec], decoding: Decoding, class_count: int
         keras.metrics.Metric,
     )
     sign([metric], component.origin)
-    named = _named(component.spec.name, metric)
+    named = _named(name, metric)
     outputs = rule_type(decoding).outputs_for(class_count)
     targets = np.eye(2, outputs, dtype=np.float32)
     # A first look at two images makes the metric's variables, and shows what it gives.

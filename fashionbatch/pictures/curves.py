@@ -1,4 +1,4 @@
-"""Loss and accuracy of a training, epoch by epoch."""
+"""Loss, accuracy and the recipe's metrics of a training, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -42,6 +42,9 @@ _STYLES: dict[str, dict[str, Any]] = {
 _RING: dict[str, Any] = {"markersize": 8, "markeredgecolor": INK, "markeredgewidth": 1.2, "markerfacecolor": "none"}
 _NUMBER_WIDTH = 0.03  # of the axis, what a phase's number takes with a gap
 _LEGEND_WIDTH = 130  # cells
+_IN_A_ROW = 2  # panels
+_LONGEST_NAME = 40  # cells, of a metric along its axis
+_PANEL = (4.6, 3.2)  # inches, width and height
 _BETWEEN = "     "
 
 
@@ -63,11 +66,12 @@ def draw_curves(
     best_epoch: int | None = None,
     accuracy_name: str = "accuracy",
 ) -> Path:
-    """Draw training and validation loss, and accuracy beside it.
+    """Draw training and validation loss, accuracy beside it, and below them each metric.
 
     Args:
-        history: `loss`, `val_loss`, `accuracy`, `val_accuracy`, each with one value an epoch; those that are missing
-            are not drawn, nor are values that are not finite.
+        history: `loss`, `accuracy` and metrics by their names, and each of them with `val_` before it for the
+            validation split, with one value an epoch; those that are missing are not drawn, nor are values that are
+            not finite.
         path: the PNG file.
         title: over the picture; a recipe's name, say.
         phases: drawn as bands behind the curves where there is more than one.
@@ -80,20 +84,29 @@ def draw_curves(
     Raises:
         OutputError: the file cannot be written.
     """
-    panels = [name for name in ("loss", "accuracy") if name in history or f"val_{name}" in history]
+    panels = _panels(history)
     bands = phases if len(phases) > 1 else ()
-    with picture_style([title, accuracy_name, *(band.name for band in bands)]) as fonts:
+    with picture_style([title, accuracy_name, *panels, *(band.name for band in bands)]) as fonts:
         legend = _legend(bands, fonts)
-        figure = new_figure(4.6 * max(1, len(panels)), 3.2 + (0.16 * (legend.count("\n") + 2) if bands else 0))
+        rows, columns = max(1, -(-len(panels) // _IN_A_ROW)), max(1, min(len(panels), _IN_A_ROW))
+        width, height = _PANEL
+        figure = new_figure(width * columns, height * rows + (0.16 * (legend.count("\n") + 2) if bands else 0))
         add_title(figure, fonts.readable(title))
         for number, name in enumerate(panels):
-            axes = figure.add_subplot(1, len(panels), number + 1)
+            axes = figure.add_subplot(rows, columns, number + 1)
             _draw_bands(axes, bands)
-            axes.set_ylabel("loss" if name == "loss" else fonts.readable(accuracy_name))
+            shown = accuracy_name if name == "accuracy" else shortened(name, _LONGEST_NAME)
+            axes.set_ylabel(fonts.readable(shown))
             _draw_panel(axes, history, name, best_epoch, legend_at=1.07 if bands else 1.01)
         if bands:
             figure.supxlabel(legend, x=0.01, ha="left", fontsize=8, color=GREY)
         return save_figure(figure, path)
+
+
+def _panels(history: Mapping[str, Sequence[float]]) -> list[str]:
+    """The figures that have a panel each: loss and accuracy first, then metrics in the order of the history."""
+    names = dict.fromkeys(name.removeprefix("val_") for name in history)
+    return sorted(names, key=lambda name: ("loss", "accuracy", name).index(name))
 
 
 def _draw_panel(

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from fashionbatch.errors import Problem
 from fashionbatch.names import label_problem, suggestion
 from fashionbatch.plan.components import HEAD, LOSS, Components
-from fashionbatch.plan.model import Resolved
+from fashionbatch.plan.model import Resolved, metric_names
 from fashionbatch.recipe.forms import METRICS, PHASES
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import NodePath, PathPart
@@ -112,13 +112,21 @@ def _misfit(recipe: _Recipe, head: HeadSpec, spec: LossSpec | MetricSpec) -> str
 
 
 def _metrics_differ(recipe: _Recipe) -> Iterator[Problem]:
-    """Figures are called by the metrics' names, so that no metric can stand twice."""
-    seen: set[str] = set()
-    for path, metric in recipe.components.of_kind("metric"):
-        if metric.spec.name in seen:
-            message = f"metric {metric.spec.name!r} stands twice; both figures would have one name"
+    """Figures are called by the metrics' names and parameters, so that no metric can stand twice with the same ones."""
+    seen: dict[str, NodePath] = {}
+    for path, name in _metric_names(recipe).items():
+        if name in seen:
+            first = recipe.document.tree.at(seen[name])
+            where = f" in line {first.mark.line}" if first is not None and first.mark.line else ""
+            message = f"would give the figure {name!r} a second time; another metric{where} has the same name"
             yield recipe.document.problem((*path, "name"), message)
-        seen.add(metric.spec.name)
+        seen.setdefault(name, path)
+
+
+def _metric_names(recipe: _Recipe) -> dict[NodePath, str]:
+    """What the figures of the metrics that have no problems are called, by the metrics' places."""
+    metrics = dict(recipe.components.of_kind("metric"))
+    return dict(zip(metrics, metric_names(list(metrics.values())), strict=True))
 
 
 def _augmentation_fits_image(recipe: _Recipe) -> Iterator[Problem]:
@@ -210,8 +218,15 @@ def _watched(recipe: _Recipe) -> Iterator[tuple[NodePath, str]]:
 def _figures(recipe: _Recipe) -> list[str]:
     """The figures of an epoch: loss, accuracy and the metrics, those with problems of their own too."""
     metrics = recipe.document.tree.at(METRICS)
-    names = [item.child("name") for item in (metrics.items if metrics else ())]
-    return [*PLAIN_FIGURES, *(name.value.rpartition("/")[2] for name in names if name and isinstance(name.value, str))]
+    names = _metric_names(recipe)
+    figures = list(PLAIN_FIGURES)
+    for index, item in enumerate(metrics.items if metrics else ()):
+        written = item.child("name")
+        if (*METRICS, index) in names:
+            figures.append(names[*METRICS, index])
+        elif written is not None and isinstance(written.value, str):
+            figures.append(written.value.rpartition("/")[2])
+    return figures
 
 
 def _phase_names(recipe: _Recipe) -> Iterator[Problem]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -56,6 +59,37 @@ class Resolved(Generic[SpecT]):
     def resolved(self) -> dict[str, Any]:
         """The component as a recipe would write it, with every default."""
         return {"name": self.qualified_name, **_written(self.parameters)}
+
+
+def metric_names(metrics: Sequence[Resolved[MetricSpec]]) -> list[str]:
+    """What the figure of each metric is called: the metric's name, and of several of one name what tells them apart.
+
+    `top_k_accuracy` is called just that; two of them, with `k` 3 and 5, `top_k_accuracy_3` and `top_k_accuracy_5`.
+
+    Returns:
+        The names in the order of the metrics. Two are equal only where nothing tells the metrics apart.
+    """
+    count = Counter(metric.spec.name for metric in metrics)
+    return [
+        "_".join([metric.spec.name, *_distinction(metric, metrics)])
+        if count[metric.spec.name] > 1
+        else metric.spec.name
+        for metric in metrics
+    ]
+
+
+def _distinction(metric: Resolved[MetricSpec], metrics: Sequence[Resolved[MetricSpec]]) -> Iterator[str]:
+    """The values of the parameters in which the metrics of one name differ, as parts of a name."""
+    namesakes = [_values(other) for other in metrics if other.spec.name == metric.spec.name]
+    for key, value in _values(metric).items():
+        if any(other.get(key) != value for other in namesakes):
+            yield re.sub(r"[^\w.+-]+", "_", value).strip("_")
+
+
+def _values(metric: Resolved[MetricSpec]) -> dict[str, str]:
+    """The provider and the parameters, as text."""
+    values = {"": metric.provider.distribution, **_written(metric.parameters)}
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 
 @dataclass(frozen=True)
@@ -132,9 +166,15 @@ class Plan:
         return (*found, *self.metrics, *self.callbacks)
 
     @property
+    def metric_names(self) -> list[str]:
+        """What the figure of each metric is called, in the order of `metrics`; no two alike."""
+        return metric_names(self.metrics)
+
+    @property
     def rising_figures(self) -> frozenset[str]:
         """The figures of an epoch of which more is better."""
-        names = ["accuracy", *(metric.spec.name for metric in self.metrics if metric.spec.rising)]
+        named = zip(self.metric_names, self.metrics, strict=True)
+        names = ["accuracy", *(name for name, metric in named if metric.spec.rising)]
         return frozenset(f"{prefix}{name}" for name in names for prefix in ("", "val_"))
 
     @property

@@ -49,8 +49,7 @@ def recipe_schema(registry: Registry) -> Schema:
     definitions["schedule"]["anyOf"].insert(
         0, {"type": "number", "exclusiveMinimum": 0, "description": "A constant rate."}
     )
-    figures = [*PLAIN_FIGURES, *registry.names("metric")]
-    definitions["EarlyStopping"]["properties"]["monitor"]["enum"] = figures + [f"val_{name}" for name in figures]
+    definitions["EarlyStopping"]["properties"]["monitor"] |= _figure(registry.names("metric"))
     definitions["named"] = {"if": {"type": "object"}, "then": {"required": ["name"]}}
     _allow_inheriting(schema, definitions)
     for key in ("optimizer", "schedule"):
@@ -67,6 +66,14 @@ def recipe_schema(registry: Registry) -> Schema:
 def schema_text(registry: Registry) -> str:
     """`recipe_schema` as text that ends with a line end."""
     return json.dumps(recipe_schema(registry), indent=2, ensure_ascii=False) + "\n"
+
+
+def _figure(metrics: Sequence[str]) -> Schema:
+    """What may be monitored; a metric that stands several times has its parameters in the name of its figure."""
+    figures = [*PLAIN_FIGURES, *metrics]
+    known: Schema = {"enum": figures + [f"val_{name}" for name in figures]}
+    several: Schema = {"pattern": f"^(val_)?({'|'.join(metrics)})_"}
+    return {"anyOf": [known, several]} if metrics else known
 
 
 _Component = tuple[Sequence[str], str, type[BaseModel]]

@@ -130,9 +130,9 @@ class Loop:
         figures |= running.validate()
         _require_numbers(figures, number)
         metrics = {
-            f"{prefix}{metric.spec.name}": _finite(figures[f"{prefix}{metric.spec.name}"])
+            f"{prefix}{name}": _finite(figures[f"{prefix}{name}"])
             for prefix in ("", *(["val_"] if running.fitting.validation is not None else []))
-            for metric in self._plan.metrics
+            for name in self._plan.metric_names
         }
         rate = float(np.asarray(model.optimizer.learning_rate))
         is_best = running.watch.see(number, figures[running.watch.monitor])

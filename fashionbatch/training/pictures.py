@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -67,17 +68,13 @@ def _draw_photos(folder: Path, data: PreparedData, labeled: Labeled, judged: Spl
 
 
 def _draw_curves(folder: Path, plan: Plan, history: Sequence[Epoch]) -> Path:
-    columns: dict[str, list[float]] = {"loss": [], "accuracy": [], "val_loss": [], "val_accuracy": []}
-    for epoch in history:
-        for name, values in columns.items():
-            value = getattr(epoch, name)
-            if value is not None:
-                values.append(value)
+    values = [epoch.values() for epoch in history]
+    names = dict.fromkeys(name for figures in values for name in figures)
     phases = [(phase.name, of_phase(history, phase.name)) for phase in plan.phases]
     last = [epoch for epoch in phases[-1][1] if epoch.best]
     stopping = plan.phases[-1].early_stopping
     return draw_curves(
-        {name: values for name, values in columns.items() if values},
+        {name: [figures.get(name, math.nan) for figures in values] for name in names},
         folder / "curves.png",
         title=plan.recipe.name,
         phases=[PhaseBand(name, epochs[0].epoch, epochs[-1].epoch) for name, epochs in phases if epochs],

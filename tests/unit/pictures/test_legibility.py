@@ -97,6 +97,16 @@ def test_the_numbers_of_phases_do_not_meet(lengths, figure, texts, tmp_path):
     assert all(box.x1 <= right for _, box in texts())
 
 
+def test_metrics_have_panels_of_their_own_after_loss_and_accuracy(figure, texts, tmp_path):
+    metrics = {"auc": [0.5, 0.6, 0.7], "val_auc": [0.4, math.nan, 0.6], "top_k_accuracy_3": [0.8, 0.9, 0.9]}
+    phases = [PhaseBand("head", 1, 1), PhaseBand("all", 2, 3)]
+    draw_curves(metrics | FALLING, tmp_path / "curves.png", best_epoch=3, phases=phases)
+    panels = [axes.get_ylabel() for axes in figure().axes]
+    assert panels == ["loss (logarithmic scale)", "accuracy", "auc", "top_k_accuracy_3"]
+    assert "epoch 3, kept: 0.6000" in written(texts)
+    assert not overlapping(texts())
+
+
 def test_a_single_epoch_of_a_phase_is_not_a_range(texts, tmp_path):
     draw_curves(FALLING, tmp_path / "c.png", phases=[PhaseBand("head", 1, 1), PhaseBand("all", 2, 3)])
     assert any("head (epoch 1)" in text and "all (epochs 2 to 3)" in text for text in written(texts))

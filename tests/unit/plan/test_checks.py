@@ -138,12 +138,35 @@ def test_a_metric_has_to_fit_the_head(recipe, registry):
     )
 
 
-def test_a_metric_stands_once(recipe, registry):
-    problem = only_problem(recipe("training: {metrics: [{name: auc, curve: PR}, fashionbatch/auc]}\n"), registry)
+def test_no_metric_stands_twice_with_the_same_parameters(recipe, registry):
+    problem = only_problem(recipe("training: {metrics: [{name: auc, curve: ROC}, fashionbatch/auc]}\n"), registry)
     assert (problem.where, problem.message) == (
         "training.metrics.1.name",
-        "metric 'auc' stands twice; both figures would have one name",
+        "would give the figure 'auc' a second time; another metric in line 7 has the same name",
     )
+
+
+@pytest.mark.parametrize(
+    ("metrics", "names"),
+    [
+        ("[{name: top_k_accuracy, k: 1}]", ["top_k_accuracy"]),
+        ("[{name: top_k_accuracy, k: 1}, auc, top_k_accuracy]", ["top_k_accuracy_1", "auc", "top_k_accuracy_3"]),
+        ("[{name: auc, curve: PR}, auc]", ["auc_PR", "auc_ROC"]),
+        ("[{name: f1, threshold: 0.25}, {name: f1, average: micro}]", ["f1_macro_0.25", "f1_micro_0.5"]),
+    ],
+)
+def test_figures_of_one_metric_are_told_apart_by_its_parameters(recipe, registry, metrics, names):
+    watched = f"early_stopping: {{monitor: val_{names[-1]}}}"
+    plan = make_plan(recipe(f"training: {{metrics: {metrics}, {watched}}}\n"), registry)
+    assert plan.metric_names == names
+    assert plan.rising_figures == {"accuracy", "val_accuracy", *names, *(f"val_{name}" for name in names)}
+
+
+def test_a_figure_that_two_metrics_share_by_name_is_watched_by_its_whole_name(recipe, registry):
+    training = "training: {metrics: [{name: auc, curve: PR}, auc], early_stopping: {monitor: val_auc}}\n"
+    problem = only_problem(recipe(training), registry)
+    assert problem.where == "training.early_stopping.monitor"
+    assert "val_auc_PR, val_auc_ROC" in problem.message
 
 
 def test_a_metrics_parameters_are_checked(recipe, registry):

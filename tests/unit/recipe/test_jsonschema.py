@@ -77,6 +77,7 @@ def accepts(validator: jsonschema.Draft202012Validator, text: str) -> bool:
         "training: {phases: [{train: head, optimizer: adam}, {train: {from: conv2}, schedule: null}]}",
         "training: {class_weight: {a: 1.5}}",
         "training: {metrics: [auc, {name: top_k_accuracy, k: 2}], early_stopping: {monitor: val_auc}}",
+        "training: {metrics: [{name: auc, curve: PR}, auc], early_stopping: {monitor: val_auc_PR}}",
         "architecture: {name: cnn, blocks: [{filters: 3}]}",
         "architecture: fashionbatch/cnn",
         "architecture: {name: fashionbatch/cnn, blocks: []}",

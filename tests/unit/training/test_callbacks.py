@@ -8,6 +8,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from fashionbatch.errors import InterruptedRunError, PluginError
 from fashionbatch.plan import Resolved
@@ -18,8 +19,10 @@ from fashionbatch.training.run import train
 
 METRICS = (
     "  early_stopping: {monitor: val_loss, patience: 3}",
-    "  early_stopping: {monitor: val_auc, patience: 3}\n  metrics: [auc, {name: top_k_accuracy, k: 2}, f1]",
+    "  early_stopping: {monitor: val_auc, patience: 3}\n"
+    "  metrics: [auc, {name: top_k_accuracy, k: 2}, {name: top_k_accuracy, k: 1}, f1]",
 )
+FIGURES = ("auc", "top_k_accuracy_2", "top_k_accuracy_1", "f1")
 SHORT = ("epochs: 4", "epochs: 2")
 
 
@@ -70,13 +73,27 @@ def test_metrics_stand_in_the_history_of_each_epoch_and_are_shown(finished):
     with open(report.run_directory / "history.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert len(rows) >= 3
-    for name in ("auc", "top_k_accuracy", "f1"):
+    for name in FIGURES:
         for column in (name, f"val_{name}"):
             assert all(0 <= float(row[column]) <= 1 for row in rows)
             assert any(f"  {column} {float(rows[0][column]):.4f}" in line for line in lines)
     assert list(rows[0])[:9] == [
         *("epoch", "phase", "seconds", "learning_rate", "loss", "accuracy", "val_loss", "val_accuracy", "best")
     ]
+
+
+def test_two_metrics_of_one_name_are_told_apart(finished):
+    report, _, _ = finished
+    with open(report.run_directory / "history.csv", newline="") as file:
+        for row in csv.DictReader(file):
+            assert float(row["val_top_k_accuracy_1"]) == pytest.approx(float(row["val_accuracy"]))
+            assert float(row["val_top_k_accuracy_2"]) >= float(row["val_top_k_accuracy_1"])
+
+
+def test_each_metric_has_a_panel_in_the_picture_of_curves(finished):
+    report, _, _ = finished
+    with Image.open(report.run_directory / "curves.png") as picture:
+        assert picture.height > 0.9 * picture.width  # three rows of two panels
 
 
 def test_the_watched_metric_chooses_the_best_epoch(finished):
@@ -93,8 +110,8 @@ def test_reports_hold_the_metrics_of_what_the_bundle_computes(finished):
     document = json.loads((report.run_directory / "report.json").read_text())
     assert {*document["metrics"]} == {"train", "validation", "test"}
     figures = report.summary["figures"]["test"]
-    assert document["metrics"]["test"] == {name: figures[name] for name in ("auc", "top_k_accuracy", "f1")}
-    assert f"{figures['top_k_accuracy']:.4f}" in (report.run_directory / "report.txt").read_text()
+    assert document["metrics"]["test"] == {name: figures[name] for name in FIGURES}
+    assert f"{figures['top_k_accuracy_2']:.4f}" in (report.run_directory / "report.txt").read_text()
 
 
 def test_a_callback_is_told_of_start_epochs_and_end(finished):
@@ -107,9 +124,7 @@ def test_a_callback_is_told_of_start_epochs_and_end(finished):
     assert start.history == []
     assert [figures.epoch for figures in notes.told] == [*range(1, len(notes.told) + 1)]
     last = notes.told[-1]
-    assert {*last.values} == {
-        f"{split}{name}" for split in ("", "val_") for name in ("loss", "accuracy", "auc", "top_k_accuracy", "f1")
-    }
+    assert {*last.values} == {f"{split}{name}" for split in ("", "val_") for name in ("loss", "accuracy", *FIGURES)}
     assert "val_auc" in last.rising
     assert "val_loss" not in last.rising
     assert notes.end.completed
