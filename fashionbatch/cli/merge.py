@@ -17,7 +17,10 @@ _PATH = click.Path(path_type=Path)
 @click.argument("output", type=_PATH)
 @click.argument("jobs", type=_PATH, nargs=-1)
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
-def command(*, output: Path, jobs: tuple[Path, ...], overwrite: bool) -> None:
+@click.option(
+    "--embeddings", type=_PATH, help="Where the features go, if the runs were told another folder than the table's."
+)
+def command(*, output: Path, jobs: tuple[Path, ...], overwrite: bool, embeddings: Path | None) -> None:
     """Join the parts of a labeling job.
 
     OUTPUT is the table that the runs with --shard were given. JOBS are job directories (NAME.job) from other machines.
@@ -27,6 +30,8 @@ def command(*, output: Path, jobs: tuple[Path, ...], overwrite: bool) -> None:
 
     reporter = Progress()
     with orderly_end("stopping; the same command goes on from there") as stop_signal:
-        report = merge(output, jobs, overwrite=overwrite, say=reporter.say, stop_signal=stop_signal)
+        report = merge(
+            output, jobs, overwrite=overwrite, embeddings=embeddings, say=reporter.say, stop_signal=stop_signal
+        )
     statuses = ", ".join(f"{count:,} {status}" for status, count in report.sidecar.counts.status.items())
     click.echo(f"{printable(str(output))}: {report.sidecar.rows:,} rows: {statuses}")

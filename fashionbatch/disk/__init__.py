@@ -9,6 +9,7 @@ back. No other module renames, fsyncs, locks or opens a file for writing; `make 
 - `append_line`: one more line of a file that only grows.
 - `copy_into`, `move_into`: files into a directory in which nothing is ever replaced.
 - `Lock`: keeps other processes away.
+- `Contents`, `OwnDirectory`: what of a directory is FashionBatch's; only that is removed, and never through a link.
 - `remove_leftovers`, `remove_leftovers_in`: what killed processes left.
 
 Temporary names are random, and are opened so that a link, a pipe or a file that somebody has put there is never
@@ -16,6 +17,7 @@ followed. `steps.step` is called before each change of the disk: there the tests
 """
 
 from fashionbatch.disk.appending import append_line
+from fashionbatch.disk.contents import Contents, OwnDirectory
 from fashionbatch.disk.copies import copy_into, link_into, move_into, open_inside, remove_staged
 from fashionbatch.disk.directories import new_directory
 from fashionbatch.disk.errors import output_errors
@@ -42,8 +44,10 @@ from fashionbatch.disk.names import (
 )
 
 __all__ = [
+    "Contents",
     "Lock",
     "LockedError",
+    "OwnDirectory",
     "StagedFile",
     "append_line",
     "copy_into",

@@ -29,8 +29,13 @@ def temporary_name(path: Path) -> Path:
 
 def is_temporary_name_of(name: str, path: Path) -> bool:
     """Whether a file's name is one that `temporary_name` gives for `path`."""
+    return stem_of_temporary(name) == _stem(path.name)
+
+
+def stem_of_temporary(name: str) -> str | None:
+    """The part of a temporary name that tells whose it is; None where it is no temporary name."""
     found = _OURS.fullmatch(name)
-    return found is not None and found["stem"] == _stem(path.name)
+    return None if found is None else found["stem"]
 
 
 def leftovers(path: Path) -> list[Path]:

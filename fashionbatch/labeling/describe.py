@@ -18,7 +18,7 @@ from fashionbatch.labeling.job.record import JOB_FORMAT, Job, JobDescription, Re
 from fashionbatch.labeling.job.shards import EMBEDDINGS_PART, Counts
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.products.embeddings import name_in_job
+from fashionbatch.labeling.products.embeddings import seen_from_table
 from fashionbatch.labels.records import FilesRecord
 from fashionbatch.labels.sidecar import FORMAT_VERSION, Sidecar
 from fashionbatch.specs import Parameters
@@ -75,7 +75,7 @@ def _request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, A
             "previous": reuse.previous and str(reuse.previous),
             "match": reuse.match,
             "retry_errors": reuse.retry_errors,
-            "embeddings": output.embeddings and name_in_job(output.embeddings, output.table),
+            "embeddings": output.embeddings and seen_from_table(output.embeddings, output.table),
         },
     }
 

@@ -33,7 +33,7 @@ from fashionbatch.labeling.job.record import (
     write_record,
 )
 from fashionbatch.labeling.job.shards import ShardStore
-from fashionbatch.labeling.products.embeddings import path_in_job
+from fashionbatch.labeling.products.embeddings import place_of
 from fashionbatch.labeling.products.product import JoinedFile
 from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.plugins import Plugins
@@ -111,18 +111,22 @@ def _write_hashed(file: disk.StagedFile, write: Callable[[BinaryIO], None]) -> s
     return hashing.hexdigest()
 
 
-def table_is_complete(paths: JobPaths) -> Sidecar | None:
+def table_is_complete(paths: JobPaths, embeddings: Path | None) -> Sidecar | None:
     """The sidecar, where an earlier run has put the table under its name and was stopped after that.
 
     Embeddings may be complete and still have their temporary name.
+
+    Args:
+        paths: of the output.
+        embeddings: their file, as `place_of` takes it.
     """
     record = read_table_record(paths)
     if record is None or _digest(paths.output) != record.sha256:
         return None
     about = record.meta.embeddings
     if about is not None:
-        embeddings = path_in_job(about, paths.output)
-        if about.sha256 not in {_digest(path) for path in (embeddings, *_waiting(embeddings, record))}:
+        place = place_of(about, paths.output, embeddings)
+        if about.sha256 not in {_digest(path) for path in (place, *_waiting(place, record))}:
             return None
     return record.meta
 
@@ -140,6 +144,7 @@ def conclude(
     sidecar: Sidecar,
     plugins: Plugins,
     *,
+    embeddings: Path | None,
     say: Callable[[str], None],
     then: Callable[[Sidecar], None] | None = None,
 ) -> TableReport:
@@ -149,6 +154,7 @@ def conclude(
         paths: of the output.
         sidecar: of the table.
         plugins: those that want to hear of it.
+        embeddings: their file, as `place_of` takes it.
         say: where problems of plugins are told.
         then: what else is to be done with a complete table, before the job directory goes.
 
@@ -156,7 +162,7 @@ def conclude(
         OutputError: something could not be written; the table is there.
     """
     if sidecar.embeddings is not None:
-        _give_name(path_in_job(sidecar.embeddings, paths.output), read_table_record(paths))
+        _give_name(place_of(sidecar.embeddings, paths.output, embeddings), read_table_record(paths))
     write_record(paths.meta, sidecar, within=paths.directory)
     with disk.output_errors(paths.files):
         files = paths.hashed if sidecar.options.match == "sha256" else paths.manifest

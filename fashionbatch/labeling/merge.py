@@ -18,7 +18,7 @@ from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import Job, differences, discard, read_job, write_record
 from fashionbatch.labeling.job.shards import ShardStore
-from fashionbatch.labeling.products.embeddings import EmbeddingsFile, path_in_job
+from fashionbatch.labeling.products.embeddings import EmbeddingsFile, place_of, seen_from_table
 from fashionbatch.labeling.products.product import JoinedFile
 from fashionbatch.labeling.products.table import TableFile
 from fashionbatch.labels.columns import type_of
@@ -34,6 +34,7 @@ def merge(
     others: Sequence[Path] = (),
     *,
     overwrite: bool = False,
+    embeddings: Path | None = None,
     say: Callable[[str], None] = print,
     stop_signal: StopSignal = lambda: 0,
 ) -> finish.TableReport:
@@ -43,6 +44,8 @@ def merge(
         output: the table. Its job directory is used where there is one, else it is made from the others.
         others: job directories from other machines; their shards are copied.
         overwrite: replace an output that exists.
+        embeddings: the file of the features, where the runs were told to put it elsewhere than beside the table. A job
+            directory may be a stranger's, so it does not choose a folder to write to.
         say: where problems of plugins are told.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
 
@@ -60,9 +63,9 @@ def merge(
     with contextlib.ExitStack() as stack:
         stack.callback(JobLock(paths).release)
         plugins = load_plugins(hooks=("register_writers", "labeling_finished"))
-        complete = finish.table_is_complete(paths)
+        complete = finish.table_is_complete(paths, embeddings)
         if complete is not None:
-            return finish.conclude(paths, complete, plugins, say=say)
+            return finish.conclude(paths, complete, plugins, embeddings=embeddings, say=say)
         checks.refuse_existing(output, overwrite=overwrite)
         job = read_job(paths)
         parts = [(directory, _job_of(directory)) for directory in others]
@@ -76,7 +79,7 @@ def merge(
             job = _begin(paths, *parts[0])
         for directory, _ in parts:
             _take_over(paths, job, directory)
-        files = _joined_files(paths, job, plugins.registry)
+        files = _joined_files(paths, job, plugins.registry, embeddings)
         for file in files[1:]:
             checks.check_embeddings(file.path, paths)
             checks.refuse_existing(file.path, overwrite=overwrite)
@@ -84,10 +87,10 @@ def merge(
         _require_complete(output, store)
         times = {"merged_from": 1 + len(others)}
         sidecar = finish.assemble(paths, job, files, times=times, stop_signal=stop_signal)
-        return finish.conclude(paths, sidecar, plugins, say=say)
+        return finish.conclude(paths, sidecar, plugins, embeddings=embeddings, say=say)
 
 
-def _joined_files(paths: JobPaths, job: Job, registry: Registry) -> list[JoinedFile]:
+def _joined_files(paths: JobPaths, job: Job, registry: Registry, embeddings: Path | None) -> list[JoinedFile]:
     """What the parts are joined to, the table first."""
     writer = registry.get(WriterSpec, OurName(job.options.format))
     try:
@@ -99,8 +102,16 @@ def _joined_files(paths: JobPaths, job: Job, registry: Registry) -> list[JoinedF
     columns, types = job.columns, job.column_types or [type_of(name) for name in job.columns]
     table = TableFile(path=paths.output, columns=columns, types=types, writer=writer, parameters=parameters)
     if job.embeddings is None:
+        if embeddings is not None:
+            raise OutputError(f"{paths.output}: the job has no embeddings", hint="leave out --embeddings")
         return [table]
-    return [table, EmbeddingsFile(path=path_in_job(job.embeddings, paths.output), size=job.embeddings.size)]
+    place = place_of(job.embeddings, paths.output, embeddings)
+    if seen_from_table(place, paths.output) != job.options.embeddings:
+        raise OutputError(
+            f"{paths.job}: its embeddings belong in {job.options.embeddings!r}, seen from the table's folder",
+            hint="a job does not choose a folder to write to: name that file yourself with --embeddings",
+        )
+    return [table, EmbeddingsFile(path=place, size=job.embeddings.size)]
 
 
 def _job_of(directory: Path) -> Job:

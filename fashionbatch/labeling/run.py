@@ -65,7 +65,9 @@ def label(
         sidecar = finish.assemble(run.paths, ready.job, ready.loaded.products, times=times, stop_signal=stop_signal)
         if sidecar.reused and options.reuse.match == "sha256":
             run.reporter.say(f"compared with {options.reuse.previous} by content: {sidecar.reused}")
-        return finish.conclude(run.paths, sidecar, ready.loaded.plugins, say=run.reporter.say, then=then)
+        embeddings = options.output.embeddings
+        plugins = ready.loaded.plugins
+        return finish.conclude(run.paths, sidecar, plugins, embeddings=embeddings, say=run.reporter.say, then=then)
 
 
 def label_part(
@@ -108,7 +110,7 @@ def label_part(
 def _complete_before(run: Run, then: Then | None) -> finish.TableReport | None:
     """What is left to do where an earlier run has put the table under its name; None where none has."""
     options, paths = run.options, run.paths
-    complete = None if options.output.restart else finish.table_is_complete(paths)
+    complete = None if options.output.restart else finish.table_is_complete(paths, options.output.embeddings)
     if complete is None:
         return None
     loaded = load(options)
@@ -117,7 +119,8 @@ def _complete_before(run: Run, then: Then | None) -> finish.TableReport | None:
         discard(paths)
         return None
     run.reporter.say(f"{options.output.table} is complete; an earlier run was stopped while it tidied up")
-    return finish.conclude(paths, complete, loaded.plugins, say=run.reporter.say, then=then)
+    embeddings = options.output.embeddings
+    return finish.conclude(paths, complete, loaded.plugins, embeddings=embeddings, say=run.reporter.say, then=then)
 
 
 def _ready(run: Run) -> Ready:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, Self, TypeAlias
 
@@ -31,10 +30,10 @@ def _path(path: str) -> str:
     return path
 
 
-def _path_of_embeddings(path: str) -> str:
-    if os.path.isabs(path) or not path.lower().endswith((".npy", ".parquet")):
-        raise ValueError(f"{brief(path)} is no relative path of a .npy or .parquet file")
-    return path
+def _name_of_embeddings(name: str) -> str:
+    if not name.lower().endswith((".npy", ".parquet")):
+        raise ValueError(f"{brief(name)} is no name of a .npy or .parquet file")
+    return name
 
 
 # pydantic's own text refuses lone surrogates, which is how Python writes a file name's bytes that are not UTF-8.
@@ -121,7 +120,7 @@ class TableOptions(Record):
         previous: an earlier table whose rows were taken over.
         match: what made a file the same as in that one.
         retry_errors: whether only rows with the status `ok` were taken over.
-        embeddings: the file of the features, seen from the table's folder.
+        embeddings: the file of the features, seen from the table's folder; compared, and never opened.
     """
 
     format: str
@@ -247,14 +246,14 @@ class EmbeddingsRecord(Record):
     """The file of the features, as a job describes it.
 
     Attributes:
-        file: its path, relative to the table's folder.
+        file: its name, without a folder: who reads this says where it is, or it is beside the table.
         format: `npy` or `parquet`.
         tensor: the operation of the graph that gives the features.
         port: which of its outputs.
         size: features of an image.
     """
 
-    file: Annotated[PathText, AfterValidator(_path_of_embeddings)]
+    file: Annotated[PlainName, AfterValidator(_name_of_embeddings)]
     format: str
     tensor: str
     port: Count

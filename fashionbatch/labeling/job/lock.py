@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import os
+import stat
 import time
 from collections.abc import Callable, Iterator
 
@@ -12,6 +15,7 @@ from fashionbatch.labeling.job.paths import JobPaths
 
 _POLL_S = 0.1
 _TRIES = 3
+_SHOWN_FOREIGN = 3
 
 
 class JobLock:
@@ -25,13 +29,15 @@ class JobLock:
         part: what distinguishes a part from the others, such as `2-of-8`; None for a run that does all.
 
     Raises:
-        OutputError: another run holds it, or it cannot be made.
+        OutputError: another run holds it; or it cannot be made; or the directory's name belongs to something else, or
+            somebody else's files are in it.
     """
 
     def __init__(self, paths: JobPaths, part: str | None = None) -> None:
         self.paths = paths
         self._held: list[disk.Lock] = []
         with disk.output_errors(paths.directory):
+            _require_own(paths)
             self._held.append(self._acquire(shared=part is not None))
             if part is not None:
                 try:
@@ -66,13 +72,11 @@ class JobLock:
         """Let go; a directory that holds nothing but locks goes too, where nobody else is at work in it."""
         if not self._held:
             return
-        with contextlib.suppress(OSError, disk.LockedError):
-            names = list(self.paths.directory.iterdir())
-            if all(path.name.startswith(self.paths.lock.name) for path in names):
+        with contextlib.suppress(OSError, disk.LockedError), disk.OwnDirectory(self.paths.directory) as directory:
+            # Before the lock is let go: who opened the file meanwhile sees that it has no name any more.
+            if not directory.holds_files(self.paths.contents):
                 self._held[0].make_exclusive()
-                # Before the lock is let go: who opened the file meanwhile sees that it has no name any more.
-                for path in names:
-                    path.unlink(missing_ok=True)
+                directory.remove(self.paths.locks)
                 self.paths.directory.rmdir()
         for lock in reversed(self._held):
             lock.release()
@@ -103,3 +107,26 @@ class JobLock:
                     ) from None
                 # `status` takes the lock for a moment, to see whether anybody holds it.
                 time.sleep(_POLL_S)
+
+
+def _require_own(paths: JobPaths) -> None:
+    """Refuse a job directory that is a link, or in which somebody else has put something: before anything is made."""
+    name = paths.directory.name
+    hint = "move it away, or give another -o/--output"
+    try:
+        mode = os.lstat(paths.directory).st_mode
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(mode):
+        what = "a link" if stat.S_ISLNK(mode) else "no directory"
+        raise OutputError(f"{paths.directory}: is {what}, where a run keeps what it has done", hint=hint)
+    # It may go meanwhile, with the run that has made it.
+    with contextlib.suppress(FileNotFoundError), disk.OwnDirectory(paths.directory) as directory:
+        foreign = list(itertools.islice(directory.foreign(paths.all_contents), _SHOWN_FOREIGN + 1))
+        if foreign:
+            names = ", ".join(repr(str(path)) for path in foreign[:_SHOWN_FOREIGN])
+            more = " and more" if len(foreign) > _SHOWN_FOREIGN else ""
+            raise OutputError(
+                f"{paths.directory}: holds {names}{more}, which FashionBatch did not put there",
+                hint=f"{name} is where a run keeps what it has done; {hint}",
+            )

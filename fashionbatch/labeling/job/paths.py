@@ -13,7 +13,19 @@ labels.csv.job/
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+
+from fashionbatch.disk import Contents
+
+_LOCKS = Contents(files=("lock", "lock.setup"), patterns=(re.compile(r"lock\.[0-9]+-of-[0-9]+"),))
+_SHARDS = Contents(patterns=(re.compile(r"[0-9]{6,}\.(rows|features|json)"),))
+_TABLE = "table.json"
+SCRATCH_DATABASE = "reuse.sqlite"
+"""Where the rows of an earlier table are looked up; it is there only while that is done."""
+
+SORT_PREFIX, SORT_SUFFIX = ".sort.", ".tmp"
+"""Of the files in which a scan is sorted; they lose their names at once."""
 
 
 class JobPaths:
@@ -35,7 +47,34 @@ class JobPaths:
         self.reused = self.directory / "reused"
         self.hashed = self.directory / "files"
         self.shards = self.directory / "shards"
-        self.table = self.directory / "table.json"
+        self.table = self.directory / _TABLE
+
+    @property
+    def locks(self) -> Contents:
+        """The locks in the job directory."""
+        return _LOCKS
+
+    @property
+    def contents(self) -> Contents:
+        """What is in the job directory besides locks."""
+        kept = (self.job, self.manifest, self.kept, self.reused, self.hashed, self.table)
+        return Contents(
+            files=(*(path.name for path in kept), SCRATCH_DATABASE),
+            patterns=(re.compile(rf"{re.escape(SORT_PREFIX)}[a-z0-9_]+{re.escape(SORT_SUFFIX)}"),),
+            folders={self.shards.name: _SHARDS},
+            staged=(self.output.name, self.meta.name),
+        )
+
+    @property
+    def all_contents(self) -> Contents:
+        """Everything that the job directory may hold."""
+        mine = self.contents
+        return Contents(
+            files=(*mine.files, *_LOCKS.files),
+            patterns=(*mine.patterns, *_LOCKS.patterns),
+            folders=mine.folders,
+            staged=mine.staged,
+        )
 
     @property
     def own_names(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,6 +21,7 @@ from fashionbatch.labels.records import (
     EmbeddingsRecord,
     FilesRecord,
     PathText,
+    PlainName,
     Record,
     ReuseCounts,
     Sha256,
@@ -110,7 +112,7 @@ class TableRecord(Record):
     format: Literal[1]
     sha256: Sha256
     meta: Sidecar
-    staged: Mapping[PathText, PathText] = Field(default_factory=dict)
+    staged: Mapping[PlainName, PlainName] = Field(default_factory=dict)
 
 
 RecordT = TypeVar("RecordT", bound=Record)
@@ -160,19 +162,20 @@ def differences(old: Record, new: Record) -> list[str]:
 
 
 def discard(paths: JobPaths) -> None:
-    """Remove a job's files; the lock and, last of all, `table.json` go when the caller releases them.
+    """Remove a job's files; the locks and, last of all, `table.json` go when the caller releases them.
+
+    What somebody else has put into the directory stays, and the directory with it. No link is followed.
 
     Raises:
         OutputError: they cannot be removed.
     """
-    with disk.output_errors(paths.directory):
+    with (
+        disk.output_errors(paths.directory),
+        contextlib.suppress(FileNotFoundError),
+        disk.OwnDirectory(paths.directory) as directory,
+    ):
         # job.json first: without it nothing of the rest counts.
-        disk.remove(paths.job)
-        disk.remove_tree(paths.shards)
-        for path in sorted(paths.directory.iterdir()):
-            if path != paths.table and not path.name.startswith(paths.lock.name):
-                disk.remove(path)
-        disk.remove(paths.table)
+        directory.remove(paths.contents, first=(paths.job.name,), last=(paths.table.name,))
 
 
 def _walk(name: str, old: Any, new: Any) -> list[tuple[str, Any, Any]]:

@@ -91,7 +91,7 @@ class Embeddings(EmbeddingsFile):
     def record(self) -> EmbeddingsRecord:
         """What the job and the sidecar say of it."""
         return EmbeddingsRecord(
-            file=name_in_job(self.path, self.output),
+            file=self.path.name,
             format=format_of(self.path).name,
             tensor=self.tensor.operation,
             port=self.tensor.port,
@@ -193,11 +193,17 @@ ENDINGS = tuple(_FORMATS)
 # ------------------------------------------------------------------------------------------------- names in the job
 
 
-def name_in_job(embeddings: Path, output: Path) -> str:
-    """How a job records the file: seen from the table's folder, so that parts from several machines agree."""
+def seen_from_table(embeddings: Path, output: Path) -> str:
+    """How a job records what was asked for: from the table's folder, so that parts from several machines agree."""
     return os.path.relpath(embeddings.absolute(), output.absolute().parent)
 
 
-def path_in_job(record: EmbeddingsRecord, output: Path) -> Path:
-    """The file that `name_in_job` recorded in a job or a sidecar."""
-    return Path(os.path.normpath(output.absolute().parent / record.file))
+def place_of(record: EmbeddingsRecord, output: Path, asked: Path | None) -> Path:
+    """Where the embeddings of a job belong: where the user says, else beside the table. A job chooses no folder.
+
+    Args:
+        record: of the job or the table.
+        output: the table.
+        asked: what the user names as their file.
+    """
+    return output.with_name(record.file) if asked is None else Path(os.path.abspath(asked))

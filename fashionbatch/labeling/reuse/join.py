@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.manifest import ScannedFile
+from fashionbatch.labeling.job.paths import SCRATCH_DATABASE
 from fashionbatch.specs import Cell
 
 OldRow: TypeAlias = tuple[ScannedFile, str, Sequence[Cell]]
@@ -19,7 +20,6 @@ OldRow: TypeAlias = tuple[ScannedFile, str, Sequence[Cell]]
 Decide: TypeAlias = Callable[[ScannedFile, ScannedFile | None, str], bool]
 """Whether a file's row is reused, from the file now, the file then, and the status of its row."""
 
-_DATABASE = "reuse.sqlite"
 _CACHE_KIB = 32_768
 _FILES = "path BLOB NOT NULL, size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, sha256 BLOB NOT NULL"
 _TABLES = (
@@ -87,7 +87,7 @@ class Join:
         self.gone += (before is not None) + sum(1 for _ in self._old)
 
     def _looked_up(self) -> Iterator[Sequence[Cell] | None]:
-        with _database(self._scratch / _DATABASE) as database:
+        with _database(self._scratch / SCRATCH_DATABASE) as database:
             for table in _TABLES:
                 database.execute(table)
             database.executemany(

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
+from fashionbatch.labeling.job.paths import SORT_PREFIX, SORT_SUFFIX
+
 RUN_LENGTH = 50_000
 """Items in memory at once: about 10 MB of a directory's entries."""
 
@@ -38,7 +40,7 @@ def external_sort(items: Iterator[Item], scratch: Path, run_length: int = RUN_LE
 
 
 def _spill(run: list[Item], scratch: Path) -> Iterator[Item]:
-    file = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115 - closed when the run is used up
+    file = tempfile.TemporaryFile(dir=scratch, prefix=SORT_PREFIX, suffix=SORT_SUFFIX)  # noqa: SIM115 - closed when the run is used up
     for start in range(0, len(run), _CHUNK):
         pickle.dump(run[start : start + _CHUNK], file, pickle.HIGHEST_PROTOCOL)
     count = -(-len(run) // _CHUNK)

@@ -74,8 +74,10 @@ def test_counts_of_several_bundles_are_by_bundle() -> None:
         (changed(("folder",), 3), "folder: is 3 where text is expected"),
         (changed(("bundles",), []), "bundles: Value should have at least 1 item"),
         (changed(("bundles", 0, "digest"), "abc"), r"bundles\.0\.digest: String should match"),
-        (changed(("embeddings", "file"), "/etc/passwd"), r"embeddings\.file: '/etc/passwd' is no relative path"),
-        (changed(("embeddings", "file"), "../.bashrc"), r"embeddings\.file: '\.\./\.bashrc' is no relative path"),
+        (changed(("embeddings", "file"), "/etc/passwd"), r"embeddings\.file: '/etc/passwd' is no plain file name"),
+        (changed(("embeddings", "file"), "../.bashrc"), r"embeddings\.file: '\.\./\.bashrc' is no plain file name"),
+        (changed(("embeddings", "file"), "../a.npy"), r"embeddings\.file: '\.\./a\.npy' is no plain file name"),
+        (changed(("embeddings", "file"), ".bashrc"), r"embeddings\.file: '\.bashrc' is no name of a \.npy or \.parq"),
         (changed(("embeddings", "shape"), [2]), r"embeddings\.shape: Value should have at least 2 items"),
         (changed(("counts", "status"), {"ok": 1.5}), r"counts\.status\.ok: Input should be a valid integer"),
         (changed(("options", "match"), "name"), r"options\.match: Input should be 'time' or 'sha256'"),
@@ -115,7 +117,7 @@ def test_a_file_of_gigabytes_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_job_describes_embeddings_without_what_is_known_at_the_end_only() -> None:
-    described = {"file": "../features/a.NPY", "format": "npy", "tensor": "t", "port": 0, "size": 3}
+    described = {"file": "a.NPY", "format": "npy", "tensor": "t", "port": 0, "size": 3}
     assert EmbeddingsRecord.of_json(described).as_json() == described
 
 

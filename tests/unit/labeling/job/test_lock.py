@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +115,117 @@ def test_discarding_leaves_the_lock(paths: JobPaths) -> None:
     lock.release()
 
 
+def test_a_job_directory_that_is_a_link_is_refused_and_nothing_behind_it_is_touched(
+    paths: JobPaths, tmp_path: Path
+) -> None:
+    target = tmp_path / "t"
+    target.mkdir()
+    (target / "precious").touch()
+    (target / "job.json").write_bytes(b"{}")
+    paths.directory.symlink_to("t")
+    with pytest.raises(OutputError, match=r"labels\.csv\.job: is a link, where a run keeps"):
+        JobLock(paths)
+    with pytest.raises(OutputError):
+        discard(paths)
+    assert sorted(path.name for path in target.iterdir()) == ["job.json", "precious"]
+
+
+@pytest.mark.parametrize("kind", ["a file", "a dangling link", "a pipe"])
+def test_what_is_no_directory_is_refused(paths: JobPaths, kind: str) -> None:
+    if kind == "a file":
+        paths.directory.touch()
+    elif kind == "a pipe":
+        os.mkfifo(paths.directory)
+    else:
+        paths.directory.symlink_to("nowhere")
+    with pytest.raises(OutputError, match="is a link" if kind == "a dangling link" else "is no directory"):
+        JobLock(paths)
+    assert os.path.lexists(paths.directory)
+
+
+def _put(paths: JobPaths, name: str) -> None:
+    """Something that is not FashionBatch's: a link where the name has an @, a folder where it ends in a slash."""
+    path = paths.directory / name.rstrip("/@")
+    path.parent.mkdir(exist_ok=True)
+    if name.endswith("/"):
+        path.mkdir()
+    elif name.endswith("@"):
+        path.symlink_to("/etc/hostname")
+    else:
+        path.write_bytes(b"mine")
+
+
+FOREIGN = [
+    "notes.txt",
+    "lockpick.txt",
+    "lock.old",
+    "lock@",
+    "job.json@",
+    "manifest/",
+    "shards@",
+    "shards/note",
+    "shards/000001.csv",
+    "shards/000000.rows@",
+    "shards/inner/",
+    ".notes.txt.0a1b2c3d.tmp",
+    ".job.json.0a1b2c3d.tmp/",
+    ".hidden",
+    "job.json.bak",
+]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+def test_what_somebody_else_has_put_into_a_job_directory_is_refused_by_name(paths: JobPaths, name: str) -> None:
+    paths.directory.mkdir()
+    write_record(paths.job if name != "job.json@" else paths.table, a_job())
+    before = sorted(paths.directory.rglob("*"))
+    _put(paths, name)
+    with pytest.raises(OutputError, match=rf"labels\.csv\.job: holds '{re.escape(name.rstrip('/@'))}', which Fashion"):
+        JobLock(paths)
+    assert sorted({*paths.directory.rglob("*")} - {paths.shards}) == sorted(
+        {*before, paths.directory / name.rstrip("/@")} - {paths.shards}
+    )
+
+
+def test_many_foreign_files_are_not_all_named(paths: JobPaths) -> None:
+    paths.directory.mkdir()
+    for number in range(9):
+        (paths.directory / f"{number}.txt").touch()
+    with pytest.raises(OutputError, match=r"holds '0\.txt', '1\.txt', '2\.txt' and more, which"):
+        JobLock(paths)
+
+
+@pytest.mark.parametrize("name", [name for name in FOREIGN if name != "lock@"])
+def test_what_somebody_puts_there_during_a_run_stays(paths: JobPaths, name: str) -> None:
+    lock = JobLock(paths)
+    paths.manifest.touch()
+    if name.startswith("manifest"):
+        paths.manifest.unlink()
+    paths.table.touch()
+    _put(paths, name)
+    discard(paths)
+    lock.release()
+    left = {path.relative_to(paths.directory).as_posix() for path in paths.directory.rglob("*")}
+    assert left - {"shards"} == {name.rstrip("/@")} - {"shards"}
+
+
+def test_what_killed_runs_left_goes_with_the_next_one(paths: JobPaths) -> None:
+    paths.shards.mkdir(parents=True)
+    ours = ["labels.csv", "labels.csv.meta.json", "job.json", "table.json", "manifest", "kept", "reused", "files"]
+    left = [paths.directory / f".{name}.0a1b2c3d.tmp" for name in ours]
+    left += [paths.shards / f".000012.{ending}.0a1b2c3d.tmp" for ending in ("rows", "features", "json")]
+    for path in left:
+        path.touch()
+    for name in ("lock.setup", "lock.1-of-8", "reuse.sqlite", ".sort.abcd_123.tmp", ".nfs00000000012a"):
+        (paths.directory / name).touch()
+    lock = JobLock(paths)
+    assert not any(path.exists() for path in left)
+    (paths.directory / ".nfs00000000012a").unlink()  # as its server does
+    discard(paths)
+    lock.release()
+    assert not paths.directory.exists()
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": 99}', b"\xff\xfe", b"[" * 100_000])
 def test_a_damaged_description_is_a_clear_error(paths: JobPaths, content: bytes) -> None:
     paths.directory.mkdir()
@@ -142,6 +254,7 @@ def test_differences_name_what_differs() -> None:
         ("folder", ""),
         ("compute", {"runtime": "openvino"}),
         ("embeddings", {"file": "/etc/x.npy", "format": "npy", "tensor": "x", "port": 0, "size": 1}),
+        ("embeddings", {"file": "../x.npy", "format": "npy", "tensor": "x", "port": 0, "size": 1}),
     ],
 )
 def test_a_description_of_the_wrong_form_is_a_clear_error(paths: JobPaths, entry: str, value: object) -> None:

@@ -137,6 +137,38 @@ def test_merge_does_not_replace_embeddings_unasked(
     assert np.load(npy, allow_pickle=False).shape == (65, 3)
 
 
+@pytest.mark.parametrize("entry", ["embeddings", "options"])
+def test_a_job_of_a_stranger_chooses_no_folder_to_write_to(
+    folder: Path, options: MakeOptions, npy: Path, tmp_path: Path, entry: str
+) -> None:
+    label_part(options(embeddings=npy, part=Part(1, 1)))
+    job = tmp_path / "labels.csv.job" / "job.json"
+    described = json.loads(job.read_text())
+    described[entry]["file" if entry == "embeddings" else "embeddings"] = "../victim/x.npy"
+    job.write_text(json.dumps(described))
+    (tmp_path.parent / "victim").mkdir(exist_ok=True)
+    told = r"'\.\./victim/x\.npy' is no plain file name" if entry == "embeddings" else "belong in '../victim/x.npy'"
+    with pytest.raises(OutputError, match=told):
+        merge(tmp_path / "labels.csv")
+    assert not any((tmp_path.parent / "victim").iterdir())
+    assert not (tmp_path / "labels.csv").exists()
+
+
+def test_merge_is_told_where_embeddings_go_that_do_not_lie_beside_the_table(
+    folder: Path, options: MakeOptions, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere" / "features.npy"
+    elsewhere.parent.mkdir()
+    label_part(options(embeddings=elsewhere, part=Part(1, 1)))
+    with pytest.raises(OutputError, match="name that file yourself with --embeddings"):
+        merge(tmp_path / "labels.csv")
+    with pytest.raises(OutputError, match=r"belong in 'elsewhere/features\.npy'"):
+        merge(tmp_path / "labels.csv", embeddings=tmp_path / "features.npy")
+    report = merge(tmp_path / "labels.csv", embeddings=elsewhere)
+    assert report.meta["embeddings"]["file"] == "features.npy"
+    assert len(np.load(elsewhere)) == report.meta["rows"]
+
+
 def test_a_damaged_part_is_noticed_and_done_anew(folder: Path, options: MakeOptions, npy: Path, tmp_path: Path) -> None:
     label(options(output=tmp_path / "whole.csv", embeddings=tmp_path / "whole.npy"))
     label_part(options(embeddings=npy, part=Part(1, 1)))
