@@ -19,6 +19,7 @@ from fashionbatch.bundle.graph import first_sentence
 from fashionbatch.bundle.graph_check import check_graph
 from fashionbatch.bundle.graph_record import (
     COMPUTES,
+    GRAPH_FILES,
     GRAPH_NAME,
     GRAPH_WEIGHTS_NAME,
     Graph,
@@ -100,7 +101,7 @@ def write_bundle(
         OutputError: the directory holds something else, or cannot be written.
     """
     directory = Path(os.path.realpath(directory))
-    _require_replaceable(directory)
+    require_replaceable(directory)
     with disk.output_errors(directory), disk.new_directory(directory, replace=True) as temporary:
         _write_files(temporary, graph=graph, weights=weights, recipe_yaml=recipe_yaml, reference=reference)
         try:
@@ -260,17 +261,42 @@ def _record(file: Path) -> FileRecord:
 # ---------------------------------------------------------------------------------------------------------- directory
 
 
-def _require_replaceable(directory: Path) -> None:
+BUNDLE_CONTENTS = disk.Contents(
+    files=(
+        MANIFEST_NAME,
+        RECIPE_NAME,
+        KERAS_WEIGHTS_NAME,
+        REFERENCE_NAME,
+        *(name for names in GRAPH_FILES.values() for name in names),
+    )
+)
+"""What a bundle's directory holds. A bundle is replaced as a whole, so one that holds more is not."""
+
+
+def require_replaceable(directory: Path) -> None:
+    """See that a bundle may be written there: nothing, an empty directory, or a bundle and no more.
+
+    Raises:
+        OutputError: something else is there; the message names it.
+    """
     if not os.path.lexists(directory):
         return
     if not directory.is_dir():
         raise OutputError(f"{directory}: exists and is no directory", hint="choose another place for the bundle")
     try:
-        is_empty = next(directory.iterdir(), None) is None
+        with disk.OwnDirectory(directory) as opened:
+            foreign = next(opened.foreign(BUNDLE_CONTENTS), None)
+            is_bundle = opened.holds_files(disk.Contents(files=(MANIFEST_NAME,)))
     except OSError as error:
         raise OutputError(f"{directory}: cannot be read: {error.strerror or error}") from error
-    if not (is_empty or (directory / MANIFEST_NAME).is_file()):
+    if foreign is None:
+        return
+    if not is_bundle:
         raise OutputError(
             f"{directory}: holds files, but no bundle, so it is not replaced",
             hint="choose another place for the bundle, or empty the directory",
         )
+    raise OutputError(
+        f"{directory}: holds {str(foreign)!r}, which is no part of a bundle, so it is not replaced",
+        hint="move that away, or choose another place for the bundle",
+    )

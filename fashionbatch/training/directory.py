@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fashionbatch import __version__, disk
+from fashionbatch.bundle.write import BUNDLE_CONTENTS, require_replaceable
 from fashionbatch.errors import OutputError
 from fashionbatch.plan import Plan, resolved_yaml
 from fashionbatch.training.checkpoint import Checkpoints, write_text
@@ -19,6 +21,33 @@ from fashionbatch.training.checkpoint import Checkpoints, write_text
 FORMAT = 2
 _MARKER = "run.json"
 _LOCK = ".lock"
+_BUNDLE = "bundle"
+_PICTURES = "architecture classes confusion_matrix curves misclassified predictions trade_offs"
+_SPLIT = "(train|validation|test)"
+_EVENTS = disk.Contents(patterns=(re.compile(r"events\.out\.tfevents\..+"),))
+_CONTENTS = disk.Contents(
+    files=(
+        "recipe.yaml",
+        "history.csv",
+        "summary.json",
+        "report.txt",
+        "report.json",
+        "confusion_matrix.csv",
+        "data.json",
+        "architecture.txt",
+        *(f"{name}.png" for name in _PICTURES.split()),
+    ),
+    folders={
+        _BUNDLE: BUNDLE_CONTENTS,
+        "checkpoints": disk.Contents(files=("last.npz",), patterns=(re.compile(r"best-[0-9]+\.weights\.h5"),)),
+        "features": disk.Contents(patterns=(re.compile(rf"{_SPLIT}\.(npy|csv)"),)),
+        "tensorboard": disk.Contents(folders={"train": _EVENTS, "validation": _EVENTS}),
+    },
+)
+"""What training leaves besides its marker and its lock. What else lies in a run's directory is the user's."""
+
+RUN_CONTENTS = disk.Contents(files=(*_CONTENTS.files, _MARKER, _LOCK), folders=_CONTENTS.folders)
+"""All that training leaves."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +69,7 @@ class RunDirectory:
     @property
     def bundle(self) -> Path:
         """What `classify` takes."""
-        return self.path / "bundle"
+        return self.path / _BUNDLE
 
     @property
     def history(self) -> Path:
@@ -83,6 +112,7 @@ def require_usable(directory: RunDirectory, *, resume: bool, overwrite: bool) ->
         return "new"
     if not directory.marker.is_file():
         raise OutputError(f"{path}: holds files, but no run", hint="choose another place for the run")
+    require_replaceable(directory.bundle)
     if resume:
         return "resumed"
     if overwrite:
@@ -126,7 +156,9 @@ def locked(directory: RunDirectory) -> Iterator[None]:
 
 
 def begin(directory: RunDirectory, plan: Plan, facts: Mapping[str, Any]) -> None:
-    """Empty the directory, except for its lock, and say what the run is begun with.
+    """Remove what an earlier run has left, and say what this one is begun with.
+
+    What is no part of a run stays, such as a table or notes of the user.
 
     Args:
         directory: what lies in it belongs to an earlier run.
@@ -134,14 +166,10 @@ def begin(directory: RunDirectory, plan: Plan, facts: Mapping[str, Any]) -> None
         facts: `fingerprint` of the data and `precision`, which a resumed run has to share.
     """
     with disk.output_errors(directory.path):
+        with disk.OwnDirectory(Path(os.path.realpath(directory.path))) as opened:
+            opened.remove(_CONTENTS)
         # The marker last: a run that is killed in between is one that --overwrite replaces.
-        for item in sorted(directory.path.iterdir(), key=lambda item: item == directory.marker):
-            if item.name == _LOCK:
-                continue
-            if item.is_dir() and not item.is_symlink():
-                disk.remove_tree(item)
-            else:
-                disk.remove(item)
+        disk.remove(directory.marker)
     write_text(directory.recipe, resolved_yaml(plan))
     started = datetime.now(UTC).isoformat(timespec="seconds")
     document = {"format": FORMAT, "started": started, "fashionbatch": __version__, "recipe": plan.resolved(), **facts}

@@ -100,8 +100,8 @@ def test_a_path_that_cannot_be_a_directory_is_one_clear_error(tmp_path: Path) ->
 def test_overwriting_removes_the_demo_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = demo.DemoFiles(tmp_path)
     (tmp_path / demo.MARKER).write_text("made by fashionbatch demo\n")
-    for path in (files.run / "summary.json", files.photos / "a.png", files.table, files.known_labels):
-        path.parent.mkdir(exist_ok=True)
+    for path in (files.run / "summary.json", files.photos / INBOX / "empty.jpg", files.table, files.known_labels):
+        path.parent.mkdir(exist_ok=True, parents=True)
         path.write_text("old")
     (tmp_path / "my notes.txt").write_text("mine")
     for step in ("_train", "_write_photos", "_label", "_show"):
@@ -109,6 +109,17 @@ def test_overwriting_removes_the_demo_and_nothing_else(tmp_path: Path, monkeypat
     result = CliRunner().invoke(demo.command, [str(tmp_path), "--overwrite"])
     assert result.exit_code == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == [demo.MARKER, "my notes.txt"]
+
+
+@pytest.mark.parametrize("mine", ["photos/inbox/mine.jpg", "run/labels.csv", "labels.csv.job/note", "photos/shelf-9"])
+def test_overwriting_keeps_what_the_user_has_put_into_a_folder_of_the_demo(tmp_path: Path, mine: str) -> None:
+    (tmp_path / demo.MARKER).write_text("made by fashionbatch demo\n")
+    (tmp_path / mine).parent.mkdir(parents=True)
+    (tmp_path / mine).write_text("mine")
+    folder, _, name = mine.partition("/")
+    with pytest.raises(OutputError, match=f"{folder}: holds '{name}', which the demo did not make"):
+        demo.run_demo(tmp_path, overwrite=True)
+    assert (tmp_path / mine).read_text() == "mine"
 
 
 def test_a_step_that_fails_ends_the_demo_with_its_exit_code(capfd: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import subprocess
@@ -104,11 +105,30 @@ def _make_directory(files: DemoFiles, *, overwrite: bool) -> None:
 
 
 def _remove(files: DemoFiles) -> None:
-    # Only what a demo makes: somebody may have put a file of their own beside it.
-    for folder in (files.run, files.photos, files.table.with_name(f"{files.table.name}.job")):
-        disk.remove_tree(folder)
-    for file in (files.table, files.table.with_name(f"{files.table.name}.meta.json"), files.known_labels):
-        file.unlink(missing_ok=True)
+    """Remove what an earlier demo made, and only that: somebody may have put a file of their own beside it."""
+    from fashionbatch.cli.demo.photos import CONTENTS
+    from fashionbatch.labeling.job.paths import JobPaths
+    from fashionbatch.training.directory import RUN_CONTENTS
+
+    table = JobPaths(files.table)
+    made = disk.Contents(
+        files=(table.output.name, table.meta.name, table.files.name, files.known_labels.name),
+        folders={
+            files.run.name: RUN_CONTENTS,
+            files.photos.name: CONTENTS,
+            table.directory.name: table.all_contents,
+        },
+    )
+    with disk.OwnDirectory(Path(os.path.realpath(files.directory))) as opened:
+        opened.remove(made)
+    for folder, contents in made.folders.items():
+        path = files.directory / folder
+        if os.path.lexists(path):
+            with disk.OwnDirectory(path) as opened:
+                foreign = next(opened.foreign(contents), Path())
+            raise OutputError(
+                f"{path}: holds {str(foreign)!r}, which the demo did not make", hint="move it away, then start again"
+            )
 
 
 def _train(files: DemoFiles, options: Sequence[str]) -> None:

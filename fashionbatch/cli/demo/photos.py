@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,19 @@ INBOX = "inbox"
 SHELVES = 4
 AWKWARD_NAME = "원피스, 새 상품\n(2).jpg"
 """A comma, a newline and Korean letters: a good photo all the same."""
+_BROKEN = {
+    "cut short.jpg": "a JPEG whose second half is missing",
+    "empty.jpg": "no byte at all",
+    "notes.jpg": "a text file",
+}
+_SHELF = disk.Contents(patterns=(re.compile(r"IMG_[0-9]{4,}\.(jpg|png)"),))
+CONTENTS = disk.Contents(
+    folders={
+        INBOX: disk.Contents(files=(AWKWARD_NAME, *_BROKEN)),
+        **{f"shelf-{number + 1}": _SHELF for number in range(SHELVES)},
+    }
+)
+"""What the folder holds; anything else in it is the user's."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +64,7 @@ def write_photos(split: SplitData, folder: Path, display_names: Mapping[str, str
         labels[relative] = display_names[names[0]]
     # As many pixels as a photo has, so that the cut goes through the picture and not through its header.
     photo = _encode(split.images[0].repeat(16, axis=0).repeat(16, axis=1), "JPEG")
-    broken = {
-        f"{INBOX}/cut short.jpg": "a JPEG whose second half is missing",
-        f"{INBOX}/empty.jpg": "no byte at all",
-        f"{INBOX}/notes.jpg": "a text file",
-    }
+    broken = {f"{INBOX}/{name}": what for name, what in _BROKEN.items()}
     contents = (photo[: len(photo) // 2], b"", b"Remember to photograph the boots.\n")
     for relative, content in zip(broken, contents, strict=True):
         _write(folder / relative, content)

@@ -130,6 +130,15 @@ def test_a_directory_with_other_files_is_left_alone(tmp_path: Path) -> None:
         write(tmp_path / "photos" / "a.jpg")
 
 
+def test_a_bundle_with_a_file_of_the_users_is_not_replaced(tmp_path: Path) -> None:
+    before = write(tmp_path / "b")
+    (tmp_path / "b" / "notes.txt").write_bytes(b"precious")
+    with pytest.raises(OutputError, match=r"holds 'notes\.txt', which is no part of a bundle"):
+        write(tmp_path / "b", name="newer")
+    (tmp_path / "b" / "notes.txt").unlink()
+    assert open_bundle(tmp_path / "b").digest == before.digest
+
+
 def test_a_place_that_cannot_be_written_is_the_users_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(OutputError, match="cannot write"):

@@ -88,3 +88,47 @@ def test_what_differs_within_a_phase_is_told_setting_by_setting(make_plan, tmp_p
     changed = make_plan(("seed: 7\n", phases.replace("epochs: 2", "epochs: 3")))
     with pytest.raises(OutputError, match=r"with another recipe: training\.phases\.1\.epochs was 2, is 3\n"):
         begun_with(directory, changed)
+
+
+def test_a_run_that_is_begun_anew_takes_away_what_training_left_and_nothing_else(make_plan, tmp_path: Path) -> None:
+    ours = [
+        "summary.json",
+        "report.txt",
+        "curves.png",
+        "bundle/bundle.json",
+        "bundle/model.xml",
+        "checkpoints/last.npz",
+    ]
+    ours += [
+        "checkpoints/best-00003.weights.h5",
+        "features/train.npy",
+        "tensorboard/train/events.out.tfevents.1.host.2",
+    ]
+    mine = [
+        "labels.csv",
+        "notes.md",
+        "bundle.zip",
+        "checkpoints/kept.weights.h5",
+        "features/mine.npy",
+        "old/summary.json",
+    ]
+    for name in (*ours, *mine, "run.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).write_text("before")
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "bundle.json").touch()
+    (tmp_path / "report.json").symlink_to("labels.csv")
+    begin(RunDirectory(tmp_path), make_plan(), {})
+    left = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if not path.is_dir()}
+    assert left == {*mine, "report.json", "elsewhere/bundle.json", "recipe.yaml", "run.json"}
+    assert (tmp_path / "labels.csv").read_text() == "before"
+
+
+def test_a_bundle_with_a_file_of_the_users_stops_a_training_before_it_begins(tmp_path: Path) -> None:
+    (tmp_path / "run.json").touch()
+    (tmp_path / "bundle").mkdir()
+    for name in ("bundle.json", "notes.txt"):
+        (tmp_path / "bundle" / name).touch()
+    for resume in (False, True):
+        with pytest.raises(OutputError, match=r"bundle: holds 'notes\.txt', which is no part of a bundle"):
+            usable(tmp_path, resume=resume, overwrite=not resume)
