@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -69,20 +70,33 @@ def test_kills_while_digests_are_kept_leave_the_table_and_its_list_of_files(run:
         assert not output.with_name("labels.csv.job").exists()
 
 
+def empty(place: Path, output: Path) -> bytes:
+    """Remove a table and all beside it; gives the table."""
+    table = output.read_bytes()
+    for path in place.iterdir():
+        path.unlink()
+    return table
+
+
 def test_twenty_kills_at_random_moments_lose_and_invent_nothing(run: Run, case: Any, place: Path) -> None:
     chance = random.Random(4)
     output = place / "labels.csv"
+    arguments = case.arguments(output, "-j", "1")
+    began = time.monotonic()
+    assert run(arguments, real=True).exit == 0
+    lasts = time.monotonic() - began
+    table = empty(place, output)
     kills = 0
     while kills < 20:
-        ended = run(case.arguments(output, "-j", "1"), real_workers=True, kill_after=chance.uniform(0.05, 1.0))
+        ended = run(arguments, real=True, kill_after=chance.uniform(0.05, 1.1) * lasts)
         if ended.exit in {0, 1}:
             # Done; or the kill before it had come after the last step, and the table that was there is refused.
             assert ended.exit == 0 or f"{output} exists" in ended.output, ended.output
             assert not output.with_name(output.name + ".job").exists()
-            assert output.read_bytes() == case.table
-            for path in place.iterdir():
-                path.unlink()
+            assert empty(place, output) == table
             continue
         assert ended.exit == -signal.SIGKILL, ended.output
         kills += 1
-    resume(run, case, output)
+    ended = run(arguments, real=True)
+    assert ended.exit == 0 or f"{output} exists" in ended.output, ended.output
+    assert empty(place, output) == table

@@ -6,15 +6,19 @@ is whole.
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import sys
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from fashionbatch.plan import Plan
 
 Write = Callable[[Path, str], None]
 Read = Callable[[Path], str | None]
@@ -99,16 +103,21 @@ def _read_checkpoint(place: Path) -> str | None:
     return version
 
 
-def _begin_run(place: Path, version: str) -> None:
+@functools.cache
+def _plan() -> Plan:
     from fashionbatch.plan import load_plan
     from fashionbatch.plugins import load_plugins
+
+    return load_plan("quickstart", load_plugins().registry)
+
+
+def _begin_run(place: Path, version: str) -> None:
     from fashionbatch.training.directory import RunDirectory, begin, locked, require_usable
 
     directory = RunDirectory(place / "run")
-    plan = load_plan("quickstart", load_plugins().registry)
     require_usable(directory, resume=False, overwrite=True)
     with locked(directory):
-        begin(directory, plan, {"version": version})
+        begin(directory, _plan(), {"version": version})
         (directory.path / "checkpoints").mkdir()
         (directory.path / "checkpoints" / "last.npz").touch()
 
