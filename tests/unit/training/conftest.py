@@ -70,3 +70,9 @@ def make_plan(plugins: Plugins, bars_folder: Path) -> Callable[..., Plan]:
         return plan_from_text(text, plugins.registry, bars_folder)
 
     return make
+
+
+@pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the pictures, which take a third of so short a run, where a test is about something else."""
+    monkeypatch.setattr("fashionbatch.training.run.draw_pictures", lambda folder, **_: [])

@@ -17,6 +17,8 @@ from fashionbatch.specs import CallbackSpec, Parameters
 from fashionbatch.training.interrupt import Stopped
 from fashionbatch.training.run import train
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 METRICS = (
     "  early_stopping: {monitor: val_loss, patience: 3}",
     "  early_stopping: {monitor: val_auc, patience: 3}\n"

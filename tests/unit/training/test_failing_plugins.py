@@ -13,6 +13,8 @@ from fashionbatch.plan import plan_from_text
 from fashionbatch.plugins import load_plugins
 from fashionbatch.training.run import train
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 RECIPE = """
 version: 1
 name: bars

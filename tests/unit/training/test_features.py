@@ -16,6 +16,8 @@ from fashionbatch.training.loop import Loop
 from fashionbatch.training.report import Reporter
 from fashionbatch.training.run import train
 
+pytestmark = pytest.mark.usefixtures("undrawn")
+
 PHASES = """  phases:
     - {train: head, epochs: 2, augmentation: [], optimizer: {name: sgd, learning_rate: 0.1}}
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
@@ -23,30 +24,32 @@ PHASES = """  phases:
 """
 
 
-class StoppedHereError(Exception):
-    pass
-
-
 @pytest.fixture(scope="module")
 def data(make_plan):
     return prepare_data(make_plan(), progress=False)
 
 
-def fit(plan, data, folder, *, stop_after=None, state=None):
-    """Train; with `stop_after` an epoch's line ends it, as a signal there would."""
+def fit(plan, data, folder, *, state=None):
+    """Train; what a kill at an epoch's line would leave is kept for `killed_after`."""
 
     def show(line):
-        if stop_after is not None and line.startswith(f"epoch {stop_after}/"):
-            raise StoppedHereError
+        if line.startswith("epoch "):
+            epoch = line.split()[1].split("/")[0]
+            shutil.copytree(folder, folder.with_name(f"{folder.name} after {epoch}"))
 
     network = start.make_network(plan, len(data.class_names))
     callbacks = Callbacks(plan, folder, data)
     loop = Loop(plan, network, data, RunDirectory(folder), Reporter(show, bars=False), callbacks=callbacks)
-    try:
-        loop.run(state)
-    except StoppedHereError:
-        assert stop_after is not None
+    loop.run(state)
     return loop.history, network.model.get_weights()
+
+
+def killed_after(epoch, whole, folder):
+    """Put into a new folder what a run would have left that was killed after an epoch; gives its state."""
+    shutil.copytree(whole.with_name(f"{whole.name} after {epoch}"), folder, dirs_exist_ok=True)
+    state = RunDirectory(folder).checkpoints.load()
+    assert len(state.progress.history) == epoch
+    return state
 
 
 def figures(history):
@@ -59,8 +62,13 @@ def assert_same(one, other):
 
 
 @pytest.fixture(scope="module")
-def undisturbed(make_plan, data, tmp_path_factory):
-    return fit(make_plan(), data, tmp_path_factory.mktemp("undisturbed"))
+def folder_of_undisturbed(tmp_path_factory):
+    return tmp_path_factory.mktemp("undisturbed")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(make_plan, data, folder_of_undisturbed):
+    return fit(make_plan(), data, folder_of_undisturbed)
 
 
 def test_the_same_seed_gives_the_same_history_and_weights(make_plan, data, tmp_path, undisturbed):
@@ -72,10 +80,8 @@ def test_another_seed_gives_another_history(make_plan, data, tmp_path, undisturb
     assert history[0].loss != undisturbed[0][0].loss
 
 
-def test_a_resumed_run_is_the_run_that_was_never_stopped(make_plan, data, tmp_path, undisturbed):
-    fit(make_plan(), data, tmp_path, stop_after=2)
-    state = RunDirectory(tmp_path).checkpoints.load()
-    assert len(state.progress.history) == 2
+def test_a_resumed_run_is_the_run_that_was_never_stopped(make_plan, data, tmp_path, folder_of_undisturbed, undisturbed):
+    state = killed_after(2, folder_of_undisturbed, tmp_path)
     assert_same(fit(make_plan(), data, tmp_path, state=state), undisturbed)
 
 
@@ -83,8 +89,7 @@ def test_a_resumed_run_is_the_run_that_was_never_stopped(make_plan, data, tmp_pa
 def test_a_resumed_run_goes_on_with_the_same_mixtures(make_plan, data, tmp_path, more):
     plan = make_plan(("  - random_flip", "  - random_flip\n  - cutmix\n  - mixup"), ("epochs: 4", "epochs: 2"), *more)
     whole = fit(plan, data, tmp_path / "whole")
-    fit(plan, data, tmp_path / "parts", stop_after=1)
-    state = RunDirectory(tmp_path / "parts").checkpoints.load()
+    state = killed_after(1, tmp_path / "whole", tmp_path / "parts")
     assert state.fitting
     assert_same(fit(plan, data, tmp_path / "parts", state=state), whole)
 
@@ -112,15 +117,15 @@ def test_a_resumed_network_normalises_by_what_its_state_says(make_plan, data, tm
 @pytest.fixture(scope="module")
 def of_phases(make_plan, data, tmp_path_factory):
     plan = make_plan(("  seed: 7\n", f"  seed: 7\n{PHASES}"))
-    return plan, fit(plan, data, tmp_path_factory.mktemp("phases"))
+    folder = tmp_path_factory.mktemp("phases")
+    return plan, folder, fit(plan, data, folder)
 
 
 @pytest.mark.parametrize("epoch", [2, 3])
 def test_a_run_of_phases_resumes_between_and_within_them(of_phases, data, tmp_path, epoch):
-    plan, whole = of_phases
+    plan, folder, whole = of_phases
     assert [row.phase for row in whole[0]] == ["first", "first", "second", "second"]
-    fit(plan, data, tmp_path, stop_after=epoch)
-    assert_same(fit(plan, data, tmp_path, state=RunDirectory(tmp_path).checkpoints.load()), whole)
+    assert_same(fit(plan, data, tmp_path, state=killed_after(epoch, folder, tmp_path)), whole)
 
 
 def test_early_stopping_restores_the_best_weights(make_plan, data, tmp_path):
