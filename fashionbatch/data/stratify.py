@@ -65,7 +65,7 @@ def _give_likes(units: Counts, fractions: Sequence[float], order: Counts, parts:
     """Share out units of one kind, whole numbers at once; only the rests have to be weighed one by one."""
     by_kind = order[np.argsort(units[order], kind="stable")]
     start = 0
-    for size in np.bincount(units):
+    for size in np.bincount(units).tolist():
         # The small addend: 0.2 of 5 is 1, whatever binary fractions say.
         numbers = [int(size * fraction + 1e-9) for fraction in (*fractions, 1 - sum(fractions))]
         # A part that got nothing yet must find something left.
