@@ -124,9 +124,10 @@ def _assemble_npy(parts: Iterable[Path], shape: tuple[int, int], file: BinaryIO)
 
 def _encode_parquet(files: Sequence[ScannedFile], statuses: Sequence[str], features: NDArray[np.float32]) -> bytes:
     pa, pq = _pyarrow()
-    rows, size = features.shape
-    failed = pa.array([status != "ok" for status in statuses], pa.bool_())
-    vectors = pa.FixedSizeListArray.from_arrays(pa.array(features.reshape(-1)), size, mask=failed if rows else None)
+    failed = np.array([status != "ok" for status in statuses], bool)
+    # Lists that merely happen to be of one size: pyarrow reads a null among lists of a fixed size only since 26.0.
+    offsets = np.cumsum([0, *np.where(failed, 0, features.shape[1])], dtype=np.int32)
+    vectors = pa.ListArray.from_arrays(offsets, features[~failed].reshape(-1), mask=pa.array(failed))
     paths = [file.path for file in files]
     table = pa.Table.from_arrays(
         [
@@ -135,7 +136,7 @@ def _encode_parquet(files: Sequence[ScannedFile], statuses: Sequence[str], featu
             pa.array(statuses, pa.string()),
             vectors,
         ],
-        schema=_parquet_schema(pa, size),
+        schema=_parquet_schema(pa),
     )
     buffer = io.BytesIO()
     with _parquet_writer(pq, buffer, table.schema) as writer:
@@ -143,19 +144,20 @@ def _encode_parquet(files: Sequence[ScannedFile], statuses: Sequence[str], featu
     return buffer.getvalue()
 
 
-def _assemble_parquet(parts: Iterable[Path], shape: tuple[int, int], file: BinaryIO) -> None:
+def _assemble_parquet(parts: Iterable[Path], shape: tuple[int, int], file: BinaryIO) -> None:  # noqa: ARG001 - the formats' signature
     """One row group a shard."""
     pa, pq = _pyarrow()
-    with _parquet_writer(pq, file, _parquet_schema(pa, shape[1])) as writer:
+    schema = _parquet_schema(pa)
+    with _parquet_writer(pq, file, schema) as writer:
         for part in parts:
-            # Not as a memory map: its pages would count as this process's.
-            table = pq.read_table(part, memory_map=False, use_threads=False)
+            # Not as a memory map: its pages would count as this process's. Version 0.1 made lists of a fixed size.
+            table = pq.read_table(part, memory_map=False, use_threads=False).cast(schema)
             writer.write_table(table, row_group_size=max(1, len(table)))
 
 
-def _parquet_schema(pa: Any, size: int) -> Any:
+def _parquet_schema(pa: Any) -> Any:
     columns = [("filepath", pa.string()), ("filepath_b64", pa.string()), ("status", pa.string())]
-    return pa.schema([*columns, ("embedding", pa.list_(pa.float32(), size))])
+    return pa.schema([*columns, ("embedding", pa.list_(pa.float32()))])
 
 
 def _parquet_writer(pq: Any, file: BinaryIO, schema: Any) -> Any:
