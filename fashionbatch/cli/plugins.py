@@ -28,7 +28,8 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
     """List every component, the seconds that each plugin took to load, and every plugin that could not be loaded."""
     registry = _load()
     if as_json:
-        click.echo(json.dumps(_as_data(registry, kind), indent=2, ensure_ascii=False))
+        # In ASCII: what a plugin raises may hold halves of characters, which no UTF-8 has.
+        click.echo(json.dumps(_as_data(registry, kind), indent=2))
         return
     rows = [
         (

@@ -51,7 +51,11 @@ def training_model(network: Network, augmentation: Sequence[Resolved[Augmentatio
     pixels = keras.ops.cast(image, "float32")
     taken = {operation.name for operation in keras.Model(image, pixels).operations}
     for component, layer_seed in _with_seeds(augmentation, seed):
-        changed = built(component, _purpose(pixels), partial(_augmented, component, layer_seed, pixels, taken))
+        make = partial(_named_layer, component, layer_seed, taken)
+        layer = built(component, _purpose(pixels), make, keras.layers.Layer)
+        with component.origin.calling("call"):
+            _require_alike(component, layer(pixels, training=True), pixels)
+            changed = layer(pixels)
         _require_alike(component, changed, pixels)
         pixels = changed
     return keras.Model(image, _probabilities(network, pixels), name=f"{network.model.name}_training")
@@ -145,15 +149,13 @@ def _purpose(pixels: keras.KerasTensor) -> str:
     return f"for images of {shape_text(pixels.shape[1:])}"
 
 
-def _augmented(
-    component: Resolved[AugmentationSpec], seed: int, pixels: keras.KerasTensor, taken: set[str]
-) -> keras.KerasTensor:
+def _named_layer(component: Resolved[AugmentationSpec], seed: int, taken: set[str]) -> keras.layers.Layer:
+    """The layer of an augmentation, under a name that no other one has."""
     layer = augmentation_layer(component, seed)
     if layer.name in taken:
         layer.name = free_name(layer.name, taken)
     taken.add(layer.name)
-    with component.origin.calling("call"):
-        return layer(pixels)
+    return layer
 
 
 def _checked_change(

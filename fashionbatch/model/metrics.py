@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.decisions import rule_type
 from fashionbatch.errors import PluginError
-from fashionbatch.model.network import built, who
+from fashionbatch.model.network import built, is_one_number, who
 from fashionbatch.plan import Plan, Resolved
 from fashionbatch.plugins import sign
 from fashionbatch.specs import Decoding, MetricSpec
@@ -68,16 +68,18 @@ def _build(name: str, component: Resolved[MetricSpec], decoding: Decoding, class
     outputs = rule_type(decoding).outputs_for(class_count)
     targets = np.eye(2, outputs, dtype=np.float32)
     # A first look at two images makes the metric's variables, and shows what it gives.
-    result: Any = built(component, purpose, lambda: _tried(named, targets), np.ndarray)
-    if result.shape != ():
-        raise PluginError(f"{who(component)} must give one number, got an array of shape {result.shape}")
+    result: Any = built(component, purpose, lambda: _tried(named, targets), object)
+    if not is_one_number(result):
+        shape = getattr(result, "shape", ())
+        given = f"an array of shape {tuple(shape)}" if len(shape) else type(result).__name__
+        raise PluginError(f"{who(component)} must give one number, got {given}")
     named.reset_state()
     return named
 
 
-def _tried(metric: keras.metrics.Metric, targets: NDArray[np.float32]) -> NDArray[Any]:
+def _tried(metric: keras.metrics.Metric, targets: NDArray[np.float32]) -> Any:
     metric.update_state(targets, np.full(targets.shape, 1 / max(2, targets.shape[1]), np.float32))
-    return np.asarray(metric.result())
+    return metric.result()
 
 
 def _named(name: str, metric: keras.metrics.Metric) -> keras.metrics.Metric:

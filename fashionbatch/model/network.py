@@ -7,6 +7,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fashionbatch.decisions import rule_type
 from fashionbatch.errors import FashionBatchError, PluginError
 from fashionbatch.model.framework import load_tensorflow
@@ -173,6 +175,12 @@ def built(component: Resolved[Any], purpose: str, build: Callable[[], Any], expe
         wanted = f"a {expected.__name__}" if expected else "a Keras tensor"
         raise PluginError(f"{who(component)} must return {wanted}, got {type(result).__name__}")
     return result
+
+
+def is_one_number(value: object) -> bool:
+    """Whether a value is one number: a plain one, or an array or tensor without axes."""
+    array = np.asarray(value)
+    return array.shape == () and array.dtype.kind in "fiub"
 
 
 def _check_features(component: Resolved[Any], features: keras.KerasTensor) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fashionbatch.model.network import is_one_number
 from fashionbatch.plan import PlannedPhase
-from fashionbatch.plugins import sign
+from fashionbatch.plugins import is_rate, sign
 from fashionbatch.specs import Rate, Span
 
 if TYPE_CHECKING:
@@ -45,9 +46,13 @@ def build_rate(phase: PlannedPhase, steps_per_epoch: int) -> Rate:
         return phase.learning_rate
     span = Span(learning_rate=phase.learning_rate, epochs=phase.epochs, steps_per_epoch=steps_per_epoch)
     rate = phase.schedule.spec.build(phase.schedule.parameters, span)
+    origin = phase.schedule.origin
     if isinstance(rate, LearningRateSchedule):
-        sign([rate], phase.schedule.origin)
-    elif isinstance(rate, bool) or not isinstance(rate, float | int):
-        what = f"returned {type(rate).__name__}; expected a number or a Keras LearningRateSchedule"
-        raise phase.schedule.origin.wrong("build", what)
+        sign([rate], origin)
+        with origin.calling("__call__"):
+            first = rate(0)
+        if not is_one_number(first):
+            raise origin.wrong("__call__", f"returned {first!r} for the first step; expected a number")
+    elif not is_rate(rate):
+        raise origin.wrong("build", f"returned {rate!r}; expected a rate of 0 or more, or a Keras LearningRateSchedule")
     return rate

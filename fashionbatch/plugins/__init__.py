@@ -7,6 +7,7 @@ from fashionbatch.plugins.find import FoundPlugin, find_plugins
 from fashionbatch.plugins.guard import GuardedFunction, guarded, keywords_taken
 from fashionbatch.plugins.load import Plugins, PluginWarning, describe_cost, load_plugins
 from fashionbatch.plugins.origin import Origin, describe, is_a_plugins
+from fashionbatch.plugins.returned import is_rate
 from fashionbatch.registry import BUILT_IN
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "find_plugins",
     "guarded",
     "is_a_plugins",
+    "is_rate",
     "keywords_taken",
     "load_plugins",
     "sign",

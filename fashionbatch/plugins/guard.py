@@ -130,11 +130,22 @@ _GIVEN: Mapping[tuple[str, str], Callable[[tuple[Any, ...]], tuple[Any, ...]]] =
 # ------------------------------------------------------------------------------------------------ what comes back
 
 
+def _plain(check: Callable[[str, Origin, Any], Any], role: str) -> Callable[[Origin, tuple[Any, ...], Any], Any]:
+    """A check that looks at the result alone, and says whose it is."""
+    return lambda origin, _, result: check(role, origin, result)
+
+
 _RETURNED: Mapping[tuple[str, str], Callable[[Origin, tuple[Any, ...], Any], Any]] = {
     ("dataset", "load"): returned.samples,
     ("runtime", "precisions"): returned.precisions,
     ("runtime", "open"): GuardedRuntime,
     ("writer", "encode"): returned.encoded,
     ("engine", "run"): returned.nothing,
+    ("schedule", "rate"): _plain(returned.rate, "rate"),
+    ("schedule", "after_epoch"): _plain(returned.rate, "after_epoch"),
+    ("schedule", "monitor"): _plain(returned.figure, "monitor"),
+    ("schedule", "problems"): _plain(returned.remarks, "problems"),
+    ("schedule", "advice"): _plain(returned.remarks, "advice"),
+    ("dataset", "labels_of_folder"): _plain(returned.folder_labels, "labels_of_folder"),
 }
 """By kind and role: what is done with what the function returned."""

@@ -11,7 +11,7 @@ import signal
 import sys
 import time
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from dataclasses import dataclass
 
@@ -101,7 +101,7 @@ def _load(found: FoundPlugin, manager: pluggy.PluginManager, registry: Registry)
         if manager.has_plugin(str(found)):
             manager.unregister(name=str(found))
         reason = describe(error)
-        trace = "" if isinstance(error, FashionBatchError) else traceback_text(error)
+        trace = error.traceback if isinstance(error, FashionBatchError) else traceback_text(error)
         registry.failed.append(FailedPlugin(found.name, found.provider, reason, trace))
         _warn(f"{found} was left out: {reason}")
         return
@@ -150,8 +150,23 @@ def _specs_of(found: FoundPlugin, manager: pluggy.PluginManager) -> list[Spec]:
         caller: pluggy.HookCaller = getattr(manager.hook, spec_type.hook)
         for implementation in caller.get_hookimpls():
             if implementation.plugin_name == str(found):
-                specs += specs_in(implementation.function(), spec_type)
+                specs += _yielded(implementation.function, spec_type)
     return specs
+
+
+def _yielded(hook: Callable[[], object], spec_type: type[Spec]) -> list[Spec]:
+    """The specs that a plugin's hook yields.
+
+    Raises:
+        PluginError: it failed, an attempt to end the program included, or yielded what it must not.
+    """
+    try:
+        return list(specs_in(hook(), spec_type))
+    except BaseException as error:
+        if not is_a_plugins(error):
+            raise
+        failed = f"{spec_type.hook} failed: {describe(error)}"
+        raise PluginError(failed, traceback=traceback_text(error)) from error
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Any, get_args
 
 import numpy as np
@@ -78,6 +80,55 @@ def nothing(origin: Origin, given: tuple[Any, ...], result: Any) -> None:  # noq
     """
     if hasattr(result, "__next__") or hasattr(result, "__await__"):
         raise origin.wrong("run", f"returned a {type(result).__name__}; expected that all shards are done")
+
+
+def remarks(role: str, origin: Origin, result: Any) -> Mapping[str, str]:
+    """What a schedule says of its parameters.
+
+    Raises:
+        PluginError: it is no mapping of parameters' names to texts.
+    """
+    if not isinstance(result, Mapping) or not all(isinstance(text, str) for item in result.items() for text in item):
+        raise origin.wrong(role, f"returned {_shown(result)}; expected texts by the names of parameters, or {{}}")
+    return dict(result)
+
+
+def figure(role: str, origin: Origin, result: Any) -> str:
+    """The name of the figure that a schedule waits for.
+
+    Raises:
+        PluginError: it is no text.
+    """
+    if not isinstance(result, str):
+        raise origin.wrong(role, f"returned {_shown(result)}; expected the name of a figure, such as 'val_loss'")
+    return result
+
+
+def rate(role: str, origin: Origin, result: Any) -> float:
+    """A learning rate as a number.
+
+    Raises:
+        PluginError: it is none that a step can be scaled by.
+    """
+    if not is_rate(result):
+        raise origin.wrong(role, f"returned {_shown(result)}; expected a rate of 0 or more")
+    return float(result)
+
+
+def is_rate(value: object) -> bool:
+    """Whether a value is a finite number from 0 on."""
+    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf
+
+
+def folder_labels(role: str, origin: Origin, result: Any) -> tuple[str, ...]:
+    """The labels that a folder's name stands for.
+
+    Raises:
+        PluginError: they are no tuple of texts.
+    """
+    if not isinstance(result, list | tuple) or not all(isinstance(label, str) for label in result):
+        raise origin.wrong(role, f"returned {_shown(result)}; expected a tuple of class names, such as ('dress',)")
+    return tuple(result)
 
 
 def _problems(found: Samples) -> Iterator[str]:

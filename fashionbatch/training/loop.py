@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from fashionbatch.model.freezing import learning_text, set_trained_layers
 from fashionbatch.model.network import Network
 from fashionbatch.model.weights import settle
 from fashionbatch.plan import Plan, PlannedPhase
+from fashionbatch.plugins import describe
 from fashionbatch.specs import EpochFigures
 from fashionbatch.training.callbacks import Callbacks
 from fashionbatch.training.checkpoint import Progress, State, assign, values_of, write_text
@@ -231,8 +233,12 @@ class _Phase:
         schedule = self.phase.schedule
         if schedule is not None and schedule.spec.after_epoch is not None:
             rate = schedule.spec.after_epoch(schedule.parameters, figures, self.schedule)
-            if isinstance(rate, bool) or not isinstance(rate, float | int) or not math.isfinite(rate) or rate < 0:
-                raise schedule.origin.wrong("after_epoch", f"returned {rate!r}; expected a rate of 0 or more")
+            try:
+                # As a resumed training would read it, so that it cannot go on in another way than this one.
+                self.schedule = json.loads(json.dumps(self.schedule))
+            except (TypeError, ValueError) as error:
+                kept = f"keeps what is no plain JSON value: {describe(error)}"
+                raise schedule.origin.wrong("after_epoch", kept) from None
             self._optimizer.learning_rate = rate
 
 

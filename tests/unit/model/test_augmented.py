@@ -10,7 +10,7 @@ import pytest
 
 from fashionbatch.decisions import rule_for
 from fashionbatch.errors import PluginError
-from fashionbatch.model.augmented import changes_targets, mixing_model
+from fashionbatch.model.augmented import changes_targets, mixing_model, training_model
 from fashionbatch.model.network import build_network
 from fashionbatch.plan import Resolved, plan_from_text
 from fashionbatch.plugins import load_plugins
@@ -124,3 +124,24 @@ def test_only_batches_need_the_mixing_model(registry, tmp_path):
     assert changes_targets([component])
     flip = dataclasses.replace(component, spec=dataclasses.replace(component.spec, level="image"))
     assert not changes_targets([flip])
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda images: images[:, :2], "turned float32 (None, 4, 4, 1) into float32 (None, 2, 4, 1)"),
+        (lambda images: keras.ops.cast(images, "int32"), "turned float32 (None, 4, 4, 1) into int32 (None, 4, 4, 1)"),
+        (lambda images: None, "turned float32 (None, 4, 4, 1) into NoneType ()"),
+    ],
+)
+def test_what_an_augmentation_returns_in_training_alone_is_checked_before_it(registry, tmp_path, change, said):
+    class Odd(keras.layers.Layer):
+        def call(self, images, training=False):
+            return change(images) if training else images
+
+    spec = AugmentationSpec(name="odd", summary="Odd.", build=lambda _, seed: Odd())
+    odd = Resolved(spec, Parameters(), Provider("shoes", "1.0"))
+    network = build_network(plan_from_text(RECIPE.format(head="multiclass"), registry, tmp_path), 3)
+    with pytest.raises(PluginError) as caught:
+        training_model(network, [odd], 1)
+    assert caught.value.message.startswith(f"augmentation 'odd' of shoes 1.0 {said}")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
 
+from fashionbatch.errors import PluginError
 from fashionbatch.model.optimizers import build_optimizer, build_rate
 from fashionbatch.plan import PlannedPhase, Resolved
 from fashionbatch.plugins import load_plugins
 from fashionbatch.registry import Provider
+from fashionbatch.specs import Parameters, ScheduleSpec
 
 BUILT_IN = Provider("fashionbatch", "1.0")
 REGISTRY = load_plugins().registry
@@ -76,3 +80,29 @@ def test_a_schedule_counts_epochs(schedule, parameters, rates):
 def test_every_schedule_is_tried():
     names = test_a_schedule_counts_epochs.pytestmark[0].args[1]
     assert {case[0] for case in names} == {None, *SCHEDULES}
+
+
+def answering(answer):
+    class Answering(keras.optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return answer
+
+    return Answering()
+
+
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [
+        ("fast", "build returned 'fast'; expected a rate of 0 or more, or a Keras LearningRateSchedule"),
+        (-1.0, "build returned -1.0; expected a rate of 0 or more, or a Keras LearningRateSchedule"),
+        (float("nan"), "build returned nan; expected a rate of 0 or more, or a Keras LearningRateSchedule"),
+        (answering("fast"), "__call__ returned 'fast' for the first step; expected a number"),
+        (answering(None), "__call__ returned None for the first step; expected a number"),
+    ],
+)
+def test_what_is_no_learning_rate_is_an_error_of_the_schedules_plugin(rate, said):
+    spec = ScheduleSpec(name="odd", summary="Odd.", build=lambda *_: rate)
+    odd = dataclasses.replace(phase(), schedule=Resolved(spec, Parameters(), Provider("shoes", "1.2")))
+    with pytest.raises(PluginError) as caught:
+        build_rate(odd, STEPS)
+    assert caught.value.message == f"plugin shoes 1.2 (schedule 'odd'): {said}"

@@ -22,6 +22,7 @@ from fashionbatch.specs import (
     RuntimeRequest,
     RuntimeSpec,
     Samples,
+    ScheduleSpec,
     WriterSpec,
 )
 
@@ -368,6 +369,36 @@ def test_each_method_of_a_runtime_is_guarded(method):
 def test_precisions_are_known_ones(result, said):
     with pytest.raises(PluginError, match=rf"\(runtime 'echo'\): precisions {said}"):
         runtime(Echo, lambda device: result).precisions("cpu")
+
+
+@pytest.mark.parametrize(
+    ("role", "given", "result", "said"),
+    [
+        ("rate", (0.1,), "fast", "returned 'fast'; expected a rate of 0 or more"),
+        ("rate", (0.1,), True, "returned True; expected a rate of 0 or more"),
+        ("after_epoch", (None, {}), float("nan"), "returned nan; expected a rate of 0 or more"),
+        ("monitor", (), None, "returned None; expected the name of a figure, such as 'val_loss'"),
+        ("problems", (3,), None, "returned None; expected texts by the names of parameters, or {}"),
+        ("advice", (3,), {"warmup": 3}, "returned {'warmup': 3}; expected texts by the names of parameters, or {}"),
+    ],
+)
+def test_what_a_schedule_returns_is_checked(role, given, result, said):
+    spec = ScheduleSpec(name="odd", summary="Odd.", build=lambda *_: 0.1, **{role: lambda *_: result})
+    with pytest.raises(PluginError) as caught:
+        getattr(guarded(spec, SHOES), role)(None, *given)
+    assert caught.value.message == f"plugin shoes 1.2 (schedule 'odd'): {role} {said}"
+
+
+def test_a_rate_may_be_a_number_of_numpys():
+    spec = ScheduleSpec(name="odd", summary="Odd.", build=lambda *_: 0.1, rate=lambda *_: np.float32(0.5))
+    rate = guarded(spec, SHOES).rate(None, 0.1)
+    assert (type(rate), rate) == (float, 0.5)
+
+
+def test_what_the_name_of_a_folder_stands_for_is_checked():
+    spec = DatasetSpec(name="odd", summary="Odd.", load=lambda *_: None, labels_of_folder=lambda _, folder: folder)
+    with pytest.raises(PluginError, match=r"labels_of_folder returned 'red'; expected a tuple of class names"):
+        guarded(spec, SHOES).labels_of_folder(None, "red")
 
 
 def test_an_error_of_the_bundle_passes_through_a_runtime():
