@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -43,7 +45,9 @@ class Case:
         return ["classify", str(self.photos), "-b", str(self.bundle), "-o", str(output), *more]
 
 
+_CHANCE = re.compile(rb"process \d+ on|[\"']created[\"']: *[\"'][^\"']*[\"']")
 Run = Callable[..., Ended]
+KillEverywhere = Callable[[list[str], Path], Iterator[str]]
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +82,49 @@ def place(tmp_path: Path) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(dir=memory) as folder:
         yield Path(folder)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All that a run can find in a folder, by path, but for numbers of processes and for when a job began."""
+    files = (path for path in folder.rglob("*") if not path.is_dir())
+    return {str(path.relative_to(folder)): _CHANCE.sub(b"", path.read_bytes()) for path in files}
+
+
+@pytest.fixture
+def is_new() -> Callable[[Path], bool]:
+    """Whether what stands in a folder is something else than in all calls before, so that it is worth going on from."""
+    seen: list[dict[str, bytes]] = []
+
+    def look(folder: Path) -> bool:
+        found = contents(folder)
+        if found in seen:
+            return False
+        seen.append(found)
+        return True
+
+    return look
+
+
+@pytest.fixture
+def kill_everywhere(run: Run, is_new: Callable[[Path], bool], place: Path) -> KillEverywhere:
+    """Put into a folder, one after the other, what is left there by a run that is killed at each step of writing.
+
+    The run itself is done once: it stands still at each step, and the folder is copied, since a process that is killed
+    changes nothing more. What two steps leave alike comes once. Gives the names of the steps.
+    """
+
+    def kill(arguments: list[str], folder: Path) -> Iterator[str]:
+        copies = place / "copies"
+        copies.mkdir()
+        ended = run(arguments, watch=str(folder), copies=str(copies))
+        assert ended.exit == 0, ended.output
+        for number, step in enumerate(ended.steps, 1):
+            shutil.rmtree(folder)
+            (copies / f"{number}").rename(folder)
+            if is_new(folder):
+                yield step
+
+    return kill
 
 
 @pytest.fixture(scope="session")

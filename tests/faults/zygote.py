@@ -1,10 +1,11 @@
 """A process that has everything imported and forks a child for each run, so that dozens of killed runs take seconds.
 
 It reads a JSON object a line: `argv` of `fashionbatch`, or a `call` of writers.py, and what is to happen at a step of
-writing to the disk: `kill_at` or `fail_at` the number of the step, `errno` of the failure. It answers with the child's
-exit status, what it printed, and the steps it went through. Faults of the disk are none of the decoders' and of the
-network's: unless a request says `real`, stand-ins for both work within the child, which is ready at once then. No child
-is forked after OpenVINO has started a thread.
+writing to the disk: `kill_at` or `fail_at` the number of the step, `errno` of the failure; or `watch`, a folder that is
+copied into `copies` at every step, as a kill right there would leave it. It answers with the child's exit status, what
+it printed, and the steps it went through. Faults of the disk are none of the decoders' and of the network's: unless a
+request says `real`, stand-ins for both work within the child, which is ready at once then. No child is forked after
+OpenVINO has started a thread.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ import gc
 import importlib
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -191,17 +194,22 @@ def warm_up() -> None:
 
 def run_child(request: dict[str, Any], steps: int) -> None:
     count = 0
+    one_by_one = threading.Lock()
 
     def step(name: str, path: Path) -> None:
         nonlocal count
         if request.get("only") and request["only"] not in str(path):
             return
-        count += 1
-        os.write(steps, f"{name} {path.name}\n".encode())
-        if count == request.get("kill_at"):
-            os.kill(os.getpid(), signal.SIGKILL)
-        if count == request.get("fail_at"):
-            raise OSError(request["errno"], os.strerror(request["errno"]))
+        with one_by_one:
+            count += 1
+            os.write(steps, f"{name} {path.name}\n".encode())
+            if count == request.get("kill_at"):
+                os.kill(os.getpid(), signal.SIGKILL)
+            if count == request.get("fail_at"):
+                raise OSError(request["errno"], os.strerror(request["errno"]))
+            if "watch" in request:
+                # To this thread, which goes no step further then; all others stop with it.
+                signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
 
     disk_steps.step = step
     # The machinery has been tried at its usual sizes elsewhere; here many commits are wanted.
@@ -232,7 +240,7 @@ def serve() -> None:
             kill_after = request.get("kill_after")
             if kill_after is not None:
                 _kill_later(child, kill_after)
-            _, status = os.waitpid(child, 0)
+            status = _wait(child, request)
             signal.setitimer(signal.ITIMER_REAL, 0)
             steps.seek(0)
             output.seek(0)
@@ -243,6 +251,18 @@ def serve() -> None:
             }
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+
+
+def _wait(child: int, request: dict[str, Any]) -> int:
+    """Wait until a child has ended; where a folder is watched, copy it whenever the child stands still."""
+    stops = 0
+    while True:
+        _, status = os.waitpid(child, os.WUNTRACED)
+        if not os.WIFSTOPPED(status):
+            return status
+        stops += 1
+        shutil.copytree(request["watch"], Path(request["copies"], f"{stops}"))
+        os.kill(child, signal.SIGCONT)
 
 
 def _kill_later(child: int, seconds: float) -> None:
