@@ -61,8 +61,11 @@ class GuardedFunction:
         """
         key = self.origin.kind, self.role
         given = _GIVEN[key](positional) if key in _GIVEN else positional
+        taken = keywords_taken(self.function, offered)
+        for name in _OUR_KEYWORDS.get(key, frozenset()) & taken.keys():
+            taken[name] = OurFunction(taken[name])
         with self.origin.calling(self.role):
-            result = self.function(*given, **keywords_taken(self.function, offered))
+            result = self.function(*given, **taken)
         return _RETURNED[key](self.origin, positional, result) if key in _RETURNED else result
 
 
@@ -125,6 +128,9 @@ _GIVEN: Mapping[tuple[str, str], Callable[[tuple[Any, ...]], tuple[Any, ...]]] =
     ("engine", "run"): lambda given: (given[0], OurFunction(given[1]), *given[2:]),
 }
 """By kind and role: the arguments as the plugin gets them."""
+
+_OUR_KEYWORDS: Mapping[tuple[str, str], frozenset[str]] = {("engine", "run"): frozenset({"progress", "stop_signal"})}
+"""By kind and role: the keyword arguments that are functions of ours."""
 
 
 # ------------------------------------------------------------------------------------------------ what comes back

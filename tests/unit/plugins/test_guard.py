@@ -165,6 +165,17 @@ def test_what_our_own_code_raises_passes_through_the_plugin(error):
         writer(assemble=lambda columns, shards, file: list(shards)).assemble(["a"], failing_items(error), io.BytesIO())
 
 
+@pytest.mark.parametrize("given", ["progress", "stop_signal"])
+def test_what_our_sink_or_signal_raises_in_an_engine_passes_through_it(given):
+    def run(shards, run_shard, *, progress, stop_signal):
+        progress(1)
+        stop_signal()
+
+    ours = {"progress": lambda rows: None, "stop_signal": lambda: 0, given: raising(KeyError("a bug of ours"))}
+    with pytest.raises(KeyError, match="a bug of ours"):
+        engine(run).run([1], lambda shard: None, **ours)
+
+
 def test_a_full_disk_under_a_writer_is_not_the_writers_failure_but_its_own_missing_file_is(tmp_path: Path):
     class FullDisk(io.BytesIO):
         def write(self, data):
