@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from fashionbatch.bundle.graph_record import GRAPH_WEIGHTS_NAME
-from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
+from fashionbatch.errors import InterruptedRunError, OutputError
 from fashionbatch.inference.cores import usable_cores
 from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.load import Loaded
@@ -79,7 +79,8 @@ def run_shards(run: Run, ready: Ready) -> float | None:
 
     Raises:
         InterruptedRunError: there was a signal.
-        FashionBatchError: the engine failed, a shard could not be labeled, or the engine left some out.
+        PluginError: the engine failed or left shards out.
+        FashionBatchError: a shard could not be labeled.
     """
     engine = ready.loaded.engine
     clock = _Clock(run.reporter)
@@ -98,8 +99,9 @@ def run_shards(run: Run, ready: Ready) -> float | None:
         # An engine that heeds the signal by returning has done nothing wrong.
         if run.stop_signal():
             raise InterruptedRunError("interrupted", signal_number=run.stop_signal())
-        raise FashionBatchError(
-            f"engine {run.options.work.engine!r} left {undone:,} of {len(ready.pending):,} shards undone",
+        raise engine.origin.wrong(
+            "run",
+            f"left {undone:,} of {len(ready.pending):,} shards undone",
             hint="start the same command again, with `--engine local` if it happens again: what is done stays",
         )
     return clock.first

@@ -16,6 +16,7 @@ from fashionbatch.labeling.products.product import Product
 from fashionbatch.labeling.products.table import BundleColumns, LabelTable, TableRows
 from fashionbatch.labeling.settings import checked_parameters
 from fashionbatch.plugins import Plugins, load_plugins
+from fashionbatch.plugins.origin import Origin
 from fashionbatch.registry import Entry, Registry
 from fashionbatch.specs import EngineSpec, FeatureTensor, ImageSpec, Parameters, RuntimeSpec, WriterSpec
 
@@ -25,10 +26,11 @@ HOOKS = ("register_runtimes", "register_writers", "register_engines", "labeling_
 
 @dataclass(frozen=True)
 class Engine:
-    """What runs the shards, and its checked parameters."""
+    """What runs the shards, its checked parameters, and whose it is."""
 
     spec: EngineSpec
     parameters: Parameters
+    origin: Origin
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,11 @@ def load(options: LabelOptions) -> Loaded:
         bundles=bundles,
         plugins=plugins,
         runtime_parameters=checked_parameters(runtime, options.compute.settings, "--runtime-set"),
-        engine=Engine(engine, checked_parameters(engine, options.work.settings, "--engine-set")),
+        engine=Engine(
+            engine,
+            checked_parameters(engine, options.work.settings, "--engine-set"),
+            Origin(registry.entry(engine.kind, options.work.engine).provider, engine.kind, engine.name),
+        ),
         table=table,
         specs=list(dict.fromkeys(bundle.manifest.image for bundle in bundles)),
         embeddings=embeddings,

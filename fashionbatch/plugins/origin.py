@@ -56,9 +56,9 @@ class Origin:
             f"{self}: {action} failed: {describe(error)}", hint=_hint(error), traceback=traceback_text(error)
         )
 
-    def wrong(self, action: str, what: str) -> PluginError:
-        """The error that says what is wrong with what the component returned."""
-        return PluginError(f"{self}: {action} {what}")
+    def wrong(self, action: str, what: str, *, hint: str | None = None) -> PluginError:
+        """The error that says what is wrong with what the component returned or did."""
+        return PluginError(f"{self}: {action} {what}", hint=hint)
 
 
 def is_a_plugins(error: BaseException) -> bool:

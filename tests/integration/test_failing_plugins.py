@@ -251,7 +251,7 @@ def test_an_engine_that_leaves_shards_out(run: Run, bundle: Path, photos: Path) 
     source = ENGINE.replace("RUN", "return")
     done = run("classify", "photos", "-b", str(bundle), "-o", "labels.csv", "--engine", "odd", shoes=source)
     assert done.exit_code == 1
-    assert "engine 'odd' left 1 of 1 shards undone" in done.error
+    assert "error: plugin shoes 1.2 (engine 'odd'): run left 1 of 1 shards undone\n  hint: " in done.error
 
 
 @pytest.mark.parametrize("raised", ["ValueError('no mail')", "SystemExit('no mail')"])

@@ -162,7 +162,9 @@ def test_an_engine_that_leaves_shards_out_is_named(
     options: MakeOptions, add_distribution: AddDistribution, tmp_path: Path
 ) -> None:
     add_distribution("others", {"others_for_fb": OTHERS}, {"others": "others_for_fb"})
-    with pytest.raises(FashionBatchError, match=r"engine 'careless' left [12] of \d+ shards undone"):
+    with pytest.raises(
+        FashionBatchError, match=r"plugin others 1\.2 \(engine 'careless'\): run left [12] of \d+ shards"
+    ):
         label(options(engine="careless"))
     assert not (tmp_path / "labels.csv").exists()
 

@@ -384,5 +384,5 @@ def register_engines():
     yield EngineSpec(name="idle", summary="Does nothing.", run=lambda shards, run_shard: None)
 """
     add_distribution("idle", {"idle_for_fb": source}, {"idle": "idle_for_fb"})
-    with pytest.raises(FashionBatchError, match="engine 'idle' left 1 of 1 shards undone"):
+    with pytest.raises(FashionBatchError, match=r"plugin idle 1\.2 \(engine 'idle'\): run left 1 of 1 shards undone"):
         label(options(engine="idle"))
