@@ -44,6 +44,11 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         raise DataError(f"{source.folder}: {error.strerror}", hint="give the folder of photos first") from None
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise DataError(f"{source.folder}: neither a folder nor a file")
+    if str(output.table) == "-":
+        raise OutputError(
+            "-o/--output names a file, not standard output: a run that is stopped goes on with it",
+            hint="write it to a file, such as -o labels.csv",
+        )
     parent = paths.output.parent
     if not parent.is_dir():
         raise OutputError(f"cannot write {output.table}: there is no folder {parent}", hint=f"mkdir -p {parent}")

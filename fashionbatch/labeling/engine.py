@@ -8,9 +8,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from numbers import Integral
 
 from fashionbatch.bundle.graph_record import GRAPH_WEIGHTS_NAME
-from fashionbatch.errors import InterruptedRunError, OutputError
+from fashionbatch.errors import InterruptedRunError, OutputError, PluginError
 from fashionbatch.inference.cores import usable_cores
 from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.load import Loaded
@@ -45,9 +46,18 @@ class ShardFunction:
     def __call__(
         self, shard: int, *, progress: ShardProgress | None = None, stop_signal: StopSignal | None = None
     ) -> None:
-        """Label a shard; returns when it is on the disk. See `RunShard`."""
+        """Label a shard; returns when it is on the disk. See `RunShard`.
+
+        Raises:
+            PluginError: the engine asks for a shard that there is not.
+        """
         with self._one_at_a_time:
             ready = self._opened()
+            if not isinstance(shard, Integral) or not 0 <= shard < len(ready.store):
+                raise PluginError(
+                    f"engine {self._options.work.engine!r} asked for shard {shard!r}; "
+                    f"there are 0 to {len(ready.store) - 1}"
+                )
             with ready.pipeline.reporting_to(progress, stop_signal):
                 ready.pipeline.run_shard(shard, ahead=ready.following.get(shard))
 

@@ -54,7 +54,8 @@ class Search:
         if self.listed is None:
             return ""
         without = f" and leaves out {', '.join(sorted(self.left_out))}" if self.left_out else ""
-        return f"{VARIABLE} is set to {os.environ.get(VARIABLE, '')!r}{without}"
+        absent = f"; no plugins are installed of {', '.join(self.absent)}" if self.absent else ""
+        return f"{VARIABLE} is set to {os.environ.get(VARIABLE, '')!r}{without}{absent}"
 
 
 def find_plugins() -> list[FoundPlugin]:

@@ -109,6 +109,8 @@ class _OurFile(io.RawIOBase):
         return True
 
     def write(self, data: Any) -> int:
+        if not isinstance(data, bytes | bytearray | memoryview):
+            raise TypeError(f"the table's file takes bytes, not {type(data).__name__}")
         with our_code():
             return self._file.write(data)
 
@@ -146,7 +148,8 @@ _RETURNED: Mapping[tuple[str, str], Callable[[Origin, tuple[Any, ...], Any], Any
     ("runtime", "precisions"): returned.precisions,
     ("runtime", "open"): GuardedRuntime,
     ("writer", "encode"): returned.encoded,
-    ("engine", "run"): returned.nothing,
+    ("writer", "assemble"): _plain(returned.nothing, "assemble"),
+    ("engine", "run"): _plain(returned.nothing, "run"),
     ("schedule", "rate"): _plain(returned.rate, "rate"),
     ("schedule", "after_epoch"): _plain(returned.rate, "after_epoch"),
     ("schedule", "monitor"): _plain(returned.figure, "monitor"),

@@ -72,14 +72,14 @@ def _pieces(origin: Origin, result: Iterable[Any]) -> Iterator[bytes]:
         yield bytes(piece)
 
 
-def nothing(origin: Origin, given: tuple[Any, ...], result: Any) -> None:  # noqa: ARG001 - as above
-    """What an engine returned when all shards were to be done.
+def nothing(role: str, origin: Origin, result: Any) -> None:
+    """What an engine returned when all shards were to be done, or a writer when the table was to be written.
 
     Raises:
         PluginError: it is something that would have to be run or awaited first.
     """
     if hasattr(result, "__next__") or hasattr(result, "__await__"):
-        raise origin.wrong("run", f"returned a {type(result).__name__}; expected that all shards are done")
+        raise origin.wrong(role, f"returned a {type(result).__name__} that nobody runs; expected that its work is done")
 
 
 def remarks(role: str, origin: Origin, result: Any) -> Mapping[str, str]:

@@ -435,7 +435,11 @@ def test_a_listed_distribution_that_is_not_installed_is_a_warning(add_distributi
     monkeypatch.setenv("FASHIONBATCH_PLUGINS", "shoos-fb,fashionbatch")
 
     with pytest.warns(PluginWarning, match="FASHIONBATCH_PLUGINS names 'shoos-fb', .* did you mean 'shoes-fb'"):
-        load_plugins()
+        registry = load_plugins().registry
+    assert registry.limits == (
+        "FASHIONBATCH_PLUGINS is set to 'shoos-fb,fashionbatch' and leaves out shoes-fb; "
+        "no plugins are installed of shoos-fb"
+    )
 
 
 def test_an_unknown_name_mentions_the_variable_that_leaves_plugins_out(add_distribution, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fashionbatch.errors import FashionBatchError, InterruptedRunError
+from fashionbatch.errors import FashionBatchError, InterruptedRunError, PluginError
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.run import label
 
@@ -87,6 +87,14 @@ def leave_out(shards, run_shard):
         run_shard(shard)
 
 
+def ask_for_more(shards, run_shard):
+    run_shard(shards[-1] + 1)
+
+
+def ask_by_name(shards, run_shard):
+    run_shard("a")
+
+
 def stop_without_a_word(shards, run_shard, *, stop_signal):
     for shard in shards:
         if stop_signal():
@@ -97,8 +105,21 @@ def stop_without_a_word(shards, run_shard, *, stop_signal):
 @hookimpl
 def register_engines():
     yield EngineSpec(name="careless", summary="Leaves the last shards out.", run=leave_out)
+    yield EngineSpec(name="greedy", summary="Asks for a shard too many.", run=ask_for_more)
+    yield EngineSpec(name="verbose", summary="Asks for shards by name.", run=ask_by_name)
     yield EngineSpec(name="polite", summary="Returns when it is to stop.", run=stop_without_a_word)
 """
+
+
+@pytest.mark.parametrize(("engine", "asked"), [("greedy", "1"), ("verbose", "'a'")])
+def test_an_engine_that_asks_for_a_shard_that_there_is_not_is_told_so(
+    paint: Callable[..., Path], options: MakeOptions, add_distribution: AddDistribution, engine: str, asked: str
+) -> None:
+    paint({"a.png": 0})
+    add_distribution("others", {"others_for_fb": OTHERS}, {"others": "others_for_fb"})
+    with pytest.raises(PluginError) as caught:
+        label(options(engine=engine))
+    assert caught.value.message == f"engine {engine!r} asked for shard {asked}; there are 0 to 0"
 
 
 class Counting:

@@ -125,6 +125,17 @@ def test_the_outputs_ending_says_the_format(paint: Paint, options: MakeOptions, 
 # --------------------------------------------------------------------------------------------------------- refusals
 
 
+def test_standard_output_is_no_place_for_a_table_that_a_stopped_run_goes_on_with(
+    paint: Paint, options: MakeOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint({"a.png": 0})
+    monkeypatch.chdir(tmp_path)
+    before = sorted(os.listdir())
+    with pytest.raises(OutputError, match="names a file, not standard output"):
+        label(options(output=Path("-"), format="csv"))
+    assert sorted(os.listdir()) == before
+
+
 def test_an_output_that_exists_is_left_alone_without_overwrite(
     paint: Paint, options: MakeOptions, tmp_path: Path
 ) -> None:

@@ -264,10 +264,23 @@ def test_an_engine_whose_run_is_a_generator_has_run_nothing():
     def run(shards, run_shard):
         yield run_shard(shards[0])
 
-    with pytest.raises(
-        PluginError, match=r"\(engine 'odd'\): run returned a generator; expected that all shards are done"
-    ):
+    with pytest.raises(PluginError, match=r"\(engine 'odd'\): run returned a generator that nobody runs"):
         engine(run).run([1], print)
+
+
+def test_a_writer_whose_assemble_is_a_generator_has_written_nothing():
+    def assemble(columns, parts, file):
+        yield file.write(b"a")
+
+    with pytest.raises(PluginError, match=r"\(writer 'tabs'\): assemble returned a generator that nobody runs"):
+        writer(assemble=assemble).assemble(["a"], [], io.BytesIO())
+
+
+def test_text_written_into_the_tables_file_is_the_writers_mistake():
+    with pytest.raises(
+        PluginError, match=r"\(writer 'tabs'\): assemble failed: TypeError: the table's file takes bytes"
+    ):
+        writer(assemble=lambda columns, parts, file: file.write("a")).assemble(["a"], [], io.BytesIO())
 
 
 # --------------------------------------------------------------------------------------------------------- runtimes
