@@ -1,8 +1,8 @@
 """Reads a bundle's `model.xml` as a stranger's text, before OpenVINO does.
 
-OpenVINO's reader was written for files that their user made. What is refused here is what a network that labels photos
-never needs: state that outlives a batch, random numbers, operations that come from an extension library, constants
-outside `model.bin`, and XML that declares entities.
+OpenVINO's reader was written for files that their user made: some names of operations make it crash. So only those are
+let through that a network for photos may need, by a list of their names; refused are also operations that come from an
+extension library, constants outside `model.bin`, and XML that declares entities.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
 
+from fashionbatch.bundle.graph_operations import ALLOWED, REASONS
 from fashionbatch.bundle.graph_record import GRAPH_FILES, GraphKind
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.parse import printable
@@ -22,13 +23,6 @@ _XML_LIMIT = 128 * 2**20
 _DEPTH_LIMIT = 64
 _LAYER_LIMIT = 200_000
 _OPSET = re.compile(r"opset[0-9]{1,2}")
-_REFUSED = {
-    "ReadValue": "keeps state between batches",
-    "Assign": "keeps state between batches",
-    "RandomUniform": "draws random numbers",
-    "RandomUniformInt": "draws random numbers",
-    "Multinomial": "draws random numbers",
-}
 
 
 @dataclass
@@ -101,8 +95,9 @@ class _Reader:
         opset = attributes.get("version", "")
         if not _OPSET.fullmatch(opset):
             _refuse(f"layer {layer.name!r} is of {opset!r}, which is none of OpenVINO's own operation sets")
-        if layer.type in _REFUSED:
-            _refuse(f"layer {layer.name!r} ({layer.type}) {_REFUSED[layer.type]}")
+        if layer.type not in ALLOWED:
+            reason = REASONS.get(layer.type.lower(), "is none of the operations that a network for photos may have")
+            _refuse(f"layer {layer.name!r} ({layer.type!r}) {reason}")
         self._open_layers.append(layer)
 
     def _end_layer(self, layer: _Layer) -> None:
