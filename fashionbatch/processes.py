@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -38,3 +39,18 @@ def start_python(
     return subprocess.Popen(  # noqa: S603 - this interpreter, with a fixed program
         command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=pass_fds, env=environment, **options
     )
+
+
+def limit_memory(limit: int) -> None:
+    """Let this process fail where it asks for more memory than that, on Linux.
+
+    Args:
+        limit: bytes of all that is not shared with other processes.
+    """
+    if sys.platform != "linux":
+        return
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):
+        _, most = resource.getrlimit(resource.RLIMIT_DATA)
+        resource.setrlimit(resource.RLIMIT_DATA, (limit if most < 0 else min(limit, most), most))

@@ -7,12 +7,16 @@ extension library, constants outside `model.bin`, and XML that declares entities
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 from xml.parsers import expat
 
+from fashionbatch import disk
 from fashionbatch.bundle.graph_operations import ALLOWED, REASONS
 from fashionbatch.bundle.graph_record import GRAPH_FILES, GraphKind
 from fashionbatch.bundle.manifest import BundleManifest
@@ -131,23 +135,46 @@ def check_graph(directory: Path, manifest: BundleManifest, kind: GraphKind = "fl
             numbers that `bundle.json` says.
     """
     graph_name, weights_name = GRAPH_FILES[kind]
-    file = directory / graph_name
-    try:
-        if file.stat().st_size > _XML_LIMIT:
-            _refuse(f"larger than {_XML_LIMIT:,} bytes")
-        reader = _read(file, directory / weights_name)
+    with _refusals(directory / graph_name, hint="the bundle was not made by FashionBatch, or not whole"):
+        reader = _read(directory / graph_name, directory / weights_name)
         _check_input(reader.parameters, manifest)
         _check_output(reader.results, manifest)
+
+
+def check_operations(graph: Path, weights: Path) -> None:
+    """Check a stranger's OpenVINO file before it is read: what `check_graph` does without a manifest.
+
+    Args:
+        graph: the `.xml` file.
+        weights: the `.bin` file; it may be missing.
+
+    Raises:
+        BundleError: they are no regular files, not a graph, or the graph has an operation that is refused.
+    """
+    with _refusals(graph, hint="export the model with openvino.save_model, which writes whole graphs"):
+        _read(graph, weights)
+
+
+@contextlib.contextmanager
+def _refusals(file: Path, *, hint: str) -> Iterator[None]:
+    try:
+        yield
     except _RefusedError as refused:
-        raise BundleError(
-            f"{file}: {printable(str(refused))}", hint="the bundle was not made by FashionBatch, or not whole"
-        ) from None
+        raise BundleError(f"{file}: {printable(str(refused))}", hint=hint) from None
+
+
+def _size(weights: Path) -> int:
+    try:
+        with disk.open_regular(weights) as file:
+            return os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return 0
     except OSError as error:
-        raise BundleError(f"{file}: cannot be read: {error.strerror or error}") from None
+        _refuse(f"{weights.name} {disk.why_unreadable(error)}")
 
 
 def _read(file: Path, weights: Path) -> _Reader:
-    reader = _Reader(weights.name, weights.stat().st_size)
+    reader = _Reader(weights.name, _size(weights))
     parser = expat.ParserCreate(encoding="utf-8")
     parser.buffer_text = True
     parser.StartElementHandler = reader.start
@@ -155,10 +182,14 @@ def _read(file: Path, weights: Path) -> _Reader:
     parser.CharacterDataHandler = reader.characters
     parser.StartDoctypeDeclHandler = _refuse_doctype
     try:
-        with open(file, "rb") as stream:
+        with disk.open_regular(file) as stream:
+            if os.fstat(stream.fileno()).st_size > _XML_LIMIT:
+                _refuse(f"larger than {_XML_LIMIT:,} bytes")
             parser.ParseFile(stream)
     except expat.ExpatError as error:
         _refuse(f"not XML: {expat.ErrorString(error.code)}, line {error.lineno}")
+    except OSError as error:
+        _refuse(disk.why_unreadable(error))
     return reader
 
 

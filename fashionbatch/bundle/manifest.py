@@ -20,6 +20,9 @@ KERAS_WEIGHTS_NAME = "model.weights.h5"
 RECIPE_NAME = "recipe.yaml"
 REFERENCE_NAME = "reference.npz"
 
+LABEL_LIMIT = 100_000
+"""Labels that a bundle may have: the largest public sets of photos have 22,000. Each takes half a kilobyte here."""
+
 OPTIONAL_FILES = (RECIPE_NAME, KERAS_WEIGHTS_NAME)
 
 
@@ -31,7 +34,7 @@ def _check_label_name(name: str) -> None:
 class Labels(Part):
     """The classes, in the order of the network's outputs."""
 
-    class_names: tuple[str, ...] = Field(min_length=1)
+    class_names: tuple[str, ...] = Field(min_length=1, max_length=LABEL_LIMIT)
     display_names: tuple[str, ...]
 
     @model_validator(mode="after")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from fashionbatch import disk
 from fashionbatch.bundle.graph_record import GRAPH_FILES, GRAPH_NAME, graph_kind
 from fashionbatch.bundle.manifest import (
     KERAS_WEIGHTS_NAME,
@@ -24,7 +26,6 @@ from fashionbatch.specs import Precision
 MANIFEST_LIMIT = 16 * 2**20
 """The largest `bundle.json` in bytes: room for 100,000 long label names, not for filling the memory."""
 _RECIPE_LIMIT = 2**20
-_BLOCK = 2**20
 _COPY_AGAIN = "the copy is damaged or somebody changed it; copy the bundle again, or train again"
 
 
@@ -69,11 +70,13 @@ class Bundle:
         """
         if self.recipe is None:
             return None
-        data = _read_limited(self.recipe, _RECIPE_LIMIT)
         try:
+            data = disk.read_regular(self.recipe, _RECIPE_LIMIT, follow_links=False)
             return data.decode("utf-8")
         except UnicodeDecodeError as error:
             raise BundleError(f"{self.recipe}: not UTF-8 text: {error.reason} at byte {error.start}") from None
+        except OSError as error:
+            raise BundleError(f"{self.recipe}: {_reason(error)}", hint=_COPY_AGAIN) from None
 
 
 @dataclass(frozen=True)
@@ -129,7 +132,10 @@ def read_manifest(path: Path | str) -> Bundle:
     directory = Path(path)
     _require_bundle_directory(directory)
     manifest_path = directory / MANIFEST_NAME
-    data = _read_limited(manifest_path, MANIFEST_LIMIT)
+    try:
+        data = disk.read_regular(manifest_path, MANIFEST_LIMIT, follow_links=False)
+    except OSError as error:
+        raise BundleError(f"{manifest_path}: {_reason(error)}", hint=_COPY_AGAIN) from None
     manifest = parse_manifest(data, name=str(manifest_path))
     return Bundle(directory, manifest, hashlib.sha256(data).hexdigest())
 
@@ -144,53 +150,23 @@ def check_file(directory: Path, name: str, record: FileRecord) -> FileCheck:
 
 
 def _compare(file: Path, record: FileRecord) -> str | None:
-    descriptor = _open_regular(file)
-    with open(descriptor, "rb", buffering=0) as stream:
-        size = os.fstat(descriptor).st_size
+    # A link could lead out of the bundle.
+    with disk.open_regular(file, follow_links=False) as stream:
+        size = os.fstat(stream.fileno()).st_size
         if size != record.size:
             return f"has {size} bytes where {MANIFEST_NAME} says {record.size}"
-        digest = hashlib.sha256()
-        while block := stream.read(_BLOCK):
-            digest.update(block)
+        digest = hashlib.file_digest(stream, "sha256")
     if digest.hexdigest() != record.sha256:
         return f"its contents are not those that {MANIFEST_NAME} was written for (SHA-256 differs)"
     return None
 
 
-class _NotAPlainFileError(OSError):
-    """A link, a pipe or a directory where a bundle has a file."""
-
-
-def _open_regular(file: Path) -> int:
-    # O_NOFOLLOW: a link could lead out of the bundle. O_NONBLOCK: opening a pipe would wait for ever.
-    if file.is_symlink():
-        raise _NotAPlainFileError(
-            "is a symbolic link; a bundle holds plain files only (`cp -rL` copies what links lead to)"
-        )
-    descriptor = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise _NotAPlainFileError("is not a plain file")
-    return descriptor
-
-
-def _read_limited(file: Path, limit: int) -> bytes:
-    try:
-        with open(_open_regular(file), "rb") as stream:
-            data = stream.read(limit + 1)
-    except OSError as error:
-        raise BundleError(f"{file}: {_reason(error)}", hint=_COPY_AGAIN) from None
-    if len(data) > limit:
-        raise BundleError(f"{file}: larger than {limit:,} bytes, so FashionBatch did not write it")
-    return data
-
-
 def _reason(error: OSError) -> str:
-    if isinstance(error, _NotAPlainFileError):
-        return str(error)
-    if isinstance(error, FileNotFoundError):
-        return "is missing"
-    return f"cannot be read: {error.strerror or error}"
+    if error.errno == errno.ELOOP:
+        return "is a symbolic link; a bundle holds plain files only (`cp -rL` copies what links lead to)"
+    if error.errno == errno.EFBIG:
+        return f"{error.strerror}, so FashionBatch did not write it"
+    return "is missing" if isinstance(error, FileNotFoundError) else disk.why_unreadable(error)
 
 
 # ------------------------------------------------------------------------------------------------------ wrong paths

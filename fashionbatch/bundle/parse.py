@@ -10,13 +10,15 @@ from typing import Any, NoReturn
 from pydantic import ValidationError
 
 from fashionbatch.bundle.format_1 import ManifestOfFormat1
-from fashionbatch.bundle.manifest import FORMAT_VERSION, READABLE_FORMATS, BundleManifest
+from fashionbatch.bundle.manifest import FORMAT_VERSION, LABEL_LIMIT, READABLE_FORMATS, BundleManifest
 from fashionbatch.errors import BundleError
 
 _DEPTH_LIMIT = 32
 # The closing quote is optional, so that a string without end is walked once, not once for each quote in it.
 _STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 _SHOWN_PROBLEMS = 5
+_VALUES_LIMIT = 8 * LABEL_LIMIT
+"""Values in the whole text, by its commas: two names of each label, thresholds of each precision, and room."""
 
 
 def parse_manifest(data: bytes, *, name: str) -> BundleManifest:
@@ -34,6 +36,11 @@ def parse_manifest(data: bytes, *, name: str) -> BundleManifest:
     """
     if _depth(data) > _DEPTH_LIMIT:
         raise BundleError(f"{name}: nested deeper than {_DEPTH_LIMIT}, so FashionBatch did not write it")
+    # Counted before parsing, which takes twenty times the memory of the text.
+    if data.count(b",") > _VALUES_LIMIT:
+        raise BundleError(
+            f"{name}: holds more than {_VALUES_LIMIT:,} values; a bundle has {LABEL_LIMIT:,} labels at most"
+        )
     try:
         text = data.decode("utf-8")
         document = json.loads(

@@ -80,6 +80,14 @@ class _Size(click.ParamType[tuple[int, int]]):
     help="The central part of the photo that is used, as a fraction of each side.",
 )
 @click.option("--trust-model", is_flag=True, help="Load a .keras file or SavedModel, which can run code of its maker.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1800.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long the conversion of MODEL may take.",
+)
 @click.option("--keras-application", metavar="NAME", help="Import a network of keras.applications instead of a file.")
 @click.option("--weights", metavar="PATH|imagenet|none", help="Weights of --keras-application.  [default: imagenet]")
 def import_bundle(
@@ -95,6 +103,7 @@ def import_bundle(
     interpolation: str,
     crop_fraction: float,
     trust_model: bool,
+    time_limit: float,
     keras_application: str | None,
     weights: str | None,
     **choices: Any,
@@ -107,6 +116,7 @@ def import_bundle(
     fashionbatch bundle import resnet50.onnx --labels imagenet.txt --scaling imagenet --activation softmax -o resnet50/
     fashionbatch bundle import --keras-application MobileNetV2 --labels imagenet.txt -o mobilenet/
     """  # noqa: D301 - click reads \b as a control character: lines below it are not wrapped
+    from fashionbatch.bundle.importing.contained import ModelFile, import_file
     from fashionbatch.bundle.importing.label_file import read_label_file
     from fashionbatch.bundle.importing.make import ImportOptions, import_model
     from fashionbatch.specs import Resize
@@ -117,10 +127,6 @@ def import_bundle(
         raise click.UsageError("--weights belongs to --keras-application")
     _require_free(output, overwrite=overwrite)
     class_names = read_label_file(labels)
-    if model is None:
-        foreign = _keras_application(keras_application or "", weights or "imagenet", class_names, size)
-    else:
-        foreign = _file(model, trusted=trust_model, output_name=output_name, size=size)
     fields = {key: choice for key, choice in choices.items() if key != "channels"}
     options = ImportOptions(
         name=name or keras_application or (model.stem if model is not None else ""),
@@ -130,11 +136,16 @@ def import_bundle(
         resize=Resize.model_validate({"mode": resize, "interpolation": interpolation, "crop_fraction": crop_fraction}),
         **fields,
     )
-    bundle = import_model(foreign, output, options)
+    if model is None:
+        foreign = _keras_application(keras_application or "", weights or "imagenet", class_names, size)
+        bundle = import_model(foreign, output, options)
+    else:
+        bundle = import_file(ModelFile(model, trust_model, output_name, time_limit), output, options)
     image, head = bundle.manifest.image, bundle.manifest.head
+    origin = bundle.manifest.created_with["imported_from"]
     click.echo(
         f"{output}: {len(class_names):,} labels ({head.name}), images {image.size[0]} x {image.size[1]}, "
-        f"{image.channels} channels; made from {foreign.origin}"
+        f"{image.channels} channels; made from {origin}"
     )
     click.echo(f"Now: fashionbatch classify PHOTOS -b {output} -o labels.csv")
 
@@ -144,14 +155,6 @@ def _require_free(output: Path, *, overwrite: bool) -> None:
 
     if not overwrite and os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):
         raise OutputError(f"{output}: exists already", hint="--overwrite replaces a bundle that is there")
-
-
-def _file(model: Path, *, trusted: bool, output_name: str | None, size: tuple[int, int] | None) -> ForeignModel:
-    from fashionbatch.bundle.importing.read import read_model
-
-    if trusted and model.suffix.lower() in {".keras", ".h5", ".hdf5"} and model.exists():
-        _load_tensorflow()
-    return read_model(model, trusted=trusted, output=output_name, size=size)
 
 
 def _keras_application(

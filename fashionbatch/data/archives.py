@@ -33,7 +33,8 @@ def unpack_once(archive: Path, cache: Path) -> Path:
         DataError: it is no archive, is damaged, would write outside its folder, or the cache cannot be written.
     """
     try:
-        status = archive.stat()
+        with disk.open_regular(archive) as file:
+            status = os.fstat(file.fileno())
         identity = f"{archive.absolute()}\0{status.st_size}\0{status.st_mtime_ns}"
         digest = hashlib.sha256(os.fsencode(identity)).hexdigest()[:16]
         target = cache / f"{archive.name.split('.tar')[0]}-{digest}"
@@ -42,6 +43,8 @@ def unpack_once(archive: Path, cache: Path) -> Path:
             disk.remove_leftovers_in(cache)
             _unpack(archive, target)
         return _descend(target)
+    except disk.UnreadableError as error:
+        raise DataError(f"{archive} {error.strerror}") from None
     except OSError as error:
         raise DataError(f"{archive} cannot be unpacked into {cache}: {error.strerror or error}") from error
 

@@ -8,6 +8,7 @@ back. No other module renames, fsyncs, locks or opens a file for writing; `make 
 - `new_directory`: a whole directory, which takes the place of an earlier one in one step.
 - `append_line`: one more line of a file that only grows.
 - `copy_into`, `move_into`: files into a directory in which nothing is ever replaced.
+- `open_regular`, `read_regular`: a file that somebody names, and never a pipe or a device.
 - `Lock`: keeps other processes away.
 - `Contents`, `OwnDirectory`: what of a directory is FashionBatch's; only that is removed, and never through a link.
 - `remove_leftovers`, `remove_leftovers_in`: what killed processes left.
@@ -42,6 +43,7 @@ from fashionbatch.disk.names import (
     remove_leftovers_in,
     temporary_name,
 )
+from fashionbatch.disk.reading import UnreadableError, open_regular, read_regular, why_unreadable
 
 __all__ = [
     "Contents",
@@ -49,6 +51,7 @@ __all__ = [
     "LockedError",
     "OwnDirectory",
     "StagedFile",
+    "UnreadableError",
     "append_line",
     "copy_into",
     "is_locked",
@@ -60,7 +63,9 @@ __all__ = [
     "move_into",
     "new_directory",
     "open_inside",
+    "open_regular",
     "output_errors",
+    "read_regular",
     "remove",
     "remove_leftovers",
     "remove_leftovers_in",
@@ -70,6 +75,7 @@ __all__ = [
     "require_writable",
     "sync_directory",
     "temporary_name",
+    "why_unreadable",
     "write_file",
     "write_new",
     "writing",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fashionbatch import disk
 from fashionbatch.errors import DataError
 
 MARKER, SUMMARY, HISTORY, BUNDLE = "run.json", "summary.json", "history.csv", "bundle"
+_LARGEST_BYTES = 1 << 28
 _DEPTH = 4  # folders below the one that is searched
 
 
@@ -119,8 +122,10 @@ def _run_directories(folder: Path) -> Iterator[Path]:
 def _json(path: Path, *mappings: str) -> dict[str, Any]:
     """The mapping in a file, whose values under these keys are mappings too where it has them."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document = json.loads(disk.read_regular(path, _LARGEST_BYTES))
+    except OSError as error:
+        raise DataError(f"{path}: {disk.why_unreadable(error)}") from error
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
     if not isinstance(document, dict) or not all(isinstance(document.get(key, {}), dict) for key in mappings):
         raise DataError(f"{path}: is not what training writes")
@@ -132,7 +137,7 @@ def _history(path: Path) -> dict[str, list[float]]:
     if not path.is_file():
         return {}
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        with io.TextIOWrapper(disk.open_regular(path), encoding="utf-8", newline="") as file:
             for row in csv.DictReader(file):
                 for name, values in columns.items():
                     if row.get(name):

@@ -11,7 +11,7 @@ from fashionbatch.errors import Problem, RecipeError
 from fashionbatch.names import suggestion
 from fashionbatch.recipe.nodes import read_yaml
 
-_SUFFIXES = (".yaml", ".yml")
+RECIPE_SUFFIXES = (".yaml", ".yml")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def find_recipe(name_or_path: str) -> Path:
 
 def _shipped() -> dict[str, Path]:
     directory = recipes_directory()
-    return {path.stem: path for path in sorted(directory.rglob("*")) if path.suffix in _SUFFIXES}
+    return {path.stem: path for path in sorted(directory.rglob("*")) if path.suffix in RECIPE_SUFFIXES}
 
 
 def _description(path: Path) -> str:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fashionbatch import disk
 from fashionbatch.errors import Problem, RecipeError
-from fashionbatch.recipe.find import shipped_recipe
+from fashionbatch.recipe.find import RECIPE_SUFFIXES, shipped_recipe
 from fashionbatch.recipe.forms import long_form, without_empty_sections
 from fashionbatch.recipe.layering import merged, overridden
 from fashionbatch.recipe.nodes import MAX_BYTES, Mark, Node, NodePath, dotted, read_yaml
@@ -17,6 +19,9 @@ from fashionbatch.recipe.schema import Recipe
 from fashionbatch.recipe.validate import validate
 
 MAX_EXTENDS = 10
+_OUTER_KEY = re.compile(
+    r"^(?:\{[ \t]*)?(?P<quote>['\"]?)(?P<key>[A-Za-z_][\w.-]*)(?P=quote)[ \t]*:(?=[ \t\r\n]|$)", re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +69,10 @@ def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> RecipeDocument:
     Raises:
         RecipeError: a file that cannot be read or is not YAML. Every other problem is in the document.
     """
-    tree, problems = _with_ancestors(str(path), path, ())
+    text = _text_of(path, str(path))
+    if path.suffix not in RECIPE_SUFFIXES and text.strip() and not looks_like_recipe(text):
+        raise RecipeError([Mark(str(path)).problem("is no recipe: few or none of its keys are those of one")])
+    tree, problems = _inherited(text, str(path), path, (), may_extend=True)
     return _document(tree, problems, name=str(path), base=path.absolute().parent, overrides=overrides)
 
 
@@ -97,10 +105,6 @@ def _document(
     return RecipeDocument(name, base, tree, None if every else recipe, every)
 
 
-def _with_ancestors(name: str, path: Path, seen: tuple[str, ...]) -> tuple[Node, list[Problem]]:
-    return _inherited(_text_of(path, name), name, path, seen, may_extend=True)
-
-
 def _inherited(
     text: str, name: str, path: Path, seen: tuple[str, ...], *, may_extend: bool
 ) -> tuple[Node, list[Problem]]:
@@ -121,8 +125,26 @@ def _inherited(
     # As near to what the user typed as can be: the given folder and the file's own words.
     beside = os.path.normpath(os.path.join(os.path.dirname(name), str(extends.value)))
     base_name = beside if base_path == path.parent / str(extends.value) else str(base_path)
-    base, base_problems = _with_ancestors(base_name, base_path, here)
+    try:
+        text = _text_of(base_path, base_name)
+    except RecipeError as error:
+        return tree, [*problems, extends.mark.problem(f"{base_name!r} {error.problems[0].message}", "extends")]
+    if not looks_like_recipe(text):
+        # A recipe may be a stranger's, and name a file that is not theirs to read: nothing of it is shown.
+        told = f"{extends.value!r} is no recipe: few or none of its keys are those of one"
+        return tree, [*problems, extends.mark.problem(told, "extends")]
+    base, base_problems = _inherited(text, base_name, base_path, here, may_extend=True)
     return merged(base, tree), [*problems, *base_problems]
+
+
+def looks_like_recipe(text: str) -> bool:
+    """Whether most keys of a text's outermost level are those of a recipe, whatever is wrong with the rest.
+
+    Such a text may be quoted in errors. Keys are looked for by eye, since what is wrong may be the YAML itself.
+    """
+    keys = {match["key"] for match in _OUTER_KEY.finditer(text)}
+    known = keys & {*Recipe.model_fields, "extends"}
+    return 2 * len(known) > len(keys)
 
 
 def _cannot_extend(extends: Node, path: Path, seen: tuple[str, ...], *, may_extend: bool) -> Problem | None:
@@ -138,7 +160,7 @@ def _cannot_extend(extends: Node, path: Path, seen: tuple[str, ...], *, may_exte
         return problem(f"{extends.value!r} inherits this recipe; that is a circle")
     if len(seen) > MAX_EXTENDS:
         return problem(f"more than {MAX_EXTENDS} recipes inherit each other")
-    if not os.path.isfile(base):
+    if not os.path.exists(base):
         return problem(f"there is no file {str(base)!r}, and no recipe of that name comes with fashionbatch")
     return None
 
@@ -155,15 +177,9 @@ def _text_of(path: Path, name: str) -> str:
         return RecipeError([Mark(name).problem(message)])
 
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-    except IsADirectoryError:
-        raise error("is a folder; a recipe is a YAML file") from None
-    except (OSError, ValueError) as reason:
-        text = reason.strerror if isinstance(reason, OSError) and reason.strerror else str(reason)
-        raise error(f"cannot be read: {text}") from None
-    if len(content) > MAX_BYTES:
-        raise error(f"is longer than {MAX_BYTES:,} bytes; is it a recipe?")
+        content = disk.read_regular(path, MAX_BYTES)
+    except OSError as reason:
+        raise error(f"{disk.why_unreadable(reason)}; a recipe is a YAML file") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as reason:

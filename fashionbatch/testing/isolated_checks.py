@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fashionbatch.processes import limit_memory
+
 _BEAT_SECONDS = 1.0
 
 
@@ -99,13 +101,9 @@ class _Reporter:
 
 def _limit_memory(limit: int) -> None:
     """Let a plugin that takes too much memory fail, and let the system end this process before any other."""
+    limit_memory(limit)
     if sys.platform != "linux":
         return
-    import resource
-
-    with contextlib.suppress(OSError, ValueError):
-        _, most = resource.getrlimit(resource.RLIMIT_DATA)
-        resource.setrlimit(resource.RLIMIT_DATA, (limit if most < 0 else min(limit, most), most))
     with (
         contextlib.suppress(OSError),
         open("/proc/self/oom_score_adj", "w", encoding="ascii") as file,

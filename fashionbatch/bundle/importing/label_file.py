@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from fashionbatch import disk
+from fashionbatch.bundle.manifest import LABEL_LIMIT
 from fashionbatch.errors import BundleError
 from fashionbatch.names import label_problem
 
@@ -26,14 +28,11 @@ def read_label_file(file: Path) -> tuple[str, ...]:
         BundleError: the file cannot be read, or a name is missing, double, or has characters that labels may not have.
     """
     try:
-        data = file.read_bytes()[: _LIMIT + 1]
-        text = data.decode("utf-8-sig")
-    except OSError as error:
-        raise BundleError(f"{file}: cannot be read: {error.strerror or error}") from None
+        text = disk.read_regular(file, _LIMIT).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise BundleError(f"{file}: not UTF-8 text: {error.reason} at byte {error.start}") from None
-    if len(data) > _LIMIT:
-        raise BundleError(f"{file}: larger than {_LIMIT:,} bytes, so it is no list of labels")
+    except OSError as error:
+        raise BundleError(f"{file}: {disk.why_unreadable(error)}", hint="--labels names a list of labels") from None
     if text.lstrip()[:1] in {"[", "{"}:
         names = _from_json(file, text)
     else:
@@ -68,6 +67,8 @@ def _by_number(file: Path, document: dict[str, Any]) -> list[Any]:
 
 
 def _check(file: Path, names: Sequence[str]) -> None:
+    if len(names) > LABEL_LIMIT:
+        raise BundleError(f"{file}: has {len(names):,} labels; a bundle has {LABEL_LIMIT:,} at most")
     first: dict[str, int] = {}
     for number, name in enumerate(names):
         if problem := label_problem(name):

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fashionbatch.bundle.graph import UNSUPPORTED_OPERATIONS, first_sentence, graph_of_function
+from fashionbatch.bundle.graph_check import check_operations
 from fashionbatch.bundle.importing.adapt import Scaling
+from fashionbatch.bundle.importing.onnx_file import check_onnx
 from fashionbatch.errors import BundleError, WeightsError
 from fashionbatch.names import suggestion
 
@@ -70,8 +72,10 @@ def read_model(path: Path, *, trusted: bool, output: str | None, size: tuple[int
         raise BundleError(f"{path}: no such model")
     suffix = path.suffix.lower()
     if suffix == ".onnx":
+        check_onnx(path)
         return ForeignModel(_read_onnx(path, output), path.name)
     if suffix == ".xml":
+        check_operations(path, path.with_suffix(".bin"))
         graph = _read_by_frontend(path, "ir")
     elif suffix in {".keras", ".h5", ".hdf5"}:
         _require_trust(path, trusted, "a Keras model file can hold Python code, which runs when it is loaded")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sys
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,7 +191,7 @@ def test_a_linked_bundle_json_is_refused(tiny: Path, tmp_path: Path) -> None:
 def test_a_pipe_or_a_directory_in_the_place_of_a_file_does_not_hang(tiny: Path) -> None:
     (tiny / "model.bin").unlink()
     os.mkfifo(tiny / "model.bin")
-    assert "not a plain file" in refusal(tiny).message
+    assert "is a named pipe or a device, where a file is needed" in refusal(tiny).message
     (tiny / "model.bin").unlink()
     (tiny / "model.bin").mkdir()
     assert "not a plain file" in refusal(tiny).message
@@ -238,6 +239,18 @@ def test_brackets_in_a_name_are_no_nesting(edit: Edit, tiny: Path) -> None:
 def test_an_endless_manifest_is_refused_before_it_is_read(tiny: Path) -> None:
     os.truncate(tiny / "bundle.json", MANIFEST_LIMIT + 1)
     assert "larger than" in refusal(tiny).message
+
+
+@pytest.mark.parametrize("names", [800_000, 150_000])
+def test_more_labels_than_a_bundle_may_have_are_refused(edit: Edit, tiny: Path, names: int) -> None:
+    many = [f"{number}" for number in range(names)]
+    edit(lambda document: document["labels"].update(class_names=many, display_names=many))
+    tracemalloc.start()
+    message = refusal(tiny).message
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert ("more than 800,000 values" if names > 400_000 else "at most 100000 items") in message
+    assert peak < 150e6
 
 
 @pytest.mark.parametrize("text", [b'"' + b'\\"' * 200_000, b'{"a":1,' * 20_000])

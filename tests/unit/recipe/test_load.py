@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -358,9 +359,49 @@ def test_a_base_that_is_no_file_is_told_at_the_key(tmp_path, value):
 
 
 def test_a_syntax_error_in_a_base_names_that_file(tmp_path):
-    write(tmp_path, base="a: b: c\n", child="extends: base.yaml\n")
-    with pytest.raises(RecipeError, match=r"base\.yaml:1:5"):
+    write(tmp_path, base="name: b: c\n", child="extends: base.yaml\n")
+    with pytest.raises(RecipeError, match=r"base\.yaml:1:8"):
         load_recipe(tmp_path / "child.yaml")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "root:x:0:0:root:/root:/bin/bash\ndaemon:x:1:1::/:/bin/sh\n",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\ndata: {password: hunter2}\n",
+        "version: '3'\nservices: {db: {environment: {PASSWORD: hunter2}}}\n",
+        "password: hunter2\n\tname: x\n",
+        "hunter2",
+        "[default]\naws_secret_access_key = hunter2\n",
+        '{"password": "hunter2"}',
+        "- hunter2\n",
+    ],
+)
+@pytest.mark.parametrize("name", ["secret", "secret.yaml"])
+def test_nothing_is_shown_of_a_file_that_is_no_recipe(tmp_path, text, name):
+    (tmp_path / name).write_text(text)
+    write(tmp_path, child=f"version: 1\nextends: {name}\n")
+    found = [problem for problem in load_recipe(tmp_path / "child.yaml").problems if problem.where == "extends"]
+    assert [problem.message for problem in found] == [
+        f"{name!r} is no recipe: few or none of its keys are those of one"
+    ]
+    assert found[0].source == f"extends: {name}"
+
+
+def test_a_file_that_is_named_directly_and_looks_like_no_recipe_is_not_shown_either(tmp_path):
+    (tmp_path / "passwd").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    with pytest.raises(RecipeError, match=r"passwd: is no recipe: few or none of its keys are those of one$"):
+        load_recipe(tmp_path / "passwd")
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_a_pipe_a_device_or_a_folder_is_never_read(tmp_path, make):
+    make(tmp_path / "base.yaml")
+    with pytest.raises(RecipeError, match="where a file is needed"):
+        load_recipe(tmp_path / "base.yaml")
+    write(tmp_path, child="version: 1\nextends: base.yaml\n")
+    messages = [problem.message for problem in load_recipe(tmp_path / "child.yaml").problems]
+    assert any("base.yaml' is a" in message and "where a file is needed" in message for message in messages)
 
 
 def test_a_text_from_a_bundle_cannot_make_files_be_read(tmp_path):
@@ -381,7 +422,7 @@ def test_a_text_from_a_bundle_cannot_make_files_be_read(tmp_path):
         (b"hello", "must be a mapping of keys and values"),
         (b"version: 1\nname: caf\xe9\n", "is not UTF-8 text: byte 0xe9 in line 2"),
         ("version: 1".encode("utf-16"), "is not UTF-8 text: byte 0xff in line 1"),
-        (b"#" * 300_000, "is longer than 262,144 bytes; is it a recipe?"),
+        (b"#" * 300_000, "is larger than 262,144 bytes; a recipe is a YAML file"),
     ],
 )
 def test_a_file_that_is_no_recipe_is_one_clear_error(tmp_path, content, message):
@@ -401,7 +442,7 @@ def test_a_byte_order_mark_is_skipped(tmp_path):
 
 
 def test_a_folder_and_a_missing_file_are_told(tmp_path):
-    with pytest.raises(RecipeError, match="is a folder; a recipe is a YAML file"):
+    with pytest.raises(RecipeError, match="is a folder, where a file is needed; a recipe is a YAML file"):
         load_recipe(tmp_path)
-    with pytest.raises(RecipeError, match="cannot be read: No such file"):
+    with pytest.raises(RecipeError, match="there is no such file"):
         load_recipe(tmp_path / "none.yaml")

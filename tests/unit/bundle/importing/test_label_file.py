@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,19 @@ def test_a_file_that_gives_no_labels_says_where(tmp_path: Path, data: bytes, say
 
 
 def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="cannot be read"):
+    with pytest.raises(BundleError, match="there is no such file"):
         read_label_file(tmp_path / "none.txt")
-    with pytest.raises(BundleError, match="cannot be read"):
+    with pytest.raises(BundleError, match="is a folder"):
         read_label_file(tmp_path)
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "labels.txt")
+    with pytest.raises(BundleError, match="is a named pipe or a device, where a file is needed"):
+        read_label_file(tmp_path / "labels.txt")
+
+
+def test_there_is_a_limit_to_labels(tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("\n".join(map(str, range(100_001))))
+    with pytest.raises(BundleError, match="has 100,001 labels; a bundle has 100,000 at most"):
+        read_label_file(tmp_path / "labels.txt")

@@ -293,9 +293,9 @@ def test_an_openvino_file_is_read_too(save_onnx: SaveOnnx, tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("name", "data", "says", "hint"),
     [
-        ("net.onnx", b"", "holds no model", ""),
-        ("net.onnx", b"hello", "parsed", ""),
-        ("net.xml", b"<net>", "cannot be read", ""),
+        ("net.onnx", b"", "is empty", ""),
+        ("net.onnx", b"hello", "is damaged, or no ONNX file", ""),
+        ("net.xml", b"<net>", "not XML", "openvino.save_model"),
         ("net.pt", b"", "no model that can be imported", "torch.onnx.export"),
         ("net.joblib", b"", "no model that can be imported", "ONNX"),
         ("net.tflite", b"", "no model that can be imported", "ONNX"),
