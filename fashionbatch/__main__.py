@@ -4,12 +4,15 @@ Older Pythons must be able to read this file and the package's `__init__`, so bo
 import nothing of ours before the version is known.
 """
 
+import contextlib
+import os
 import sys
 from typing import NoReturn
 
 OLDEST = (3, 11)
 NEWEST = (3, 13)
 """TensorFlow has no builds for later ones."""
+_INTERRUPTED = (130, 143)
 
 
 def main() -> NoReturn:
@@ -19,7 +22,20 @@ def main() -> NoReturn:
         sys.exit(f"error: fashionbatch needs Python {oldest} to {newest}; {sys.executable} is {found}")
     from fashionbatch.cli import main as run_command_line
 
-    run_command_line()
+    try:
+        run_command_line()
+    except SystemExit as end:
+        if end.code in _INTERRUPTED:
+            _leave(end.code)
+        raise
+
+
+def _leave(code: int) -> NoReturn:
+    """End now: after a signal nothing may be waited for, such as a network of a library that never comes to its end."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ import click
 
 from fashionbatch import __version__
 from fashionbatch.cli.quiet import quieten_tensorflow
+from fashionbatch.cli.signals import watched
 from fashionbatch.errors import FashionBatchError, RecipeError
 from fashionbatch.interrupts import telling_ctrl_c
 from fashionbatch.tracebacks import keep_traceback
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the user's error, 2 usage, 3 a bug of ours, 130/143 interrupted."""
     quieten_tensorflow()
     warnings.showwarning = _show_warning
-    with telling_ctrl_c():
+    with watched(), telling_ctrl_c():
         exit_code = _run(arguments)
     sys.exit(exit_code)
 

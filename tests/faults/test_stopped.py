@@ -103,6 +103,28 @@ def test_a_second_signal_leaves_at_once_and_nothing_is_lost(
     finish(case, photos, output, table)
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_to_all_while_a_list_is_read_from_standard_input_is_an_interruption(
+    case: Any, tmp_path: Path, number: int, code: int
+) -> None:
+    # As a terminal does it on Ctrl-C: every process of the group gets the signal.
+    process = subprocess.Popen(
+        command(case, case.photos, tmp_path / "labels.csv", "--files-from", "-"),
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        process_group=0,
+    )
+    while not any("labeling.source" in line for _, line in children(process.pid)):
+        assert process.poll() is None
+    os.killpg(process.pid, number)
+    said = process.communicate()[1]
+    assert process.returncode == code, said
+    assert "interrupted during the scan" in said
+    assert "failed" not in said
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_second_run_on_the_same_output_is_refused(
     case: Any, photos: Path, table: bytes, start: StartRun, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,10 @@ from fashionbatch.labeling.source.request import ScanOptions
 
 def main(request_pipe: int) -> None:
     """The process: what to do as JSON from a pipe; progress, then the summary, as JSON lines on standard output."""
+    # A list on standard input is read in the group of the terminal, so its signals arrive here too. They are for the
+    # process that began the scan, which ends this one.
+    for ignored in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ignored, signal.SIG_IGN)
     with open(request_pipe, encoding="ascii") as pipe:
         request: dict[str, Any] = json.load(pipe)
 

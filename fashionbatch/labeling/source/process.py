@@ -109,6 +109,8 @@ class ScanProcess:
                     continue
                 data = os.read(self._process.stdout.fileno(), 1 << 16)
                 if not data:
+                    if stop_signal():
+                        continue
                     raise self._died()
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:

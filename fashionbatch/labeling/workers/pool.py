@@ -1,7 +1,8 @@
 """A few supervised decode workers: one bad image costs its own row and nothing else.
 
-A worker that dies or hangs is replaced. What it had finished counts; the image that it was at becomes a suspect and is
-tried once more, alone in a fresh worker, before it gets a row of status `crashed` or `timeout`; others do the rest.
+A worker that dies, hangs or was stopped is replaced. What it had finished counts; the image that it was at becomes a
+suspect and is tried once more, alone in a fresh worker, before it gets a row of status `crashed` or `timeout`; others
+do the rest.
 """
 
 from __future__ import annotations
@@ -137,6 +138,7 @@ class WorkerPool:
             worker: Worker = key.data
             try:
                 received, alive = worker.inbox.read()
+                worker.heard = time.monotonic()
                 for message in received:
                     outcomes += self._accept(worker, message)
             except (ValueError, KeyError, TypeError, IndexError):
@@ -166,7 +168,8 @@ class WorkerPool:
     def _start(self, number: int) -> None:
         new = self._launcher.start()
         inbox = messages.Inbox(new.replies)
-        worker = Worker(number, new.process, new.tasks, new.replies, inbox, time.monotonic())
+        now = time.monotonic()
+        worker = Worker(number, new.process, new.tasks, new.replies, inbox, started=now, heard=now)
         self._workers[number] = worker
         self._selector.register(new.replies, selectors.EVENT_READ, worker)
 
@@ -233,11 +236,13 @@ class WorkerPool:
         outcomes: list[Outcome] = []
         for worker in list(self._workers.values()):
             if not worker.is_ready:
-                if now - worker.started > _START_LIMIT_S:
-                    raise self._cannot_start(f"no sign of life within {_START_LIMIT_S:g} s")
+                since, limit_s = worker.started, _START_LIMIT_S
+            elif worker.chunks:
+                # Between two images the clock stands at 0; one that was stopped there says nothing either.
+                since, limit_s = float(self._frames.clocks[worker.number]) or worker.heard, self._timeout_s
+            else:
                 continue
-            began = float(self._frames.clocks[worker.number])
-            if worker.chunks and began and now - max(began, self._clocks_count_from) > self._timeout_s:
+            if now - max(since, self._clocks_count_from) > limit_s:
                 worker.process.kill()
                 self._reap(worker)
                 outcomes += self._replace(worker, None)
@@ -258,7 +263,8 @@ class WorkerPool:
             # A SIGKILL comes from elsewhere: from a user, or for want of memory, which may pass.
             self._failed_starts += 1 if exit_code == -signal.SIGKILL else _KILLED_STARTS // _STARTS
             if self._failed_starts >= _KILLED_STARTS:
-                raise self._cannot_start(self._last_words() or _describe_exit(exit_code))
+                silent = f"no sign of life within {_START_LIMIT_S:g} s" if exit_code is None else ""
+                raise self._cannot_start(self._last_words() or silent or _describe_exit(exit_code))
         outcomes: list[Outcome] = []
         for chunk in reversed(worker.chunks):
             outcomes += self._salvage(chunk, exit_code)
@@ -312,6 +318,8 @@ class WorkerPool:
     def _hand_out(self) -> None:
         for worker in self._workers.values():
             while (chunk := self._next_for(worker)) is not None:
+                if not worker.chunks:
+                    worker.heard = time.monotonic()
                 worker.chunks.append(chunk)
                 try:
                     remaining = memoryview(chunk.message)

@@ -82,6 +82,7 @@ class Worker:
         replies: descriptor to read from it.
         inbox: puts its messages together.
         started: when it was started or configured, by `time.monotonic()`.
+        heard: when it last said something, or was given something to do while it had nothing, likewise.
         is_loaded: whether it has imported what it needs.
         is_ready: whether it takes chunks.
         is_fresh: whether it has not finished a chunk yet.
@@ -94,6 +95,7 @@ class Worker:
     replies: int
     inbox: messages.Inbox
     started: float
+    heard: float
     is_loaded: bool = False
     is_ready: bool = False
     is_fresh: bool = True

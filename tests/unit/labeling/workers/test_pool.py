@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from fashionbatch.errors import FashionBatchError
+from fashionbatch.labeling.workers import pool
 from fashionbatch.labeling.workers.frames import FrameLayout, Frames
 from fashionbatch.labeling.workers.launch import Launcher
 from fashionbatch.labeling.workers.pool import WorkerPool, messages
@@ -139,6 +140,34 @@ def test_a_decoder_that_takes_all_memory_gets_the_status_crashed(make_pool: Make
         ("crashed", "MemoryError: decoding takes more than 200 MiB"),
         ("ok", ""),
     ]
+
+
+def test_a_worker_that_is_stopped_between_two_images_is_replaced(make_pool: MakePool) -> None:
+    harness = make_pool(timeout_s=1.0)
+    assert harness.decode("paint 1") == [("ok", "")]
+    [stopped] = harness.pool._workers.values()
+    os.kill(stopped.process.pid, signal.SIGSTOP)
+    assert harness.decode("paint 1", "paint 2") == [("ok", ""), ("ok", "")]
+    assert stopped.process.poll() == -signal.SIGKILL
+    assert harness.pool.replaced == 1
+
+
+def test_a_worker_that_is_stopped_before_it_is_ready_is_replaced(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness = make_pool()
+    begin = harness.pool._start
+
+    def begin_patiently(number: int) -> None:
+        monkeypatch.setattr(pool, "_START_LIMIT_S", 120.0)  # the second one gets the time that a slow machine needs
+        begin(number)
+
+    monkeypatch.setattr(pool, "_START_LIMIT_S", 1.0)
+    monkeypatch.setattr(harness.pool, "_start", begin_patiently)
+    [stopped] = harness.pool._workers.values()
+    os.kill(stopped.process.pid, signal.SIGSTOP)
+    assert harness.decode("paint 1") == [("ok", "")]
+    assert stopped.process.poll() == -signal.SIGKILL
 
 
 def test_a_file_that_has_gone_or_changed_says_so(make_pool: MakePool, photos: Path) -> None:
