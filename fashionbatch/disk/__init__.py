@@ -19,7 +19,15 @@ followed. `steps.step` is called before each change of the disk: there the tests
 
 from fashionbatch.disk.appending import append_line
 from fashionbatch.disk.contents import Contents, OwnDirectory
-from fashionbatch.disk.copies import copy_into, link_into, move_into, open_inside, remove_staged
+from fashionbatch.disk.copies import (
+    copy_into,
+    finish_moving,
+    link_into,
+    move_into,
+    move_link_into,
+    open_inside,
+    remove_staged,
+)
 from fashionbatch.disk.directories import new_directory
 from fashionbatch.disk.errors import output_errors
 from fashionbatch.disk.files import (
@@ -54,6 +62,7 @@ __all__ = [
     "UnreadableError",
     "append_line",
     "copy_into",
+    "finish_moving",
     "is_locked",
     "is_temporary_name_of",
     "leftovers",
@@ -61,6 +70,7 @@ __all__ = [
     "link_or_copy",
     "make_directory",
     "move_into",
+    "move_link_into",
     "new_directory",
     "open_inside",
     "open_regular",

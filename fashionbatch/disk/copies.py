@@ -87,12 +87,37 @@ def move_into(source: bytes, name: bytes, directory: int, root: int) -> None:
     """
     shown = Path(os.fsdecode(name))
     steps.step("link", shown)
-    try:
-        os.link(source, name, dst_dir_fd=directory, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in _NO_LINKS_HERE:
-            raise
-        copy_into(source, name, directory, root)
+    _second_name(source, name, directory, root)
+    steps.step("sync directory", shown)
+    sync_names(directory)
+    steps.step("remove", Path(os.fsdecode(source)))
+    os.unlink(source)
+
+
+def move_link_into(source: bytes, name: bytes, directory: int, root: int, *, within: bytes) -> None:
+    """Move a symbolic link, unless something has the name there, so that it stands for the same file afterwards.
+
+    A link to a file that is moved itself would lead nowhere soon: in its place comes the file, under a second name
+    where that can be, else copied. Any other link leads to the same file as before, by its whole path.
+
+    Args:
+        source: the link; the file that it leads to is there.
+        name: its new name.
+        directory: open, where it goes.
+        root: as in `copy_into`.
+        within: the folder whose files are moved.
+
+    Raises:
+        FileExistsError: something has the name.
+        OSError: as in `move_into`.
+    """
+    shown = Path(os.fsdecode(name))
+    target = os.path.realpath(source)
+    steps.step("link", shown)
+    if os.path.commonpath([target, os.path.realpath(within)]) != os.path.realpath(within):
+        os.symlink(target, name, dir_fd=directory)
+    else:
+        _second_name(target, name, directory, root)
     steps.step("sync directory", shown)
     sync_names(directory)
     steps.step("remove", Path(os.fsdecode(source)))
@@ -116,9 +141,41 @@ def link_into(source: bytes, name: bytes, directory: int, root: int) -> None:  #
     os.symlink(source, name, dir_fd=directory)
 
 
+def finish_moving(source: bytes, name: bytes, directory: int) -> None:
+    """Remove the old name of a file whose move was broken off when it was in its new place already.
+
+    Args:
+        source: its old name.
+        name: its new name, a whole copy perhaps.
+        directory: open, where that is.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    shown = Path(os.fsdecode(name))
+    steps.step("sync", shown)
+    descriptor = os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    sync_names(directory)
+    steps.step("remove", Path(os.fsdecode(source)))
+    os.unlink(source)
+
+
 def remove_staged(root: Path) -> None:
     """Remove what killed processes left of copying into a directory."""
     remove_leftovers(root / _STAGED)
+
+
+def _second_name(source: bytes, name: bytes, directory: int, root: int) -> None:
+    try:
+        os.link(source, name, dst_dir_fd=directory, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS_HERE:
+            raise
+        copy_into(source, name, directory, root)
 
 
 def _create(root: int) -> tuple[str, int]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
@@ -27,6 +28,7 @@ Way: TypeAlias = Literal["link", "copy", "move"]
 _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _LONGEST_NAME = 120
+_BLOCK = 1 << 20
 
 
 @dataclass
@@ -103,56 +105,94 @@ def sort_files(
         OutputError: the root cannot be written.
         InterruptedRunError: there was a signal; doing it again goes on.
     """
-    done = Sorted()
-    folders = LabelFolders()
     source = Path(sidecar.folder)
-    folder = source if source.is_dir() else source.parent
-    with (
-        TableReader(paths.output, sidecar.options.format) as table,
-        contextlib.closing(Manifest(paths.files)) as files,
-        disk.output_errors(into),
-    ):
-        label, status = table.column(LABEL, LABELS), table.column(STATUS)
+    folder = os.fsencode(source if source.is_dir() else source.parent)
+    with disk.output_errors(into):
         disk.make_directory(into)
         disk.remove_staged(into)
         root = os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            for file, row in zip(files.rows(0, len(files)), table.rows(), strict=True):
-                if stop_signal():
-                    raise InterruptedRunError(
-                        f"interrupted while files were sorted into {into}; the table is complete",
-                        signal_number=stop_signal(),
-                        hint="start the same command again to sort the rest",
-                    )
-                labels = str(row[label] or "").split(SEPARATOR) if row[status] == "ok" else [""]
-                if labels == [""]:
-                    done.unlabeled += 1
-                for name in filter(None, labels):
-                    _place(os.fsencode(folder), file, root, folders.name(name), way, done)
+            if way == "move":
+                # Links first: what they lead to may be moved as well, and is there still.
+                links = _Sorting(folder, root, way, only_links=True)
+                _sort(paths, sidecar, into, links, stop_signal)
+            sorting = _Sorting(folder, root, way)
+            _sort(paths, sidecar, into, sorting, stop_signal)
         finally:
             os.close(root)
-    return done
+    return sorting.done
 
 
-def _place(folder: bytes, file: ScannedFile, root: int, label: str, way: Way, done: Sorted) -> None:  # noqa: PLR0917
-    source = os.path.join(folder, file.path)
-    *inner, name = _safe_parts(file.path)
-    with disk.open_inside(root, [os.fsencode(label), *inner]) as directory:
-        if way == "move" and not os.path.lexists(source) and _exists(name, directory):
-            done.placed += 1
+def _sort(paths: JobPaths, sidecar: Sidecar, into: Path, sorting: _Sorting, stop_signal: Callable[[], int]) -> None:
+    folders = LabelFolders()
+    with (
+        TableReader(paths.output, sidecar.options.format) as table,
+        contextlib.closing(Manifest(paths.files)) as files,
+    ):
+        label, status = table.column(LABEL, LABELS), table.column(STATUS)
+        for file, row in zip(files.rows(0, len(files)), table.rows(), strict=True):
+            if stop_signal():
+                raise InterruptedRunError(
+                    f"interrupted while files were sorted into {into}; the table is complete",
+                    signal_number=stop_signal(),
+                    hint="start the same command again to sort the rest",
+                )
+            labels = str(row[label] or "").split(SEPARATOR) if row[status] == "ok" else [""]
+            sorting.place(file, [folders.name(name) for name in labels if name])
+
+
+@dataclass
+class _Sorting:
+    """One pass over the files.
+
+    Attributes:
+        folder: what their paths are relative to.
+        root: open, where they go.
+        way: how.
+        only_links: whether all but symbolic links are passed over, and nothing is counted.
+        done: what became of them.
+    """
+
+    folder: bytes
+    root: int
+    way: Way
+    only_links: bool = False
+    done: Sorted = field(default_factory=Sorted)
+
+    def place(self, file: ScannedFile, labels: Sequence[str]) -> None:
+        """Put a file into the folders of its labels."""
+        source = os.path.join(self.folder, file.path)
+        if self.only_links and not os.path.islink(source):
             return
-        if not _is_as_labeled(source, file):
-            done.changed += 1
-            return
-        try:
-            _PUT[way](source, name, directory, root)
-        except FileExistsError:
-            if not _is_same(source, file, name, directory, way):
-                done.taken += 1
+        if not labels:
+            self.done.unlabeled += 1
+        for label in labels:
+            self._place(file, source, label)
+
+    def _place(self, file: ScannedFile, source: bytes, label: str) -> None:
+        *inner, name = _safe_parts(file.path)
+        with disk.open_inside(self.root, [os.fsencode(label), *inner]) as directory:
+            if self.way == "move" and not os.path.lexists(source) and _exists(name, directory):
+                self.done.placed += 1
                 return
-            if way == "move":
-                os.unlink(source)
-        done.placed += 1
+            if not _is_as_labeled(source, file):
+                self.done.changed += 1
+                return
+            try:
+                self._put(source, name, directory)
+            except FileExistsError:
+                if not _is_same(source, file, name, directory, self.way):
+                    self.done.taken += 1
+                    return
+                if self.way == "move":
+                    disk.finish_moving(source, name, directory)
+            self.done.placed += 1
+
+    def _put(self, source: bytes, name: bytes, directory: int) -> None:
+        if self.way == "move" and os.path.islink(source):
+            disk.move_link_into(source, name, directory, self.root, within=self.folder)
+        else:
+            _PUT[self.way](source, name, directory, self.root)
 
 
 _PUT = {"link": disk.link_into, "copy": disk.copy_into, "move": disk.move_into}
@@ -186,8 +226,30 @@ def _is_same(source: bytes, file: ScannedFile, name: bytes, directory: int, way:
             return os.readlink(name, dir_fd=directory) == source
         seen = os.stat(name, dir_fd=directory, follow_symlinks=False)
         if way == "move":
-            # Linked there before a kill; an equal file of another making stays, and so does the source.
-            return os.path.samestat(seen, os.lstat(source))
+            return _was_moved(source, name, directory)
     except OSError:
         return False
     return (seen.st_size, seen.st_mtime_ns) == (file.size, file.mtime_ns)
+
+
+def _was_moved(source: bytes, name: bytes, directory: int) -> bool:
+    """Whether a move was broken off before the old name was removed: nothing is lost then without it."""
+    seen = os.stat(name, dir_fd=directory, follow_symlinks=False)
+    if stat.S_ISLNK(seen.st_mode):
+        # Of a link that leads elsewhere. One that leads to the file itself is of a run that made links.
+        return os.path.islink(source) and os.readlink(name, dir_fd=directory) == os.path.realpath(source)
+    if not stat.S_ISREG(seen.st_mode):
+        return False
+    if os.path.samestat(seen, os.stat(source)):
+        return True
+    # Copied, from another file system.
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
+    with open(descriptor, "rb") as one, open(source, "rb") as other:
+        if os.fstat(one.fileno()).st_mtime_ns != os.fstat(other.fileno()).st_mtime_ns:
+            return False
+        while True:
+            blocks = one.read(_BLOCK), other.read(_BLOCK)
+            if blocks[0] != blocks[1]:
+                return False
+            if not blocks[0]:
+                return True

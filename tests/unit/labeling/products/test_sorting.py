@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -7,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from fashionbatch import disk
+from fashionbatch.disk import steps
 from fashionbatch.errors import FashionBatchError, OutputError
 from fashionbatch.labeling.checks import check_root
 from fashionbatch.labeling.job.paths import JobPaths
@@ -114,3 +118,91 @@ def test_folder_names_are_safe_and_distinct() -> None:
     ]
     assert len(os.fsencode(names[10])) <= 120
     assert [folders.name(label) for label in labels] == names
+
+
+@pytest.mark.parametrize("step", ["create", "link", "sync", "rename", "sync directory", "remove"])
+@pytest.mark.parametrize("across", [True, False])
+def test_a_move_that_is_broken_off_anywhere_leaves_each_file_in_one_place_in_the_end(
+    labeled: Labeled, photos: Path, monkeypatch: pytest.MonkeyPatch, step: str, *, across: bool
+) -> None:
+    paths, meta, root = labeled
+    contents = {"green/y/a.png": (photos / "y/a.png").read_bytes(), "red/a.png": (photos / "a.png").read_bytes()}
+
+    class KilledError(BaseException):
+        pass
+
+    def killed(name: str, path: Path) -> None:
+        if name == step and path.name == "a.png":
+            raise KilledError
+
+    def link(*_: object, **__: object) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    with monkeypatch.context() as patch:
+        if across:
+            patch.setattr(os, "link", link)
+        patch.setattr(steps, "step", killed)
+        with contextlib.suppress(KilledError):
+            sort_files(paths, meta, root, "move")
+        patch.undo()
+    if across:
+        monkeypatch.setattr(os, "link", link)
+    assert sort_files(paths, meta, root, "move") == Sorted(placed=3, unlabeled=1)
+    assert files(root) == ["green/y/a.png", "red/a.png", "red/x/a.png"]
+    assert files(photos) == ["broken.png"]
+    assert {name: (root / name).read_bytes() for name in contents} == contents
+
+
+@pytest.mark.parametrize("across", [True, False])
+def test_a_link_that_is_moved_leads_to_the_same_photo_as_before(
+    paint: Paint, options: MakeOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, across: bool
+) -> None:
+    folder = paint({"a.png": 0, "x/z.png": 1, "elsewhere.png": 1})
+    outside = tmp_path / "outside.png"
+    (folder / "elsewhere.png").rename(outside)
+    links = {
+        "near.png": "a.png",
+        "x/up.png": "../a.png",
+        "x/a link.png": "z.png",
+        "chain.png": "near.png",
+        "out.png": os.path.relpath(outside, folder),
+        "whole.png": str(outside),
+    }
+    for name, target in links.items():
+        (folder / name).symlink_to(target)
+    contents = {name: (folder / name).read_bytes() for name in (*links, "a.png", "x/z.png")}
+    report = label(options())
+    if across:
+        monkeypatch.setattr(disk.copies, "_NO_LINKS_HERE", {errno.EXDEV})
+
+        def link(*_: object, **__: object) -> None:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+        monkeypatch.setattr(os, "link", link)
+    root = tmp_path / "sorted"
+    for _ in range(2):
+        assert sort_files(JobPaths(report.table), report.sidecar, root, "move") == Sorted(placed=8)
+        assert files(folder) == []
+        found = {path.split("/", 1)[1]: (root / path).read_bytes() for path in files(root)}
+        assert found == contents
+    assert outside.exists()
+    assert os.readlink(root / "green/out.png") == os.path.realpath(outside)
+
+
+def test_a_photo_that_links_were_made_to_is_not_removed_by_a_later_move(labeled: Labeled, photos: Path) -> None:
+    paths, meta, root = labeled
+    sort_files(paths, meta, root, "link")
+    assert sort_files(paths, meta, root, "move") == Sorted(placed=0, unlabeled=1, taken=3)
+    assert (root / "red/a.png").read_bytes() == (photos / "a.png").read_bytes()
+
+
+def test_another_file_of_the_same_size_and_time_keeps_its_place_and_the_photo_too(
+    labeled: Labeled, photos: Path
+) -> None:
+    paths, meta, root = labeled
+    (root / "red").mkdir(parents=True)
+    seen = (photos / "a.png").stat()
+    (root / "red/a.png").write_bytes(bytes(seen.st_size))
+    os.utime(root / "red/a.png", ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert sort_files(paths, meta, root, "move") == Sorted(placed=2, unlabeled=1, taken=1)
+    assert (photos / "a.png").exists()
