@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -232,10 +233,12 @@ def _label(
 ) -> None:
     from fashionbatch.errors import RowError
     from fashionbatch.labeling.checks import check_root
+    from fashionbatch.labeling.job.machine import process_age_s
     from fashionbatch.labeling.job.paths import JobPaths
     from fashionbatch.labeling.products.sorting import sort_files
     from fashionbatch.labeling.run import label
 
+    began = time.monotonic() - process_age_s()
     sorted_files: list[str] = []
     with orderly_end(_STOPPING) as stop_signal:
         then = None
@@ -246,7 +249,7 @@ def _label(
                 paths = JobPaths(options.output.table.absolute())
                 sorted_files.append(str(sort_files(paths, sidecar, root, way, stop_signal=stop_signal)))
 
-        report = label(options, reporter=reporter, stop_signal=stop_signal, then=then, launcher=launcher)
+        report = label(options, reporter=reporter, stop_signal=stop_signal, then=then, launcher=launcher, began=began)
     if not reporter.quiet:
         _print_summary(options.output.table, report.sidecar, reporter.summary())
         for line in sorted_files:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling import checks, describe, finish
 from fashionbatch.labeling.engine import run_shards
 from fashionbatch.labeling.job.lock import JobLock
-from fashionbatch.labeling.job.machine import process_age_s
 from fashionbatch.labeling.job.record import differences, discard, read_job
+from fashionbatch.labeling.job.shards import DamagedShardError
 from fashionbatch.labeling.load import load
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.reporter import Reporter, Silent
@@ -21,6 +23,8 @@ from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.specs import StopSignal
 
 Then = Callable[[Sidecar], None]
+_REPAIRS = 2
+"""How often shards that were damaged are labeled anew. A disk that damages more than that needs another one."""
 
 
 def label(
@@ -30,6 +34,7 @@ def label(
     stop_signal: StopSignal = lambda: 0,
     then: Then | None = None,
     launcher: Launcher | None = None,
+    began: float | None = None,
 ) -> finish.TableReport:
     """Label every file of a folder; goes on where an earlier run of the same job stopped.
 
@@ -39,6 +44,8 @@ def label(
         stop_signal: asked now and then for the number of a signal that wants an end; 0 while there is none.
         then: what to do with the complete table, given its sidecar; done again if the run is killed meanwhile.
         launcher: has perhaps started workers already; the caller closes it.
+        began: when the run began, by `time.monotonic`, where that was before this is called. All times that the sidecar
+            gives count from there.
 
     Returns:
         The table, and what its sidecar holds.
@@ -50,7 +57,7 @@ def label(
         OutputError: the output exists, cannot be written, is held by another run, or belongs to another job.
         InterruptedRunError: stopped by a signal; what was committed stays.
     """
-    began = time.monotonic()
+    began = time.monotonic() if began is None else began
     with contextlib.ExitStack() as stack:
         run = Run(options, reporter or Silent(), stop_signal, stack, launcher)
         checks.check_options(options, run.paths)
@@ -61,8 +68,7 @@ def label(
         checks.refuse_existing_output(options)
         ready = _ready(run)
         first_labels = _do_shards(run, ready)
-        times = {"seconds": round(time.monotonic() - began, 3), "seconds_to_first_labels": first_labels}
-        sidecar = finish.assemble(run.paths, ready.job, ready.loaded.products, times=times, stop_signal=stop_signal)
+        sidecar = _assemble(run, ready, began, first_labels)
         if sidecar.reused and options.reuse.match == "sha256":
             run.reporter.say(f"compared with {options.reuse.previous} by content: {sidecar.reused}")
         embeddings = options.output.embeddings
@@ -133,12 +139,12 @@ def _ready(run: Run) -> Ready:
 
 
 def _do_shards(run: Run, ready: Ready) -> float | None:
-    """Run the shards that are pending; returns the age of the process in seconds at the first labels, if there were."""
+    """Run the shards that are pending; returns when the first labels came, by `time.monotonic`, if there were any."""
     mine, store = run.shards(ready.store), ready.store
     total, pending = store.count_rows(mine), store.count_rows(ready.pending)
     run.reporter.start(total, total - pending)
     try:
-        first_labels = run_shards(run, ready)
+        return run_shards(run, ready)
     except InterruptedRunError as error:
         done = store.count_rows(store.done() & set(mine))
         raise InterruptedRunError(
@@ -148,6 +154,30 @@ def _do_shards(run: Run, ready: Ready) -> float | None:
         ) from None
     finally:
         run.reporter.stop()
-    if first_labels is None:
-        return None
-    return round(process_age_s() - (time.monotonic() - first_labels), 3)
+
+
+def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) -> Sidecar:
+    """Join the shards; those that were damaged after they were written are labeled anew first."""
+    repairs = 0
+    while True:
+        times = {
+            "seconds": round(time.monotonic() - began, 3),
+            "seconds_to_first_labels": None if first_labels is None else round(first_labels - began, 3),
+        }
+        try:
+            return finish.assemble(
+                run.paths, ready.job, ready.loaded.products, times=times, stop_signal=run.stop_signal
+            )
+        except DamagedShardError:
+            if repairs == _REPAIRS:
+                raise
+        repairs += 1
+        ready.store.remove_damaged()
+        pending = sorted(set(range(len(ready.store))) - ready.store.done())
+        rows = ready.store.count_rows(pending)
+        run.reporter.say(
+            f"warning: {rows:,} rows were damaged on the disk after they were written; they are labeled anew"
+        )
+        ready = replace(ready, pending=pending, following=dict(itertools.pairwise(pending)))
+        again = _do_shards(run, ready)
+        first_labels = again if first_labels is None else first_labels

@@ -83,6 +83,10 @@ TABLE_PART = ShardPart(".rows", "sha256")
 EMBEDDINGS_PART = ShardPart(".features", "embeddings_sha256")
 
 
+class DamagedShardError(OutputError):
+    """A shard that is not what was written."""
+
+
 @dataclass(frozen=True)
 class ShardStore:
     """The files of the shards of one job.
@@ -229,12 +233,26 @@ class ShardStore:
             raise self._damaged(shard) from None
         return dict(about)
 
+    def remove_damaged(self) -> list[int]:
+        """Compare all finished shards with their digests; gives those that were damaged, and are not done any more.
+
+        Raises:
+            OutputError: one cannot be removed.
+        """
+        damaged = []
+        for shard in sorted(self.done()):
+            try:
+                self.require_whole(shard)
+            except DamagedShardError:
+                damaged.append(shard)
+        return damaged
+
     def _damaged(self, shard: int) -> OutputError:
         if not self.repairs:
-            return OutputError(f"{self.path(shard)}: damaged")
+            return DamagedShardError(f"{self.path(shard)}: damaged")
         with disk.output_errors(self.path(shard)):
             disk.remove(self.path(shard))
-        return OutputError(
+        return DamagedShardError(
             f"{self.path(shard)}: damaged after it was written, so it has been removed",
-            hint="start the same command again: it labels those rows anew",
+            hint="start `classify` again: it labels those rows anew",
         )

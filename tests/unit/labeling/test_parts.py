@@ -1,22 +1,36 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.shards import ShardStore
 from fashionbatch.labeling.job.status import read_status
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions, Part
+from fashionbatch.labeling.reporter import Silent
 from fashionbatch.labeling.run import label, label_part
 
 Paint = Callable[[Mapping[str, int]], Path]
 MakeOptions = Callable[..., LabelOptions]
 pytestmark = pytest.mark.usefixtures("small_shards")
+
+
+class Noted(Silent):
+    """Keeps what a run says."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
 
 
 @pytest.fixture
@@ -153,3 +167,41 @@ def test_a_run_that_scans_is_starting(tmp_path: Path) -> None:
     lock = JobLock(JobPaths(tmp_path / "labels.csv"))
     assert read_status(tmp_path / "labels.csv").state == "starting"
     lock.release()
+
+
+@pytest.mark.parametrize("ending", ["rows", "json"])
+def test_what_was_damaged_after_it_was_written_is_labeled_anew_in_the_same_run(
+    whole: bytes, options: MakeOptions, tmp_path: Path, ending: str
+) -> None:
+    label_part(options(part=Part(1, 1)))
+    for part in sorted(JobPaths(tmp_path / "labels.csv").shards.glob(f"*.{ending}"))[1:3]:
+        part.write_bytes(b"x" * len(part.read_bytes()))
+    said = Noted()
+    report = label(options(), reporter=said)
+    assert (tmp_path / "labels.csv").read_bytes() == whole
+    assert [line for line in said.lines if "labeled anew" in line] == [
+        "warning: 22 rows were damaged on the disk after they were written; they are labeled anew"
+    ]
+    assert report.meta["counts"]["status"] == {"ok": 64, "error": 1}
+
+
+def test_a_disk_that_damages_everything_is_told(
+    options: MakeOptions, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = ShardStore.commit
+
+    def commit(store: ShardStore, shard: int, *arguments: Any, **options: Any) -> None:
+        real(store, shard, *arguments, **options)
+        store.path(shard).write_bytes(b"zeros")
+
+    monkeypatch.setattr(ShardStore, "commit", commit)
+    with pytest.raises(OutputError, match=r"damaged after it was written.*\n.*start `classify` again"):
+        label(options())
+    assert not (tmp_path / "labels.csv").exists()
+
+
+def test_all_times_count_from_one_moment(options: MakeOptions, folder: Path) -> None:
+    times = label(options(), began=time.monotonic() - 100).sidecar.times
+    assert times.seconds is not None
+    assert times.seconds_to_first_labels is not None
+    assert 100 < times.seconds_to_first_labels <= times.seconds < 200

@@ -176,9 +176,6 @@ def test_a_damaged_part_is_noticed_and_done_anew(folder: Path, options: MakeOpti
     label_part(options(embeddings=npy, part=Part(1, 1)))
     part = sorted(JobPaths(tmp_path / "labels.csv").shards.glob("*.features"))[1]
     part.write_bytes(bytes(len(part.read_bytes())))
-    with pytest.raises(OutputError, match="damaged after it was written"):
-        label(options(embeddings=npy))
-    assert not npy.exists()
     label(options(embeddings=npy))
     assert npy.read_bytes() == (tmp_path / "whole.npy").read_bytes()
 
