@@ -18,6 +18,9 @@ from hypothesis import HealthCheck, settings
 settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("suite")
 
+# A suite that a shell runs in the background begins with Ctrl-C ignored, and so would each process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 AddDistribution = Callable[..., Path]
 
 
