@@ -11,7 +11,7 @@ from dataclasses import replace
 from numbers import Integral
 
 from fashionbatch.bundle.graph_record import GRAPH_WEIGHTS_NAME
-from fashionbatch.errors import InterruptedRunError, OutputError, PluginError
+from fashionbatch.errors import InterruptedRunError, OutputError
 from fashionbatch.inference.cores import usable_cores
 from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.load import Loaded
@@ -54,10 +54,8 @@ class ShardFunction:
         with self._one_at_a_time:
             ready = self._opened()
             if not isinstance(shard, Integral) or not 0 <= shard < len(ready.store):
-                raise PluginError(
-                    f"engine {self._options.work.engine!r} asked for shard {shard!r}; "
-                    f"there are 0 to {len(ready.store) - 1}"
-                )
+                what = f"asked for shard {shard!r}; there are 0 to {len(ready.store) - 1}"
+                raise ready.loaded.engine.origin.wrong("run", what)
             with ready.pipeline.reporting_to(progress, stop_signal):
                 ready.pipeline.run_shard(shard, ahead=ready.following.get(shard))
 

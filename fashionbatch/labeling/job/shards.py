@@ -5,14 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+from pydantic import Field
 
 from fashionbatch import disk
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.record import Job
+from fashionbatch.labels.records import Count, Record, Sha256, Text
 
 SMALLEST, LARGEST = 1000, 10_000
 _USUAL_COUNT = 2000
@@ -67,12 +70,32 @@ def plan_shards(rows: int, *, columns: int, batch_size: int) -> list[int]:
     return [*starts, rows]
 
 
+class ShardNotes(Record):
+    """What is noted beside a finished shard.
+
+    Attributes:
+        statuses: status -> rows.
+        labels: for each bundle: label shown -> rows.
+        same: rows that are reused because a look at the file has shown that its content is the same.
+        digests: SHA-256 of each row's file, one after the other; empty where they are not kept.
+        sha256: of the table's part.
+        embeddings_sha256: of the part with features; None without one.
+    """
+
+    statuses: Mapping[str, Count]
+    labels: Sequence[Mapping[Text, Count]]
+    same: Count
+    digests: str = Field(pattern="^([0-9a-f]{2})*$")
+    sha256: Sha256
+    embeddings_sha256: Sha256 | None = None
+
+
 class ShardPart(NamedTuple):
     """What a shard carries for one product of the run.
 
     Attributes:
         suffix: the ending of its file.
-        digest: what its SHA-256 is called among what is noted about the shard.
+        digest: the field of `ShardNotes` that holds its SHA-256.
     """
 
     suffix: str
@@ -146,18 +169,18 @@ class ShardStore:
         Raises:
             OutputError: it could not be written; the shard is not done.
         """
-        about = {
-            "statuses": counts.statuses,
-            "labels": counts.labels,
-            "same": counts.same,
-            "digests": digests.hex(),
-        }
-        for part, data in zip(self.parts, parts, strict=True):
-            about[part.digest] = hashlib.sha256(data).hexdigest()
+        of_parts = {part.digest: hashlib.sha256(data).hexdigest() for part, data in zip(self.parts, parts, strict=True)}
+        notes = ShardNotes(
+            statuses=dict(counts.statuses),
+            labels=[dict(labels) for labels in counts.labels],
+            same=counts.same,
+            digests=digests.hex(),
+            **of_parts,
+        )
         for part, data in zip(self.parts[1:], parts[1:], strict=True):
             disk.write_file(self.path(shard, part), data)
         # What the shard holds goes before the table's part, which is the one that says "done".
-        disk.write_file(self._about(shard), json.dumps(about, ensure_ascii=True).encode())
+        disk.write_file(self._notes_path(shard), notes.to_json())
         disk.write_file(self.path(shard), parts[0])
 
     def counts(self, shards: Iterator[int] | Sequence[int]) -> Counts:
@@ -168,9 +191,8 @@ class ShardStore:
         """
         total = Counts()
         for shard in shards:
-            about = self._read_about(shard)
-            labels = [Counter(labels) for labels in about["labels"]]
-            total.add(Counts(Counter(about["statuses"]), labels, about["same"]))
+            notes = self._read_notes(shard)
+            total.add(Counts(Counter(notes.statuses), [Counter(labels) for labels in notes.labels], notes.same))
         return total
 
     def digests(self, shard: int) -> list[bytes]:
@@ -180,10 +202,7 @@ class ShardStore:
             OutputError: the shard's file is damaged.
         """
         start, stop = self.rows(shard)
-        try:
-            digests = bytes.fromhex(self._read_about(shard)["digests"])
-        except ValueError:
-            raise self._damaged(shard) from None
+        digests = bytes.fromhex(self._read_notes(shard).digests)
         size = hashlib.sha256().digest_size
         if len(digests) != size * (stop - start):
             raise self._damaged(shard)
@@ -202,7 +221,7 @@ class ShardStore:
     def files(self, shard: int) -> tuple[Path, ...]:
         """What a finished shard consists of, the file that says that it is done last."""
         others = [self.path(shard, part) for part in self.parts[1:]]
-        return *others, self._about(shard), self.path(shard)
+        return *others, self._notes_path(shard), self.path(shard)
 
     def require_whole(self, shard: int) -> None:
         """Compare a finished shard with its digests.
@@ -214,24 +233,20 @@ class ShardStore:
             self._require_digest(shard, part)
 
     def _require_digest(self, shard: int, part: ShardPart) -> None:
-        path, expected = self.path(shard, part), self._read_about(shard).get(part.digest)
+        path, expected = self.path(shard, part), getattr(self._read_notes(shard), part.digest)
         with disk.output_errors(path), open(path, "rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != expected:
             raise self._damaged(shard)
 
-    def _about(self, shard: int) -> Path:
+    def _notes_path(self, shard: int) -> Path:
         return self.directory / f"{shard:06}.json"
 
-    def _read_about(self, shard: int) -> dict[str, Any]:
+    def _read_notes(self, shard: int) -> ShardNotes:
         try:
-            about = json.loads(self._about(shard).read_bytes())
-            kinds = {"statuses": dict, "labels": list, "sha256": str, "digests": str, "same": int}
-            if not all(isinstance(about[name], kind) for name, kind in kinds.items()):
-                raise TypeError
-        except (OSError, ValueError, KeyError, TypeError):
+            return ShardNotes.of_json(json.loads(self._notes_path(shard).read_bytes()))
+        except (OSError, ValueError, RecursionError):
             raise self._damaged(shard) from None
-        return dict(about)
 
     def remove_damaged(self) -> list[int]:
         """Compare all finished shards with their digests; gives those that were damaged, and are not done any more.

@@ -119,7 +119,8 @@ def test_an_engine_that_asks_for_a_shard_that_there_is_not_is_told_so(
     add_distribution("others", {"others_for_fb": OTHERS}, {"others": "others_for_fb"})
     with pytest.raises(PluginError) as caught:
         label(options(engine=engine))
-    assert caught.value.message == f"engine {engine!r} asked for shard {asked}; there are 0 to 0"
+    said = f"plugin others 1.2 (engine {engine!r}): run asked for shard {asked}; there are 0 to 0"
+    assert caught.value.message == said
 
 
 class Counting:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import hashlib
 import itertools
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -62,6 +64,29 @@ def test_a_shard_that_was_damaged_later_is_found_and_done_again(store: ShardStor
     with pytest.raises(OutputError, match=r"000001\.rows: damaged"):
         list(store.checked_paths())
     assert store.done() == {0, 2}
+
+
+def test_notes_of_an_earlier_version_are_read(store: ShardStore) -> None:
+    digest = hashlib.sha256(b"a").hexdigest()
+    store.commit(0, [b"a"], counts(ok=1))
+    notes = {"statuses": {"ok": 10}, "labels": [{"신발": 10}], "same": 2, "digests": "00" * 32 * 10, "sha256": digest}
+    (store.directory / "000000.json").write_text(json.dumps(notes))
+    store.require_whole(0)
+    found = store.counts([0])
+    assert (found.statuses, found.labels, found.same) == ({"ok": 10}, [{"신발": 10}], 2)
+    assert store.digests(0) == [bytes(32)] * 10
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"statuses": {"ok": -1}}, {"labels": [{"red": "3"}]}, {"same": None}, {"digests": "0g"}, {"sha256": "short"}],
+)
+def test_notes_that_hold_something_else_are_damage(store: ShardStore, change: dict[str, object]) -> None:
+    store.commit(0, [b"a"], counts(ok=1))
+    notes = store.directory / "000000.json"
+    notes.write_text(json.dumps(json.loads(notes.read_bytes()) | change))
+    with pytest.raises(OutputError, match=r"000000\.rows: damaged"):
+        store.counts([0])
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b'{"sha256": 1, "statuses": [], "labels": {}}', b"\xff"])
