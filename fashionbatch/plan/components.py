@@ -8,7 +8,7 @@ from typing import Any
 
 from fashionbatch.errors import FashionBatchError, PluginError, Problem, UnknownNameError
 from fashionbatch.plan.model import Resolved
-from fashionbatch.plugins import is_a_plugins
+from fashionbatch.plugins import Origin, describe, is_a_plugins
 from fashionbatch.recipe.find import is_shipped
 from fashionbatch.recipe.forms import slots
 from fashionbatch.recipe.load import RecipeDocument
@@ -71,7 +71,8 @@ def _resolve(node: Node, kind: str, path: NodePath, registry: Registry, componen
     except BaseException as error:  # a plugin's own validator, which should raise ValueError alone
         if not is_a_plugins(error):
             raise
-        message = f"{kind} {name.value!r} could not check its parameters: {type(error).__name__}: {error}"
+        origin = Origin(entry.provider, kind, entry.spec.name)
+        message = f"{origin} could not check its parameters: {describe(error)}"
         parameters, problems = None, [node.mark.problem(message, dotted(path))]
     components.problems += problems
     if parameters is not None:

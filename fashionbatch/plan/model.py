@@ -58,7 +58,16 @@ class Resolved(Generic[SpecT]):
 
     def resolved(self) -> dict[str, Any]:
         """The component as a recipe would write it, with every default."""
-        return {"name": self.qualified_name, **_written(self.parameters)}
+        return {"name": self.qualified_name, **self.written_parameters()}
+
+    def written_parameters(self) -> dict[str, Any]:
+        """The parameters as plain data.
+
+        Raises:
+            PluginError: they hold what no recipe can hold.
+        """
+        with self.origin.calling("writing its parameters"):
+            return _written(self.parameters)
 
 
 def metric_names(metrics: Sequence[Resolved[MetricSpec]]) -> list[str]:
@@ -88,7 +97,7 @@ def _distinction(metric: Resolved[MetricSpec], metrics: Sequence[Resolved[Metric
 
 def _values(metric: Resolved[MetricSpec]) -> dict[str, str]:
     """The provider and the parameters, as text."""
-    values = {"": metric.provider.distribution, **_written(metric.parameters)}
+    values = {"": metric.provider.distribution, **metric.written_parameters()}
     return {key: value if isinstance(value, str) else json.dumps(value) for key, value in values.items()}
 
 

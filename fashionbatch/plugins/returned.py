@@ -144,6 +144,10 @@ def _problems(found: Samples) -> Iterator[str]:
             yield f"labels[{index}] is {_shown(labels)}; expected a tuple of class names, such as ('dress',)"
         elif not all(isinstance(label, str) for label in labels):
             yield f"labels[{index}] is {_shown(labels)}; class names are text"
+    yield from _not_a_sequence("skipped", found.skipped)
+    for index, entry in enumerate(found.skipped):
+        if not (isinstance(entry, tuple) and len(entry) == 2 and isinstance(entry[1], str)):
+            yield f"skipped[{index}] is {_shown(entry)}; expected a path and the reason"
     count = len(found.images)
     if count != len(found.labels):
         yield f"{count} images and {len(found.labels)} labels"

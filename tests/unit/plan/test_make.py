@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from pydantic import model_validator
+from pydantic import field_validator, model_validator
 
-from fashionbatch.errors import RecipeError
+from fashionbatch.errors import PluginError, RecipeError
 from fashionbatch.plan import make_plan, plan_from_text, resolved_yaml
 from fashionbatch.recipe.schema import TrainFrom
 from fashionbatch.registry import Provider
@@ -169,7 +169,23 @@ def test_a_plugin_that_fails_to_check_is_named_and_nothing_else_fails(recipe, re
     spec = ArchitectureSpec(name="broken", summary="A network.", parameters=Broken, build=unused)
     registry.add(spec, Provider("shoes", "2.0"))
     (problem,) = problems_of(recipe(architecture="architecture: broken"), registry)
-    assert "architecture 'broken' could not check its parameters: TypeError: unsupported operand" in problem
+    said = "plugin shoes 2.0 (architecture 'broken') could not check its parameters: TypeError: unsupported operand"
+    assert said in problem
+
+
+def test_parameters_that_no_recipe_can_hold_are_their_plugins_mistake(recipe, registry):
+    class Odd(Parameters):
+        seed: int = 1
+
+        @field_validator("seed")
+        @classmethod
+        def _as_object(cls, seed: int) -> object:
+            return object()
+
+    spec = ArchitectureSpec(name="odd", summary="A network.", parameters=Odd, build=lambda *_: None)
+    registry.add(spec, Provider("shoes", "2.0"))
+    with pytest.raises(PluginError, match=r"^plugin shoes 2.0 \(architecture 'odd'\): writing its parameters failed: "):
+        make_plan(recipe(architecture="architecture: odd"), registry)
 
 
 EVERYTHING = """\

@@ -217,6 +217,8 @@ def samples(**changed):
         (samples(images=[np.zeros((2, 2))] * 2), "images[0] is an array; arrays are stacked to one array"),
         (samples(images=np.zeros((2, 4, 4))), "images are float64 of shape (2, 4, 4)"),
         (samples(images=np.zeros((2, 4, 4, 5), np.uint8)), "images have 5 channels, not 1 or 3"),
+        (samples(skipped=None), "skipped are None; expected a sequence"),
+        (samples(skipped=["c.jpg"]), "skipped[0] is 'c.jpg'; expected a path and the reason"),
         (samples(images=iter(PHOTOS)), "images are a list_iterator; expected a sequence"),
         (samples(labels=["a", "b"]), "labels[0] is 'a'; expected a tuple of class names, such as ('dress',)"),
         (samples(labels=[("a",), (3,)]), "labels[1] is (3,); class names are text"),
