@@ -8,22 +8,26 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.plan import Resolved
-from fashionbatch.plugins import sign
+from fashionbatch.plugins import Origin, sign
 from fashionbatch.specs import LossSpec
 
 if TYPE_CHECKING:
     import keras
 
 
-def build_loss(component: Resolved[LossSpec], label_weights: NDArray[np.float32] | None) -> keras.losses.Loss:
-    """Build a loss, which is known as the plugin's wherever it fails later.
+def build_loss(
+    component: Resolved[LossSpec], label_weights: NDArray[np.float32] | None, *, outputs: int, weighed: bool
+) -> keras.losses.Loss:
+    """Build a loss, try it, and have it known as the plugin's wherever it fails later.
 
     Args:
         component: as the recipe names it.
         label_weights: float32 `(labels,)`, one positive weight a label; None for none.
+        outputs: of the network, for an image.
+        weighed: whether images will have weights.
 
     Raises:
-        PluginError: the plugin failed, or what it made is no loss.
+        PluginError: the plugin failed, or what it made is no loss that a network can be trained by.
     """
     import keras
 
@@ -31,4 +35,19 @@ def build_loss(component: Resolved[LossSpec], label_weights: NDArray[np.float32]
     if not isinstance(loss, keras.losses.Loss):
         raise component.origin.wrong("build", f"returned {type(loss).__name__}; expected a keras.losses.Loss")
     sign([loss], component.origin)
+    _try(loss, component.origin, outputs, weighed)
     return loss
+
+
+def _try(loss: keras.losses.Loss, origin: Origin, outputs: int, weighed: bool) -> None:
+    import tensorflow as tf
+
+    rows = outputs + 2  # another number than that of the outputs, so that weights fit images alone
+    targets = tf.constant(np.eye(rows, outputs, dtype=np.float32))
+    probabilities = tf.fill((rows, outputs), np.float32(1 / max(2, outputs)))
+    with tf.GradientTape() as tape:
+        tape.watch(probabilities)
+        with origin.calling("call"):
+            value = loss(targets, probabilities, tf.ones(rows) if weighed else None)
+    if tape.gradient(value, probabilities) is None:
+        raise origin.wrong("call", "has no gradient, so that nothing can be learnt by it")

@@ -82,7 +82,9 @@ def prepare_fitting(
     optimizer = build_optimizer(phase, steps)
     model.compile(
         optimizer=optimizer,
-        loss=build_loss(plan.loss, label_weights),
+        loss=build_loss(
+            plan.loss, label_weights, outputs=network.model.outputs[0].shape[-1], weighed=by_class is not None
+        ),
         metrics=[accuracy_metric(data.rule), *build_metrics(plan, len(data.class_names))],
         jit_compile=False,
         steps_per_execution=_BATCHES_AT_ONCE if is_small else 1,
