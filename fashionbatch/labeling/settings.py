@@ -26,7 +26,7 @@ def checked_parameters(spec: Spec, settings: Sequence[str], option: str) -> Para
     from fashionbatch.recipe.layering import settings_tree
     from fashionbatch.recipe.validate import validate
 
-    tree, problems = settings_tree(settings, option)
+    tree, problems = settings_tree(settings, option, "KEY=VALUE")
     parameters, found = validate(spec.parameters, tree)
     problems += found
     if problems or parameters is None:

@@ -34,7 +34,7 @@ def overridden(recipe: Node, overrides: Sequence[str]) -> tuple[Node, list[Probl
     for override in overrides:
         mark = Mark(f"--set {override}")
         try:
-            path, value, found = _parsed(override, mark)
+            path, value, found = _parsed(override, mark, "PATH=VALUE, such as training.epochs=5")
             recipe = long_form(_with(recipe, path, (), value, mark))
             problems += found
         except RecipeError as error:
@@ -42,19 +42,20 @@ def overridden(recipe: Node, overrides: Sequence[str]) -> tuple[Node, list[Probl
     return recipe, problems
 
 
-def settings_tree(settings: Sequence[str], option: str) -> tuple[Node, list[Problem]]:
+def settings_tree(settings: Sequence[str], option: str, form: str) -> tuple[Node, list[Problem]]:
     """A tree of nothing but `KEY=VALUE` settings, as `overridden` applies them to a recipe.
 
     Args:
         settings: from left to right; a later one wins.
         option: the option that gave them, which problems name as their place.
+        form: what each of them has to look like, for problems.
     """
     tree = Node({}, Mark(option))
     problems: list[Problem] = []
     for setting in settings:
         mark = Mark(f"{option} {setting}")
         try:
-            path, value, found = _parsed(setting, mark)
+            path, value, found = _parsed(setting, mark, form)
             tree = _with(tree, path, (), value, mark)
             problems += found
         except RecipeError as error:
@@ -62,11 +63,11 @@ def settings_tree(settings: Sequence[str], option: str) -> tuple[Node, list[Prob
     return tree, problems
 
 
-def _parsed(override: str, mark: Mark) -> tuple[tuple[str, ...], Node, list[Problem]]:
+def _parsed(override: str, mark: Mark, form: str) -> tuple[tuple[str, ...], Node, list[Problem]]:
     where, equals, text = override.partition("=")
     path = tuple(part.strip() for part in where.split("."))
     if not equals or not all(path):
-        raise RecipeError([mark.problem("must be PATH=VALUE, such as training.epochs=5")])
+        raise RecipeError([mark.problem(f"must be {form}")])
     if path[0] == "extends":
         raise RecipeError([mark.problem("'extends' can only stand in the file", "extends")])
     value, problems = read_yaml(text, name=mark.file, positions=False)

@@ -209,7 +209,7 @@ def test_an_engine_may_heed_the_signal_by_returning(options: MakeOptions, add_di
             {"engine": "processes", "engine_set": ("proceses=2",)},
             r"proceses=2: .*did you mean 'processes'",
         ),
-        ({"engine": "processes", "engine_set": ("processes",)}, r"--engine-set processes: must be PATH=VALUE"),
+        ({"engine": "processes", "engine_set": ("processes",)}, r"--engine-set processes: must be KEY=VALUE"),
         ({"runtime_set": ("threads=2",)}, r"--runtime-set threads=2: .*threads"),
         ({"format_set": ("header=no",)}, r"--format-set header=no: .*header"),
     ],
