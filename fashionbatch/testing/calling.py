@@ -8,16 +8,38 @@ from pathlib import Path
 from typing import Any
 
 from fashionbatch.plugins import keywords_taken
-from fashionbatch.specs import Cell, ColumnType, EngineSpec, Parameters, Resources, RunShard, WriterSpec
+from fashionbatch.specs import (
+    Cell,
+    ColumnType,
+    EngineSpec,
+    Parameters,
+    Resources,
+    RunShard,
+    ShardProgress,
+    StopSignal,
+    WriterSpec,
+)
 from fashionbatch.testing.subject import require
 
 
-def call_engine(spec: EngineSpec, shards: Sequence[int], run_shard: RunShard, parameters: Parameters) -> None:
-    """Let an engine run shards; nobody asks for an end."""
+def _unseen(rows: int, failed: int) -> None:
+    """Progress that nobody looks at."""
+
+
+def call_engine(
+    spec: EngineSpec,
+    shards: Sequence[int],
+    run_shard: RunShard,
+    parameters: Parameters,
+    *,
+    progress: ShardProgress = _unseen,
+    stop_signal: StopSignal = lambda: 0,
+) -> None:
+    """Let an engine run shards; nobody asks for an end, unless said otherwise."""
     offered = {
         "parameters": parameters,
-        "progress": lambda *counts: None,  # noqa: ARG005 - rows and failures that nobody looks at
-        "stop_signal": lambda: 0,
+        "progress": progress,
+        "stop_signal": stop_signal,
         "resources": Resources(cores=1, accelerators=0, memory=1 << 30),
     }
     spec.run(shards, run_shard, **keywords_taken(spec.run, offered))

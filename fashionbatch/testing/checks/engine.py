@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import tempfile
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,16 +18,20 @@ from fashionbatch.testing.deadline import described
 from fashionbatch.testing.subject import CheckFunction, ContractError, Subject, require
 
 _SHARDS = (3, 5, 4, 9)
-_MANY = tuple(range(2, 70, 3))
+_MANY = tuple(range(2, 602, 3))
 _WORK_SECONDS = 0.05
+_SECONDS_TO_END = 1
+_STOPPED = 15
+_ROWS = 3
+"""What a shard tells of."""
 
 
 @dataclass(frozen=True)
 class RecordedShard:
-    """Does a shard by leaving a file of its number; picklable, since an engine may run it in another process.
+    """Does a shard by leaving a line with its number; picklable, since an engine may run it in another process.
 
     Attributes:
-        folder: where the files go.
+        folder: where the file with the lines goes.
         seconds: how long a shard takes.
         failing: the shards that raise, and what: a class of exception.
         failures: how often a failing shard raises before it is done; 0 for always.
@@ -44,21 +51,36 @@ class RecordedShard:
         stop_signal: StopSignal | None = None,
     ) -> None:
         """Do one shard."""
-        if stop_signal is not None and stop_signal():
-            raise KeyboardInterrupt
-        with open(self.folder / f"tried-{shard}", "ab") as file:
-            file.write(b".")
-        if shard in self.failing and not (0 < self.failures < (self.folder / f"tried-{shard}").stat().st_size):
+        if stop_signal is not None:
+            self._note("heard" if stop_signal() else "deaf", shard)
+        self._note("tried", shard)
+        if shard in self.failing and not (0 < self.failures < self.noted("tried").count(str(shard))):
             raise self.error(f"shard {shard}: no space left")
         if self.seconds:
             time.sleep(self.seconds)
-        (self.folder / f"done-{shard}").touch()
+        self._note("done", shard)
         if progress is not None:
-            progress(1, 0)
+            progress(_ROWS, 0)
+            self._note("told", shard)
 
-    def named(self, prefix: str) -> list[str]:
-        """The numbers of shards that were tried or done, as they came out of the engine."""
-        return sorted(path.name.removeprefix(prefix) for path in self.folder.glob(f"{prefix}*"))
+    def named(self, event: str) -> list[str]:
+        """The numbers of the shards that were tried, say, as they came out of the engine."""
+        return sorted(set(self.noted(event)))
+
+    def noted(self, event: str) -> list[str]:
+        """The same, as often as it was noted."""
+        log = self.folder / "log"
+        lines = log.read_text(encoding="utf-8").splitlines() if log.exists() else []
+        return [name for noted, _, name in (line.partition(" ") for line in lines) if noted == event]
+
+    def _note(self, event: str, shard: object) -> None:
+        name = str(shard) if isinstance(shard, int) else f"{shard} as {type(shard).__name__}"
+        # One line at once, whichever thread or process writes it.
+        log = os.open(self.folder / "log", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        try:
+            os.write(log, f"{event} {name}\n".encode())
+        finally:
+            os.close(log)
 
 
 def _folder() -> tempfile.TemporaryDirectory[str]:
@@ -72,7 +94,7 @@ def check_every_shard_is_run(subject: Subject) -> None:
         with _folder() as folder:
             work = RecordedShard(Path(folder), seconds=_WORK_SECONDS if len(shards) < 5 else 0)
             _run(subject, shards, work)
-            done, tried = work.named("done-"), work.named("tried-")
+            done, tried = work.named("done"), work.named("tried")
         asked = sorted(map(str, shards))
         require(
             tried == asked,
@@ -96,7 +118,7 @@ def check_no_shards_are_no_work(subject: Subject) -> None:
             raise ContractError(
                 f"without shards it raised {described(error)}", "return at once where `shards` is empty"
             ) from error
-        require(not work.named("tried-"), "without shards it ran some", "run what is in `shards` alone")
+        require(not work.named("tried"), "without shards it ran some", "run what is in `shards` alone")
 
 
 def check_a_failing_shard_is_not_hidden(subject: Subject) -> None:
@@ -111,7 +133,7 @@ def check_a_failing_shard_is_not_hidden(subject: Subject) -> None:
             _run(subject, _SHARDS, work)
         except OSError:
             return
-        done = work.named("done-")
+        done = work.named("done")
         require(
             done == sorted(map(str, _SHARDS)),
             f"after one failure of shard 5 it returned with shards {', '.join(done)} done",
@@ -133,6 +155,55 @@ def check_the_shards_are_left_as_they_are(subject: Subject) -> None:
     with _folder() as folder:
         _run(subject, shards, RecordedShard(Path(folder)))
     require(shards == list(_SHARDS), f"the list of shards became {shards}", "work on a copy: list(shards)")
+
+
+def check_progress_is_passed_on(subject: Subject) -> None:
+    """What shards tell of their rows reaches the user, each row once."""
+    counted: list[int] = []
+    with _folder() as folder:
+        work = RecordedShard(Path(folder))
+        call_engine(
+            cast(EngineSpec, subject.spec),
+            _SHARDS,
+            work,
+            subject.parameters,
+            progress=lambda rows, failed: counted.append(rows),  # noqa: ARG005 - none fails
+        )
+        told = len(work.noted("told")) * _ROWS
+    require(
+        sum(counted) == told,
+        f"shards told of {told} rows, and the engine of {sum(counted)}",
+        "pass on each call of a shard's progress, or hand `progress` itself to run_shard; leave it away in this process",
+    )
+
+
+def check_a_request_to_stop_is_passed_on(subject: Subject) -> None:
+    """A shard that is under way when the user asks for an end hears of it."""
+    with _folder() as folder:
+        work = RecordedShard(Path(folder))
+        # An engine that heeds the signal itself may return without a shard, or raise.
+        with contextlib.suppress(Exception, KeyboardInterrupt):
+            call_engine(
+                cast(EngineSpec, subject.spec), _SHARDS, work, subject.parameters, stop_signal=lambda: _STOPPED
+            )
+        deaf = work.named("deaf")
+    require(
+        not deaf,
+        f"shards {', '.join(deaf)} were given a stop signal of the engine's own, which says nothing of the user's",
+        "hand `stop_signal`, or what asks it, to run_shard; leave it away in this process",
+    )
+
+
+def check_nothing_runs_on(subject: Subject) -> None:
+    """When `run` returns, its threads have ended: a run may be followed by another in the same process."""
+    before = set(threading.enumerate())
+    with _folder() as folder:
+        _run(subject, _SHARDS, RecordedShard(Path(folder)))
+    started = set(threading.enumerate()) - before
+    for thread in started:
+        thread.join(_SECONDS_TO_END)
+    left = [thread.name for thread in started if thread.is_alive()]
+    require(not left, f"`run` leaves the threads {', '.join(left)}", "join them before returning, or shut the pool down")
 
 
 def _require_raised(subject: Subject, failing: tuple[int, ...], error: type[BaseException], remedy: str) -> None:
@@ -162,4 +233,7 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_a_failing_shard_is_not_hidden,
     check_an_interruption_gets_through,
     check_the_shards_are_left_as_they_are,
+    check_progress_is_passed_on,
+    check_a_request_to_stop_is_passed_on,
+    check_nothing_runs_on,
 )

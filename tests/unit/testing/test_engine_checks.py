@@ -220,3 +220,68 @@ def test_a_broken_engine_is_caught(name, failure):
     run, check, phrase = BREAKS[name]
 
     assert phrase in failure(spec(run), check).problem
+
+
+def stops_early(shards, run_shard, *, stop_signal):
+    for shard in shards:
+        if stop_signal():
+            return
+        run_shard(shard, stop_signal=stop_signal)
+
+
+def relays(shards, run_shard, *, progress, stop_signal):
+    for shard in shards:
+        run_shard(shard, progress=lambda rows, failed: progress(rows, failed), stop_signal=lambda: stop_signal())
+
+
+@pytest.mark.parametrize("run", [stops_early, relays])
+def test_an_engine_that_relays_progress_and_stop_passes(run, passes_all):
+    passes_all(spec(run))
+
+
+def test_an_engine_that_stops_after_a_hundred_shards(failure):
+    def run(shards, run_shard):
+        for shard in list(shards)[:100]:
+            run_shard(shard)
+
+    assert "asked for shards" in failure(spec(run), "every_shard_is_run").problem
+
+
+def test_numbers_of_shards_that_become_text(failure):
+    def run(shards, run_shard):
+        for shard in shards:
+            run_shard(str(shard))
+
+    assert "it ran 3 as str" in failure(spec(run), "every_shard_is_run").problem
+
+
+def test_a_stop_signal_of_its_own(failure):
+    def run(shards, run_shard, *, stop_signal):
+        for shard in shards:
+            run_shard(shard, stop_signal=lambda: 0)
+
+    assert "says nothing of the user's" in failure(spec(run), "a_request_to_stop_is_passed_on").problem
+
+
+@pytest.mark.parametrize("times", [0, 2])
+def test_progress_that_is_lost_or_doubled(times, failure):
+    def run(shards, run_shard, *, progress):
+        for shard in shards:
+            run_shard(shard, progress=lambda rows, failed: [progress(rows, failed) for _ in range(times)])
+
+    problem = failure(spec(run), "progress_is_passed_on").problem
+    assert problem == f"shards told of 12 rows, and the engine of {12 * times}"
+
+
+def test_a_thread_that_is_left_running(failure):
+    end = threading.Event()
+
+    def run(shards, run_shard):
+        threading.Thread(target=end.wait, name="left", daemon=True).start()
+        for shard in shards:
+            run_shard(shard)
+
+    try:
+        assert failure(spec(run), "nothing_runs_on").problem == "`run` leaves the threads left"
+    finally:
+        end.set()

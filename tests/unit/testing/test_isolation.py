@@ -62,7 +62,7 @@ def test_a_check_that_ends_its_process_fails_and_the_next_ones_are_run(verdicts)
     assert ended.reason == "engine/ends ended the process with exit status 3"
     assert "os._exit" in ended.remedy
     assert verdicts["engine/ends", "every_shard_is_run"].verdict == "pass"
-    assert len(verdicts) == 20
+    assert len(verdicts) == 26
 
 
 def test_a_crash_in_compiled_code_says_where_the_plugin_stood(verdicts):
