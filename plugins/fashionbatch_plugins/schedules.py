@@ -270,6 +270,7 @@ def register_schedules() -> Iterator[ScheduleSpec]:
         summary="One rate up to each boundary, the last one after.",
         parameters=PiecewiseConstant,
         build=build_piecewise_constant,
+        rate=lambda parameters, _: float(parameters.values[0]),
         advice=_piecewise_advice,
     )
     yield ScheduleSpec(
