@@ -214,7 +214,8 @@ def register_callbacks() -> Iterable[CallbackSpec]:  # type: ignore[empty-body]
         >>> from fashionbatch.specs import CallbackSpec
         >>> class Notes:
         ...     def __init__(self, parameters, start):
-        ...         self.file = start.run_directory / "notes.txt"
+        ...         self.file = start.run_directory / "notes" / "loss.txt"
+        ...         self.file.parent.mkdir(exist_ok=True)
         ...     def epoch_finished(self, figures):
         ...         with self.file.open("a", encoding="utf-8") as file:
         ...             file.write(f"{figures.epoch}: {figures.values['loss']:.4f}\n")
