@@ -19,6 +19,7 @@ from fashionbatch.specs import KINDS
 from fashionbatch.testing.checks import BY_KIND, EVERY_KIND, CheckFunction
 from fashionbatch.testing.deadline import TIME_LIMIT, TimeLimitError, run_in_time
 from fashionbatch.testing.subject import ContractError, Subject, require
+from fashionbatch.testing.surroundings import surroundings_kept
 
 Examples = Mapping[str, Mapping[str, Any]]
 Readers = Mapping[str, Callable[[bytes], list[dict[str, Any]]]]
@@ -60,12 +61,14 @@ class Check:
         require(hung is None, f"not run, since an earlier check of {self.subject.key} never ended", f"{hung}")
         self.prepare()
         try:
-            run_in_time(
-                lambda: self.function(self.subject), limit=self.time_limit, what=self.subject.key, promise=self.promise
-            )
+            run_in_time(self._check, limit=self.time_limit, what=self.subject.key, promise=self.promise)
         except TimeLimitError as error:
             self.subject.made[_HUNG] = error.remedy
             raise
+
+    def _check(self) -> None:
+        with surroundings_kept():
+            self.function(self.subject)
 
     def prepare(self) -> None:
         """Import what the check needs, which takes seconds that are not the component's."""

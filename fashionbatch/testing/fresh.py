@@ -10,6 +10,8 @@ import functools
 import hashlib
 import json
 import os
+import platform
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,9 +24,11 @@ import numpy as np
 
 from fashionbatch.data.context import LocalContext
 from fashionbatch.plugins import BUILT_IN, PluginWarning, find_plugins, load_plugins
-from fashionbatch.specs import DatasetSpec, EncodedImages, Samples
+from fashionbatch.registry import Registry
+from fashionbatch.specs import DatasetSpec, EncodedImages, Samples, WriterSpec
 from fashionbatch.testing.deadline import waiting_for
 from fashionbatch.testing.subject import ContractError
+from fashionbatch.testing.tables import table
 
 HEAVY_MODULES = (
     *("tensorflow", "keras", "torch", "jax", "flax", "transformers", "timm", "torchvision", "onnxruntime", "openvino"),
@@ -57,6 +61,18 @@ def samples_elsewhere(distribution: str, name: str, example: Mapping[str, Any], 
     question = {"ask": "samples", "distribution": distribution, "name": name, "example": example, "base": str(base)}
     answer: dict[str, str] = _ask(question)
     return answer
+
+
+def table_elsewhere(distribution: str, name: str, example: Mapping[str, Any]) -> str:
+    """The SHA-256 of the table that a writer makes of `tables.ROWS` in another process.
+
+    The process has another working directory, another order of sets and, as it says, another host name.
+
+    Raises:
+        ContractError: it fails there.
+    """
+    digest: str = _ask({"ask": "table", "distribution": distribution, "name": name, "example": example})
+    return digest
 
 
 def digests_of(samples: Samples) -> dict[str, str]:
@@ -114,7 +130,7 @@ def _ask(question: Mapping[str, Any]) -> Any:
 def main() -> None:
     """Read a question from standard input and answer it on standard output."""
     question = json.load(sys.stdin)
-    answer = _imports(question) if question["ask"] == "imports" else _samples(question)
+    answer = {"imports": _imports, "samples": _samples, "table": _table}[question["ask"]](question)
     sys.stdout.write("\n\f" + json.dumps(answer))
 
 
@@ -133,10 +149,23 @@ def _imports(question: Mapping[str, Any]) -> list[str]:
     return [name for name in HEAVY_MODULES if name in sys.modules and name not in before]
 
 
-def _samples(question: Mapping[str, Any]) -> dict[str, str]:
+def _table(question: Mapping[str, Any]) -> str:
+    for module, function in ((socket, "gethostname"), (platform, "node")):
+        setattr(module, function, lambda: "another-host")
+    system = os.uname()
+    os.uname = lambda: os.uname_result((system.sysname, "another-host", *tuple(system)[2:]))
+    spec = _registry().get(WriterSpec, f"{question['distribution']}/{question['name']}")
+    return hashlib.sha256(table(spec, spec.parameters.model_validate(question["example"]))).hexdigest()
+
+
+def _registry() -> Registry:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", PluginWarning)
-        registry = load_plugins().registry
+        return load_plugins().registry
+
+
+def _samples(question: Mapping[str, Any]) -> dict[str, str]:
+    registry = _registry()
     spec = registry.get(DatasetSpec, f"{question['distribution']}/{question['name']}")
     _list_backwards()
     parameters = spec.parameters.model_validate(question["example"])

@@ -27,11 +27,13 @@ class PixelNetwork:
         shape: height, width and channels.
         classes: how many classes the decoding tells apart.
         decoding: how its outputs are to be read.
+        seed: of its weights.
     """
 
     shape: tuple[int, int, int]
     classes: int
     decoding: Decoding
+    seed: int = 21
 
     @property
     def outputs(self) -> int:
@@ -41,7 +43,7 @@ class PixelNetwork:
     @property
     def weights(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Kernel `(pixels, outputs)` and bias `(outputs,)` of the layer."""
-        noise = np.random.default_rng(21)
+        noise = np.random.default_rng(self.seed)
         size = int(np.prod(self.shape))
         kernel = noise.normal(0, 1 / (60 * np.sqrt(size)), (size, self.outputs))
         return kernel.astype(np.float32), noise.normal(0, 0.5, self.outputs).astype(np.float32)

@@ -38,6 +38,43 @@ ROWS: Rows = (
 )
 """Names that break formats, rows with errors, and probabilities of every size; not in the order of their names."""
 
+ALIKE: Sequence[tuple[str, str]] = (
+    ("=1+1", "'=1+1"),
+    ("a\\nb", "a\nb"),
+    ("a\r\nb", "a\nb"),
+    ("caf\udce9.png", "caf\udcea.png"),
+    ("caf\udce9.png", "caf?.png"),
+    ("caf\udce9.png", "caf\ufffd.png"),
+    ("caf\udce9.png", "caf.png"),
+    ("A.png", "a.png"),
+    ("a/b.png", "c/b.png"),
+    (" a.png", "a.png"),
+    ("a ", "a"),
+    ("é", "e\u0301"),
+    ("007", "7"),
+    ("x" * 5_000 + "1", "x" * 5_000 + "2"),
+    ("a\nb", "a b"),
+    ("a\tb", "a b"),
+    ("\N{FULLWIDTH LATIN CAPITAL LETTER A}", "A"),
+    ("a\N{ZERO WIDTH SPACE}b", "ab"),
+    ("\N{ZERO WIDTH NO-BREAK SPACE}a", "a"),
+    ("a\N{NO-BREAK SPACE}b", "a b"),
+    ("a\N{LINE SEPARATOR}b", "a b"),
+    ("\N{HIGH-HEELED SHOE}.png", "?.png"),
+    ("\N{HIGH-HEELED SHOE}.png", "\N{ATHLETIC SHOE}.png"),
+    ("\N{HIGH-HEELED SHOE}.png", ".png"),
+    ("a\x01b", "ab"),
+    ("a\x00b", "ab"),
+    ("a\x7fb", "ab"),
+    ("x" * 40_000 + "1", "x" * 40_000 + "2"),
+    ('a"b', "ab"),
+    ("a'b", "ab"),
+    ("a,b", "ab"),
+    ("a\\b", "ab"),
+    ("강", "?"),
+)
+"""Pairs of texts that a careless writer makes one of: by case, blanks, accents, length, control characters, bytes."""
+
 
 def table(
     spec: WriterSpec,

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from fashionbatch.testing.checks import (
     architecture,
     augmentation,
+    callback,
     dataset,
     engine,
     head,
@@ -31,7 +32,7 @@ BY_KIND: Mapping[str, tuple[CheckFunction, ...]] = {
     "optimizer": training.OPTIMIZER_CHECKS,
     "schedule": training.SCHEDULE_CHECKS,
     "metric": metric.CHECKS,
-    "callback": training.CALLBACK_CHECKS,
+    "callback": callback.CHECKS,
     "runtime": runtime.CHECKS,
     "writer": writer.CHECKS,
     "engine": engine.CHECKS,

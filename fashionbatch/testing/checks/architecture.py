@@ -32,12 +32,16 @@ _SAME_EACH_TIME = "let the network depend on the pixels' shape and the parameter
 
 
 class Built(NamedTuple):
-    """One build: the uint8 image, the float32 pixels and the features of it, and the model from image to features."""
+    """One build: the uint8 image, the float32 pixels and the features of it, and the model from image to features.
+
+    `drawn` is the next number of Python's own generator, which `keras.utils.set_random_seed` sets as well.
+    """
 
     image: keras.KerasTensor
     pixels: keras.KerasTensor
     features: keras.KerasTensor
     model: keras.Model
+    drawn: float
 
 
 def check_the_example_shape_is_a_shape(subject: Subject) -> None:
@@ -104,6 +108,16 @@ def check_a_second_network_computes_the_same(subject: Subject) -> None:
     )
 
 
+def check_building_sets_no_seed(subject: Subject) -> None:
+    """The recipe's seed decides what is drawn after the network is built: the order of images, weights of the head."""
+    first, second = _pair(subject)
+    require(
+        first.drawn != second.drawn,
+        "after two builds that began from different seeds the same numbers are drawn",
+        "call neither keras.utils.set_random_seed nor random.seed; give a seed to the layer that needs one",
+    )
+
+
 def check_features_are_numbers(subject: Subject) -> None:
     """Black, white, grey and noisy photos all have finite features, and not all the same ones."""
     features = _features(subject)
@@ -125,7 +139,7 @@ def check_photos_do_not_see_their_neighbours(subject: Subject) -> None:
     model = _pair(subject)[0].model
     photos, together = _photos(model), _features(subject)
     remedy = "compute nothing over the axis 0, and call BatchNormalization without training=True"
-    for start, stop in ((3, 4), (1, 6)):
+    for start, stop in ((3, 4), (6, 7), (1, 6)):
         require(
             _alike(numbers(model, photos[start:stop]), together[start:stop], together),
             f"photos {start} to {stop - 1} have other features by themselves than in a batch of {len(photos)}",
@@ -141,7 +155,7 @@ def check_photos_do_not_see_their_neighbours(subject: Subject) -> None:
         _alike(numbers(model, photos), together, together)
         and _alike(numbers(model, photos, training=None), together, together),
         "the same photos have other features when they are asked again",
-        "let nothing random run outside training: no training=True within `build`",
+        "let nothing random run and nothing be counted outside training: no training=True within `build`",
     )
 
 
@@ -188,6 +202,7 @@ def check_initial_weights_can_be_loaded(subject: Subject) -> None:
         backbone = keras.Model(built.pixels, built.features)
         before = [np.array(weight) for weight in backbone.weights]
         names, shapes = weight_names(backbone), [weight.shape for weight in before]
+        trainable = len(backbone.trainable_weights)
         try:
             spec.initialize(backbone, subject.parameters, LocalContext(base=subject.base))
         except WeightsError as error:
@@ -198,6 +213,12 @@ def check_initial_weights_can_be_loaded(subject: Subject) -> None:
             "load values into the layers that `build` made, by their names",
         )
         after = [np.array(weight) for weight in backbone.weights]
+        require(
+            len(backbone.trainable_weights) == trainable,
+            f"initialize froze or thawed layers: {len(backbone.trainable_weights)} weights can be trained in place of "
+            f"{trainable}",
+            "leave `trainable` alone: the phases of a recipe say which layers are trained",
+        )
         require(
             any(not np.array_equal(old, new) for old, new in zip(before, after, strict=True)),
             "initialize changed no weight",
@@ -243,7 +264,7 @@ def _build(subject: Subject, shape: tuple[int, int, int], seed: int) -> Built:
         f"build returned {type(features).__name__}, not a Keras tensor",
         "return the output of the last layer",
     )
-    return Built(image, pixels, features, keras.Model(image, features))
+    return Built(image, pixels, features, keras.Model(image, features), random.random())  # noqa: S311 - no secret
 
 
 def _photos(model: keras.Model) -> NDArray[np.uint8]:
@@ -311,6 +332,7 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_features_are_flat,
     check_a_second_network_has_the_same_layers,
     check_a_second_network_computes_the_same,
+    check_building_sets_no_seed,
     check_features_are_numbers,
     check_photos_do_not_see_their_neighbours,
     check_other_images_fit,

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _Photos = NDArray[np.float32]
 _CALLS = 6
+_ONE = 9
+"""The photo that is exchanged to see what depends on it."""
 _SEEDED = "draw with keras.random and one keras.random.SeedGenerator(seed) made in the layer's __init__"
 
 
@@ -36,6 +38,11 @@ def check_augmentation_keeps_shape_and_range(subject: Subject) -> None:
                 changed.min() >= -1e-3 and changed.max() <= 255 + 1e-3,
                 f"pixels went to {changed.min():g} .. {changed.max():g}",
                 "end with keras.ops.clip(images, 0, 255)",
+            )
+            require(
+                changed.max() > 2,
+                f"no pixel of a whole batch is brighter than {changed.max():g} of 255",
+                "return pixels in 0..255 and not in 0..1: the network scales them itself",
             )
 
 
@@ -84,6 +91,54 @@ def check_each_call_makes_another_change(subject: Subject) -> None:
 
     pixels = tf.constant(photos)
     _require_variety([np.array(step(pixels)) for _ in range(_CALLS)], "each step of a compiled training")
+
+
+def check_each_photo_is_changed_by_itself(subject: Subject) -> None:
+    """A photo keeps its place, and with it its label; it has no part in any other photo, and is not lost."""
+    spec = cast(AugmentationSpec, subject.spec)
+    if spec.level == "batch":
+        return
+    photos = _photos(spec.channels[-1])
+    others = photos.copy()
+    others[_ONE] = 255 - others[_ONE]
+    is_seen = False
+    # Layers of one seed draw the same, so that what differs comes of the one photo.
+    layers = [_layer(subject) for _ in range(2)]
+    for _ in range(_CALLS):
+        one, other = (_changed(layer, batch) for layer, batch in zip(layers, (photos, others), strict=True))
+        rest = np.arange(len(photos)) != _ONE
+        require(
+            np.allclose(one[rest], other[rest], atol=1e-2),
+            f"another photo number {_ONE} changes the others of its batch",
+            "change each photo by itself: draw numbers of the shape (batch, 1, 1, 1), and neither shuffle nor mix; "
+            "what mixes photos has level='batch'",
+        )
+        is_seen = is_seen or not np.allclose(one[_ONE], other[_ONE], atol=1e-2)
+    require(
+        is_seen,
+        "what comes out does not depend on the photo",
+        "leave something of the photo: the network has to learn from it",
+    )
+
+
+def check_it_keeps_nothing(subject: Subject) -> None:
+    """The layer is no part of the network: it has no weights to train, and a resumed training has a new one."""
+    layer, photos = _layer(subject), _photos(_channels(subject)[-1])
+    _changed(layer, photos)
+    trained = [weight.path for weight in layer.trainable_weights]
+    require(
+        not trained,
+        f"it has weights that can be trained: {', '.join(trained)}",
+        "keep constants as plain numbers: nothing of the layer is trained or stored",
+    )
+    before = [np.array(weight) for weight in layer.weights]
+    for _ in range(_CALLS):
+        _changed(layer, photos)
+    require(
+        all(np.array_equal(old, np.array(new)) for old, new in zip(before, layer.weights, strict=True)),
+        "it counts or remembers from call to call",
+        "keep no state but a keras.random.SeedGenerator: a training that is resumed begins with a new layer",
+    )
 
 
 def check_it_runs_inside_a_compiled_step(subject: Subject) -> None:
@@ -195,6 +250,8 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_augmentation_is_active_in_training_only,
     check_the_same_seed_gives_the_same_photos,
     check_each_call_makes_another_change,
+    check_each_photo_is_changed_by_itself,
+    check_it_keeps_nothing,
     check_it_runs_inside_a_compiled_step,
     check_targets_stay_shares,
 )

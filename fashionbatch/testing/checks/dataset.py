@@ -6,22 +6,30 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fashionbatch.data.context import LocalContext
 from fashionbatch.data.targets import check_labels
 from fashionbatch.errors import DataError, ImageError
 from fashionbatch.images import decode_image
 from fashionbatch.specs import SPLITS, DatasetSpec, EncodedImages, ImageSpec, Samples
+from fashionbatch.specs.base import value_of
+from fashionbatch.testing.deadline import described
 from fashionbatch.testing.fresh import digests_of, samples_elsewhere
 from fashionbatch.testing.subject import CheckFunction, ContractError, Subject, require
 
 _DECODED = 8
 """Images that are decoded to see whether the dataset's files are images at all."""
 _SHOWN = 4
+_READ = 24
+_COMPARED_BYTES = 256 << 20
+_SHARED_AT_MOST = 0.2
+"""Of the images of the smaller split: real collections have a few duplicates."""
 
 
 def check_samples_have_the_right_types(subject: Subject) -> None:
@@ -121,6 +129,8 @@ def check_samples_are_consistent(subject: Subject) -> None:
         raise ContractError(
             error.message, "rename classes that tables cannot show, and list every class once"
         ) from error
+    repeated = [labels for labels in samples.labels if len(set(labels)) < len(labels)]
+    require(not repeated, f"an image's labels are {_shown(repeated[:1])}", "name each label of an image once")
     blanks = [name for name in samples.class_names if name != name.strip()]
     require(not blanks, f"class name {blanks[:1]} begins or ends with a blank", "strip class names")
     require(
@@ -132,9 +142,7 @@ def check_splits_share_no_image(subject: Subject) -> None:
     """An image that is learnt is not tested with, and none counts twice."""
     samples = _samples(subject)
     splits = samples.splits or [None] * len(samples.images)
-    if isinstance(samples.images, EncodedImages):
-        return  # their names differ, which is checked elsewhere
-    if not isinstance(samples.images, np.ndarray):
+    if not isinstance(samples.images, (np.ndarray, EncodedImages)):
         counts = Counter(os.path.abspath(image) for image in samples.images if isinstance(image, Path))
         twice = [path for path, count in counts.items() if count > 1]
         require(
@@ -142,21 +150,54 @@ def check_splits_share_no_image(subject: Subject) -> None:
             f"{len(twice)} files are listed more than once: {', '.join(twice[:_SHOWN])}",
             "list each file once, with all of its labels and one split",
         )
-        return
     by_split: dict[str | None, set[bytes]] = {}
-    for image, split in zip(samples.images, splits, strict=False):
-        if image.size and image.min() != image.max():  # Pictures of one colour are alike by nature.
-            by_split.setdefault(split, set()).add(hashlib.sha256(np.ascontiguousarray(image).tobytes()).digest())
+    for content, split in zip(_contents(samples.images), splits, strict=False):
+        if content is not None:
+            by_split.setdefault(split, set()).add(hashlib.sha256(content).digest())
     names = sorted(by_split, key=str)
     for index, one in enumerate(names):
         for other in names[index + 1 :]:
             shared = by_split[one] & by_split[other]
             smaller = min(len(by_split[one]), len(by_split[other]))
             require(
-                2 * len(shared) <= smaller,
+                len(shared) <= _SHARED_AT_MOST * smaller,
                 f"{len(shared)} images of {smaller} are both in {one} and in {other}",
                 "give each image one split",
             )
+
+
+def check_the_path_is_looked_for_by_the_context(subject: Subject) -> None:
+    """A path in a recipe is relative to the recipe, wherever the command runs, and `train --data` replaces it."""
+    spec = cast(DatasetSpec, subject.spec)
+    path = value_of(subject.parameters, spec.path_parameter)
+    if not isinstance(path, str) or not path:
+        return
+    context = _Asked(base=subject.base)
+    _load(subject, context)
+    require(
+        context.paths,
+        f"{spec.path_parameter} is {path!r}, and load never asked context.locate for it",
+        f"begin from context.locate(parameters.{spec.path_parameter}); where the parameter is no path, say "
+        "path_parameter=None in the spec",
+    )
+
+
+def check_encoded_images_can_be_read_by_threads(subject: Subject) -> None:
+    """`read` gives the bytes of the position that it is asked for, in any order and to several threads at once."""
+    images = _samples(subject).images
+    if not isinstance(images, EncodedImages):
+        return
+    positions = list(range(min(len(images), _READ)))
+    one_by_one = [images.read(position) for position in positions]
+    remedy = "open a file or connection for each call of `read`, or put a lock around it; keep no place between calls"
+    backwards = [images.read(position) for position in reversed(positions)][::-1]
+    require(backwards == one_by_one, "read gives other bytes when positions are asked for in another order", remedy)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            at_once = list(pool.map(images.read, positions * 4))
+    except Exception as error:
+        raise ContractError(f"read raised {described(error)} in another thread", remedy) from error
+    require(at_once == one_by_one * 4, "read gives other bytes when several threads ask at once", remedy)
 
 
 def check_the_order_is_always_the_same(subject: Subject) -> None:
@@ -184,8 +225,37 @@ def _samples(subject: Subject) -> Samples:
     return subject.once("samples", lambda: _load(subject))
 
 
-def _load(subject: Subject) -> Samples:
-    context = LocalContext(base=subject.base)
+class _Asked(LocalContext):
+    """Notes which paths it is asked for."""
+
+    def __init__(self, base: Path) -> None:
+        super().__init__(base=base)
+        self.paths: list[str] = []
+
+    def locate(self, path: str) -> Path:
+        self.paths.append(path)
+        return super().locate(path)
+
+
+def _contents(images: NDArray[np.uint8] | Sequence[Path] | EncodedImages) -> Iterator[bytes | None]:
+    """The bytes of each image, up to the memory that a check should take; None where they say nothing."""
+    left = _COMPARED_BYTES
+    if isinstance(images, np.ndarray):
+        for image in images:
+            # Pictures of one colour are alike by nature.
+            is_plain = not image.size or image.min() == image.max()
+            yield None if is_plain else np.ascontiguousarray(image).tobytes()
+        return
+    for position in range(len(images)):
+        if left <= 0:
+            return
+        content = images.read(position) if isinstance(images, EncodedImages) else images[position].read_bytes()
+        left -= len(content)
+        yield content
+
+
+def _load(subject: Subject, context: LocalContext | None = None) -> Samples:
+    context = context or LocalContext(base=subject.base)
     try:
         samples = cast(DatasetSpec, subject.spec).load(subject.parameters, context)
     except DataError as error:
@@ -247,5 +317,7 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_images_are_files_or_one_array,
     check_samples_are_consistent,
     check_splits_share_no_image,
+    check_the_path_is_looked_for_by_the_context,
+    check_encoded_images_can_be_read_by_threads,
     check_the_order_is_always_the_same,
 )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,11 +15,12 @@ from fashionbatch.specs import EngineSpec, ShardProgress, StopSignal
 from fashionbatch.testing.calling import call_engine
 from fashionbatch.testing.deadline import described
 from fashionbatch.testing.subject import CheckFunction, ContractError, Subject, require
+from fashionbatch.testing.surroundings import threads_end
 
 _SHARDS = (3, 5, 4, 9)
-_MANY = tuple(range(2, 602, 3))
+_MANY = tuple(range(2, 599, 3))
+"""A prime number of them, so that whoever works in lots of any size has some left over."""
 _WORK_SECONDS = 0.05
-_SECONDS_TO_END = 1
 _STOPPED = 15
 _ROWS = 3
 """What a shard tells of."""
@@ -173,7 +173,7 @@ def check_progress_is_passed_on(subject: Subject) -> None:
     require(
         sum(counted) == told,
         f"shards told of {told} rows, and the engine of {sum(counted)}",
-        "pass on each call of a shard's progress, or hand `progress` itself to run_shard; leave it away in this process",
+        "pass on each call of a shard's progress, or hand `progress` itself to run_shard; leave it out in this process",
     )
 
 
@@ -183,9 +183,7 @@ def check_a_request_to_stop_is_passed_on(subject: Subject) -> None:
         work = RecordedShard(Path(folder))
         # An engine that heeds the signal itself may return without a shard, or raise.
         with contextlib.suppress(Exception, KeyboardInterrupt):
-            call_engine(
-                cast(EngineSpec, subject.spec), _SHARDS, work, subject.parameters, stop_signal=lambda: _STOPPED
-            )
+            call_engine(cast(EngineSpec, subject.spec), _SHARDS, work, subject.parameters, stop_signal=lambda: _STOPPED)
         deaf = work.named("deaf")
     require(
         not deaf,
@@ -196,14 +194,8 @@ def check_a_request_to_stop_is_passed_on(subject: Subject) -> None:
 
 def check_nothing_runs_on(subject: Subject) -> None:
     """When `run` returns, its threads have ended: a run may be followed by another in the same process."""
-    before = set(threading.enumerate())
-    with _folder() as folder:
+    with _folder() as folder, threads_end("`run`", "join them before returning, or shut the pool down"):
         _run(subject, _SHARDS, RecordedShard(Path(folder)))
-    started = set(threading.enumerate()) - before
-    for thread in started:
-        thread.join(_SECONDS_TO_END)
-    left = [thread.name for thread in started if thread.is_alive()]
-    require(not left, f"`run` leaves the threads {', '.join(left)}", "join them before returning, or shut the pool down")
 
 
 def _require_raised(subject: Subject, failing: tuple[int, ...], error: type[BaseException], remedy: str) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 FEATURES = 16
 CLASSES = 4
-_COUNTS = (2, 3, 4, 7, 12)
+_COUNTS = (2, 3, 4, 7, 40)
 _KEEP_NAMES = "name every layer with weights: layers.Dense(classes, name='head_output')"
 _DETERMINISTIC = "let nothing random run outside training: no training=True within `build`"
 
@@ -86,6 +86,12 @@ def check_probabilities_are_probabilities(subject: Subject) -> None:
             not np.allclose(output, output[:1], atol=1e-6),
             "every photo has the same probabilities",
             "let the output depend on the features",
+        )
+        stuck = np.flatnonzero(np.ptp(output, axis=0) == 0)
+        require(
+            not len(stuck),
+            f"of {classes} classes number {stuck[:1]} has the same probability whatever the features are",
+            "let every class have an output of its own",
         )
 
 

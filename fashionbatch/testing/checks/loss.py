@@ -83,6 +83,19 @@ def check_every_label_counts(subject: Subject) -> None:
                 )
 
 
+def check_targets_may_be_shares(subject: Subject) -> None:
+    """Augmentations such as mixup give targets between 0 and 1, and what they say counts."""
+    for decoding, width in _cases(subject):
+        loss, targets, guess = _loss(subject), _targets(decoding, width), _guess(decoding, width)
+        mixed = 0.7 * targets + 0.3 * np.roll(targets, 1, axis=0)
+        whole, share = _cost(loss, targets, guess), _cost(loss, mixed.astype(np.float32), guess)
+        require(
+            np.isfinite(share) and not np.isclose(whole, share, rtol=1e-5, atol=1e-7),
+            f"{decoding}: targets that are mixed of two images cost {share:.6g}, as those of one do: {whole:.6g}",
+            "use targets as they are: no argmax, rounding or comparison with 1",
+        )
+
+
 def check_predictions_are_taken_for_probabilities(subject: Subject) -> None:
     """Heads give probabilities, not logits: a prediction of 0.05 says no."""
     remedy = "say from_logits=False, and apply no softmax or sigmoid: the head has done it"
@@ -286,6 +299,7 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_decodings_are_known,
     check_right_answers_cost_less,
     check_every_label_counts,
+    check_targets_may_be_shares,
     check_predictions_are_taken_for_probabilities,
     check_weights_of_labels_count,
     check_weights_of_images_count,

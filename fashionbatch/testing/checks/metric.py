@@ -87,6 +87,21 @@ def check_a_metric_is_of_the_whole_epoch(subject: Subject) -> None:
         )
 
 
+def check_two_metrics_share_nothing(subject: Subject) -> None:
+    """Training and validation count for themselves."""
+    for (decoding, one), (_, other) in zip(_metrics(subject), _metrics(subject), strict=True):
+        targets, guess = _answers(decoding)
+        alone = float(_result(one, [(targets, guess)]))
+        other.reset_state()
+        other.update_state(targets, 1 - guess)
+        beside = float(np.asarray(one.result()))
+        require(
+            math.isclose(alone, beside, rel_tol=1e-6, abs_tol=1e-7),
+            f"{decoding}: a metric is {alone:g}, and {beside:g} after a second one has been used",
+            "make a new metric in each `build`, and keep counts in weights of the metric",
+        )
+
+
 def check_a_metric_goes_the_way_it_says(subject: Subject) -> None:
     """Of right answers it says better things than of wrong ones, by its own `rising`."""
     rising = cast(MetricSpec, subject.spec).rising
@@ -137,5 +152,6 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_decodings_are_known,
     check_a_metric_is_one_number,
     check_a_metric_is_of_the_whole_epoch,
+    check_two_metrics_share_nothing,
     check_a_metric_goes_the_way_it_says,
 )

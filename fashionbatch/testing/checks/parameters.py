@@ -67,6 +67,11 @@ def check_parameters_do_not_change(subject: Subject) -> None:
     fields = type(subject.parameters).model_fields
     if not fields:
         return
+    require(
+        subject.parameters == subject.parameters,
+        f"the same recipe gives other parameters each time: {subject.parameters!r} and {subject.parameters!r}",
+        "draw nothing and ask no clock in a default: a recipe that is resolved twice is the same recipe",
+    )
     name = next(iter(fields))
     try:
         setattr(subject.parameters, name, getattr(subject.parameters, name))

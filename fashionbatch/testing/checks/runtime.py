@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
@@ -20,20 +20,21 @@ from fashionbatch.testing.bundles import make_tiny_bundle, tiny_keras_model
 from fashionbatch.testing.deadline import Unchecked, described
 from fashionbatch.testing.pixel_network import PixelNetwork
 from fashionbatch.testing.subject import CheckFunction, ContractError, Subject, require
+from fashionbatch.testing.surroundings import threads_end
 
 if TYPE_CHECKING:
     import keras
 
 _Array = NDArray[np.float32]
 _DEVICE = "cpu"
-_SECONDS_TO_END = 1
 _TOLERANCES: dict[str, float] = {"float32": 1e-5, "bfloat16": 3e-2, "int8": 1e-1}
 _NETWORKS = (
     PixelNetwork((6, 5, 3), 3, "one_of_many"),
     PixelNetwork((7, 4, 1), 5, "several_of_many"),
     PixelNetwork((4, 6, 3), 2, "yes_or_no"),
 )
-_BATCH_SIZES = (8, 1, 5)
+_BATCH_SIZES = (8, 1, 3, 32)
+_MANY = 40
 
 
 def check_precisions_are_known(subject: Subject) -> None:
@@ -92,6 +93,36 @@ def check_neighbours_do_not_matter(subject: Subject) -> None:
             np.allclose(plain[order], turned, atol=tolerance) and np.allclose(plain[:3], short[:3], atol=tolerance),
             f"{precision}: the probabilities of an image depend on what else is in its batch",
             "compute every row from its own image, and return rows in the order of the batch",
+        )
+
+
+def check_answers_stay_right(subject: Subject) -> None:
+    """A long run ends as it began: the last batches are computed like the first, whatever came before."""
+    network = _NETWORKS[0]
+    for precision in _claimed(subject):
+        batches = _batches(network, 2, count=_MANY)
+        for batch in batches[1:]:
+            batch[0] = batches[0][0]  # What keeps answers by an image or a batch's first one shows.
+        results = _computed(subject, network, batches, precision)
+        for batch, rows in zip(batches, results, strict=True):
+            _require_right(rows, network.answers(batch), precision)
+
+
+def check_sessions_share_nothing(subject: Subject) -> None:
+    """A second session computes its own network, and names the same version, which a job is resumed by."""
+    for precision in _claimed(subject):
+        versions = []
+        for network in (_NETWORKS[0], replace(_NETWORKS[0], seed=22)):
+            [batch] = _batches(network, 2, count=1)
+            [rows] = _computed(subject, network, [batch], precision)
+            _require_right(rows, network.answers(batch), precision)
+            with _session(subject, network, batch, precision) as runtime:
+                versions.append(runtime.version)
+        require(
+            versions[0] == versions[1],
+            f"{precision}: one session is of version {versions[0]!r} and the next of {versions[1]!r}",
+            "name what computes and its version, nothing that changes from start to start: a job that is resumed "
+            "insists on the same",
         )
 
 
@@ -229,6 +260,20 @@ def _request(
     )
 
 
+@contextlib.contextmanager
+def _session(
+    subject: Subject, network: PixelNetwork, batch: NDArray[np.uint8], precision: Precision
+) -> Iterator[Runtime]:
+    with tempfile.TemporaryDirectory() as folder:
+        graph = Path(folder) / "model.xml"
+        network.save_graph(graph)
+        runtime = _opened(subject, _request(graph, batch, network.outputs, precision, network.keras_model))
+        try:
+            yield runtime
+        finally:
+            runtime.close()
+
+
 def _computed(
     subject: Subject,
     network: PixelNetwork,
@@ -251,30 +296,32 @@ def _run(
     keys: Sequence[int] | None = None,
 ) -> list[_Array]:
     keys = range(len(batches)) if keys is None else keys
-    before = set(threading.enumerate())
-    runtime = _opened(subject, request)
     done: dict[int, _Array] = {}
-    try:
-        for key, batch in zip(keys, batches, strict=True):
-            # A copy, which must not change before its key has come back; then it may.
-            runtime.submit(key, batch.copy())
-            _keep(done, runtime.collect(wait=False), keys)
-        while len(done) < len(batches):
-            finished = runtime.collect(wait=True)
-            require(finished, "collect(wait=True) gives nothing although batches are due", "wait for one of them")
-            _keep(done, finished, keys)
-        require(
-            runtime.collect(wait=True) == [],
-            "collect(wait=True) gives batches that nobody waits for",
-            "return [] where nothing is due",
-        )
-    finally:
-        runtime.close()
-    started = set(threading.enumerate()) - before
-    for thread in started:
-        thread.join(_SECONDS_TO_END)
-    left = [thread for thread in started if thread.is_alive()]
-    require(not left, f"close leaves the threads {[thread.name for thread in left]}", "join or shut them down in close")
+    given: list[NDArray[np.uint8]] = []
+    with threads_end("close", "join them or shut them down in close"):
+        runtime = _opened(subject, request)
+        try:
+            for key, batch in zip(keys, batches, strict=True):
+                # A copy, which must not change before its key has come back; then it may.
+                given.append(batch.copy())
+                runtime.submit(key, given[-1])
+                _keep(done, runtime.collect(wait=False), keys)
+            while len(done) < len(batches):
+                finished = runtime.collect(wait=True)
+                require(finished, "collect(wait=True) gives nothing although batches are due", "wait for one of them")
+                _keep(done, finished, keys)
+            require(
+                runtime.collect(wait=True) == [],
+                "collect(wait=True) gives batches that nobody waits for",
+                "return [] where nothing is due",
+            )
+            require(
+                all(np.array_equal(batch, own) for batch, own in zip(given, batches, strict=True)),
+                "a batch was changed",
+                "compute on a copy: the memory of a batch belongs to who submits it",
+            )
+        finally:
+            runtime.close()
     return [done[key] for key in keys]
 
 
@@ -327,6 +374,8 @@ CHECKS: tuple[CheckFunction, ...] = (
     check_numbers_are_the_networks,
     check_batches_come_back_by_their_keys,
     check_neighbours_do_not_matter,
+    check_answers_stay_right,
+    check_sessions_share_nothing,
     check_features_leave_probabilities_as_they_are,
     check_failures_are_not_hidden,
 )

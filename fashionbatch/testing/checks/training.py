@@ -1,30 +1,23 @@
-"""The promises of optimizers, schedules and callbacks."""
+"""The promises of optimizers and schedules."""
 
 from __future__ import annotations
 
-import copy
 import json
 import math
-import os
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fashionbatch.errors import FashionBatchError
 from fashionbatch.specs import (
-    CallbackSpec,
-    EpochFigures,
     OptimizerParameters,
     OptimizerSpec,
     ScheduleSpec,
     Span,
-    TrainingEnd,
-    TrainingStart,
 )
-from fashionbatch.testing.deadline import Unchecked
+from fashionbatch.testing.figures import epoch_figures
 from fashionbatch.testing.subject import CheckFunction, Subject, require
 
 if TYPE_CHECKING:
@@ -97,6 +90,52 @@ def check_two_optimizers_share_nothing(subject: Subject) -> None:
     )
 
 
+def check_every_weight_moves_in_a_compiled_step(subject: Subject) -> None:
+    """Training compiles its step: all weights move as they do step by step, and a new rate counts from then on."""
+    import keras
+    import tensorflow as tf
+
+    def moves(*, compiled: bool, last: float) -> list[list[NDArray[Any]]]:
+        optimizer = _optimizer(subject, 0.01)
+        weights = [keras.Variable(np.linspace(0.5, 2.0, size, dtype=np.float32)) for size in (6, 4)]
+        optimizer.build(weights)
+
+        def step() -> None:
+            optimizer.apply([2 * weight.value for weight in weights], weights)
+
+        run = tf.function(step, autograph=False) if compiled else step
+        found = []
+        for rate in (0.01, 0.01, last):
+            before = [np.array(weight) for weight in weights]
+            optimizer.learning_rate = rate
+            run()
+            found.append([np.array(weight) - old for weight, old in zip(weights, before, strict=True)])
+        return found
+
+    plain, compiled, slower = (
+        moves(compiled=is_compiled, last=last) for is_compiled, last in ((False, 0.01), (True, 0.01), (False, 0.005))
+    )
+    require(
+        all(move.any() for move in plain[0]),
+        "a step leaves some weights where they are",
+        "update every variable that `update_step` is called with",
+    )
+    require(
+        all(
+            np.allclose(a, b, atol=1e-6)
+            for one, two in zip(plain, compiled, strict=True)
+            for a, b in zip(one, two, strict=True)
+        ),
+        "a compiled step moves the weights another way",
+        "use keras.ops alone, no NumPy, and keep counts in variables of the optimizer, not in Python",
+    )
+    require(
+        not all(np.allclose(one, two, rtol=1e-4, atol=0) for one, two in zip(plain[-1], slower[-1], strict=True)),
+        "a step is as large when the rate has been halved: a schedule's later rates do not count",
+        "use the `learning_rate` that `update_step` is given",
+    )
+
+
 def _optimizer(subject: Subject, rate: Any) -> keras.optimizers.Optimizer:
     import keras
 
@@ -128,6 +167,7 @@ def check_rates_are_positive_numbers(subject: Subject) -> None:
             "a second schedule for the same phase has other rates",
             "let the rate depend on parameters, span and step alone: a resumed training asks again",
         )
+        _require_following(subject, span, rates)
         base = spec.rate(subject.parameters, span.learning_rate)
         require(
             isinstance(base, (int, float)) and math.isfinite(base) and base > 0,
@@ -179,7 +219,7 @@ def check_what_follows_the_figures_can_be_resumed(subject: Subject) -> None:
         f"monitor gives {name!r}",
         "return the name of a figure, such as 'val_loss'",
     )
-    figures = [_figures(epoch, {name: value}) for epoch, value in enumerate(_LOSSES, start=1)]
+    figures = [epoch_figures(epoch, {name: value}) for epoch, value in enumerate(_LOSSES, start=1)]
     whole: dict[str, Any] = {}
     undisturbed = [spec.after_epoch(subject.parameters, one, whole) for one in figures]
     state: dict[str, Any] = {}
@@ -222,6 +262,18 @@ def check_remarks_on_a_schedule_are_by_parameter(subject: Subject) -> None:
             )
 
 
+def _require_following(subject: Subject, span: Span, rates: list[float]) -> None:
+    """Insist that the optimizer's rate counts, where `rate` says that it does."""
+    spec = cast(ScheduleSpec, subject.spec)
+    twice = replace(span, learning_rate=2 * span.learning_rate)
+    bases = [spec.rate(subject.parameters, one.learning_rate) for one in (span, twice)]
+    require(
+        bases[0] == bases[1] or rates != _rates(subject, twice),
+        f"the rates are {_listed(rates)} whatever the optimizer's learning rate is",
+        "begin from span.learning_rate, or say in `rate` which one the schedule has of its own",
+    )
+
+
 def _rates(subject: Subject, span: Span) -> list[float]:
     rate = cast(ScheduleSpec, subject.spec).build(subject.parameters, span)
     steps = range(span.epochs * span.steps_per_epoch)
@@ -232,101 +284,15 @@ def _listed(rates: list[float]) -> str:
     return ", ".join(f"{rate:g}" for rate in rates[:8])
 
 
-# --------------------------------------------------------------------------------------------------------- callbacks
-
-
-def check_a_callback_looks_on_to_the_end(subject: Subject) -> None:
-    """It takes a training that begins, one that goes on, one that was stopped, and one without validation."""
-    spec = cast(CallbackSpec, subject.spec)
-    _require_usable(subject)
-    for has_validation in (True, False):
-        names = ("loss", "accuracy", *(("val_loss", "val_accuracy") if has_validation else ()))
-        epochs = [_figures(epoch, dict.fromkeys(names, 1 / epoch)) for epoch in (1, 2, 3)]
-        with tempfile.TemporaryDirectory() as folder:
-            for done, last, completed in ((0, 2, False), (2, 3, True), (3, 3, False)):
-                callback = spec.build(subject.parameters, _start(Path(folder), epochs[:done]))
-                for name in ("epoch_finished", "training_ended"):
-                    require(
-                        callable(getattr(callback, name, None)),
-                        f"build returned {type(callback).__name__}, which has no {name}",
-                        "return an object with epoch_finished(figures) and training_ended(end)",
-                    )
-                for figures in epochs[done:last]:
-                    callback.epoch_finished(figures)
-                callback.training_ended(
-                    TrainingEnd(completed=completed, summary={"name": "check"} if completed else {})
-                )
-
-
-def check_a_callback_changes_nothing(subject: Subject) -> None:
-    """It only looks on: figures and files of the run stay as they are, and its own files are in the run directory."""
-    spec = cast(CallbackSpec, subject.spec)
-    _require_usable(subject)
-    figures = _figures(1, {"loss": 0.5, "accuracy": 0.75})
-    before = copy.deepcopy(dict(figures.values))
-    beside = set(os.listdir())
-    with tempfile.TemporaryDirectory() as folder:
-        run = Path(folder) / "run"
-        run.mkdir()
-        for name in ("history.csv", "summary.json"):
-            (run / name).write_text("ours", encoding="utf-8")
-        callback = spec.build(subject.parameters, _start(run, []))
-        callback.epoch_finished(figures)
-        callback.training_ended(TrainingEnd(completed=True, summary={"name": "check"}))
-        ours = {name: (run / name).read_bytes() for name in ("history.csv", "summary.json") if (run / name).exists()}
-        outside = sorted(path.name for path in Path(folder).iterdir() if path != run)
-    remedy = "write into a folder of its own: start.run_directory / 'my_callback'"
-    require(dict(figures.values) == before, "the figures were changed", "work on a copy: dict(figures.values)")
-    changed = [name for name in ("history.csv", "summary.json") if ours.get(name) != b"ours"]
-    require(not changed, f"it changed or removed {', '.join(changed)} of the run directory", remedy)
-    stray = [*outside, *sorted(set(os.listdir()) - beside)]
-    require(not stray, f"it left {', '.join(stray[:4])} outside the run directory", remedy)
-
-
-def _require_usable(subject: Subject) -> None:
-    """Insist on a callback that this machine has what it takes for.
-
-    Raises:
-        Unchecked: it says itself what is missing.
-    """
-    spec = cast(CallbackSpec, subject.spec)
-    if spec.check is None:
-        return
-    try:
-        spec.check(subject.parameters)
-    except FashionBatchError as error:
-        raise Unchecked(error.message) from error
-
-
-def _figures(epoch: int, values: dict[str, float]) -> EpochFigures:
-    rising = frozenset(name for name in values if name.endswith("accuracy"))
-    return EpochFigures(epoch=epoch, phase="p", seconds=1.0, learning_rate=0.1, values=values, rising=rising)
-
-
-def _start(folder: Path, history: list[EpochFigures]) -> TrainingStart:
-    return TrainingStart(
-        run_directory=folder,
-        name="check",
-        recipe={"version": 1, "name": "check"},
-        epochs=3,
-        class_names=("a", "b"),
-        images={"train": 8, "validation": 2},
-        history=history,
-    )
-
-
 OPTIMIZER_CHECKS: tuple[CheckFunction, ...] = (
     check_the_rate_that_is_given_counts,
     check_a_step_moves_the_weights_downhill,
     check_two_optimizers_share_nothing,
+    check_every_weight_moves_in_a_compiled_step,
 )
 SCHEDULE_CHECKS: tuple[CheckFunction, ...] = (
     check_rates_are_positive_numbers,
     check_the_rate_follows_the_steps_in_a_compiled_step,
     check_what_follows_the_figures_can_be_resumed,
     check_remarks_on_a_schedule_are_by_parameter,
-)
-CALLBACK_CHECKS: tuple[CheckFunction, ...] = (
-    check_a_callback_looks_on_to_the_end,
-    check_a_callback_changes_nothing,
 )

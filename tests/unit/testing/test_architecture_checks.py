@@ -384,3 +384,62 @@ def test_a_check_that_hangs_is_a_failure_that_says_where(check_of):
         check()
     with pytest.raises(AssertionError, match="not run, since an earlier check of architecture/broken never ended"):
         check()
+
+
+def test_building_that_sets_a_seed(failure):
+    def build(pixels, parameters):
+        import keras
+
+        keras.utils.set_random_seed(3)
+        return right(pixels, parameters)
+
+    assert "the same numbers are drawn" in failure(spec(build), "building_sets_no_seed").problem
+
+
+def test_a_setting_of_keras_that_is_changed_for_everybody_and_put_right_again(failure):
+    import keras
+
+    before = keras.config.epsilon()
+
+    def build(pixels, parameters):
+        keras.config.set_epsilon(1e-3)
+        return right(pixels, parameters)
+
+    assert "it changed Keras's epsilon from" in failure(spec(build), "features_are_flat").problem
+    assert keras.config.epsilon() == before
+
+
+def test_a_working_directory_that_is_changed(failure, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "other").mkdir()
+
+    def build(pixels, parameters):
+        os.chdir(tmp_path / "other")
+        return right(pixels, parameters)
+
+    assert failure(spec(build), "features_are_flat").problem == "it changed the working directory"
+    assert os.getcwd() == str(tmp_path)
+
+
+def test_layers_that_initialize_freezes(failure):
+    def freezes(backbone, parameters, context):
+        for weight in backbone.weights:
+            weight.assign(np.full(weight.shape, 0.1))
+        backbone.trainable = False
+
+    problem = failure(spec(right, initialize=freezes), "initial_weights_can_be_loaded").problem
+    assert problem == "initialize froze or thawed layers: 0 weights can be trained in place of 4"
+
+
+def test_features_that_the_brightest_photo_of_the_batch_scales(failure):
+    build = before(lambda pixels: pixels / (ops().max(pixels) + 1) * 255)
+    assert "by themselves than in a batch" in failure(spec(build), "photos_do_not_see_their_neighbours").problem
+
+
+class Drawn(Parameters):
+    units: int = Field(default_factory=itertools.count(1).__next__, description="Outputs.")
+
+
+def test_a_default_that_is_another_one_each_time(failure):
+    problem = failure(spec(right, Drawn), "parameters_do_not_change").problem
+    assert problem.startswith("the same recipe gives other parameters each time: Drawn(units=")

@@ -154,3 +154,45 @@ def test_a_broken_augmentation_is_caught(name, failure):
     build, check, phrase = BREAKS[name]
 
     assert phrase in failure(spec(build), check).problem
+
+
+def mixed_with_the_next(images, numbers):
+    return images * numbers + ops().roll(images, 1, axis=0) * (1 - numbers)
+
+
+def test_photos_that_are_mixed_or_change_places(failure):
+    for change in (mixed_with_the_next, lambda images, numbers: ops().roll(images, 1, axis=0) * numbers):
+        problem = failure(spec(of(change)), "each_photo_is_changed_by_itself").problem
+        assert problem == "another photo number 9 changes the others of its batch"
+
+
+def test_photos_of_which_nothing_is_left(failure):
+    problem = failure(spec(of(lambda images, numbers: images * 0 + numbers)), "each_photo_is_changed_by_itself").problem
+    assert problem == "what comes out does not depend on the photo"
+
+
+def test_pixels_that_are_scaled(failure):
+    problem = failure(spec(of(lambda images, n: images * n / 255)), "augmentation_keeps_shape_and_range").problem
+    assert "no pixel of a whole batch is brighter than" in problem
+
+
+@pytest.mark.parametrize(("trainable", "phrase"), [(True, "can be trained: "), (False, "it counts or remembers")])
+def test_a_layer_that_has_weights_of_its_own(trainable, phrase, failure):
+    def build(parameters, seed):
+        import keras
+
+        class Own(keras.layers.Layer):
+            def __init__(self):
+                super().__init__()
+                self.calls = self.add_weight(shape=(), initializer="ones", trainable=trainable, name="calls")
+
+            def call(self, images, training=False):
+                if not training:
+                    return images
+                if not trainable:
+                    self.calls.assign_add(1.0)
+                return images / self.calls
+
+        return Own()
+
+    assert phrase in failure(spec(build), "it_keeps_nothing").problem

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from PIL import Image
 from pydantic import Field
 
 from fashionbatch.errors import DataError
-from fashionbatch.specs import DatasetSpec, Parameters, Samples
+from fashionbatch.specs import DatasetSpec, EncodedImages, Parameters, Samples
 from fashionbatch.testing import checks_for
 
 _count = itertools.count(1)
@@ -189,7 +190,7 @@ import os
 from pathlib import Path
 import numpy as np
 from fashionbatch.hookspecs import hookimpl
-from fashionbatch.specs import DatasetSpec, Parameters, Samples
+from fashionbatch.specs import DatasetSpec, EncodedImages, Parameters, Samples
 from pydantic import Field
 
 class OfFolder(Parameters):
@@ -243,3 +244,76 @@ def test_a_framework_that_is_imported_with_the_module_is_caught(add_distribution
 
     with pytest.raises(AssertionError, match="loading the plugins of heavy-for-fb imports sklearn"):
         check()
+
+
+class InFolder(Parameters):
+    path: str = Field("photos", description="Where they are.")
+
+
+def test_a_path_that_is_not_looked_for_by_the_context(failure, check_of, photos, monkeypatch):
+    monkeypatch.chdir(photos[0].parent.parent)
+    located = spec(
+        lambda parameters, context: of_files(sorted(context.locate(parameters.path).glob("*.png"))), InFolder
+    )
+    ignored = spec(lambda parameters, context: of_files(photos), InFolder)
+    name = "the_path_is_looked_for_by_the_context"
+
+    check_of(located, name)()
+    assert failure(ignored, name).problem == "path is 'photos', and load never asked context.locate for it"
+
+
+def encoded(photos, read, count=4):
+    names = [str(number) for number in range(count)]
+    return of_files(photos, images=EncodedImages(names=names, read=read), labels=[("cat",), ("dog",)] * (count // 2))
+
+
+def by_turns(photos):
+    turns = itertools.cycle(photos)
+    return lambda position: next(turns).read_bytes()
+
+
+def of_one_thread(photos):
+    with sqlite3.connect(":memory:") as database:
+        database.execute("CREATE TABLE photos (id, content)")
+        database.executemany("INSERT INTO photos VALUES (?, ?)", [(n, p.read_bytes()) for n, p in enumerate(photos)])
+    return lambda position: database.execute("SELECT content FROM photos WHERE id = ?", (position,)).fetchone()[0]
+
+
+@pytest.mark.parametrize(
+    ("reader", "phrase"),
+    [(by_turns, "when positions are asked for in another order"), (of_one_thread, "in another thread")],
+)
+def test_encoded_images_that_only_one_reader_can_read(reader, phrase, failure, check_of, photos):
+    name = "encoded_images_can_be_read_by_threads"
+    check_of(spec(lambda parameters, context: encoded(photos, lambda n: photos[n].read_bytes())), name)()
+
+    broken = spec(lambda parameters, context: encoded(photos, reader(photos)))
+    assert phrase in failure(broken, name).problem
+
+
+def test_copies_of_training_images_in_the_test_split(failure, tmp_path, photos):
+    copies = [tmp_path / f"copy{number}.png" for number in range(4)]
+    for copy, photo in zip(copies, photos, strict=True):
+        copy.write_bytes(photo.read_bytes())
+    both = {"labels": [("cat",), ("dog",)] * 4, "splits": ["train"] * 4 + ["test"] * 4}
+    name = "splits_share_no_image"
+
+    files = spec(lambda parameters, context: of_files([*photos, *copies], **both))
+    assert failure(files, name).problem == "4 images of 4 are both in test and in train"
+    read = lambda position: photos[position % 4].read_bytes()  # noqa: E731
+    inside = spec(lambda parameters, context: replace(encoded(photos, read, count=8), splits=both["splits"]))
+    assert failure(inside, name).problem == "4 images of 4 are both in test and in train"
+
+
+def test_a_third_of_the_test_split_in_the_training_split(failure):
+    images = pictures((12, 8, 8, 3))
+    images[9] = images[0]
+    samples = arrays(images=images, labels=[("cat",)] * 12, splits=["train"] * 9 + ["test"] * 3, groups={})
+    problem = failure(spec(lambda parameters, context: samples), "splits_share_no_image").problem
+    assert problem == "1 images of 3 are both in test and in train"
+
+
+def test_a_label_that_an_image_has_twice(failure):
+    samples = arrays(labels=[("cat", "cat")] * 6)
+    problem = failure(spec(lambda parameters, context: samples), "samples_are_consistent").problem
+    assert problem == "an image's labels are tuple ('cat', 'cat')"

@@ -282,6 +282,6 @@ def test_a_thread_that_is_left_running(failure):
             run_shard(shard)
 
     try:
-        assert failure(spec(run), "nothing_runs_on").problem == "`run` leaves the threads left"
+        assert failure(spec(run), "nothing_runs_on").problem == "`run` leaves the threads ['left']"
     finally:
         end.set()

@@ -163,3 +163,16 @@ def test_two_outputs_for_yes_or_no_are_caught(failure):
     broken = spec(right, decoding="yes_or_no", default_loss="binary_crossentropy")
 
     assert "yes_or_no needs (10, 1)" in failure(broken, PROBABILITIES).problem
+
+
+def test_a_head_that_fails_for_many_classes(failure):
+    build = lambda f, c, p: dense(f, min(c, 30))  # noqa: E731
+    assert "for 40 classes the output is" in failure(spec(build), "probabilities_are_probabilities").problem
+
+
+def test_a_class_that_never_wins(failure):
+    def build(features, classes, parameters):
+        known = min(classes, 3)
+        return ops().pad(dense(features, known), ((0, 0), (0, classes - known)))
+
+    assert "the same probability whatever" in failure(spec(build), "probabilities_are_probabilities").problem

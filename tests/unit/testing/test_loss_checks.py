@@ -219,3 +219,11 @@ def test_a_broken_loss_of_several_labels_is_caught(name, failure):
 )
 def test_decodings_that_are_none_are_caught(failure, decodings, phrase):
     assert phrase in failure(spec(of(cross_entropy), decodings), "decodings_are_known").problem
+
+
+def test_a_loss_that_takes_the_largest_target_for_the_whole(failure):
+    def call(truth, guess):
+        hot = ops().one_hot(ops().argmax(truth, axis=-1), truth.shape[-1])
+        return -ops().sum(hot * ops().log(ops().clip(guess, 1e-7, 1)), axis=-1)
+
+    assert "targets that are mixed of two images cost" in failure(spec(of(call)), "targets_may_be_shares").problem

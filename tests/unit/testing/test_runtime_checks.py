@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 
@@ -351,3 +352,61 @@ def test_a_runtime_for_other_machines_is_skipped(check_of):
 
     with pytest.raises(unittest.SkipTest, match="computes nothing on this machine's CPU"):
         check_of(spec(Right, ()), RIGHT)()
+
+
+class TiredAfterTwenty(Right):
+    batches = 0
+
+    def compute(self, batch):
+        self.batches += 1
+        rows = super().compute(batch)
+        return rows if self.batches <= 20 else rows[::-1].copy()
+
+
+class KeepsByFirstImage(Right):
+    def compute(self, batch):
+        kept = self.__dict__.setdefault("kept", {})
+        return kept.setdefault(batch[0].tobytes(), super().compute(batch))
+
+
+@pytest.mark.parametrize("runtime", [TiredAfterTwenty, KeepsByFirstImage])
+def test_a_runtime_that_does_not_stay_right(runtime, failure):
+    assert "image" in failure(spec(runtime), "answers_stay_right").problem
+
+
+def test_rows_that_are_turned_round_in_large_batches_alone(failure):
+    runtime = computing(lambda rows: rows[::-1].copy() if len(rows) > 16 else rows)
+    assert (
+        "of a batch of 32 has the probabilities of image" in failure(spec(runtime), "numbers_are_the_networks").problem
+    )
+
+
+def test_a_second_session_with_the_network_of_the_first(failure):
+    networks = {}
+
+    class Shared(Right):
+        def __init__(self, request):
+            super().__init__(request)
+            self.network = networks.setdefault(request.input_shape, self.network)
+
+    assert "the probabilities of image" in failure(spec(Shared), "sessions_share_nothing").problem
+
+
+def test_a_version_that_is_another_one_in_each_session(failure):
+    numbers = itertools.count(1)
+
+    class Counted(Right):
+        def __init__(self, request):
+            super().__init__(request)
+            self.version = f"counted {next(numbers)}"
+
+    assert "the next of" in failure(spec(Counted), "sessions_share_nothing").problem
+
+
+def test_a_batch_that_is_changed(failure):
+    class Changes(Right):
+        def submit(self, key, batch):
+            super().submit(key, batch)
+            batch[:] = 0
+
+    assert failure(spec(Changes), "numbers_are_the_networks").problem == "a batch was changed"

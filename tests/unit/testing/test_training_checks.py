@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import os
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pydantic import Field
 
-from fashionbatch.errors import RuntimeUnavailableError
+from fashionbatch.errors import PluginError, RuntimeUnavailableError
 from fashionbatch.specs import CallbackSpec, MetricSpec, OptimizerSpec, Parameters, ScheduleSpec
 from fashionbatch.testing.deadline import Unchecked
 
@@ -383,3 +385,138 @@ def test_a_callback_that_says_what_is_missing_is_skipped(check_of):
 
     with pytest.raises(Unchecked, match="needs tensorboard"):
         check_of(spec, LOOKS)()
+
+
+# ------------------------------------------------------------------------------------------- what was added since
+
+
+def first_variable_alone(optimizer, gradient, variable, rate):
+    return gradient if variable.shape[0] == 6 else gradient * 0, rate
+
+
+def counted_in_python(optimizer, gradient, variable, rate):
+    optimizer.steps_taken = getattr(optimizer, "steps_taken", 0) + 1
+    return gradient / optimizer.steps_taken, rate
+
+
+def its_own_rate(optimizer, gradient, variable, rate):
+    return gradient, 0.01
+
+
+@pytest.mark.parametrize(
+    ("change", "phrase"),
+    [
+        (first_variable_alone, "a step leaves some weights where they are"),
+        (counted_in_python, "a compiled step moves the weights another way"),
+        (its_own_rate, "a step is as large when the rate has been halved"),
+    ],
+)
+def test_an_optimizer_that_is_wrong_in_a_training_of_many_weights(change, phrase, failure):
+    def build(parameters, rate):
+        import keras
+
+        class Own(keras.optimizers.SGD):
+            def update_step(self, gradient, variable, learning_rate):
+                gradient, learning_rate = change(self, gradient, variable, learning_rate)
+                super().update_step(gradient, variable, learning_rate)
+
+        return Own(rate)
+
+    assert phrase in failure(optimizer(build), "every_weight_moves_in_a_compiled_step").problem
+
+
+def test_a_schedule_that_ignores_the_optimizers_rate(failure, check_of):
+    fixed = lambda parameters, span: 0.05  # noqa: E731
+    problem = failure(schedule(fixed), "rates_are_positive_numbers").problem
+    assert "whatever the optimizer's learning rate is" in problem
+    check_of(schedule(fixed, rate=lambda parameters, rate: 0.05), "rates_are_positive_numbers")()
+
+
+def test_two_metrics_that_are_one(failure):
+    made = {}
+
+    def build(parameters, decoding, classes):
+        import keras
+
+        return made.setdefault(classes, keras.metrics.CategoricalAccuracy())
+
+    problem = failure(metric(build), "two_metrics_share_nothing").problem
+    assert "after a second one has been used" in problem
+
+
+def changes_recipe(self, parameters, start):
+    start.recipe["name"] = "mine"
+
+
+def changes_history(self, parameters, start):
+    start.history.append(None)
+
+
+def changes_summary(self, end):
+    end.summary.clear()
+
+
+@pytest.mark.parametrize(
+    ("methods", "phrase"),
+    [
+        ({"__init__": changes_recipe}, "it changed the recipe"),
+        ({"__init__": changes_history}, "it changed the history"),
+        ({"training_ended": changes_summary}, "it changed the summary"),
+    ],
+)
+def test_a_callback_that_changes_what_it_is_told(methods, phrase, failure):
+    assert failure(callback(**methods), "what_a_callback_is_told_stays_as_it_is").problem == phrase
+
+
+def test_a_callback_that_leaves_a_thread(failure):
+    end = threading.Event()
+
+    def starts(self, parameters, start):
+        threading.Thread(target=end.wait, name="left", daemon=True).start()
+
+    try:
+        problem = failure(callback(__init__=starts), "what_a_callback_is_told_stays_as_it_is").problem
+        assert problem == "training_ended leaves the threads ['left']"
+    finally:
+        end.set()
+
+
+def test_a_callback_that_writes_among_the_files_of_the_run(failure):
+    problem = failure(callback(__init__=writes_loose), "a_callback_changes_nothing").problem
+    assert problem == "it left mine.txt among the files of the run"
+
+
+def writes_loose(self, parameters, start):
+    (start.run_directory / "mine.txt").write_text("x")
+
+
+def test_a_callback_whose_own_check_fails_is_no_missing_package(failure):
+    def fails(parameters):
+        raise PluginError("plugin shoes 1 (callback 'broken'): check failed: ZeroDivisionError: division by zero")
+
+    broken = CallbackSpec(name="broken", summary="Broken.", build=lambda parameters, start: Looks(), check=fails)
+    assert "check raised PluginError" in failure(broken, "a_callback_looks_on_to_the_end").problem
+
+
+def test_a_callback_that_goes_on_with_a_file_of_the_working_directory(failure, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.txt").touch()
+    os.utime(tmp_path / "mine.txt", (0, 0))
+
+    def appends(self, figures):
+        with open("mine.txt", "a") as file:
+            file.write("x")
+
+    problem = failure(callback(epoch_finished=appends), "a_callback_changes_nothing").problem
+    assert problem == "it left mine.txt outside the run directory"
+
+
+def test_a_callback_that_moves_into_the_run_directory(failure):
+    before = os.getcwd()
+
+    def moves(self, parameters, start):
+        os.chdir(start.run_directory)
+
+    problem = failure(callback(__init__=moves), "what_a_callback_is_told_stays_as_it_is").problem
+    assert problem == "it changed the working directory"
+    assert os.getcwd() == before

@@ -20,6 +20,8 @@ from time import strftime
 import pytest
 
 from fashionbatch.specs import WriterSpec
+from fashionbatch.testing import checks_for
+from fashionbatch.testing.subject import ContractError
 
 _count = itertools.count(1)
 
@@ -413,3 +415,54 @@ def test_an_author_may_give_a_reader(check_of):
     with_reader(check_of(tabs(), READ))()
     with pytest.raises(AssertionError, match="is read back as"):
         with_reader(check_of(swapped, READ))()
+
+
+def test_a_writer_that_writes_the_first_thousand_rows_of_a_shard(failure):
+    right = by_lines()
+
+    def encode(columns, rows):
+        return right(columns, itertools.islice(rows, 1_000))
+
+    problem = failure(spec(encode, with_header(by_lines())), "long_shards_are_written_to_the_end").problem
+    assert problem == "of 2500 rows the last one is not written"
+
+
+@pytest.mark.parametrize("lost", ["\x00", "\x01", "\u200b", "\ufeff", "\U0001f460"])
+def test_characters_that_a_careless_writer_leaves_out(lost, failure):
+    encode = by_lines(cell=lambda cell: quoted(cell.replace(lost, "")) if isinstance(cell, str) else quoted(cell))
+    assert "is written like" in failure(spec(encode, with_header(by_lines())), "text_is_kept_as_it_is").problem
+
+
+ELSEWHERE = """
+import os, platform
+from fashionbatch.hookspecs import hookimpl
+from fashionbatch.specs import WriterSpec
+from fashionbatch.testing import checks_for
+from fashionbatch.testing.subject import ContractError
+
+def encode(columns, rows):
+    for row in rows:
+        yield (repr(tuple(row)) + "\\n").encode("utf-8", "surrogateescape")
+
+def assemble(columns, parts, file):
+    file.write((repr(tuple(columns)) + "\\n").encode() + {extra})
+    for part in parts:
+        file.write(part.read_bytes())
+
+@hookimpl
+def register_writers():
+    yield WriterSpec(name="mine", summary="Mine.", suffix=".mine", encode=encode, assemble=assemble)
+"""
+
+
+@pytest.mark.parametrize(("extra", "is_right"), [('b""', True), ("(os.getcwd() + platform.node()).encode()", False)])
+def test_a_table_that_depends_on_the_process(extra, is_right, add_distribution):
+    module = f"writer_elsewhere_{next(_count)}"
+    add_distribution(module.replace("_", "-"), {module: ELSEWHERE.replace("{extra}", extra)}, {"w": module})
+    [check] = [one for one in checks_for(module) if one.name == "the_same_rows_give_the_same_bytes"]
+
+    if is_right:
+        check()
+    else:
+        with pytest.raises(ContractError, match="in another process, on another machine"):
+            check()
