@@ -20,6 +20,7 @@ def main() -> NoReturn:
     if not OLDEST <= sys.version_info[:2] <= NEWEST:
         oldest, newest, found = (".".join(map(str, version)) for version in (OLDEST, NEWEST, sys.version_info[:2]))
         sys.exit(f"error: fashionbatch needs Python {oldest} to {newest}; {sys.executable} is {found}")
+    _open_standard_streams()
     from fashionbatch.cli import main as run_command_line
 
     try:
@@ -28,6 +29,19 @@ def main() -> NoReturn:
         if end.code in _INTERRUPTED:
             _leave(end.code)
         raise
+
+
+def _open_standard_streams() -> None:
+    """Open what the caller has closed (`<&-`): else the next file that is opened becomes standard input or output."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # The lowest number that is free, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+        if getattr(sys, name) is None:
+            mode = "r" if descriptor == 0 else "w"
+            setattr(sys, name, open(descriptor, mode, closefd=False))  # noqa: SIM115 # disk: a device
 
 
 def _leave(code: int) -> NoReturn:

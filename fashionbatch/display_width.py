@@ -1,4 +1,4 @@
-"""How wide a text stands in a terminal: what aligned tables, carets and cut labels have in common."""
+"""How a text stands in a terminal: how wide, and on one line whatever is in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ def display_width(text: str) -> int:
     """How many terminal cells a text takes: wide characters, such as Korean ones, take two; combining ones none."""
     # ASCII is most of what is shown, and needs no look at each character.
     return len(text) if text.isascii() else sum(map(_cells, text))
+
+
+def printable(text: str) -> str:
+    """The text on one line: control characters, and bytes that are no UTF-8, as escapes."""
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for character in text
+    )
 
 
 def _cells(character: str) -> int:

@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fashionbatch.display_width import display_width
+from fashionbatch.display_width import display_width, printable
 
 _EXCERPT = 110
 """The longest part of a source line that a problem quotes, in characters."""
@@ -91,6 +91,8 @@ class Problem:
     def __str__(self) -> str:
         position = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         text = f"{position}: {self.where}: {self.message}" if self.where else f"{position}: {self.message}"
+        # What names hold must not look like a line of its own.
+        text = printable(text)
         if not self.source:
             return text
         line, caret = _excerpt(self.source, self.column)

@@ -20,7 +20,7 @@ from fashionbatch import disk
 from fashionbatch.bundle.graph_operations import ALLOWED, REASONS
 from fashionbatch.bundle.graph_record import GRAPH_FILES, GraphKind
 from fashionbatch.bundle.manifest import BundleManifest
-from fashionbatch.bundle.parse import printable
+from fashionbatch.display_width import printable
 from fashionbatch.errors import BundleError
 
 _XML_LIMIT = 128 * 2**20

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from fashionbatch.bundle.format_1 import ManifestOfFormat1
 from fashionbatch.bundle.manifest import FORMAT_VERSION, LABEL_LIMIT, READABLE_FORMATS, BundleManifest
+from fashionbatch.display_width import printable
 from fashionbatch.errors import BundleError
 
 _DEPTH_LIMIT = 32
@@ -122,11 +123,6 @@ def _describe(error: ValidationError) -> str:
     if len(problems) > _SHOWN_PROBLEMS:
         lines.append(f"and {len(problems) - _SHOWN_PROBLEMS} more")
     return "; ".join(lines)
-
-
-def printable(text: str) -> str:
-    """The text without what a terminal would obey: names in messages come from a stranger's file."""
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
 def _brief(value: object) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import re
 import signal
 import sys
 import traceback
@@ -16,6 +18,8 @@ import click
 from fashionbatch import __version__
 from fashionbatch.cli.quiet import quieten_tensorflow
 from fashionbatch.cli.signals import watched
+from fashionbatch.cli.tables import printable
+from fashionbatch.cli.terminal import ReaderLeftError, StreamError, harmless_output
 from fashionbatch.errors import FashionBatchError, RecipeError
 from fashionbatch.interrupts import telling_ctrl_c
 from fashionbatch.tracebacks import keep_traceback
@@ -37,6 +41,8 @@ VERBS: dict[str, tuple[str, str]] = {
     "train": ("fashionbatch.cli.train", "Train a recipe's classifier into a run directory."),
 }
 BUG_EXIT_CODE = 3
+_LONG_WORD = re.compile(r"\S{400,}")
+"""A path of thousands of characters would hide what is said about it."""
 
 
 class LazyGroup(click.Group):
@@ -83,7 +89,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command line and exit: 0 done, 1 the user's error, 2 usage, 3 a bug of ours, 130/143 interrupted."""
     quieten_tensorflow()
     warnings.showwarning = _show_warning
-    with watched(), telling_ctrl_c():
+    with harmless_output(), watched(), telling_ctrl_c():
         exit_code = _run(arguments)
     sys.exit(exit_code)
 
@@ -106,10 +112,10 @@ def _run(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911 - one return 
     except KeyboardInterrupt:
         click.echo("interrupted", err=True)
         return 128 + signal.SIGINT
-    except BrokenPipeError:
-        # The reader (`| head`) has left; what follows must not complain about it at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except ReaderLeftError:
+        return _reader_has_left()
+    except OSError as error:
+        return _report_os_error(error)
     except BaseException as error:  # noqa: BLE001 - the last resort that turns a bug into a report
         return _report_failure(error)
     return result if isinstance(result, int) else 0
@@ -121,14 +127,22 @@ def _show_error(error: FashionBatchError) -> None:
         # Each problem begins its line with the position, where editors and terminals look for it.
         count = len(error.problems)
         told = "\n".join(map(str, error.problems))
-        click.echo(f"{told}\n{label} {count} {'problem' if count == 1 else 'problems'} in the recipe", err=True)
+        told = f"{told}\n{label} {count} {'problem' if count == 1 else 'problems'} in the recipe"
         if error.hint is not None:
-            click.echo(f"  hint: {error.hint}", err=True)
+            told = f"{told}\n  hint: {error.hint}"
+        _tell(told)
     else:
-        click.echo(f"{label} {error}", err=True)
+        # A line end in a name must not look like a line of ours.
+        _tell(f"{label} {error}".replace("\n", "\n  ").replace("\n    hint: ", "\n  hint: "))
     text = _traceback_of(error)
     if text:
-        click.echo(f"  {keep_traceback(text, name='fashionbatch-plugin')}", err=True)
+        _tell(f"  {keep_traceback(text, name='fashionbatch-plugin')}")
+
+
+def _tell(text: str) -> None:
+    # An error is an error also where nobody can be told of it.
+    with contextlib.suppress(OSError):
+        click.echo(_LONG_WORD.sub(lambda found: f"{found[0][:150]}...{found[0][-50:]}", text), err=True)
 
 
 def _traceback_of(error: BaseException | None) -> str:
@@ -152,16 +166,38 @@ def _report_failure(error: BaseException) -> int:
     if blamed is None and isinstance(error, Exception):
         return _report_bug()
     if blamed is None:
-        raise error  # an end that somebody asked for: click, when the reader of its output has left
+        raise error  # an end that somebody asked for
     _show_error(blamed)
     return blamed.exit_code
+
+
+def _reader_has_left() -> int:
+    """After `| head`: what follows must not complain about it at exit."""
+    _close_standard_output()
+    return 128 + signal.SIGPIPE
+
+
+def _close_standard_output() -> None:
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _report_os_error(error: OSError) -> int:
+    """Tell of what the operating system refuses: standard output that is full, or a path that it does not take."""
+    if isinstance(error, StreamError):
+        _close_standard_output()
+    if error.filename is None:
+        return _report_bug()
+    path = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else str(error.filename)
+    _show_error(FashionBatchError(f"{printable(path)}: {error.strerror or error}"))
+    return FashionBatchError.exit_code
 
 
 def _report_bug() -> int:
     text = traceback.format_exc()
     last_line = text.strip().splitlines()[-1]
     where = keep_traceback(text, name="fashionbatch-bug")
-    click.echo(f"{click.style('a bug in fashionbatch:', fg='red', bold=True)} {last_line}\n  {where}", err=True)
+    _tell(f"{click.style('a bug in fashionbatch:', fg='red', bold=True)} {last_line}\n  {where}")
     return BUG_EXIT_CODE
 
 

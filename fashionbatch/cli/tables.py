@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fashionbatch.display_width import display_width
+from fashionbatch.display_width import display_width, printable
+
+__all__ = ["format_table", "pad", "printable"]
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -25,11 +27,3 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
 def pad(text: str, size: int) -> str:
     """The text with spaces after it, up to that many columns."""
     return text + " " * (size - display_width(text))
-
-
-def printable(text: str) -> str:
-    """The text on one line: control characters, and bytes that are no UTF-8, as escapes."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for character in text
-    )

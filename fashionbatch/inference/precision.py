@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import Literal
 
 from fashionbatch.bundle.manifest import BundleManifest
-from fashionbatch.bundle.parse import printable
+from fashionbatch.display_width import printable
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.specs import Precision
 

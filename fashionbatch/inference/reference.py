@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.bundle.manifest import BundleManifest
-from fashionbatch.bundle.parse import printable
 from fashionbatch.bundle.reference import Reference
+from fashionbatch.display_width import printable
 from fashionbatch.errors import RuntimeUnavailableError
 from fashionbatch.specs import Precision, Runtime
 
