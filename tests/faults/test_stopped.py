@@ -125,6 +125,27 @@ def test_a_signal_to_all_while_a_list_is_read_from_standard_input_is_an_interrup
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize(
+    ("redirected", "code"),
+    [("<&-", 0), (">&-", 0), ("2>&-", 0), ("<&- >&- 2>&-", 0), (">/dev/full", 1), ("2>/dev/full", 0), ("| true", 141)],
+)
+def test_the_table_is_whole_whatever_standard_streams_are(
+    case: Any, tmp_path: Path, redirected: str, code: int
+) -> None:
+    outputs = tmp_path / "plain.csv", tmp_path / "labels.csv"
+    subprocess.run(command(case, case.photos, outputs[0]), check=True, capture_output=True)
+    line = f'"$@" {redirected}; exit ${{PIPESTATUS[0]}}'
+    process = subprocess.run(
+        ["bash", "-c", line, "bash", *command(case, case.photos, outputs[1])],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert process.returncode == code, process.stderr
+    assert outputs[1].read_bytes() == outputs[0].read_bytes()
+    assert not list(tmp_path.glob("*.job"))
+
+
 def test_a_second_run_on_the_same_output_is_refused(
     case: Any, photos: Path, table: bytes, start: StartRun, tmp_path: Path
 ) -> None:
