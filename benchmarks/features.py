@@ -20,7 +20,7 @@ from pathlib import Path
 
 from fashionbatch.plan import load_plan
 from fashionbatch.plugins import load_plugins
-from fashionbatch.training import loop
+from fashionbatch.training.epochs import loop
 from fashionbatch.training.run import train
 
 

@@ -237,7 +237,7 @@ def _cache() -> Finding:
 
 def _pictures() -> Iterator[Finding]:
     from fashionbatch.pictures.architecture import diagram_obstacle
-    from fashionbatch.pictures.fonts import FontWarning, find_fonts
+    from fashionbatch.pictures.drawing.fonts import FontWarning, find_fonts
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FontWarning)

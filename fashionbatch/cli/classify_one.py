@@ -99,7 +99,7 @@ def label_photo(options: LabelOptions, picture: Path, *, has_table: bool) -> Lab
     """
     from fashionbatch.errors import OutputError
     from fashionbatch.labeling.single import read_photo
-    from fashionbatch.pictures.files import check_picture_path
+    from fashionbatch.pictures.drawing.files import check_picture_path
 
     if _is_same_file(picture, options.source.folder):
         raise OutputError(f"{picture} is the photo itself", hint="--show names the drawing")

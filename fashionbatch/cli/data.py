@@ -70,7 +70,7 @@ def preview(
     from fashionbatch.data.splits import assign_splits
     from fashionbatch.data.targets import check_labels, display_names
     from fashionbatch.decisions import rule_for
-    from fashionbatch.pictures.files import check_picture_path
+    from fashionbatch.pictures.drawing.files import check_picture_path
     from fashionbatch.plan import load_plan
     from fashionbatch.plugins import load_plugins
 

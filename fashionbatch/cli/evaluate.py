@@ -254,7 +254,7 @@ def _make_folder(output: Path, *, overwrite: bool) -> None:
 def _write(output: Path, bundle: Bundle, evaluation: Evaluation, computed: dict[str, Any], montage: Any) -> list[str]:
     from fashionbatch import __version__
     from fashionbatch.evaluation.report import confusion_csv, predictions_csv, report_text
-    from fashionbatch.pictures.files import write_picture
+    from fashionbatch.pictures.drawing.files import write_picture
     from fashionbatch.pictures.report import draw_evaluation
 
     manifest = bundle.manifest

@@ -211,7 +211,7 @@ def _disagreement_lines(found: Disagreement, names: Sequence[str]) -> list[str]:
 
 
 def _write_disagreement(found: Disagreement, names: Sequence[str], output: Path, count: int) -> list[Path]:
-    from fashionbatch.pictures.files import write_picture
+    from fashionbatch.pictures.drawing.files import write_picture
     from fashionbatch.pictures.grids import draw_disagreements
 
     first = found.evaluations[0]

@@ -7,7 +7,7 @@ import io
 import math
 from collections.abc import Sequence
 
-from fashionbatch.evaluation.figures import Metrics
+from fashionbatch.evaluation.measures.figures import Metrics
 from fashionbatch.evaluation.predictions import Predictions
 from fashionbatch.evaluation.tables import aligned
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.evaluation.figures import Metrics
-from fashionbatch.evaluation.metrics import evaluate_split
+from fashionbatch.evaluation.measures.figures import Metrics
+from fashionbatch.evaluation.measures.metrics import evaluate_split
 from fashionbatch.evaluation.predictions import Predictions, predict_labels
 from fashionbatch.evaluation.truth import Truth, decode_truth
 from fashionbatch.inference.session import Session

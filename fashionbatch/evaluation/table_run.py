@@ -13,8 +13,8 @@ import numpy as np
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.decisions import UNDECIDED, LabelArray, right_images
 from fashionbatch.errors import DataError
-from fashionbatch.evaluation.figures import Metrics
-from fashionbatch.evaluation.metrics import evaluate_decisions
+from fashionbatch.evaluation.measures.figures import Metrics
+from fashionbatch.evaluation.measures.metrics import evaluate_decisions
 from fashionbatch.evaluation.predictions import Predictions
 from fashionbatch.evaluation.run import Evaluation
 from fashionbatch.evaluation.truth import Truth, class_of_name, composed, printable

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.decisions import Reading
-from fashionbatch.pictures.fonts import Fonts
-from fashionbatch.pictures.style import BLUE, FAINT, INK, SKY, add_title, new_figure, picture_style, save_figure
-from fashionbatch.pictures.tiles import scaled
-from fashionbatch.pictures.words import shortened
+from fashionbatch.pictures.drawing.fonts import Fonts
+from fashionbatch.pictures.drawing.style import BLUE, FAINT, INK, SKY, add_title, new_figure, picture_style, save_figure
+from fashionbatch.pictures.drawing.tiles import scaled
+from fashionbatch.pictures.drawing.words import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

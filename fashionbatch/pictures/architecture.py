@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashionbatch.pictures.files import write_picture
+from fashionbatch.pictures.drawing.files import write_picture
 
 if TYPE_CHECKING:
     import keras

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fashionbatch.display_width import display_width
-from fashionbatch.pictures.style import BLUE, GREY, ORANGE, add_title, new_figure, picture_style, save_figure
-from fashionbatch.pictures.words import told_apart
+from fashionbatch.pictures.drawing.style import BLUE, GREY, ORANGE, add_title, new_figure, picture_style, save_figure
+from fashionbatch.pictures.drawing.words import told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fashionbatch.evaluation.figures import ClassFigures
+    from fashionbatch.evaluation.measures.figures import ClassFigures
 
 ROWS = 50
 """Classes in one column of the picture; more make further columns."""

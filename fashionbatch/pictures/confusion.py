@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.display_width import display_width
-from fashionbatch.pictures.style import (
+from fashionbatch.pictures.drawing.style import (
     BLUE,
     FAINT,
     GREY,
@@ -22,7 +22,7 @@ from fashionbatch.pictures.style import (
     picture_style,
     save_figure,
 )
-from fashionbatch.pictures.words import told_apart
+from fashionbatch.pictures.drawing.words import told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

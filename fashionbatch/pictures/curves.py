@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.display_width import display_width
-from fashionbatch.pictures.style import (
+from fashionbatch.pictures.drawing.style import (
     BLUE,
     FAINT,
     GREY,
@@ -22,12 +22,12 @@ from fashionbatch.pictures.style import (
     picture_style,
     save_figure,
 )
-from fashionbatch.pictures.words import shortened
+from fashionbatch.pictures.drawing.words import shortened
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from fashionbatch.pictures.fonts import Fonts
+    from fashionbatch.pictures.drawing.fonts import Fonts
 
 LOG_FROM = 50.0
 """Losses whose largest is so many times the smallest are drawn on a logarithmic scale."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.pictures.style import INK, RIGHT, RIGHT_MARK, WRONG, WRONG_MARK
-from fashionbatch.pictures.tiles import THICK, THIN, Caption, Section, Tile, draw_tiles
+from fashionbatch.pictures.drawing.style import INK, RIGHT, RIGHT_MARK, WRONG, WRONG_MARK
+from fashionbatch.pictures.drawing.tiles import THICK, THIN, Caption, Section, Tile, draw_tiles
 
 if TYPE_CHECKING:
     from fashionbatch.evaluation.predictions import Predictions

@@ -16,7 +16,7 @@ from fashionbatch.pictures.grids import draw_mistakes, draw_montage
 from fashionbatch.pictures.trade_offs import draw_trade_offs
 
 if TYPE_CHECKING:
-    from fashionbatch.evaluation.figures import Metrics
+    from fashionbatch.evaluation.measures.figures import Metrics
     from fashionbatch.evaluation.predictions import Predictions
 
 

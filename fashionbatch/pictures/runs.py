@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fashionbatch.pictures.curves import scale_loss
-from fashionbatch.pictures.style import SERIES, add_title, new_figure, picture_style, save_figure
-from fashionbatch.pictures.words import told_apart
+from fashionbatch.pictures.drawing.style import SERIES, add_title, new_figure, picture_style, save_figure
+from fashionbatch.pictures.drawing.words import told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

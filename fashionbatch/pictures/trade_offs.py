@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashionbatch.pictures.style import GREY, SERIES, add_title, new_figure, picture_style, save_figure
-from fashionbatch.pictures.words import told_apart
+from fashionbatch.pictures.drawing.style import GREY, SERIES, add_title, new_figure, picture_style, save_figure
+from fashionbatch.pictures.drawing.words import told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.lines import Line2D
 
-    from fashionbatch.evaluation.figures import Curves
+    from fashionbatch.evaluation.measures.figures import Curves
 
 
 # Good curves lie on each other: the upper ones have gaps and are thinner, so that the lower ones are seen. The patterns

@@ -19,8 +19,8 @@ from fashionbatch.bundle.open import Bundle
 from fashionbatch.bundle.reference import choose_reference, synthetic_images
 from fashionbatch.bundle.write import update_bundle, write_bundle
 from fashionbatch.data.prepared import PreparedData
-from fashionbatch.evaluation.parity import measure_parity
-from fashionbatch.evaluation.thresholds import LabelThreshold, best_thresholds
+from fashionbatch.evaluation.measures.parity import measure_parity
+from fashionbatch.evaluation.measures.thresholds import LabelThreshold, best_thresholds
 from fashionbatch.images import POLICY
 from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
 from fashionbatch.model.network import Network

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fashionbatch.data.prepared import PreparedData
-from fashionbatch.evaluation.figures import Metrics
+from fashionbatch.evaluation.measures.figures import Metrics
 from fashionbatch.evaluation.predictions import predict_labels
 from fashionbatch.model.network import Network
 from fashionbatch.pictures.architecture import draw_architecture, summary_text
@@ -20,7 +20,7 @@ from fashionbatch.plan import Plan
 from fashionbatch.specs import Split
 from fashionbatch.training.bundling import Labeled
 from fashionbatch.training.checkpoint import write_text
-from fashionbatch.training.history import Epoch, of_phase
+from fashionbatch.training.epochs.history import Epoch, of_phase
 from fashionbatch.training.results import judged_split
 
 

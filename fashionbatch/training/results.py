@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Any
 
 from fashionbatch.data.prepared import PreparedData
-from fashionbatch.evaluation.figures import Metrics
-from fashionbatch.evaluation.metrics import evaluate_split
-from fashionbatch.evaluation.overfitting import Verdict, judge_overfitting
+from fashionbatch.evaluation.measures.figures import Metrics
+from fashionbatch.evaluation.measures.metrics import evaluate_split
+from fashionbatch.evaluation.measures.overfitting import Verdict, judge_overfitting
+from fashionbatch.evaluation.measures.thresholds import thresholds_text
 from fashionbatch.evaluation.report import confusion_csv, report_text
-from fashionbatch.evaluation.thresholds import thresholds_text
 from fashionbatch.model.metrics import measure_metrics
 from fashionbatch.plan import Plan
 from fashionbatch.specs import Split
 from fashionbatch.training.bundling import Labeled
 from fashionbatch.training.checkpoint import write_text
-from fashionbatch.training.history import Epoch, of_phase, to_csv
+from fashionbatch.training.epochs.history import Epoch, of_phase, to_csv
 
 _JUDGES: tuple[Split, ...] = ("test", "validation", "train")
 

@@ -18,7 +18,7 @@ from fashionbatch import __version__
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import DataError, InterruptedRunError, OutputError, TrainingError
-from fashionbatch.evaluation.figures import Metrics
+from fashionbatch.evaluation.measures.figures import Metrics
 from fashionbatch.inference.session import usable_cores
 from fashionbatch.model.framework import load_tensorflow, set_arithmetic
 from fashionbatch.model.network import Network
@@ -28,11 +28,11 @@ from fashionbatch.plugins import Plugins, blaming
 from fashionbatch.specs import Split, TrainingPrecision, TrainingReport
 from fashionbatch.training import directory as run_directory
 from fashionbatch.training.bundling import Labeled, make_bundle, versions
-from fashionbatch.training.callbacks import Callbacks, require_callbacks_can_work
 from fashionbatch.training.directory import RunDirectory
-from fashionbatch.training.history import Epoch, of_phase
-from fashionbatch.training.interrupt import Stopped, stoppable
-from fashionbatch.training.loop import Loop
+from fashionbatch.training.epochs.callbacks import Callbacks, require_callbacks_can_work
+from fashionbatch.training.epochs.history import Epoch, of_phase
+from fashionbatch.training.epochs.interrupt import Stopped, stoppable
+from fashionbatch.training.epochs.loop import Loop
 from fashionbatch.training.pictures import draw_pictures
 from fashionbatch.training.report import Reporter, Show
 from fashionbatch.training.results import judged_split, measure, measure_extra, verdicts, write_json, write_tables

@@ -24,7 +24,7 @@ from fashionbatch.names import suggestion
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import error_of_plugin
 from fashionbatch.registry import Registry
-from fashionbatch.training.fitting import prepare_fitting
+from fashionbatch.training.epochs.fitting import prepare_fitting
 
 if TYPE_CHECKING:
     import keras

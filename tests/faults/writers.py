@@ -135,7 +135,7 @@ def _read_run(place: Path) -> str | None:
 
 
 def _keep_features(place: Path, version: str) -> None:
-    from fashionbatch.training.features import _write
+    from fashionbatch.training.epochs.features import _write
 
     rows = np.full((64, 8), {"old": 1, "new": 2}[version], np.float32)
     _write(place / "cache" / "train.npy", rows.shape, iter((rows[:32], rows[32:])))
@@ -152,7 +152,7 @@ def _read_features(place: Path) -> str | None:
 
 
 def _draw(place: Path, version: str) -> None:
-    from fashionbatch.pictures.files import write_picture
+    from fashionbatch.pictures.drawing.files import write_picture
 
     write_picture(place / "pictures" / "a.png", version.encode() * 1000)
 

@@ -15,7 +15,7 @@ from fashionbatch.plugins import load_plugins
 from fashionbatch.recipe.find import list_recipes, recipes_directory
 from fashionbatch.training import start
 from fashionbatch.training.directory import RunDirectory
-from fashionbatch.training.loop import Loop
+from fashionbatch.training.epochs.loop import Loop
 from fashionbatch.training.report import Reporter
 
 RECIPES = sorted(recipes_directory().rglob("*.yaml"))

@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
 from fashionbatch.evaluation.disagreement import compare
-from fashionbatch.evaluation.metrics import evaluate_split
+from fashionbatch.evaluation.measures.metrics import evaluate_split
 from fashionbatch.evaluation.predictions import predict_labels
 from fashionbatch.evaluation.report import confusion_csv, predictions_csv
 from fashionbatch.evaluation.run import Evaluation

@@ -4,7 +4,7 @@ import numpy as np
 
 from fashionbatch.decisions import rule_for
 from fashionbatch.display_width import display_width
-from fashionbatch.evaluation.metrics import evaluate_split
+from fashionbatch.evaluation.measures.metrics import evaluate_split
 from fashionbatch.evaluation.report import report_text
 from fashionbatch.evaluation.tables import aligned
 

@@ -6,7 +6,8 @@ from PIL import Image
 
 from fashionbatch.decisions import rule_for
 from fashionbatch.evaluation.predictions import predict_labels
-from fashionbatch.pictures import annotated, classes, confusion, curves, fonts, runs, trade_offs
+from fashionbatch.pictures import annotated, classes, confusion, curves, runs, trade_offs
+from fashionbatch.pictures.drawing import fonts
 
 NAMES = ("T-shirt/top", "드레스", "a class with quite a long name that is cut somewhere")
 

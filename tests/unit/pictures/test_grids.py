@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
+from fashionbatch.pictures.drawing.style import RIGHT, SIZE_LIMIT, WRONG
+from fashionbatch.pictures.drawing.tiles import THICK, THIN, Caption, Section, Tile, draw_tiles, scaled
 from fashionbatch.pictures.grids import draw_mistakes, draw_montage, draw_samples
-from fashionbatch.pictures.style import RIGHT, SIZE_LIMIT, WRONG
-from fashionbatch.pictures.tiles import THICK, THIN, Caption, Section, Tile, draw_tiles, scaled
 
 
 def of_colour(image, colour):

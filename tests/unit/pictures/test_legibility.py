@@ -10,14 +10,14 @@ import pytest
 from PIL import Image
 
 from fashionbatch.decisions import Reading, rule_for
-from fashionbatch.evaluation.metrics import evaluate_split
+from fashionbatch.evaluation.measures.metrics import evaluate_split
 from fashionbatch.pictures.annotated import draw_annotated
 from fashionbatch.pictures.classes import ROWS, draw_classes
 from fashionbatch.pictures.confusion import draw_confusion
 from fashionbatch.pictures.curves import PhaseBand, draw_curves
-from fashionbatch.pictures.fonts import find_fonts
+from fashionbatch.pictures.drawing.fonts import find_fonts
+from fashionbatch.pictures.drawing.style import DPI
 from fashionbatch.pictures.runs import RunPicture, draw_runs
-from fashionbatch.pictures.style import DPI
 from fashionbatch.pictures.trade_offs import draw_trade_offs
 
 NAMES = [

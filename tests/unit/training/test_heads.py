@@ -15,7 +15,7 @@ from fashionbatch.plan import plan_from_text
 from fashionbatch.testing.bundles import make_tiny_bundle
 from fashionbatch.training import start
 from fashionbatch.training.directory import RunDirectory
-from fashionbatch.training.loop import Loop
+from fashionbatch.training.epochs.loop import Loop
 from fashionbatch.training.report import Reporter
 from fashionbatch.training.run import train
 

@@ -21,7 +21,7 @@ from fashionbatch.inference.session import open_session
 from fashionbatch.training import directory as run_directory
 from fashionbatch.training import start
 from fashionbatch.training.directory import RunDirectory
-from fashionbatch.training.interrupt import Stopped
+from fashionbatch.training.epochs.interrupt import Stopped
 from fashionbatch.training.run import TrainingWarning, train
 
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.pictures.lettering import Lettering
-from fashionbatch.pictures.style import FAINT, GREY, INK, PAPER, save_image
+from fashionbatch.pictures.drawing.lettering import Lettering
+from fashionbatch.pictures.drawing.style import FAINT, GREY, INK, PAPER, save_image
 
 if TYPE_CHECKING:
     from PIL import Image

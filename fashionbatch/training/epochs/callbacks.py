@@ -12,7 +12,7 @@ from fashionbatch.errors import FashionBatchError, PluginError
 from fashionbatch.plan import Plan, Resolved
 from fashionbatch.plugins import is_a_plugins
 from fashionbatch.specs import CallbackSpec, EpochFigures, TrainingCallback, TrainingEnd, TrainingStart
-from fashionbatch.training.history import Epoch
+from fashionbatch.training.epochs.history import Epoch
 
 ResultT = TypeVar("ResultT")
 

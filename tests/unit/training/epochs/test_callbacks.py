@@ -14,7 +14,7 @@ from fashionbatch.errors import InterruptedRunError, PluginError
 from fashionbatch.plan import Resolved
 from fashionbatch.registry import Provider
 from fashionbatch.specs import CallbackSpec, Parameters
-from fashionbatch.training.interrupt import Stopped
+from fashionbatch.training.epochs.interrupt import Stopped
 from fashionbatch.training.run import train
 
 pytestmark = pytest.mark.usefixtures("undrawn")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fashionbatch.evaluation.overfitting import judge_overfitting
+from fashionbatch.evaluation.measures.overfitting import judge_overfitting
 
 FALLING = [0.9, 0.7, 0.55, 0.45, 0.38, 0.33, 0.29, 0.26, 0.23, 0.2, 0.18, 0.16]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fashionbatch.errors import DataError
-from fashionbatch.evaluation.thresholds import best_thresholds, thresholds_text
+from fashionbatch.evaluation.measures.thresholds import best_thresholds, thresholds_text
 
 
 def best(positive, scores):

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fashionbatch.pictures.fonts import find_fonts
-from fashionbatch.pictures.words import wrapped
+from fashionbatch.pictures.drawing.fonts import find_fonts
+from fashionbatch.pictures.drawing.words import wrapped
 
 if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fashionbatch.training.watch import Watch
+from fashionbatch.training.epochs.watch import Watch
 
 
 def stopped_after(watch, values):

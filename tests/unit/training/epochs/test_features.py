@@ -10,9 +10,10 @@ import pytest
 from fashionbatch import disk
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.errors import TrainingError
-from fashionbatch.training import features, loop, start
+from fashionbatch.training import start
 from fashionbatch.training.directory import RunDirectory
-from fashionbatch.training.loop import Loop
+from fashionbatch.training.epochs import features, loop
+from fashionbatch.training.epochs.loop import Loop
 from fashionbatch.training.report import Reporter
 from fashionbatch.training.run import train
 

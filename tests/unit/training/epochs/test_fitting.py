@@ -7,7 +7,7 @@ import pytest
 
 from fashionbatch.decisions import rule_for
 from fashionbatch.specs import Decoding
-from fashionbatch.training.fitting import accuracy_metric
+from fashionbatch.training.epochs.fitting import accuracy_metric
 
 ONE_HALF_AND_NEIGHBOURS = [float(np.nextafter(np.float32(0.5), np.float32(way))) for way in (0, 1)] + [0.5, 0.1, 0.9]
 

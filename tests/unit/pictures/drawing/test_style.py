@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fashionbatch.pictures.style import BLUE, VERMILION, ink_on, new_figure, picture_style, save_figure
+from fashionbatch.pictures.drawing.style import BLUE, VERMILION, ink_on, new_figure, picture_style, save_figure
 
 
 @pytest.mark.parametrize(

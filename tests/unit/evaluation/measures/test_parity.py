@@ -5,7 +5,7 @@ import pytest
 
 from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
-from fashionbatch.evaluation.parity import measure_parity
+from fashionbatch.evaluation.measures.parity import measure_parity
 
 FOUR = rule_for("one_of_many", "abcd")
 TARGETS = np.eye(4, dtype=np.float32)

@@ -7,7 +7,7 @@ import pytest
 
 from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
-from fashionbatch.evaluation.metrics import CURVE_POINTS, evaluate_decisions, evaluate_split
+from fashionbatch.evaluation.measures.metrics import CURVE_POINTS, evaluate_decisions, evaluate_split
 
 SEVEN = [f"c{number}" for number in range(7)]
 

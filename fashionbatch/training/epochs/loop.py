@@ -21,14 +21,14 @@ from fashionbatch.model.weights import settle
 from fashionbatch.plan import Plan, PlannedPhase
 from fashionbatch.plugins import describe
 from fashionbatch.specs import EpochFigures
-from fashionbatch.training.callbacks import Callbacks
 from fashionbatch.training.checkpoint import Progress, State, assign, values_of, write_text
 from fashionbatch.training.directory import RunDirectory
-from fashionbatch.training.features import can_be_kept, export_features, with_features
-from fashionbatch.training.fitting import Fitting, prepare_fitting
-from fashionbatch.training.history import Epoch, from_plain, to_csv
+from fashionbatch.training.epochs.callbacks import Callbacks
+from fashionbatch.training.epochs.features import can_be_kept, export_features, with_features
+from fashionbatch.training.epochs.fitting import Fitting, prepare_fitting
+from fashionbatch.training.epochs.history import Epoch, from_plain, to_csv
+from fashionbatch.training.epochs.watch import Watch
 from fashionbatch.training.report import Reporter, epoch_callback
-from fashionbatch.training.watch import Watch
 
 
 class Loop:

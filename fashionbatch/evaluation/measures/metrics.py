@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.decisions import UNDECIDED, DecisionRule, LabelArray, right_images
 from fashionbatch.errors import DataError
-from fashionbatch.evaluation.figures import ClassFigures, Curves, Means, Metrics
+from fashionbatch.evaluation.measures.figures import ClassFigures, Curves, Means, Metrics
 
 TOP_K = (3, 5)
 """Reported where there are more than five classes."""

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from fashionbatch.pictures import fonts
-from fashionbatch.pictures.fonts import FontWarning, base_font, find_fonts
-from fashionbatch.pictures.lettering import Lettering
+from fashionbatch.pictures.drawing import fonts
+from fashionbatch.pictures.drawing.fonts import FontWarning, base_font, find_fonts
+from fashionbatch.pictures.drawing.lettering import Lettering
 
 KOREAN = "드레스"
 

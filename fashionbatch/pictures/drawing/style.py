@@ -12,9 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashionbatch.pictures.files import write_picture
-from fashionbatch.pictures.fonts import Fonts, find_fonts, quiet_font_log
-from fashionbatch.pictures.words import shortened, wrapped
+from fashionbatch.pictures.drawing.files import write_picture
+from fashionbatch.pictures.drawing.fonts import Fonts, find_fonts, quiet_font_log
+from fashionbatch.pictures.drawing.words import shortened, wrapped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

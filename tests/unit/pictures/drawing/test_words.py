@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fashionbatch.display_width import display_width
-from fashionbatch.pictures.words import shortened, told_apart, wrapped
+from fashionbatch.pictures.drawing.words import shortened, told_apart, wrapped
 
 
 def test_a_text_that_fits_is_left_alone():

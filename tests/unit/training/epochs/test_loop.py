@@ -12,10 +12,10 @@ from fashionbatch.data.prepare import prepare_data
 from fashionbatch.errors import OutputError, TrainingError
 from fashionbatch.specs import ArchitectureSpec
 from fashionbatch.training import start
-from fashionbatch.training.callbacks import Callbacks
 from fashionbatch.training.checkpoint import Progress, State, values_of
 from fashionbatch.training.directory import RunDirectory
-from fashionbatch.training.loop import Loop
+from fashionbatch.training.epochs.callbacks import Callbacks
+from fashionbatch.training.epochs.loop import Loop
 from fashionbatch.training.report import Reporter
 
 PHASES = """  phases:

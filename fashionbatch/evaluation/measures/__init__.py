@@ -1,0 +1,1 @@
+"""Figures: from labels and probabilities to numbers, thresholds and verdicts."""

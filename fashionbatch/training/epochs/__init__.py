@@ -1,0 +1,1 @@
+"""The epochs of a run: what is fitted, watched, kept after each of them, and told."""
