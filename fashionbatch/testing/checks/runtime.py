@@ -33,7 +33,7 @@ _NETWORKS = (
     PixelNetwork((7, 4, 1), 5, "several_of_many"),
     PixelNetwork((4, 6, 3), 2, "yes_or_no"),
 )
-_BATCH_SIZES = (8, 1, 3, 32)
+_BATCH_SIZES = (8, 1, 2, 3, 4, 5, 16, 32)
 _MANY = 40
 
 
@@ -62,7 +62,7 @@ def check_numbers_are_the_networks(subject: Subject) -> None:
     """Each row of each batch has the probabilities of its own image, for any network, batch size and precision."""
     for precision in _claimed(subject):
         for network in _NETWORKS:
-            for batch_size in _BATCH_SIZES:
+            for batch_size in _BATCH_SIZES if network is _NETWORKS[0] else _BATCH_SIZES[:1]:
                 batches = _batches(network, batch_size)
                 results = _computed(subject, network, batches, precision)
                 for batch, rows in zip(batches, results, strict=True):
@@ -74,7 +74,7 @@ def check_batches_come_back_by_their_keys(subject: Subject) -> None:
     network = _NETWORKS[0]
     for precision in _claimed(subject):
         batches = _batches(network, 3, count=9)
-        keys = [40, 7, 12, 0, 99, 3, 5, 8, 1_000_000]
+        keys = [-2, 40, 7, 12, 0, -1, 99, 2, 1_000_000]
         results = _computed(subject, network, batches, precision, keys=keys)
         for batch, rows in zip(batches, results, strict=True):
             _require_right(rows, network.answers(batch), precision)
@@ -305,7 +305,9 @@ def _run(
                 # A copy, which must not change before its key has come back; then it may.
                 given.append(batch.copy())
                 runtime.submit(key, given[-1])
-                _keep(done, runtime.collect(wait=False), keys)
+                # As many at once as it has room for.
+                if len(given) - len(done) >= runtime.slots:
+                    _keep(done, runtime.collect(wait=False), keys)
             while len(done) < len(batches):
                 finished = runtime.collect(wait=True)
                 require(finished, "collect(wait=True) gives nothing although batches are due", "wait for one of them")

@@ -48,6 +48,13 @@ def check_the_rate_that_is_given_counts(subject: Subject) -> None:
     scheduled = _optimizer(subject, keras.optimizers.schedules.ExponentialDecay(0.5, 10, 0.5))
     rate = float(np.asarray(scheduled.learning_rate))
     require(rate == 0.5, f"a Keras schedule that begins with 0.5 does not count: the rate is {rate:g}", remedy)
+    scheduled.iterations.assign(10)
+    rate = float(np.asarray(scheduled.learning_rate))
+    require(
+        math.isclose(rate, 0.25, rel_tol=1e-5),
+        f"a schedule that is at 0.25 after ten steps does not count: {rate:g}",
+        remedy,
+    )
 
 
 def check_a_step_moves_the_weights_downhill(subject: Subject) -> None:

@@ -410,3 +410,28 @@ def test_a_batch_that_is_changed(failure):
             batch[:] = 0
 
     assert failure(spec(Changes), "numbers_are_the_networks").problem == "a batch was changed"
+
+
+def test_rows_that_are_exchanged_in_batches_of_one_length(failure):
+    runtime = computing(lambda rows: rows[[0, 1, 3, 2]] if len(rows) == 4 else rows)
+    assert (
+        "row 3 of a batch of 4 has the probabilities of image 2"
+        in failure(spec(runtime), "numbers_are_the_networks").problem
+    )
+
+
+def test_batches_of_which_the_last_alone_is_kept(failure):
+    class KeepsLast(Right):
+        def submit(self, key, batch):
+            self.done = [(key, self.compute(batch))]
+
+    problem = failure(spec(KeepsLast), "numbers_are_the_networks").problem
+    assert problem == "collect(wait=True) gives nothing although batches are due"
+
+
+def test_keys_below_zero_that_come_back_as_others(failure):
+    class Positive(Right):
+        def submit(self, key, batch):
+            super().submit(abs(key), batch)
+
+    assert failure(spec(Positive), "batches_come_back_by_their_keys").problem == "the batch 2 comes back twice"

@@ -520,3 +520,13 @@ def test_a_callback_that_moves_into_the_run_directory(failure):
     problem = failure(callback(__init__=moves), "what_a_callback_is_told_stays_as_it_is").problem
     assert problem == "it changed the working directory"
     assert os.getcwd() == before
+
+
+def test_a_schedule_that_is_frozen_at_its_beginning(failure):
+    def build(parameters, rate):
+        import keras
+
+        return keras.optimizers.SGD(float(rate(0)) if callable(rate) else rate)
+
+    problem = failure(optimizer(build), "the_rate_that_is_given_counts").problem
+    assert problem == "a schedule that is at 0.25 after ten steps does not count: 0.5"
