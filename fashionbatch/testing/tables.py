@@ -63,6 +63,8 @@ ALIKE: Sequence[tuple[str, str]] = (
     ("\N{HIGH-HEELED SHOE}.png", "?.png"),
     ("\N{HIGH-HEELED SHOE}.png", "\N{ATHLETIC SHOE}.png"),
     ("\N{HIGH-HEELED SHOE}.png", ".png"),
+    ("a\rb", "a\nb"),
+    ("a\\b", "a/b"),
     ("a\x01b", "ab"),
     ("a\x00b", "ab"),
     ("a\x7fb", "ab"),

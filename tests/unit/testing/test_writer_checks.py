@@ -427,6 +427,24 @@ def test_a_writer_that_writes_the_first_thousand_rows_of_a_shard(failure):
     assert problem == "of 2500 rows the last one is not written"
 
 
+@pytest.mark.parametrize(("character", "other"), [("\r", "\n"), ("\\", "/")])
+def test_characters_that_a_careless_writer_exchanges(character, other, failure):
+    encode = by_lines(
+        cell=lambda cell: quoted(cell.replace(character, other)) if isinstance(cell, str) else quoted(cell)
+    )
+    assert "is written like" in failure(spec(encode, with_header(by_lines())), "text_is_kept_as_it_is").problem
+
+
+def test_a_line_after_every_fifty_shards(failure):
+    calls, right = itertools.count(1), by_lines()
+
+    def encode(columns, rows):
+        return right(columns, rows) + (b"" if next(calls) % 50 else b"# fifty shards\n")
+
+    problem = failure(spec(encode, with_header(right)), "the_same_rows_give_the_same_bytes").problem
+    assert problem == "the same rows give other bytes the second time"
+
+
 @pytest.mark.parametrize("lost", ["\x00", "\x01", "\u200b", "\ufeff", "\U0001f460"])
 def test_characters_that_a_careless_writer_leaves_out(lost, failure):
     encode = by_lines(cell=lambda cell: quoted(cell.replace(lost, "")) if isinstance(cell, str) else quoted(cell))
