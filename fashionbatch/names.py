@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import re
 import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
 _UNFIT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode's categories of control characters, lone surrogates (bytes that are no text), line and paragraph ends."""
+
+_WHOLE_NUMBER: Final = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 
 
 def label_problem(name: str) -> str | None:
@@ -26,6 +29,38 @@ def label_problem(name: str) -> str | None:
     if any(character == "|" or unicodedata.category(character) in _UNFIT for character in name):
         return "holds '|', a control character, or bytes that are no text"
     return None
+
+
+def composed(name: str) -> str:
+    """The name of a label as it is compared and kept: accents and Korean syllables as one character each (NFC).
+
+    Archives from macOS store the names of folders in pieces. Paths are never changed so.
+    """
+    return unicodedata.normalize("NFC", name)
+
+
+def loose_form(name: str) -> str:
+    """What is left of a label's name without case, blanks, widths of characters and the writing of whole numbers.
+
+    Two labels with the same one are most likely meant to be one.
+
+    Example:
+        >>> loose_form(" Red  Dress") == loose_form("red dress"), loose_form("1.0") == loose_form("001")
+        (True, True)
+    """
+    text = unicodedata.normalize("NFKC", name)
+    text = "".join(character for character in text if unicodedata.category(character) not in {"Cf", "Cs"})
+    text = " ".join(text.split()).casefold()
+    number = _WHOLE_NUMBER.fullmatch(text)
+    return number[1].replace("+", "") + number[2] if number else text
+
+
+def alike(names: Iterable[str]) -> list[tuple[str, ...]]:
+    """Labels that differ by case, blanks or the writing of a number alone; each group in the order of the names."""
+    groups: dict[str, list[str]] = {}
+    for name in dict.fromkeys(names):
+        groups.setdefault(loose_form(name), []).append(name)
+    return [tuple(group) for group in groups.values() if len(group) > 1]
 
 
 def closest(word: str, choices: Iterable[str]) -> str | None:

@@ -6,62 +6,50 @@ A file may be anybody's: whatever is wrong with it is one DataError that names t
 from __future__ import annotations
 
 import base64
-import csv
-import io
 import json
 import math
 import os
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
+from fashionbatch.csvtext import AUTO, CsvReader
+from fashionbatch.csvtext.encodings import UTF_8, marked_encoding, unmarked_utf16
 from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.labels.columns import PATH, PATH_BYTES
 
 if TYPE_CHECKING:
     from fashionbatch.specs import Cell
 
-_LARGEST_CELL = 1 << 24
 _LARGEST_LINE = 1 << 25
 _HEAD = 4096
 _BATCH = 10_000
-_LINE_END = re.compile(r"\r\n|\r|\n")
-_BOM = b"\xef\xbb\xbf"
 _CELLS = frozenset({str, float, type(None)})
 
 
-def read_csv(path: Path, file: BinaryIO) -> Iterator[list[Cell]]:
-    """CSV with a header, in UTF-8; bytes that are no UTF-8 are kept. Empty lines are left out; a cell is always text.
+def read_csv(
+    path: Path, file: BinaryIO, *, encoding: str = AUTO, notes: list[str] | None = None
+) -> Iterator[list[Cell]]:
+    """CSV with a header, as people have it. Empty lines are left out; a cell is always text.
+
+    Args:
+        path: of the file, for messages.
+        file: its bytes.
+        encoding: of the text; `auto` finds out.
+        notes: what is not as usual is added to it, when the header is asked for.
 
     Raises:
         DataError: it is something else, a row has more or fewer cells than the header, or quotes are broken.
     """
-    # Python's limit is one for all readers of a process, and is smaller than a cell of thousands of labels.
-    if csv.field_size_limit() < _LARGEST_CELL:
-        csv.field_size_limit(_LARGEST_CELL)
     with _reading(path, file):
-        _require_text(path, file)
-        text = io.TextIOWrapper(file, "utf-8", errors="surrogateescape", newline="")
-        # By pieces, so that a file without line ends is not taken into memory. A piece has too few cells, or too many.
-        reader = csv.reader(iter(partial(text.readline, _LARGEST_LINE), ""), strict=True)
-        line = 0
-        try:
-            header = next(filter(None, reader), None)
-            if header is None:
-                return
-            yield list(header)
-            width, line = len(header), reader.line_num
-            for row in reader:
-                if len(row) == width:
-                    yield row  # type: ignore[misc]  # a copy, for the type's sake, would cost a third of the time
-                elif row:
-                    raise DataError(f"{path}: line {line + 1} has {len(row):,} cells where the header has {width:,}")
-                line = reader.line_num
-        except csv.Error as error:
-            raise DataError(f"{path}: line {line + 1}: {_csv_problem(error)}") from None
+        reader = CsvReader(path, file, encoding=encoding)
+        if notes is not None:
+            notes.extend(reader.notes)
+        if reader.header:
+            yield list(reader.header)
+            yield from reader  # type: ignore[misc]  # a copy, for the type's sake, would cost a third of the time
 
 
 def read_jsonl(path: Path, file: BinaryIO) -> Iterator[list[Cell]]:
@@ -139,7 +127,8 @@ def _reading(path: Path, file: BinaryIO) -> Iterator[None]:
 def _require_text(path: Path, file: BinaryIO) -> None:
     """Refuse what is no UTF-8 text by its first bytes, and skip the mark that some programs put before it."""
     head = file.read(_HEAD)
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")) or (b"\0" in head and _is_utf16(head)):
+    encoding, mark = marked_encoding(head) or (unmarked_utf16(head) if b"\0" in head else None, 0)
+    if encoding not in {None, UTF_8}:
         raise DataError(
             f"{path}: is text in UTF-16, where UTF-8 is needed",
             hint=f"save it as UTF-8, or `iconv -f UTF-16 -t UTF-8 {path.name} > other{path.suffix}`",
@@ -148,22 +137,7 @@ def _require_text(path: Path, file: BinaryIO) -> None:
         raise DataError(f"{path}: is a Parquet file", hint="give it a name that ends in .parquet")
     if b"\0" in head:
         raise DataError(f"{path}: is no text, since it holds NUL bytes")
-    file.seek(len(_BOM) if head.startswith(_BOM) else 0)
-
-
-def _is_utf16(head: bytes) -> bool:
-    """Whether letters and NULs alternate, as they do in UTF-16 of the letters that headers are made of."""
-    head = head[: len(head) // 2 * 2][:64]
-    return any(not any(head[odd::2]) and b"\0" not in head[1 - odd :: 2] for odd in (0, 1))
-
-
-def _csv_problem(error: csv.Error) -> str:
-    message = str(error)
-    if "unexpected end of data" in message:
-        return "a quote is opened and never closed"
-    if "field larger" in message:
-        return f"a cell is larger than {_LARGEST_CELL >> 20} MiB; is a quote opened there and never closed?"
-    return f"quotes are broken: {message}"
+    file.seek(mark)
 
 
 # -------------------------------------------------------------------------------------------------------------- JSON

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import warnings
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError
 from fashionbatch.labels.columns import type_of
 from fashionbatch.labels.files import open_regular
-from fashionbatch.labels.formats import FORMATS
+from fashionbatch.labels.formats import FORMATS, read_csv
 from fashionbatch.labels.sidecar import find_sidecar
 
 if TYPE_CHECKING:
@@ -32,6 +35,7 @@ class TableReader:
     Args:
         path: the table.
         format_: `csv`, `jsonl` or `parquet`; None goes by the ending of the name.
+        encoding: of a CSV file; `auto` finds out.
 
     Raises:
         DataError: it is missing, or cannot be read as a table.
@@ -39,6 +43,7 @@ class TableReader:
     Attributes:
         path: the table.
         columns: their names; for JSON Lines those of the first row.
+        notes: what a CSV file has that is not as usual, such as its encoding, each a sentence.
 
     Example:
         >>> with TableReader(Path("labels.csv")) as table:
@@ -47,9 +52,12 @@ class TableReader:
         ...         print(row[label])
     """
 
-    def __init__(self, path: Path, format_: str | None = None) -> None:
+    def __init__(self, path: Path, format_: str | None = None, *, encoding: str = AUTO) -> None:
         self.path = path
+        self.notes: list[str] = []
         read = FORMATS[_format_of(path, format_)]
+        if read is read_csv:
+            read = partial(read_csv, encoding=encoding, notes=self.notes)
         try:
             self._rows = read(path, open_regular(path))
             header = next(self._rows, None)
@@ -58,23 +66,26 @@ class TableReader:
         if header is None:
             raise DataError(f"{path}: is empty")
         self.columns: Sequence[str] = [str(name) for name in header]
-        if len(set(self.columns)) != len(self.columns):
+        named = [name for name in self.columns if name]
+        if len(set(named)) != len(named):
             self.close()
-            twice = next(name for name in self.columns if self.columns.count(name) > 1)
+            twice = next(name for name in named if named.count(name) > 1)
             raise DataError(f"{path}: two columns are called {twice!a}")
 
     def column(self, *names: str) -> int:
         """Where the first of some columns stands that the table has.
 
         Args:
-            names: of the column, and others that it may have.
+            names: of the column, and others that it may have. Blanks around the names in the table, and their case, do
+                not matter where none is exactly so.
 
         Raises:
             DataError: it has none of them.
         """
-        for name in names:
-            if name in self.columns:
-                return self.columns.index(name)
+        for columns in (list(self.columns), [column.strip().lower() for column in self.columns]):
+            for name in names:
+                if name in columns:
+                    return columns.index(name)
         shown = ", ".join(name if name.isprintable() else ascii(name) for name in self.columns[:_SHOWN_COLUMNS])
         more = f" and {len(self.columns) - _SHOWN_COLUMNS:,} more" if len(self.columns) > _SHOWN_COLUMNS else ""
         raise DataError(f"{self.path}: needs a column {' or '.join(names)}; it has {shown}{more}")
@@ -115,12 +126,18 @@ def _format_of(path: Path, format_: str | None) -> str:
     return format_
 
 
-def read(path: str | os.PathLike[str], format: str | None = None) -> pd.DataFrame:  # noqa: A002 - as pandas calls it
+def read(
+    path: str | os.PathLike[str],
+    format: str | None = None,  # noqa: A002 - as pandas calls it
+    *,
+    encoding: str = AUTO,
+) -> pd.DataFrame:
     """Read a label table into memory, as a pandas DataFrame.
 
     Args:
         path: a table that `classify` wrote, or any other one in its formats.
         format: `csv`, `jsonl` or `parquet`; None goes by the ending of the name.
+        encoding: of a CSV file; `auto` finds out, and warns where it is not UTF-8.
 
     Returns:
         A row a file, in the table's order. Probabilities are float64, NaN where a row has none; all else is text (of
@@ -137,7 +154,9 @@ def read(path: str | os.PathLike[str], format: str | None = None) -> pd.DataFram
     """
     import pandas as pd
 
-    with TableReader(Path(path), format) as table:
+    with TableReader(Path(path), format, encoding=encoding) as table:
+        for note in table.notes:
+            warnings.warn(note, stacklevel=2)
         columns: list[list[Cell]] = [[] for _ in table.columns]
         rows = table.rows()
         while batch := list(itertools.islice(rows, _BATCH)):

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from fashionbatch.bundle.manifest import Labels
 from fashionbatch.data.targets import check_labels
 from fashionbatch.errors import DataError
-from fashionbatch.names import closest, label_problem, suggestion
+from fashionbatch.names import alike, closest, composed, label_problem, loose_form, suggestion
 from fashionbatch.recipe import schema
 from fashionbatch.specs import Samples
 
@@ -57,3 +57,32 @@ def test_what_was_meant_or_what_there_is():
     assert suggestion("x", []) == "; there are: none"
     assert suggestion("x", ["adam"], otherwise="see the list") == "; see the list"
     assert suggestion("x", ["adam"], otherwise="") == ""
+
+
+def test_names_are_composed_whatever_stored_them():
+    assert composed("\u1112\u1161\u11ab") == "한"
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("1.0", "1"),
+        ("001", "1"),
+        ("+1", "1"),
+        ("0", "0.0"),
+        ("Dress", "dress"),
+        (" a  b", "a b"),
+        ("ａ", "a"),
+        ("a\u200b", "a"),
+    ],
+)
+def test_names_that_are_most_likely_one_have_one_loose_form(one, other):
+    assert loose_form(one) == loose_form(other)
+    assert alike([one, "x", other]) == [(one, other)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("1.5", "15"), ("-1", "1"), ("1", "10"), ("10", "1.0"), ("red dress", "reddress")]
+)
+def test_names_that_may_well_be_two_have_two(one, other):
+    assert alike([one, other]) == []

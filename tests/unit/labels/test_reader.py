@@ -177,8 +177,11 @@ def test_parquet_of_other_programs_may_have_other_types(tmp_path: Path) -> None:
         ("a.csv", b'a,b\n1,2\n"3,4\n5,6\n', "line 3: a quote is opened and never closed"),
         ("a.csv", b'a,b\n1,2\n"3"x,4\n', "line 3: quotes are broken: ',' expected after '\"'"),
         ("a.csv", b"a,b,a\n1,2,3\n", "two columns are called 'a'"),
-        ("a.csv", "a,b\n1,2\n".encode("utf-16"), "is text in UTF-16, where UTF-8 is needed\n  hint: save it as UTF-8"),
-        ("a.csv", "a,b\n1,2\n".encode("utf-16-be"), "is text in UTF-16"),
+        (
+            "a.jsonl",
+            '{"a": 1}\n'.encode("utf-16"),
+            "is text in UTF-16, where UTF-8 is needed\n  hint: save it as UTF-8",
+        ),
         ("a.jsonl", '{"a": 1}\n'.encode("utf-16-le"), "is text in UTF-16"),
         ("a.csv", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0", "is no text, since it holds NUL bytes"),
         ("a.csv", gzip.compress(b"a,b\n1,2\n", mtime=0), "is no text, since it holds NUL bytes"),
