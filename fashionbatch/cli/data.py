@@ -141,8 +141,8 @@ def _count_lines(samples: Samples, assignment: Assignment, shown: Sequence[str])
     if len(rows) > _CLASSES:
         yield f"and {len(rows) - _CLASSES:,} more classes"
     yield "images: " + ", ".join(f"{split} {len(indices):,}" for split, indices in assignment.indices.items())
-    for note in assignment.notes:
-        yield f"note: {note}"
+    for note in (*samples.notes, *assignment.notes):
+        yield f"note: {printable(note)}"
     if samples.skipped:
         path, reason = samples.skipped[0]
         yield f"left out {len(samples.skipped):,} files that cannot be used, such as {printable(str(path))}: {reason}"

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from fashionbatch import disk
-from fashionbatch.cli.tables import format_table
+from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.errors import OutputError, Problem, RecipeError
 from fashionbatch.plan import Plan, PlannedPhase, advice, load_plan, make_plan, resolved_yaml
 from fashionbatch.plugins import load_plugins
@@ -35,7 +35,8 @@ def command() -> None:
 def check_recipes(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     """Find every mistake in a recipe, and say what it would train.
 
-    RECIPE is a file, or the name of a recipe that `recipe list` shows. Nothing is trained and no data are read.
+    RECIPE is a file, or the name of a recipe that `recipe list` shows. Nothing is trained and no image is read; of a
+    list of labels that is there, such as that of csv_manifest, what is odd is told with its line.
     """
     registry = load_plugins().registry
     problems: list[Problem] = []
@@ -52,6 +53,8 @@ def check_recipes(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
             click.secho("advice:", fg="yellow", bold=True)
         for problem in given:
             click.echo(str(problem))
+        for note in _notes(plan):
+            click.echo(f"{click.style('note:', fg='yellow', bold=True)} {printable(note)}")
     if problems:
         raise RecipeError(problems)
 
@@ -117,6 +120,15 @@ def _copy(source: Path, target: Path, *, overwrite: bool) -> None:
         except FileExistsError as error:
             hint = "choose another name, or give --overwrite to replace it"
             raise OutputError(f"{str(target)!r} exists already", hint=hint) from error
+
+
+def _notes(plan: Plan) -> list[str]:
+    """What is odd about the list of labels, where the source has one."""
+    if plan.source.spec.look is None:
+        return []
+    from fashionbatch.data.prepare import look_at_labels
+
+    return look_at_labels(plan)
 
 
 def _summary(plan: Plan) -> str:

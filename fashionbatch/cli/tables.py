@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import click
+
 from fashionbatch.display_width import display_width, printable
 
-__all__ = ["format_table", "pad", "printable"]
+__all__ = ["counted", "encoding_option", "format_table", "pad", "printable"]
+
+encoding_option = click.option(
+    "--encoding",
+    default="auto",
+    metavar="NAME",
+    help="Of CSV files that are no UTF-8, such as cp949 or cp1252.  [default: found out]",
+)
 
 
 def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -27,3 +36,8 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
 def pad(text: str, size: int) -> str:
     """The text with spaces after it, up to that many columns."""
     return text + " " * (size - display_width(text))
+
+
+def counted(number: int, thing: str, plural: str | None = None) -> str:
+    """How many there are of something, such as `1 row` or `2,000 rows`."""
+    return f"{number:,} {thing if number == 1 else plural or f'{thing}s'}"

@@ -22,7 +22,7 @@ from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
 from fashionbatch.images import POLICY
 from fashionbatch.plan import Plan
-from fashionbatch.specs import SPLITS, EncodedImages, ImageSpec, Samples, Split
+from fashionbatch.specs import SPLITS, EncodedImages, ImageSpec, Samples, Split, value_of
 
 
 def prepare_data(
@@ -76,8 +76,9 @@ def prepare_data(
         splits=prepared,
         skipped=skipped,
         duplicates=duplicates,
-        notes=[*assignment.notes, *_notes(skipped, duplicates)],
+        notes=[*samples.notes, *assignment.notes, *_notes(skipped, duplicates), *_contradictions(prepared, digests)],
         fingerprint=_fingerprint(recipe.image, samples.class_names, prepared, digests),
+        label_groups=samples.label_groups,
     )
 
 
@@ -109,6 +110,25 @@ def load_samples(plan: Plan, *, data_path: Path | None = None) -> Samples:
     if not len(samples):
         raise DataError(f"dataset {source.spec.name!r} found no images")
     return samples
+
+
+def look_at_labels(plan: Plan) -> list[str]:
+    """What is odd about the labels of the plan's source, as far as a list of them says it; no image is opened.
+
+    Nothing is said where the list is not here, or where the source has none.
+    """
+    source, context = plan.source, LocalContext(base=plan.base)
+    path = value_of(source.parameters, source.spec.path_parameter)
+    if source.spec.look is None or not isinstance(path, str):
+        return []
+    try:
+        context.locate(path)
+    except DataError:
+        return []
+    try:
+        return list(source.spec.look(source.parameters, context))
+    except DataError as error:
+        return [str(error)]
 
 
 def image_names(samples: Samples) -> list[str]:
@@ -174,6 +194,24 @@ def _duplicates(prepared: Mapping[Split, SplitData], digests: Mapping[Split, lis
             owners.setdefault(digest, []).append((split, name))
     groups = (group for group in owners.values() if len({split for split, _ in group}) > 1)
     return [tuple(name for _, name in group) for group in groups]
+
+
+def _contradictions(prepared: Mapping[Split, SplitData], digests: Mapping[Split, Sequence[str]]) -> Iterable[str]:
+    """Equal images of one split that have other labels: whatever the network says, it is wrong about one of them."""
+    for split, data in prepared.items():
+        first: dict[str, int] = {}
+        pairs = []
+        for index, digest in enumerate(digests[split]):
+            known = first.setdefault(digest, index)
+            if set(data.labels[known]) != set(data.labels[index]):
+                pairs.append((known, index))
+        if pairs:
+            images = "1 image is" if len(pairs) == 1 else f"{len(pairs):,} images are"
+            one, other = ((data.names[index], ", ".join(data.labels[index]) or "no label") for index in pairs[0])
+            yield (
+                f"{images} in {split} under other labels, too, such as {one[0]!r} ({one[1]}) and {other[0]!r} "
+                f"({other[1]}): the same picture has one right label."
+            )
 
 
 def _notes(skipped: Sequence[tuple[str, str]], duplicates: Sequence[tuple[str, ...]]) -> Iterable[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,7 @@ class PreparedData:
         skipped: files that were left out, with the reason.
         duplicates: groups of names whose files are the same, byte for byte, in different splits.
         notes: sentences about the data that the user should read.
+        label_groups: attribute -> its labels, where the source says them.
         fingerprint: SHA-256 over images, labels, splits and image spec: the same data again has the same one.
     """
 
@@ -55,6 +56,7 @@ class PreparedData:
     duplicates: Sequence[tuple[str, ...]]
     notes: Sequence[str]
     fingerprint: str
+    label_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
     def rule(self) -> DecisionRule:

@@ -62,12 +62,13 @@ def assign_splits(samples: Samples, names: Sequence[str], recipe: SplitRecipe) -
     for part, wish in wishes.items():
         if isinstance(wish, SplitLast):
             _take_last(part, wish.last, placed)
-    groups = group_numbers(samples, names, recipe.group_by) if recipe.group_by else None
+    group_by = recipe.group_by or samples.keep_together
+    groups = group_numbers(samples, names, group_by) if group_by else None
     fractions = {part: wish for part, wish in wishes.items() if isinstance(wish, float) and wish > 0}
     if fractions:
         _draw_fractions(fractions, samples, placed, recipe, groups)
     if groups is not None:
-        _check_groups(groups, placed, str(recipe.group_by))
+        _check_groups(groups, placed, str(group_by))
     _note_unused(source, placed, notes)
     _check_classes(samples, placed, notes)
     indices = {split: np.flatnonzero(placed == split) for split in SPLITS}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Mapping, Sequence
 
 from fashionbatch.decisions import rule_type
 from fashionbatch.errors import DataError
-from fashionbatch.names import label_problem, suggestion
+from fashionbatch.names import composed, label_problem, suggestion
 from fashionbatch.specs import Decoding, Samples
 
 _NAMES = ("data", "labels", "names")
@@ -68,10 +67,10 @@ def display_names(class_names: Sequence[str], shown: Mapping[str, str]) -> tuple
     Raises:
         DataError: a class that is not there is named, or two classes would be shown alike.
     """
-    own = {unicodedata.normalize("NFC", name): name for name in class_names}
+    own = {composed(name): name for name in class_names}
     names = {name: name for name in class_names}
     for name, display in shown.items():
-        found = name if name in names else own.get(unicodedata.normalize("NFC", name))
+        found = name if name in names else own.get(composed(name))
         if found is None:
             raise DataError(
                 f"the source has no class {name!r}{suggestion(name, class_names, otherwise='')}",

@@ -159,6 +159,23 @@ def _problems(found: Samples) -> Iterator[str]:
         yield from _not_a_sequence(f"groups[{column!r}]", values)
         if len(values) != count:
             yield f"{count} images and {len(values)} values of {column!r}"
+    if found.keep_together is not None and found.keep_together not in found.groups:
+        yield f"keep_together is {_shown(found.keep_together)}, which is none of groups"
+    yield from _problems_of_words(found)
+
+
+def _problems_of_words(found: Samples) -> Iterator[str]:
+    yield from _not_a_sequence("notes", found.notes)
+    for note in found.notes:
+        if not isinstance(note, str):
+            yield f"notes hold {_shown(note)}; expected text"
+    if not isinstance(found.label_groups, Mapping):
+        yield f"label_groups are {_shown(found.label_groups)}; expected a mapping from an attribute to its labels"
+    for attribute, labels in found.label_groups.items():
+        yield from _not_a_sequence(f"label_groups[{attribute!r}]", labels)
+        for label in labels:
+            if label not in found.class_names:
+                yield f"label_groups[{attribute!r}] holds {_shown(label)}, which is none of class_names"
 
 
 def _problems_of_images(images: Any) -> Iterator[str]:

@@ -7,6 +7,8 @@ documented and checked without importing TensorFlow. Everything here is public; 
 
 from __future__ import annotations
 
+from fashionbatch.csvtext import AUTO, PATH_COLUMNS, CsvReader, PathFinder, foreign_path, western_path
+from fashionbatch.names import alike, composed
 from fashionbatch.specs.base import API_VERSION, Parameters, Spec, value_of
 from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, EncodedImages, Samples, Split
 from fashionbatch.specs.images import IMAGE_EXTENSIONS, ImageSpec, Resize
@@ -49,8 +51,10 @@ from fashionbatch.specs.weights import WeightsSpec, fetch
 
 __all__ = [
     "API_VERSION",
+    "AUTO",
     "IMAGE_EXTENSIONS",
     "KINDS",
+    "PATH_COLUMNS",
     "PLAIN_FIGURES",
     "SPEC_TYPES",
     "SPLITS",
@@ -59,6 +63,7 @@ __all__ = [
     "CallbackSpec",
     "Cell",
     "ColumnType",
+    "CsvReader",
     "DatasetContext",
     "DatasetSpec",
     "Decoding",
@@ -74,6 +79,7 @@ __all__ = [
     "OptimizerParameters",
     "OptimizerSpec",
     "Parameters",
+    "PathFinder",
     "Precision",
     "Rate",
     "Resize",
@@ -96,9 +102,13 @@ __all__ = [
     "TrainingStart",
     "WeightsSpec",
     "WriterSpec",
+    "alike",
+    "composed",
     "fetch",
+    "foreign_path",
     "is_better",
     "value_of",
+    "western_path",
 ]
 
 SPEC_TYPES: tuple[type[Spec], ...] = (

@@ -56,6 +56,11 @@ class Samples:
         splits: for each image the split that the source names, None where it names none.
         groups: named columns, one value an image, that `split.group_by` can keep together.
         skipped: files that belong to the source but cannot be used, with the reason.
+        notes: what the user should know about the source, each a sentence; one about a line of a file begins with file
+            and line.
+        label_groups: attribute -> its labels, of which an image has at most one. A head with groups takes these where
+            the recipe names none.
+        keep_together: one of `groups`, whose images stay on one side of every split where the recipe says no other.
     """
 
     images: NDArray[np.uint8] | Sequence[Path] | EncodedImages
@@ -64,6 +69,9 @@ class Samples:
     splits: Sequence[Split | None] | None = None
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     skipped: Sequence[tuple[Path, str]] = ()
+    notes: Sequence[str] = ()
+    label_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    keep_together: str | None = None
 
     def __post_init__(self) -> None:
         images = self.images
@@ -109,6 +117,8 @@ class DatasetSpec(Spec):
             in lower case, such as `.csv`, and `/` for a folder. `evaluate --data PATH` looks for it.
         labels_of_folder: takes the parameters and the name of a folder; returns the labels of the images in it. None
             where folders are called as classes are, or say nothing.
+        look: takes what `load` takes, reads the list of labels without looking into any image, and returns what the
+            user should know of it, as `Samples.notes`. `recipe check` asks for it; None where it would take long.
     """
 
     kind: ClassVar[str] = "dataset"
@@ -119,6 +129,7 @@ class DatasetSpec(Spec):
     classes_parameter: str | None = "classes"
     reads: tuple[str, ...] = ()
     labels_of_folder: Callable[[Any, str], tuple[str, ...]] | None = None
+    look: Callable[[Any, DatasetContext], Sequence[str]] | None = None
 
     def has_path(self) -> bool:
         """Whether one of its parameters is the path of the data."""

@@ -105,7 +105,7 @@ def _write(plan: Plan, network: Network, data: PreparedData, path: Path) -> Bund
         path,
         name=plan.recipe.name,
         labels=Labels(class_names=data.class_names, display_names=data.display_names),
-        head=Head(name=plan.head.spec.name, decoding=data.decoding, groups=groups_of(plan, data.class_names)),
+        head=Head(name=plan.head.spec.name, decoding=data.decoding, groups=groups_of(plan, data)),
         image=plan.recipe.data.image,
         decoding_policy=POLICY,
         graph=to_graph(network.model, network.features),

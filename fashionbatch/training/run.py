@@ -215,7 +215,7 @@ class _Run:
                 f"{self._directory.path}: the run was begun with other data: images, labels or splits have changed",
                 hint="resume with the data as they were, or begin anew with --overwrite",
             )
-        groups_of(self._plan, data.class_names)
+        groups_of(self._plan, data)
         counts = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
         self._reporter.show(f"{len(data.class_names)} classes, images: {counts}")
         for note in data.notes:

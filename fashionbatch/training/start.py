@@ -17,6 +17,7 @@ from fashionbatch.data.prepared import PreparedData
 from fashionbatch.decisions import rule_type
 from fashionbatch.errors import BundleError, DataError, PluginError, WeightsError
 from fashionbatch.inference.rebuild import keras_model_of
+from fashionbatch.labels.columns import FIRST_COLUMNS, PROBABILITY, label_columns
 from fashionbatch.model.freezing import set_trained_layers
 from fashionbatch.model.network import Network, build_network
 from fashionbatch.model.weights import FitReport, assign_by_name, named_weights
@@ -121,13 +122,23 @@ def require_bundle_can_be_made(plan: Plan, network: Network) -> None:
         )
 
 
-def groups_of(plan: Plan, class_names: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
-    """The head's groups of labels of which one wins.
+def groups_of(plan: Plan, data: PreparedData) -> dict[str, tuple[str, ...]]:
+    """The groups of labels of which one wins: the head's, or those that the source says where the head says none.
 
     Raises:
-        DataError: a group names a label that the data do not have.
+        DataError: a group names a label that the data do not have, or is called like another column of the table.
     """
+    class_names = data.class_names
     groups: dict[str, tuple[str, ...]] = dict(plan.head.spec.groups(plan.head.parameters))
+    if not groups and rule_type(data.decoding).has_many:
+        groups = dict(data.label_groups)
+        taken = {column.name for column in label_columns(class_names, several=True)} | set(FIRST_COLUMNS)
+        for group in groups:
+            if {group, f"{group}_{PROBABILITY}"} & taken:
+                raise DataError(
+                    f"the source's attribute {group!r} is called like another column of the label table",
+                    hint="rename the column in the source",
+                )
     for group, labels in groups.items():
         unknown = next((label for label in labels if label not in class_names), None)
         if unknown is not None:

@@ -112,3 +112,22 @@ def test_nothing_but_a_new_png_file_is_written_unasked(recipe, tmp_path):
     assert photo.read_bytes() == b"mine"
     with pytest.raises(OutputError, match="not named as a PNG file"):
         run("preview", recipe, "-o", tmp_path / "photo.jpg")
+
+
+def test_what_is_odd_about_a_list_is_told_with_its_line(recipe, tmp_path):
+    lines = [f"{path.relative_to(tmp_path)},{path.parent.name}" for path in sorted(tmp_path.glob("photos/*/*.png"))]
+    (tmp_path / "items.csv").write_text(
+        "\n".join(["path,label", *lines, "photos/hen/7,Hen", "photos/hen/6,Hen"]) + "\n"
+    )
+    text = RECIPE.replace("{name: image_folder, path: photos}", "{name: csv_manifest, path: items.csv}")
+    recipe.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"items.csv:26: 'photos/hen/7' stands on line 25 already"):
+        run("preview", recipe)
+    (tmp_path / "items.csv").write_text(
+        "\n".join(["path,label", *lines[:-2], "photos/hen/7,Hen", "photos/hen/6,Hen"]) + "\n"
+    )
+    output = run("preview", recipe)
+    assert (
+        f"note: {tmp_path}/items.csv: 2 paths are without an ending, which was added, such as 'photos/hen/7'" in output
+    )
+    assert f"note: {tmp_path}/items.csv:24: label 'Hen' differs from 'hen' (line 18) by case" in output

@@ -145,3 +145,21 @@ def test_recipes_are_checked_without_a_framework():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_check_tells_what_is_odd_about_a_list_of_labels_with_its_line(tmp_path: Path):
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b.png").touch()
+    (tmp_path / "items.csv").write_text("path;label\na.png;Dress\nb.png;dress\n")
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        "version: 1\nname: x\ndata:\n  source: {name: csv_manifest, path: items.csv}\n  image: {size: [8, 8]}\n"
+        "architecture: {name: mlp}\n"
+    )
+    ok, *notes = run("check", str(recipe)).splitlines()
+    assert ok.startswith("ok: x: csv_manifest")
+    assert notes == [
+        f"note: {tmp_path}/items.csv: its cells are parted by semicolons",
+        f"note: {tmp_path}/items.csv:3: label 'dress' differs from 'Dress' (line 2) by case, blanks or the writing of "
+        "a number alone; they are two classes",
+    ]

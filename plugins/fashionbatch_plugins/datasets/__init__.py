@@ -31,6 +31,7 @@ def register_datasets() -> Iterable[DatasetSpec]:
         summary="A CSV file with a path and a label, or several, on each line.",
         parameters=manifest.CsvManifest,
         load=manifest.load_csv_manifest,
+        look=manifest.look_at_csv_manifest,
         reads=(".csv",),
     )
     yield DatasetSpec(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Final
 from pydantic import Field, field_validator
 
 from fashionbatch.errors import DataError
-from fashionbatch.specs import IMAGE_EXTENSIONS, DatasetContext, Parameters, Samples, Split
+from fashionbatch.specs import IMAGE_EXTENSIONS, DatasetContext, Parameters, Samples, Split, composed
 
 _SPLIT_NAME: Final = re.compile(r"(train|training)|(val|valid|validation)|(test|testing)", re.IGNORECASE)
 _SPLIT_ENDING: Final = re.compile(r"[ _-]?(set|data|images)$", re.IGNORECASE)
@@ -36,7 +35,7 @@ class _Folders(Parameters):
     @field_validator("classes", "exclude")
     @classmethod
     def _as_class_names(cls, names: tuple[str, ...] | None) -> tuple[str, ...] | None:
-        return None if names is None else tuple(map(_composed, names))
+        return None if names is None else tuple(map(composed, names))
 
 
 class ImageFolder(_Folders):
@@ -179,12 +178,7 @@ def _class_name(folder_name: str) -> str:
         raise DataError(
             f"the class folder {folder_name!r} has a name that is no UTF-8", hint="rename it; it becomes a class"
         ) from error
-    return _composed(folder_name)
-
-
-def _composed(name: str) -> str:
-    # The same name is stored with composed letters on Linux and with decomposed ones by archives from macOS.
-    return unicodedata.normalize("NFC", name)
+    return composed(folder_name)
 
 
 def _check_names(wanted: Iterable[str], known: set[str], path: str) -> None:

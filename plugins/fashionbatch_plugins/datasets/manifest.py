@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Annotated, Any, Final
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from fashionbatch.errors import DataError
-from fashionbatch.specs import DatasetContext, Parameters, Samples, Split
+from fashionbatch.specs import (
+    AUTO,
+    IMAGE_EXTENSIONS,
+    PATH_COLUMNS,
+    CsvReader,
+    DatasetContext,
+    Parameters,
+    PathFinder,
+    Samples,
+    Split,
+    composed,
+    foreign_path,
+    western_path,
+)
+from fashionbatch_plugins.datasets.label_cells import LabelCells, ManyColumns, OneColumn, label_notes
 
 _SPLIT_NAMES: Final[dict[str, Split | None]] = {
     "": None,
@@ -23,18 +37,41 @@ _SPLIT_NAMES: Final[dict[str, Split | None]] = {
     "test": "test",
     "testing": "test",
 }
+_DELIMITERS: Final = {"comma": ",", "semicolon": ";", "tab": "\t", "bar": "|"}
+
+
+def _one_character(delimiter: str) -> str:
+    if delimiter != AUTO and len(delimiter) != 1:
+        raise ValueError(f"is {AUTO}, {', '.join(_DELIMITERS)}, or one character")
+    return delimiter
+
+
+def _by_name(delimiter: Any) -> Any:
+    return _DELIMITERS.get(delimiter, delimiter) if isinstance(delimiter, str) else delimiter
+
+
+def _composed_names(names: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(map(composed, names))
 
 
 class CsvManifest(Parameters):
-    """A CSV file, in UTF-8, with a header line; one image a line."""
+    """A CSV file with a header line; one image a line."""
 
     path: str = Field(description="The CSV file; data:NAME looks in FASHIONBATCH_DATA_DIR.")
     root: str | None = Field(
         None, description="The folder that image paths are relative to; the CSV file's own where omitted."
     )
-    path_column: str = Field("path", description="The column of image paths.")
+    path_column: str | None = Field(
+        None, description=f"The column of image paths; where omitted, the first of {', '.join(PATH_COLUMNS)}."
+    )
     label_column: str | None = Field(
         None, description="The column of labels; `labels` (several an image) or else `label` where omitted."
+    )
+    label_columns: tuple[str, ...] | None = Field(
+        None,
+        min_length=1,
+        description="Several columns of labels: each a label with cells of 0 and 1, or each an attribute such as "
+        "colour, whose cells are labels and which becomes a group.",
     )
     separator: str = Field("|", min_length=1, description="What stands between the labels in a `labels` column.")
     several: bool | None = Field(
@@ -43,63 +80,96 @@ class CsvManifest(Parameters):
     split_column: str | None = Field(
         "split", description="The column that says train, validation or test; ignored where it is not there."
     )
-    classes: tuple[str, ...] | None = Field(
+    group_column: str | None = Field(
+        "group",
+        description="The column whose images with one value stay on one side of every split; ignored where it is not "
+        "there.",
+    )
+    classes: Annotated[tuple[str, ...] | None, AfterValidator(_composed_names)] = Field(
         None, min_length=1, description="Every class, in the order of the network's outputs; sorted where omitted."
     )
-    delimiter: str = Field(",", min_length=1, max_length=1, description="What stands between cells.")
+    delimiter: Annotated[str, BeforeValidator(_by_name), AfterValidator(_one_character)] = Field(
+        AUTO,
+        description="What stands between cells: one character, or comma, semicolon, tab or bar; `auto` finds out.",
+    )
+    encoding: str = Field(
+        AUTO, description="Of the text, such as utf-8, utf-16, cp1252 or cp949; `auto` finds out, or asks for it."
+    )
+
+    @model_validator(mode="after")
+    def _labels_are_said_once(self) -> CsvManifest:
+        if self.label_column is not None and self.label_columns is not None:
+            raise ValueError("label_column and label_columns do not go together")
+        return self
 
 
 @dataclass(frozen=True)
 class _Columns:
     """Where in a line things stand; every other column may group images."""
 
-    header: list[str]
     path: int
-    label: int
-    several: bool
+    labels: LabelCells
     split: int | None
-    others: list[int]
+    together: str | None
+    others: dict[str, int]
 
 
 @dataclass
 class _Table:
     """What the lines say."""
 
-    root: Path
+    path: Path
     columns: _Columns
-    parameters: CsvManifest
+    finder: PathFinder
     images: list[Path] = field(default_factory=list)
     labels: list[tuple[str, ...]] = field(default_factory=list)
     splits: list[Split | None] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
+    line_of_image: dict[Path, int] = field(default_factory=dict)
+    line_of_label: dict[str, int] = field(default_factory=dict)
+    first_missing: int = 0
 
-    def add(self, cells: list[str], where: str) -> None:
-        """Take in one line; `where` is its file and number."""
+    def add(self, cells: list[str], line: int) -> None:
+        """Take in one line."""
+        where = f"{self.path}:{line}"
         columns = self.columns
-        if len(cells) != len(columns.header):
+        image = self._image(cells[columns.path], where, line)
+        first = self.line_of_image.setdefault(image, line)
+        if first != line:
             raise DataError(
-                f"{where}: {len(cells)} cells, the header has {len(columns.header)}",
-                hint=f"a cell that holds {self.parameters.delimiter!r} is put in double quotes",
+                f"{where}: {cells[columns.path]!r} stands on line {first} already",
+                hint="several labels stand in one cell of a column `labels`, joined by `separator`",
             )
-        name = cells[columns.path]
-        if not name or "\0" in name:
-            raise DataError(f"{where}: there is no image path")
-        self.images.append(self.root / name)
-        self.labels.append(self._labels(cells[columns.label].strip(), where))
-        self.splits.append(None if columns.split is None else _split(cells[columns.split], where))
-        for index in columns.others:
-            self.groups.setdefault(columns.header[index], []).append(cells[index])
-
-    def _labels(self, cell: str, where: str) -> tuple[str, ...]:
-        several, classes = self.columns.several, self.parameters.classes
-        parts = cell.split(self.parameters.separator) if several else [cell]
-        labels = tuple(dict.fromkeys(part.strip() for part in parts if part.strip()))
-        if not labels and not several:
-            raise DataError(f"{where}: there is no label")
+        labels = columns.labels.of(cells, where)
         for label in labels:
-            if classes is not None and label not in classes:
-                raise DataError(f"{where}: label {label!r} is not among `classes`: {', '.join(classes[:12])}")
-        return labels
+            self.line_of_label.setdefault(label, line)
+        self.images.append(image)
+        self.labels.append(labels)
+        self.splits.append(None if columns.split is None else _split(cells[columns.split], where))
+        for name, index in columns.others.items():
+            self.groups.setdefault(name, []).append(cells[index])
+
+    def _image(self, name: str, where: str, line: int) -> Path:
+        if not name.strip() or "\0" in name:
+            raise DataError(f"{where}: there is no image path")
+        found = self.finder.find(name, western_path(name))
+        if found is None:
+            foreign = foreign_path(name.strip())
+            if foreign:
+                raise DataError(f"{where}: {name!r} {foreign}")
+            self.first_missing = self.first_missing or line
+        return Path(self.finder.root) / (found or name)
+
+    def notes(self) -> Iterator[str]:
+        """What there is to say about the lines."""
+        for note in self.finder.notes():
+            yield f"{self.path}: {note}"
+        if self.finder.missing:
+            place = self.finder.place(self.finder.first_missing)
+            lacking = "1 of its files is" if self.finder.missing == 1 else f"{self.finder.missing:,} of its files are"
+            yield f"{self.path}:{self.first_missing}: there is no file {place}; {lacking} not there"
+        if self.columns.together is not None:
+            yield f"{self.path}: images with one {self.columns.together!r} stay on one side of every split"
 
 
 def _split(cell: str, where: str) -> Split | None:
@@ -115,63 +185,82 @@ def load_csv_manifest(parameters: CsvManifest, context: DatasetContext) -> Sampl
     if not path.is_file():
         raise DataError(f"{parameters.path!r} is not a file")
     root = path.parent if parameters.root is None else context.locate(parameters.root)
-    lines = _read(path, parameters)
-    _, header = next(lines, (1, []))
-    table = _Table(root, _find_columns(header, parameters, path), parameters)
-    seen: dict[Path, int] = {}
-    for line, cells in lines:
-        if any(cells):
-            table.add(cells, f"{path}:{line}")
-            first = seen.setdefault(table.images[-1], line)
-            if first != line:
-                raise DataError(
-                    f"{path}:{line}: {cells[table.columns.path]!r} stands on line {first} already",
-                    hint=f"several labels stand in one cell of a column `labels`, joined by {parameters.separator!r}",
-                )
+    with _open(path) as file:
+        reader = CsvReader(
+            path,
+            file,
+            encoding=parameters.encoding,
+            delimiter=parameters.delimiter,
+            paths=PATH_COLUMNS if parameters.path_column is None else (parameters.path_column,),
+            option="`encoding`",
+        )
+        table = _Table(path, _find_columns(reader, parameters, path), PathFinder(os.fspath(root), IMAGE_EXTENSIONS))
+        for cells in reader:
+            if any(cells):
+                table.add(cells, reader.line)
     if not table.images:
         raise DataError(f"{path} lists no images")
-    used = sorted({label for labels in table.labels for label in labels})
+    if table.finder.missing == len(table.images):
+        place = table.finder.place(table.finder.first_missing)
+        others = f", and none of the other {len(table.images) - 1:,} either" if len(table.images) > 1 else ""
+        raise DataError(
+            f"{path}:{table.first_missing}: there is no file {place}{others}",
+            hint="`root` names the folder that the paths are relative to",
+        )
+    labels = table.columns.labels
     return Samples(
         images=table.images,
         labels=table.labels,
-        class_names=parameters.classes or tuple(used),
+        class_names=parameters.classes or labels.class_names(table.line_of_label),
         splits=table.splits if any(table.splits) else None,
         groups=table.groups,
+        notes=[*reader.notes, *table.notes(), *label_notes(path, table.line_of_label, labels)],
+        label_groups=labels.groups(),
+        keep_together=table.columns.together,
     )
 
 
-def _read(path: Path, parameters: CsvManifest) -> Iterator[tuple[int, list[str]]]:
-    """Each record with the number of its last line."""
+def look_at_csv_manifest(parameters: CsvManifest, context: DatasetContext) -> list[str]:
+    """What is odd about the lines, such as labels that differ by case alone; no image is opened."""
+    return list(load_csv_manifest(parameters, context).notes)
+
+
+def _open(path: Path) -> Any:
     try:
-        # utf-8-sig: spreadsheets begin a file with a byte order mark. File names need not be UTF-8.
-        with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as file:
-            reader = csv.reader(file, delimiter=parameters.delimiter, strict=True)
-            try:
-                for cells in reader:
-                    yield reader.line_num, cells
-            except csv.Error as error:
-                raise DataError(f"{path}:{reader.line_num}: {error}") from error
+        return path.open("rb")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _find_columns(header: Sequence[str], parameters: CsvManifest, path: Path) -> _Columns:
-    names = [name.strip() for name in header]
-    repeated = {name for name in names if names.count(name) > 1}
+def _find_columns(reader: CsvReader, parameters: CsvManifest, path: Path) -> _Columns:
+    names = [composed(name.strip()) for name in reader.header]
+    repeated = {name for name in names if name and names.count(name) > 1}
     if repeated:
         raise DataError(f"{path}:1: two columns are called {min(repeated)!r}")
 
     def find(name: str) -> int:
-        if name not in names:
+        if composed(name) not in names:
             hint = f"the header is: {', '.join(names)}"
             raise DataError(f"{path}:1: there is no column {name!r}", hint=hint)
-        return names.index(name)
+        return names.index(composed(name))
 
-    label_name = parameters.label_column or ("labels" if "labels" in names else "label")
-    several = label_name == "labels" if parameters.several is None else parameters.several
-    split = names.index(parameters.split_column) if parameters.split_column in names else None
-    if split is None and parameters.split_column not in {None, "split"}:
-        find(str(parameters.split_column))
-    taken = {find(parameters.path_column), find(label_name), split}
-    others = [index for index, name in enumerate(names) if index not in taken and name]
-    return _Columns(names, find(parameters.path_column), find(label_name), several, split, others)
+    def optional(name: str | None, usual: str) -> int | None:
+        if name is None or (name == usual and usual not in names):
+            return None
+        return find(name)
+
+    usual = next((name for name in PATH_COLUMNS if name in names), "path")
+    at = find(parameters.path_column or usual)
+    labels = _label_cells(parameters, names, find)
+    split, together = optional(parameters.split_column, "split"), optional(parameters.group_column, "group")
+    taken = {at, *labels.columns, split}
+    others = {name: index for index, name in enumerate(names) if index not in taken and name}
+    return _Columns(at, labels, split, None if together is None else names[together], others)
+
+
+def _label_cells(parameters: CsvManifest, names: Sequence[str], find: Callable[[str], int]) -> LabelCells:
+    if parameters.label_columns is not None:
+        return ManyColumns({composed(name): find(name) for name in parameters.label_columns}, parameters.classes)
+    name = parameters.label_column or ("labels" if "labels" in names else "label")
+    several = name == "labels" if parameters.several is None else parameters.several
+    return OneColumn((find(name),), parameters.separator if several else None, parameters.classes)

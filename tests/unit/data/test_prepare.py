@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from fashionbatch.data import decode, originals
-from fashionbatch.data.prepare import load_samples, prepare_data
+from fashionbatch.data.prepare import load_samples, look_at_labels, prepare_data
 from fashionbatch.errors import DataError, PluginError
 from fashionbatch.images import decode_image
 from fashionbatch.plan import Plan
@@ -298,3 +298,33 @@ def test_a_split_of_which_nothing_can_be_read_makes_no_empty_map(plan: Plan, pho
         path.write_bytes(b"")
     with pytest.raises(DataError, match="none of the 32 images"):
         prepare_data(plan)
+
+
+def test_one_picture_under_two_labels_of_one_split_is_told(make_plan: MakePlan, photos: Path) -> None:
+    for split in ("train", "validation"):
+        shutil.copytree(photos, photos.parent / "parted" / split)
+    shutil.copy(photos / "cat" / "000.png", photos.parent / "parted" / "train" / "dog" / "copy.png")
+    data = prepare_data(make_plan({"name": "image_folder", "path": "parted"}))
+    (note,) = [note for note in data.notes if "under other labels" in note]
+    assert note == (
+        "1 image is in train under other labels, too, such as 'train/cat/000.png' (cat) and 'train/dog/copy.png' "
+        "(dog): the same picture has one right label."
+    )
+
+
+def test_what_a_source_says_of_itself_is_among_the_notes(make_plan: MakePlan, photos: Path) -> None:
+    lines = [
+        f"{path.relative_to(photos.parent)},{path.parent.name},{path.stem}\n" for path in sorted(photos.glob("*/*.png"))
+    ]
+    (photos.parent / "items.csv").write_text("path,label,group\n" + "".join(lines) + "photos/none.png,Cat,x\n")
+    plan = make_plan({"name": "csv_manifest", "path": "items.csv"})
+    notes = load_samples(plan).notes
+    assert [note.partition("items.csv")[2].partition(" ")[0] for note in notes] == [":42:", ":", ":42:"]
+    assert "there is no file" in notes[0]
+    assert "'group' stay on one side" in notes[1]
+    assert "label 'Cat' differs from 'cat' (line 2)" in notes[2]
+    assert look_at_labels(plan) == notes
+    assert look_at_labels(make_plan({"name": "csv_manifest", "path": "nowhere.csv"})) == []
+    assert look_at_labels(make_plan({"name": "image_folder", "path": "photos"})) == []
+    (photos.parent / "items.csv").write_text("path,label\n")
+    assert look_at_labels(plan)[0].endswith("items.csv lists no images")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -197,6 +198,18 @@ def test_a_group_never_stands_on_both_sides(stratify: bool) -> None:
     skus = [{samples.groups["sku"][index] for index in indices} for indices in assignment.indices.values()]
     assert sum(len(part) for part in skus) == 15
     assert sizes(assignment)["validation"] == pytest.approx(12, abs=4)
+
+
+def test_a_source_may_say_what_stays_together_unless_the_recipe_says_something_else() -> None:
+    samples = replace(grouped(), keep_together="sku")
+    assignment = assign(samples, validation=0.2)
+    assert sizes(assignment) == sizes(assign(grouped(), validation=0.2, group_by="sku"))
+    sides = [{samples.groups["sku"][index] for index in indices} for indices in assignment.indices.values()]
+    assert not sides[0] & sides[1]
+    apart = assign(samples, validation=0.2, group_by=r"^(\d+)")
+    assert {name: list(found) for name, found in apart.indices.items()} == {
+        name: list(found) for name, found in assign(grouped(), validation=0.2).indices.items()
+    }
 
 
 def test_groups_by_a_pattern_on_file_names() -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.prepare import prepare_data
-from fashionbatch.errors import WeightsError
+from fashionbatch.errors import DataError, WeightsError
 from fashionbatch.model.network import build_network
 from fashionbatch.plan import plan_from_text
 from fashionbatch.testing.bundles import make_tiny_bundle
@@ -75,6 +76,17 @@ def test_a_multilabel_bundle_has_groups_and_thresholds_tuned_on_validation(sever
     assert head.groups == {"shape": ("lying", "standing"), "ground": ("dark", "light")}
     assert len(head.thresholds) == 4
     assert list(head.thresholds) == several.summary["thresholds"]
+
+
+def test_groups_come_from_the_source_where_the_head_names_none(plan_of):
+    plan = plan_of("several", "multilabel")
+    groups = {"shape": ("lying", "standing")}
+    data = replace(prepare_data(plan, progress=False), label_groups=groups)
+    assert start.groups_of(plan, data) == groups
+    own = {"shape": ("lying", "standing"), "ground": ("dark", "light")}
+    assert start.groups_of(plan_of("several", GROUPS), data) == own
+    with pytest.raises(DataError, match="attribute 'status' is called like another column of the label table"):
+        start.groups_of(plan, replace(data, label_groups={"status": ("dark", "light")}))
 
 
 def test_a_multilabel_run_reports_labels_and_the_plain_threshold_too(several):
