@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from fashionbatch.cli.fractions import Fraction
-from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.cli.tables import counted, encoding_option, format_table, printable
 
 _PATH = click.Path(path_type=Path)
 _SHOWN = 15
@@ -18,20 +18,30 @@ SHIFT_EXIT_CODE = 5
 @click.argument("old", type=_PATH)
 @click.argument("new", type=_PATH)
 @click.option("--truth", type=_PATH, metavar="TABLE", help="The right labels, with columns filepath and label.")
+@click.option(
+    "--truth-as-text",
+    is_flag=True,
+    help="Take right labels for those of the tables that are only written otherwise: 1.0 for 1, Dress for dress.",
+)
+@encoding_option
 @click.option("--max-shift", type=Fraction(), help="Exit with 5 if a label's share shifts by more.")
-def command(*, old: Path, new: Path, truth: Path | None, max_shift: float | None) -> int:
+def command(
+    *, old: Path, new: Path, truth: Path | None, truth_as_text: bool, encoding: str, max_shift: float | None
+) -> int:
     """Compare two label tables: changed labels, shifts of shares, accuracy.
 
-    OLD and NEW are tables that `classify` wrote, or CSV files with the columns filepath and label.
+    OLD and NEW are tables that `classify` wrote, or other ones with the columns filepath and label or labels. Shares
+    are of the files that have a label.
     """
     from fashionbatch.labels.compare import compare_tables
 
-    found = compare_tables(old, new, truth=truth)
-    click.echo(
-        f"{found.both:,} files in both, {found.only_old:,} in the old table only, {found.only_new:,} in the new one"
-    )
+    found = compare_tables(old, new, truth=truth, as_text=truth_as_text, encoding=encoding)
+    for note in found.notes:
+        click.echo(f"note: {printable(note)}", err=True)
+    only = f"{found.only_old:,} in the old table only, {found.only_new:,} in the new one"
+    click.echo(f"{counted(found.both, 'file')} in both, {only}")
     share = found.changed / found.both if found.both else 0.0
-    click.echo(f"{found.changed:,} labels changed ({share:.2%})")
+    click.echo(f"{counted(found.changed, 'label')} changed ({share:.2%})")
     for (was, is_now), files in list(found.changes.items())[:_SHOWN]:
         click.echo(f"  {files:,}  {printable(was) or '(none)'} -> {printable(is_now) or '(none)'}")
     rows = [
@@ -44,7 +54,9 @@ def command(*, old: Path, new: Path, truth: Path | None, max_shift: float | None
         click.echo(f"and {len(rows) - _SHOWN:,} labels that shifted less")
     if found.accuracy is not None:
         before, after = found.accuracy
-        click.echo(f"accuracy on {found.truths:,} files: {before:.2%} old, {after:.2%} new, {after - before:+.2%}")
+        click.echo(
+            f"accuracy on {counted(found.truths, 'file')}: {before:.2%} old, {after:.2%} new, {after - before:+.2%}"
+        )
     label, shift = found.largest_shift
     if max_shift is not None and shift > max_shift:
         click.echo(f"the share of {printable(label)} shifted by {shift:.2%}, more than {max_shift:.2%}", err=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.tables import encoding_option, printable
 from fashionbatch.errors import DataError, OutputError, RecipeError
 
 if TYPE_CHECKING:
@@ -48,6 +49,12 @@ _METRICS = "metrics.json"
     help="Judge a table that classify wrote; the network does not run. Without --data, folder names are the truth.",
 )
 @click.option(
+    "--truth-as-text",
+    is_flag=True,
+    help="Take labels of a table in --data for those of the bundle that are only written otherwise: 1.0 for 1.",
+)
+@encoding_option
+@click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
@@ -73,6 +80,8 @@ def command(
     data: str | None,
     split: Split | None,
     predictions: Path | None,
+    truth_as_text: bool,
+    encoding: str,
     output: Path | None,
     overwrite: bool,
     runtime: str | None,
@@ -96,7 +105,8 @@ def command(
     opened = open_bundle(bundle)
     registry = load_plugins().registry
     if predictions is not None:
-        evaluation, computed = _judge_table(predictions, opened, data, split, registry), {}
+        reading = {"as_text": truth_as_text, "encoding": encoding}
+        evaluation, computed = _judge_table(predictions, opened, data, split, registry, reading), {}
     else:
         from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
 
@@ -114,7 +124,7 @@ def command(
     click.echo()
     click.echo(report_text(evaluation.metrics, opened.manifest.labels.display_names), nl=False)
     for note in evaluation.notes:
-        click.echo(f"{click.style('note:', fg='yellow', bold=True)} {note}")
+        click.echo(f"{click.style('note:', fg='yellow', bold=True)} {printable(note)}")
     if output is not None:
         from fashionbatch.pictures.report import Montage
 
@@ -197,7 +207,14 @@ def _judge_network(session: Session, truth: Truth, root: Path | None) -> Evaluat
         return evaluate_bundle(session, truth, root=root, progress=advance)
 
 
-def _judge_table(table: Path, bundle: Bundle, data: str | None, split: Split | None, registry: Registry) -> Evaluation:
+def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
+    table: Path,
+    bundle: Bundle,
+    data: str | None,
+    split: Split | None,
+    registry: Registry,
+    reading: dict[str, Any],
+) -> Evaluation:
     from fashionbatch.evaluation.table_run import evaluate_table
     from fashionbatch.labels.formats import FORMATS
     from fashionbatch.labels.sidecar import find_sidecar
@@ -208,10 +225,11 @@ def _judge_table(table: Path, bundle: Bundle, data: str | None, split: Split | N
             f"{table}: was written with another bundle than {bundle.path}", hint="its sidecar, .meta.json, says which"
         )
     if data is not None and data.lower().endswith(tuple(f".{name}" for name in FORMATS)):
-        return evaluate_table(table, bundle.manifest, Path(data))
+        return evaluate_table(table, bundle.manifest, Path(data), **reading)
     truth, root = (None, None) if data is None and split is None else _truth(bundle, data, split, registry)
     plan = _usable_plan_of(bundle, registry)
-    return evaluate_table(table, bundle.manifest, truth, root=root, labels_of=_labels_of_folders(plan))
+    labels_of = _labels_of_folders(plan)
+    return evaluate_table(table, bundle.manifest, truth, root=root, labels_of=labels_of, **reading)
 
 
 def _labels_of_folders(plan: Plan | None) -> Callable[[str], tuple[str, ...]] | None:

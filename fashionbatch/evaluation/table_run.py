@@ -11,16 +11,28 @@ from typing import TypeAlias
 import numpy as np
 
 from fashionbatch.bundle.manifest import BundleManifest
+from fashionbatch.csvtext import AUTO, plain_path, western_path
 from fashionbatch.decisions import UNDECIDED, LabelArray, right_images
 from fashionbatch.errors import DataError
 from fashionbatch.evaluation.measures.figures import Metrics
 from fashionbatch.evaluation.measures.metrics import evaluate_decisions
 from fashionbatch.evaluation.predictions import Predictions
 from fashionbatch.evaluation.run import Evaluation
-from fashionbatch.evaluation.truth import Truth, class_of_name, composed, printable
-from fashionbatch.labels.columns import LABEL, LABELS, PATH, PROBABILITY, SEPARATOR, STATUS, probability_columns
+from fashionbatch.evaluation.truth import Truth, class_of_name, printable
+from fashionbatch.labels.columns import (
+    LABEL,
+    LABELS,
+    PATHS,
+    PROBABILITY,
+    SEPARATOR,
+    STATUS,
+    probability_columns,
+    without_apostrophe,
+)
+from fashionbatch.labels.matching import Place, match_labels
 from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.sidecar import find_sidecar
+from fashionbatch.names import composed
 from fashionbatch.specs import Cell, Split
 
 Labels: TypeAlias = tuple[str, ...]
@@ -34,16 +46,21 @@ def evaluate_table(
     *,
     root: Path | None = None,
     labels_of: Callable[[str], tuple[str, ...]] | None = None,
+    as_text: bool = False,
+    encoding: str = AUTO,
 ) -> Evaluation:
     """Count how many labels of a table are right.
 
     Args:
-        table: as `classify` wrote it with this bundle.
+        table: as `classify` wrote it with this bundle, or any other one with columns for paths and labels.
         manifest: of the bundle.
         truth: what is right. A path is a table with the columns `filepath` (or `path`), as the table has them, and
             `label` or `labels`. None: the names of the folders that the photos lie in say it.
         root: the folder that the table's paths are relative to, where the table's sidecar does not say it.
         labels_of: the labels that the name of a folder stands for, where an image has several; None parts it at `_`.
+        as_text: take labels of such a table for those of the bundle that differ by case, blanks or the writing of a
+            number alone.
+        encoding: of CSV files; `auto` finds out.
 
     Returns:
         The figures. Rows that are not `ok` do not count; an empty label is a wrong one. Loss and curves are there where
@@ -52,16 +69,21 @@ def evaluate_table(
     Raises:
         DataError: it is no table of this bundle, or says nothing about any image whose truth is known.
     """
+    notes: list[str] = []
+    sidecar = find_sidecar(table)
+    folder = None if sidecar is None else Path(sidecar.folder)
     if truth is None:
         find, expected = _truth_by_folder(manifest, labels_of or _parts), 0
     elif isinstance(truth, Path):
-        find, expected = _truth_by_list(truth, manifest)
+        by_list = _TruthByList(truth, manifest, folder, as_text=as_text, encoding=encoding)
+        find, expected = by_list.find, len(by_list)
+        notes += by_list.notes
     else:
         expected = len(truth)
-        sidecar = find_sidecar(table)
-        folder = None if sidecar is None else Path(sidecar.folder)
         find = _truth_by_path(truth, [place for place in (folder, root) if place is not None])
-    with TableReader(table) as reader:
+        notes += truth.notes
+    with TableReader(table, encoding=encoding) as reader:
+        notes += reader.notes
         rows = _Rows(manifest, reader)
         for number, row in enumerate(reader.rows(), 1):
             rows.add(row, find, f"{table}: row {number}")
@@ -69,14 +91,14 @@ def evaluate_table(
         rows.left_out["not in the table"] = expected - rows.known
     if not rows.names:
         why = ", ".join(f"{count:,} {reason}" for reason, count in rows.left_out.items()) or "it has no rows"
-        raise DataError(
-            f"{table}: there is nothing to count: {why}",
-            hint="give the folder or recipe that says what is right with --data",
-        )
+        hint = "give the folder or recipe that says what is right with --data"
+        if isinstance(truth, Path) and rows.first_unknown:
+            hint = f"its paths are such as {rows.first_unknown!a}, those of {truth} such as {by_list.first_path!a}"
+        raise DataError(f"{table}: there is nothing to count: {why}", hint=hint)
     if isinstance(truth, Truth):
-        return rows.evaluation(f"the labels in {table}, against {truth.name}", truth.split, truth.notes)
+        return rows.evaluation(f"the labels in {table}, against {truth.name}", truth.split, notes)
     against = "the names of the photos' folders" if truth is None else str(truth)
-    return rows.evaluation(f"the labels in {table}, against {against}")
+    return rows.evaluation(f"the labels in {table}, against {against}", None, notes)
 
 
 class _Rows:
@@ -96,8 +118,11 @@ class _Rows:
         self.known = 0
         self._manifest = manifest
         self._rule = manifest.rule
-        self._path, self._status = table.column(PATH), table.column(STATUS)
-        self._label = _label_column(table, LABELS if self._rule.has_many else LABEL)
+        self.first_unknown = ""
+        self._path = table.column(*PATHS)
+        # A table of another program has a label for every file, or none.
+        self._status = table.column(STATUS) if STATUS in table.columns else None
+        self._label = _label_column(table, *((LABELS, LABEL) if self._rule.has_many else (LABEL,)))
         self._top = table.column(PROBABILITY) if PROBABILITY in table.columns else None
         self._number = {name: number for number, name in enumerate(manifest.labels.class_names)}
         self._classes = class_of_name(manifest)
@@ -112,14 +137,16 @@ class _Rows:
 
     def add(self, row: Sequence[Cell], find: _FindTruth, where: str) -> None:
         """Take a row, or note why it does not count."""
-        path = str(row[self._path])
+        path = without_apostrophe(str(row[self._path]))
         right = find(path)
         if right is not None:
             self.known += 1
-        if row[self._status] != "ok":
-            self.left_out[f"with status {row[self._status]}"] += 1
+        status = "ok" if self._status is None else row[self._status]
+        if status != "ok":
+            self.left_out[f"with status {status}"] += 1
             return
         if right is None:
+            self.first_unknown = self.first_unknown or path
             self.left_out["whose right label is not known"] += 1
             return
         labels = str(row[self._label] or "").split(SEPARATOR)
@@ -131,8 +158,7 @@ class _Rows:
             self._probabilities.append([_probability(row[column], where) for column in self._columns])
 
     def _class(self, name: str, where: str) -> str:
-        # `classify --spreadsheet-safe` puts an apostrophe before a name that looks like a formula.
-        found = self._classes.get(composed(name)) or self._classes.get(composed(name.removeprefix("'")))
+        found = self._classes.get(composed(name)) or self._classes.get(composed(without_apostrophe(name)))
         if found is None:
             raise DataError(f"{where}: the bundle has no label {name!r}", hint="is the table of this bundle?")
         return found
@@ -171,9 +197,9 @@ class _Rows:
         return np.array([self._number[names[0]] if names else UNDECIDED for names in self._given], np.int64)
 
 
-def _label_column(table: TableReader, name: str) -> int:
+def _label_column(table: TableReader, *names: str) -> int:
     try:
-        return table.column(name)
+        return table.column(*names)
     except DataError as error:
         raise DataError(error.message, hint="is the table of this bundle, and of it alone?") from None
 
@@ -205,20 +231,62 @@ def _truth_by_folder(manifest: BundleManifest, labels_of: Callable[[str], tuple[
     return find
 
 
-def _truth_by_list(path: Path, manifest: BundleManifest) -> tuple[_FindTruth, int]:
-    known = class_of_name(manifest)
-    labels: dict[str, Labels] = {}
-    with TableReader(path) as table:
-        place, label = table.column(PATH, "path"), table.column(LABELS, LABEL)
-        for number, row in enumerate(table.rows(), 1):
-            names = [composed(name) for name in str(row[label] or "").split(SEPARATOR) if name]
-            unknown = [name for name in names if name not in known]
-            if unknown:
-                raise DataError(f"{path}: row {number}: the bundle does not know the label {unknown[0]!r}")
-            labels[str(row[place])] = tuple(dict.fromkeys(known[name] for name in names))
-    if not manifest.rule.has_many and any(len(names) != 1 for names in labels.values()):
-        raise DataError(f"{path}: has images with several labels or none; this bundle gives exactly one")
-    return labels.get, len(labels)
+class _TruthByList:
+    """What is right, as a table of paths and labels says it.
+
+    Args:
+        path: the table.
+        manifest: of the bundle.
+        folder: that the paths of the judged table are relative to, where that is known.
+        as_text: as in `evaluate_table`.
+        encoding: as there.
+
+    Raises:
+        DataError: it cannot be read, or it has labels that the bundle does not know.
+
+    Attributes:
+        notes: what the user should know about it.
+        first_path: the first of its paths.
+    """
+
+    def __init__(
+        self, path: Path, manifest: BundleManifest, folder: Path | None, *, as_text: bool, encoding: str
+    ) -> None:
+        known = class_of_name(manifest)
+        self._labels: dict[str, Labels] = {}
+        self._by_plain_path: dict[str, Labels] = {}
+        self._prefix = "" if folder is None else f"{str(folder).rstrip('/')}/"
+        self.first_path = ""
+        rows: dict[str, list[str]] = {}
+        places: dict[str, Place] = {}
+        with TableReader(path, encoding=encoding) as table:
+            place, label = table.column(*PATHS), table.column(LABELS, LABEL)
+            for number, row in enumerate(table.rows(), 1):
+                names = [without_apostrophe(name) for name in composed(str(row[label] or "")).split(SEPARATOR) if name]
+                for name in names:
+                    seen = places.get(name, Place(number, 0))
+                    places[name] = Place(seen.first, seen.count + 1)
+                rows[without_apostrophe(str(row[place]))] = names
+        matched = match_labels(path, places, known, says="the bundle does not know", is_complete=True, as_text=as_text)
+        self.notes = [*table.notes, *matched.notes]
+        for text, names in rows.items():
+            self.first_path = self.first_path or text
+            labels = tuple(dict.fromkeys(known[matched.meant.get(name, name)] for name in names))
+            self._labels[text] = labels
+            self._by_plain_path.setdefault(self._plain(text), labels)
+        if not manifest.rule.has_many and any(len(labels) != 1 for labels in self._labels.values()):
+            raise DataError(f"{path}: has images with several labels or none; this bundle gives exactly one")
+
+    def __len__(self) -> int:
+        return len(self._labels)
+
+    def find(self, path: str) -> Labels | None:
+        """The right labels of a file; None where they are not known."""
+        found = self._labels.get(path)
+        return self._by_plain_path.get(self._plain(path)) if found is None else found
+
+    def _plain(self, path: str) -> str:
+        return plain_path((western_path(path) or path).removeprefix(self._prefix))
 
 
 def _truth_by_path(truth: Truth, roots: Sequence[Path]) -> _FindTruth:

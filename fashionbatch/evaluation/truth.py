@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -20,7 +19,7 @@ from fashionbatch.data.originals import originals_of
 from fashionbatch.data.prepare import image_names, load_samples
 from fashionbatch.data.splits import assign_splits
 from fashionbatch.errors import DataError
-from fashionbatch.names import suggestion
+from fashionbatch.names import composed, suggestion
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import BUILT_IN
 from fashionbatch.registry import Entry, Registry
@@ -112,7 +111,7 @@ def truth_of_split(
         raise DataError(f"the data have no {' and no '.join(wanted)} split; there is: {there}")
     chosen = indices[found]
     labels = _known_labels(samples, chosen, manifest)
-    return Truth(f"the {found} split", found, samples, chosen, labels, _notes(found, manifest))
+    return Truth(f"the {found} split", found, samples, chosen, labels, (*samples.notes, *_notes(found, manifest)))
 
 
 def truth_of_folder(path: Path, manifest: BundleManifest, registry: Registry, plan: Plan | None) -> Truth:
@@ -137,9 +136,12 @@ def truth_of_folder(path: Path, manifest: BundleManifest, registry: Registry, pl
         assert samples.splits is not None
         indices = np.array([number for number, name in enumerate(samples.splits) if name == split], np.int64)
         labels = _known_labels(samples, indices, manifest)
-        return Truth(f"the {split} split of {path}", split, samples, indices, labels, _notes(split, manifest))
+        return Truth(
+            f"the {split} split of {path}", split, samples, indices, labels, (*samples.notes, *_notes(split, manifest))
+        )
     indices = np.arange(len(samples))
-    return Truth(f"all images of {path}", None, samples, indices, _known_labels(samples, indices, manifest))
+    labels = _known_labels(samples, indices, manifest)
+    return Truth(f"all images of {path}", None, samples, indices, labels, tuple(samples.notes))
 
 
 def decode_truth(truth: Truth, manifest: BundleManifest, *, root: Path | None = None) -> DecodedTruth:
@@ -244,11 +246,6 @@ def _notes(split: Split, manifest: BundleManifest) -> tuple[str, ...]:
         what = "which epoch is kept, and the thresholds" if manifest.head.thresholds else "which epoch is kept"
         return (f"this split also chose the network: training picks by it {what}, so its figures flatter a little",)
     return ()
-
-
-def composed(name: str) -> str:
-    """The name with composed letters: archives from macOS store folder names with decomposed ones."""
-    return unicodedata.normalize("NFC", name)
 
 
 def printable(name: str) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from fashionbatch.csvtext import PATH_COLUMNS
+
 if TYPE_CHECKING:
     # Reading a table need not wait for pydantic.
     from fashionbatch.specs import ColumnType
@@ -23,6 +25,12 @@ FIRST_COLUMNS = (PATH, STATUS, ERROR)
 
 SEPARATOR = "|"
 """Between the labels of one image, where a head gives several."""
+
+PATHS = (PATH, *(name for name in PATH_COLUMNS if name != PATH))
+"""What the column of paths is called, in tables of other programs too."""
+
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes text for a formula by; `--spreadsheet-safe` puts an apostrophe before it."""
 
 _OF_PROBABILITIES = re.compile(r"(?:.+_)?prob(?:_.+)?", re.DOTALL)
 
@@ -95,6 +103,11 @@ def type_of(name: str) -> ColumnType:
     if name == PATH:
         return "path"
     return "probability" if _OF_PROBABILITIES.fullmatch(name) else "text"
+
+
+def without_apostrophe(text: str) -> str:
+    """The text without what `--spreadsheet-safe` put before it."""
+    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_STARTS) else text
 
 
 def _label_columns(groups: Iterable[str], *, several: bool, topk: int) -> Iterator[Column]:

@@ -117,6 +117,7 @@ class TableOptions(Record):
         path_column: its column of paths; None for a plain list.
         keep: its columns that the table took over.
         null: whether paths in a plain list ended with a NUL byte.
+        encoding: of the list, where it was given.
         previous: an earlier table whose rows were taken over.
         match: what made a file the same as in that one.
         retry_errors: whether only rows with the status `ok` were taken over.
@@ -137,6 +138,7 @@ class TableOptions(Record):
     path_column: Text | None = None
     keep: Sequence[Text] = ()
     null: bool = False
+    encoding: str | None = None
     previous: Text | None = None
     match: Match = "time"
     retry_errors: bool = False

@@ -258,3 +258,32 @@ cli.main(["evaluate", {str(bundle)!r}, "--data", {str(photos)!r}], standalone_mo
 print(sorted({{"tensorflow", "keras", "matplotlib"}} & sys.modules.keys()))
 """
     assert run_python(code).splitlines()[-1] == "[]"
+
+
+def test_a_list_of_right_labels_may_be_written_as_people_do(bundle, photos, tmp_path):
+    table, known = tmp_path / "labels.csv", tmp_path / "known.csv"
+    table.write_text("image;label\ncat/0.png;고양이\ndog\\0.png;개\ncat/1.png;개\n", encoding="utf-16")
+    known.write_text("filepath;label\r\ncat\\0.png;cat\r\n\r\ndog/0.png;dog\r\n./cat/1.png;cat\r\n", encoding="utf-8")
+    elsewhere = tmp_path / "elsewhere.csv"
+    elsewhere.write_text("filepath,label\nx.png,cat\n")
+    with pytest.raises(DataError, match=r"nothing to count(.|\n)*are such as 'cat/0.png', those of .* such as 'x.png'"):
+        run(evaluate.command, bundle, "--predictions", table, "--data", elsewhere)
+    output = run(evaluate.command, bundle, "--predictions", table, "--data", known)
+    assert figure(output, "images") == 3
+    assert figure(output, "accuracy") == 0.6667
+    assert "is read as UTF-16-LE" in output
+
+
+def test_right_labels_that_the_bundle_cannot_give_are_an_error_with_the_repair(bundle, tmp_path):
+    table, known = tmp_path / "labels.csv", tmp_path / "known.csv"
+    table.write_text("filepath,status,error,label,prob\na.png,ok,,개,0.9\n", encoding="utf-8")
+    known.write_text("filepath,label\na.png,DOG\n")
+    with pytest.raises(
+        DataError, match=r"the bundle does not know the label 'DOG' (.|\n)*--truth-as-text takes 'DOG' for"
+    ):
+        run(evaluate.command, bundle, "--predictions", table, "--data", known)
+    output = run(evaluate.command, bundle, "--predictions", table, "--data", known, "--truth-as-text")
+    assert figure(output, "accuracy") == 1.0
+    known.write_text("filepath,label\na.png,horse\n")
+    with pytest.raises(DataError, match="the bundle does not know the label 'horse'"):
+        run(evaluate.command, bundle, "--predictions", table, "--data", known, "--truth-as-text")

@@ -20,11 +20,10 @@ from fashionbatch.labeling.job.frozen import ShardRows
 from fashionbatch.labeling.job.shards import TABLE_PART, Counts, ShardPart
 from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labeling.products.product import LabeledShard
-from fashionbatch.labels.columns import FIRST_COLUMNS, SEPARATOR, STATUS, first_columns, label_columns
+from fashionbatch.labels.columns import FIRST_COLUMNS, FORMULA_STARTS, SEPARATOR, STATUS, first_columns, label_columns
 from fashionbatch.specs import Cell, ColumnType, Parameters, Precision, WriterSpec
 
 NO_PROBABILITIES = "NetworkError: the network gave no probabilities for this image"
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class BundleColumns:
@@ -179,7 +178,7 @@ class TableRows:
 
 
 def _without_formula(cell: Cell) -> Cell:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_FORMULA_STARTS) else cell
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA_STARTS) else cell
 
 
 @dataclass(frozen=True, kw_only=True)
