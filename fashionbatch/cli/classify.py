@@ -95,6 +95,7 @@ class _Embeddings(click.ParamType[Path]):
 )
 @click.option("--path-column", metavar="NAME", help="The list is a CSV file with the paths in this column.")
 @click.option("--keep", metavar="NAMES", help="Columns of the list, comma-separated, that the table takes over.")
+@click.option("--encoding", default="auto", metavar="NAME", help="Of the list, such as cp949.  [default: found out]")
 @click.option("-0", "--null", is_flag=True, help="Paths in the list end with a NUL byte.")
 @click.option("--previous", type=_PATH, metavar="TABLE", help="Reuse an earlier table's rows for unchanged files.")
 @click.option(
@@ -211,7 +212,7 @@ def _options(
     if retry_errors and previous is None:
         # Of the output itself, which the new one replaces.
         previous, overwrite = output, True
-    of_source = given("files_from", "path_column", "null", "all_files", "include", "exclude", "limit")
+    of_source = given("files_from", "path_column", "null", "encoding", "all_files", "include", "exclude", "limit")
     of_output = given("embeddings", "restart", format="format_", settings="format_set")
     return groups.LabelOptions(
         bundles=asked["bundles"],

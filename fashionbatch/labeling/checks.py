@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 
 from fashionbatch.bundle.open import read_manifest
+from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
@@ -27,8 +28,8 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
     if not options.bundles:
         raise FashionBatchError("no bundle was given", hint="-b/--bundle names the directory that training made")
     source, output, reuse = options.source, options.output, options.reuse
-    if source.files_from is None and (source.path_column or source.keep or source.null):
-        raise FashionBatchError("--path-column, --keep and --null belong to --files-from")
+    if source.files_from is None and (source.path_column or source.keep or source.null or source.encoding != AUTO):
+        raise FashionBatchError("--path-column, --keep, --null and --encoding belong to --files-from")
     if source.files_from is not None and (source.include or source.exclude):
         raise FashionBatchError("--files-from does not go together with --include or --exclude")
     if reuse.retry_errors and reuse.previous is None:

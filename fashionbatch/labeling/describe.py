@@ -11,6 +11,7 @@ from typing import Any
 import PIL
 
 from fashionbatch import __version__
+from fashionbatch.csvtext import AUTO
 from fashionbatch.images import POLICY
 from fashionbatch.inference.session import Session
 from fashionbatch.labeling.job.machine import instruction_set
@@ -72,6 +73,7 @@ def _request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, A
             "path_column": source.path_column,
             "keep": list(source.keep),
             "null": source.null,
+            **({} if source.encoding == AUTO else {"encoding": source.encoding}),
             "previous": reuse.previous and str(reuse.previous),
             "match": reuse.match,
             "retry_errors": reuse.retry_errors,

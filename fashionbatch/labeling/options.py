@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 
+from fashionbatch.csvtext import AUTO
 from fashionbatch.inference.session import DEFAULT_RUNTIME
 from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labeling.workers.pool import DECODER, MEMORY_LIMIT
@@ -51,6 +52,7 @@ class SourceOptions:
         path_column: the list is a CSV file, and this column holds the paths; None for a plain list, one path a line.
         keep: columns of the list that the table takes over.
         null: paths in a plain list end with a NUL byte.
+        encoding: of the list; `auto` finds out.
         all_files: take every regular file, not only those with an image extension.
         include: glob patterns of which a path must match one; none means all.
         exclude: glob patterns of which a path must match none.
@@ -62,6 +64,7 @@ class SourceOptions:
     path_column: str | None = None
     keep: tuple[str, ...] = ()
     null: bool = False
+    encoding: str = AUTO
     all_files: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()

@@ -109,7 +109,10 @@ def begin_job(run: Run) -> Ready:
             frames = station.share_frames(loaded)
             # A scan that takes long is used to load the networks; else decoding is begun first, and goes on meanwhile.
             sessions = [] if scan.has_ended else station.open_sessions(loaded)
-            files = FilesRecord.of_json(asdict(scan.finish(run.reporter.scanning, run.stop_signal)))
+            found = asdict(scan.finish(run.reporter.scanning, run.stop_signal))
+        for note in found.pop("notes"):
+            run.reporter.say(note if note.startswith("warning") else f"note: {note}")
+        files = FilesRecord.of_json(found)
         bounds = plan_shards(files.rows, columns=loaded.width, batch_size=options.compute.batch_size)
         store = ShardStore(paths.shards, bounds, loaded.parts)
         pending = list(run.shards(store))

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.source.folder import scan_folder
 from fashionbatch.labeling.source.request import ScanOptions
 
@@ -40,6 +41,8 @@ def main(request_pipe: int) -> None:
             summary = list_files(folder, options, manifest, Path(request["kept"]), report=report)
         else:
             summary = scan_folder(folder, ScanOptions(**request["scan"]), manifest, report=report)
+    except FashionBatchError as error:
+        say({"problem": error.message, "hint": error.hint})
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         number = getattr(error, "errno", None)

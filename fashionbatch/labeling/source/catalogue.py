@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import csv
+import io
 import os
 import stat
 import sys
@@ -12,11 +12,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fashionbatch import disk
+from fashionbatch.csvtext import AUTO, CsvReader, PathFinder, foreign_path, western_path
+from fashionbatch.csvtext.encodings import UTF_8, known_encoding, marked_encoding
+from fashionbatch.csvtext.streams import rewindable
+from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.cells import CellWriter
 from fashionbatch.labeling.job.manifest import UNKNOWN, ManifestWriter
 from fashionbatch.labeling.source.request import ListOptions, ScanSummary
 
-_STANDARD_INPUT = "-"
+STANDARD_INPUT = "-"
+_HEAD = 64
 _REPORT_EVERY = 10_000
 
 
@@ -36,88 +41,146 @@ def list_files(
         What was found.
 
     Raises:
-        ValueError: the list is not what the options say.
+        DataError: the list is not what the options say.
         OSError: it cannot be read, or the manifest cannot be written.
     """
     with contextlib.ExitStack() as stack:
-        source = sys.stdin.buffer if options.file == _STANDARD_INPUT else stack.enter_context(open(options.file, "rb"))
-        entries = _entries(source, options)
+        source = sys.stdin.buffer if options.file == STANDARD_INPUT else stack.enter_context(open(options.file, "rb"))
+        listing = _Listing(folder, source, options)
         if not options.keep:
-            return _write(folder, entries, options.limit, manifest, None, report)
+            return _write(listing, options.limit, manifest, None, report)
         with disk.write_new(kept) as file:
             cells = CellWriter(file)
-            summary = _write(folder, entries, options.limit, manifest, cells, report)
+            summary = _write(listing, options.limit, manifest, cells, report)
             cells.finish()
         return summary
 
 
-def _write(  # noqa: PLR0917 - what the one caller has at hand
-    folder: bytes,
-    entries: Iterator[tuple[bytes, list[str]]],
-    limit: int | None,
-    manifest: Path,
-    cells: CellWriter | None,
-    report: Callable[[int], None],
+def _write(
+    listing: _Listing, limit: int | None, manifest: Path, cells: CellWriter | None, report: Callable[[int], None]
 ) -> ScanSummary:
     summary = ScanSummary()
     with disk.write_new(manifest) as file:
         writer = ManifestWriter(file, ordered=False)
-        for path, row in entries:
+        for path, seen, row in listing.entries():
             if limit is not None and writer.rows >= limit:
                 summary.limited = True
                 break
-            writer.add(path, *_look(os.path.join(folder, path) if path else b""))
+            writer.add(path, *seen)
             if cells is not None:
                 cells.add_cells(row)
             if writer.rows % _REPORT_EVERY == 0:
                 report(writer.rows)
         summary.digest, summary.rows, summary.bytes = writer.finish(), writer.rows, writer.bytes
+    summary.notes = listing.notes(summary.rows)
     return summary
 
 
-def _entries(source: BinaryIO, options: ListOptions) -> Iterator[tuple[bytes, list[str]]]:
-    if options.path_column is None:
-        if options.keep:
-            raise ValueError("--keep needs --path-column, which says that the list is a CSV file")
-        for path in _lines(source, b"\0" if options.null else b"\n"):
-            yield (path if options.null else path.removesuffix(b"\r")), []
-        return
-    text = _Text(source)
-    reader = csv.reader(text, strict=True)
-    header = next(reader, [])
-    columns = []
-    for name in (options.path_column, *options.keep):
-        if name not in header:
-            raise ValueError(f"there is no column {name!r}; there are: {', '.join(header) or 'none'}")
-        columns.append(header.index(name))
-    for row in reader:
-        if not row:
-            continue
-        if len(row) != len(header):
-            raise ValueError(f"line {reader.line_num} has {len(row)} cells where the header has {len(header)}")
-        path = os.fsencode(row[columns[0]])
-        if b"\0" in path:
-            raise ValueError(f"line {reader.line_num}: the path holds a NUL character")
-        yield path, [row[column] for column in columns[1:]]
+class _Listing:
+    """The files of a list, each with its size and time and the cells that are kept.
 
+    Args:
+        folder: what relative paths are relative to.
+        source: the list.
+        options: how it is read.
+    """
 
-class _Text:
-    """Lines of a CSV file as text that keeps every byte."""
-
-    def __init__(self, source: BinaryIO) -> None:
+    def __init__(self, folder: bytes, source: BinaryIO, options: ListOptions) -> None:
+        self._folder = folder
         self._source = source
-        self._first = True
+        self._options = options
+        self._name = "standard input" if options.file == STANDARD_INPUT else options.file
+        self._finder = PathFinder(os.fsdecode(folder), options.endings)
+        self._notes: list[str] = []
 
-    def __iter__(self) -> Iterator[str]:
-        for line in self._source:
-            text = line.decode("utf-8", "surrogateescape")
-            if self._first:
-                text = text.removeprefix("\ufeff")
-                self._first = False
-            yield text
+    def entries(self) -> Iterator[tuple[bytes, tuple[int, int], list[str]]]:
+        """Path, size and time, and kept cells, in the order of the list.
+
+        Raises:
+            DataError: the list is not what the options say.
+        """
+        if self._options.path_column is not None:
+            yield from self._rows(self._options.path_column)
+            return
+        if self._options.keep:
+            raise DataError(f"{self._name}: --keep needs --path-column, which says that the list is a CSV file")
+        for path in self._lines():
+            yield *self._found(path), []
+
+    def notes(self, rows: int) -> list[str]:
+        """What the user should know about the list, when so many rows were taken."""
+        notes = [*self._notes, *(f"{self._name}: {note}" for note in self._finder.notes())]
+        missing = self._finder.missing
+        if not missing:
+            return notes
+        first = self._finder.first_missing
+        foreign = foreign_path(first)
+        what = "none of its files is there" if missing == rows else f"{_files(missing)} not there"
+        note = f"{self._name}: {what}; the first is {self._finder.place(first)}"
+        note += f", which {foreign}" if foreign else ""
+        if missing == rows and self._options.path_column is None and "," in first:
+            note += "; of a list with columns, --path-column names that of the paths"
+        return [*notes, f"warning: {note}" if missing == rows else note]
+
+    def _rows(self, path_column: str) -> Iterator[tuple[bytes, tuple[int, int], list[str]]]:
+        reader = CsvReader(self._name, self._source, encoding=self._options.encoding, paths=(path_column,))
+        self._notes += reader.notes
+        columns = []
+        for name in (path_column, *self._options.keep):
+            found = reader.column(name)
+            if found is None:
+                there = ", ".join(reader.header) or "none"
+                raise DataError(f"{self._name}: there is no column {name!r}; there are: {there}")
+            columns.append(found)
+        for row in reader:
+            if not any(row):
+                continue
+            path = row[columns[0]]
+            if "\0" in path:
+                raise DataError(f"{self._name}: line {reader.line}: the path holds a NUL character")
+            yield *self._found(os.fsencode(path)), [row[column] for column in columns[1:]]
+
+    def _lines(self) -> Iterator[bytes]:
+        """The paths of a plain list; blank lines are left out."""
+        options = self._options
+        source, head = rewindable(self._source, _HEAD)
+        mark = marked_encoding(head)
+        encoding, skipped = mark or (UTF_8, 0)
+        if options.encoding != AUTO:
+            encoding = known_encoding(self._name, options.encoding)
+        if options.null or encoding == UTF_8:
+            source.read(0 if options.null else skipped)
+            for path in _parts(source, b"\0" if options.null else b"\n"):
+                if options.null or path.strip():
+                    yield path if options.null else path.removesuffix(b"\r")
+            return
+        if mark and options.encoding == AUTO:
+            self._notes.append(f"{self._name}: is read as {encoding.upper()}, as its byte-order mark says")
+        source.read(skipped)
+        try:
+            for line in io.TextIOWrapper(source, encoding):
+                if line.strip():
+                    yield os.fsencode(line.rstrip("\r\n"))
+        except UnicodeDecodeError as error:
+            raise DataError(f"{self._name}: is not in {encoding}: {error.reason}") from None
+
+    def _found(self, path: bytes) -> tuple[bytes, tuple[int, int]]:
+        """The path under which the file is there, and what it is; as the list has it where it is not there."""
+        seen = _look(os.path.join(self._folder, path)) if path else None
+        if seen is None:
+            text = os.fsdecode(path)
+            other = self._finder.find(text, western_path(text))
+            if other is not None and other != text:
+                path = os.fsencode(other)
+                seen = _look(os.path.join(self._folder, path))
+        return path, seen or (UNKNOWN, UNKNOWN)
 
 
-def _lines(source: BinaryIO, end: bytes) -> Iterator[bytes]:
+def _files(count: int) -> str:
+    return "1 file is" if count == 1 else f"{count:,} files are"
+
+
+def _parts(source: BinaryIO, end: bytes) -> Iterator[bytes]:
     rest = b""
     while part := source.read(1 << 16):
         *paths, rest = (rest + part).split(end)
@@ -126,9 +189,10 @@ def _lines(source: BinaryIO, end: bytes) -> Iterator[bytes]:
         yield rest
 
 
-def _look(path: bytes) -> tuple[int, int]:
+def _look(path: bytes) -> tuple[int, int] | None:
+    """Size and time of a file; unknown ones for what is no plain file; None where there is nothing."""
     try:
         seen = os.stat(path)
     except (OSError, ValueError):
-        return UNKNOWN, UNKNOWN
+        return None
     return (seen.st_size, seen.st_mtime_ns) if stat.S_ISREG(seen.st_mode) else (UNKNOWN, UNKNOWN)

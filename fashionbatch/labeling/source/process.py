@@ -33,7 +33,15 @@ def request_of(options: LabelOptions, folder: Path, paths: JobPaths) -> ScanOpti
     """
     source = options.source
     if source.files_from is not None:
-        return ListOptions(str(source.files_from), source.path_column, source.keep, source.null, source.limit)
+        return ListOptions(
+            str(source.files_from),
+            source.path_column,
+            source.keep,
+            source.null,
+            source.limit,
+            source.encoding,
+            tuple(sorted(EXTENSIONS)),
+        )
     return ScanOptions(
         extensions=None if source.all_files else tuple(sorted(EXTENSIONS)),
         include=source.include,
@@ -135,6 +143,8 @@ class ScanProcess:
                 temporary.unlink(missing_ok=True)
 
     def _conclude(self, message: dict[str, Any]) -> ScanSummary:
+        if "problem" in message:
+            raise DataError(message["problem"], hint=message["hint"])
         if "error" in message:
             if message["path"].startswith(str(self._paths.directory)):
                 with disk.output_errors(Path(message["path"])):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from fashionbatch.csvtext import AUTO
+
 
 @dataclass(frozen=True)
 class ScanOptions:
@@ -39,6 +41,7 @@ class ScanSummary:
         unreadable: directories that could not be listed, with the reason (the first ones).
         unreadable_count: how many there were.
         limited: whether `limit` ended the scan.
+        notes: what the user should know about a list, each a sentence.
     """
 
     rows: int = 0
@@ -51,6 +54,7 @@ class ScanSummary:
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     unreadable_count: int = 0
     limited: bool = False
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,8 @@ class ListOptions:
         keep: columns that the table takes over.
         null: paths in a plain list end with a NUL byte instead of a line end.
         limit: stop after so many rows.
+        encoding: of a CSV file; `auto` finds out.
+        endings: of images, such as `.jpg`, for paths that have none.
     """
 
     file: str
@@ -70,3 +76,5 @@ class ListOptions:
     keep: tuple[str, ...] = ()
     null: bool = False
     limit: int | None = None
+    encoding: str = AUTO
+    endings: tuple[str, ...] = ()

@@ -10,6 +10,7 @@ import pytest
 
 from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.reporter import Silent
 from fashionbatch.labeling.run import label
 from fashionbatch.labeling.source import external_sort
 
@@ -74,7 +75,7 @@ def test_absolute_paths_are_taken_as_they_are(paint: Paint, options: MakeOptions
     [
         ("sku,image\n1,a.png\n", {"path_column": "picture"}, "no column 'picture'; there are: sku, image"),
         ("sku,image\n1,a.png\n", {"path_column": "image", "keep": ("shop",)}, "no column 'shop'"),
-        ("sku,image\n1\n", {"path_column": "image"}, "line 2 has 1 cells where the header has 2"),
+        ("sku,image\n1\n", {"path_column": "image"}, "line 2 has 1 cell where the header has 2"),
         ("sku,image\n", {"path_column": "image"}, "the list names no files"),
         ("", {}, "the list names no files"),
         ("a.png\n", {"keep": ("sku",)}, "--keep needs --path-column"),
@@ -159,3 +160,83 @@ def test_errors_of_a_catalogue_can_be_tried_again_in_place(items: Path, options:
     report = label(options(previous=last.table, retry_errors=True, overwrite=True, **catalogue))
     assert report.meta["reused"] == {"reused": 3, "new": 0, "changed": 3, "retried": 0, "gone": 0}
     assert [row["label"] for row in rows(report.table)] == ["green", "red", "green", "green", "", ""]
+
+
+# --------------------------------------------------------------------------------------------- as people have lists
+
+
+class _Told(Silent):
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, line: str) -> None:
+        self.lines.append(line)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding", "changes"),
+    [
+        ("sku;image\r\n1;sub\\a.png\r\n\r\n2;ä.png\r\n", "cp1252", {"path_column": "image"}),
+        ("image\tsku\nsub/a\t1\nä.png\tx\n", "utf-16", {"path_column": "image"}),
+        ("sku,image\n옷,sub/a.png\n,ä.png\n", "cp949", {"path_column": "image", "keep": ("sku",), "encoding": "cp949"}),
+        ("sub\\a.png\r\n\r\n \r\nä.png\r\n", "utf-16", {}),
+        ('\ufeff"sub\\a.png"\r\n\r\nä.png', "utf-8", {}),
+        ("./sub/a\nä.png\n", "cp1252", {}),
+    ],
+)
+def test_a_list_of_another_machine_names_the_files_that_it_means(  # noqa: PLR0917
+    paint: Paint, options: MakeOptions, tmp_path: Path, content: str, encoding: str, changes: dict[str, Any]
+) -> None:
+    paint({"sub/a.png": 0, "ä.png": 1})
+    content = content.replace("ä", "a" if encoding == "cp949" else "ä")
+    if encoding == "cp949":
+        paint({"a.png": 1})
+    (tmp_path / "list").write_bytes(content.encode(encoding))
+    told = _Told()
+    label(options(files_from=tmp_path / "list", **changes), reporter=told)
+    found = rows(tmp_path / "labels.csv")
+    assert [(row["filepath"].removeprefix("./"), row["label"]) for row in found] == [
+        ("sub/a.png", "red"),
+        ("a.png" if encoding == "cp949" else "ä.png", "green"),
+    ]
+    assert any(line.startswith(f"note: {tmp_path / 'list'}: ") for line in told.lines) or encoding == "cp949"
+
+
+def test_the_first_file_that_is_not_there_is_told_in_full(paint: Paint, options: MakeOptions, tmp_path: Path) -> None:
+    folder = paint({"a.png": 0})
+    (tmp_path / "list").write_text("a.png\nhttps://example.org/b.png\nc.png\n")
+    told = _Told()
+    label(options(files_from=tmp_path / "list"), reporter=told)
+    url = "https://example.org/b.png"
+    place = f"'{folder}/{url}' ({url!r}, relative to '{folder}')"
+    assert f"note: {tmp_path}/list: 2 files are not there; the first is {place}, which is a URL, and files" in "".join(
+        told.lines
+    )
+    assert [row["status"] for row in rows(tmp_path / "labels.csv")] == ["ok", "missing", "missing"]
+
+
+def test_a_list_of_which_no_file_is_there_warns_and_names_the_option_for_columns(
+    options: MakeOptions, tmp_path: Path
+) -> None:
+    (tmp_path / "list").write_text("image,sku\na.png,1\n")
+    told = _Told()
+    label(options(files_from=tmp_path / "list"), reporter=told)
+    warning = next(line for line in told.lines if line.startswith("warning: "))
+    assert "none of its files is there; the first is " in warning
+    assert warning.endswith("of a list with columns, --path-column names that of the paths")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'sku,image\n1,"a.png\n', r"list: line 2: a quote is opened and never closed"),
+        ("sku,image\n셔츠,a.png\n".encode("cp949"), r"list: line 2 is no UTF-8(.|\n)*--encoding"),
+        (b"sku,image\n1,a.png,x\n", r"list: line 2 has 3 cells where the header has 2"),
+    ],
+)
+def test_what_is_wrong_with_a_list_names_file_and_line(
+    options: MakeOptions, tmp_path: Path, content: bytes, message: str
+) -> None:
+    (tmp_path / "list").write_bytes(content)
+    with pytest.raises(DataError, match=message):
+        label(options(files_from=tmp_path / "list", path_column="image"))
