@@ -145,6 +145,7 @@ def _plain(check: Callable[[str, Origin, Any], Any], role: str) -> Callable[[Ori
 
 _RETURNED: Mapping[tuple[str, str], Callable[[Origin, tuple[Any, ...], Any], Any]] = {
     ("dataset", "load"): returned.samples,
+    ("dataset", "look"): returned.sentences,
     ("runtime", "precisions"): returned.precisions,
     ("runtime", "open"): GuardedRuntime,
     ("writer", "encode"): returned.encoded,

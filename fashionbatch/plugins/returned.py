@@ -31,6 +31,17 @@ def samples(origin: Origin, given: tuple[Any, ...], result: Any) -> Samples:  # 
     return result
 
 
+def sentences(origin: Origin, given: tuple[Any, ...], result: Any) -> Sequence[str]:  # noqa: ARG001 - as above
+    """What a dataset says of its labels.
+
+    Raises:
+        PluginError: it is no sequence of text.
+    """
+    if isinstance(result, str) or not isinstance(result, Sequence) or not all(isinstance(line, str) for line in result):
+        raise origin.wrong("look", f"returned {_shown(result)}; expected a list of sentences")
+    return result
+
+
 def precisions(origin: Origin, given: tuple[Any, ...], result: Any) -> tuple[Precision, ...]:
     """What a runtime computes in on a device.
 
@@ -153,6 +164,11 @@ def _problems(found: Samples) -> Iterator[str]:
         yield f"{count} images and {len(found.labels)} labels"
     if found.splits is not None:
         yield from _problems_of_splits(found.splits, count)
+    yield from _problems_of_groups(found, count)
+    yield from _problems_of_words(found)
+
+
+def _problems_of_groups(found: Samples, count: int) -> Iterator[str]:
     if not isinstance(found.groups, Mapping):
         yield f"groups are {_shown(found.groups)}; expected a mapping from a column's name to its values"
     for column, values in found.groups.items():
@@ -161,7 +177,6 @@ def _problems(found: Samples) -> Iterator[str]:
             yield f"{count} images and {len(values)} values of {column!r}"
     if found.keep_together is not None and found.keep_together not in found.groups:
         yield f"keep_together is {_shown(found.keep_together)}, which is none of groups"
-    yield from _problems_of_words(found)
 
 
 def _problems_of_words(found: Samples) -> Iterator[str]:

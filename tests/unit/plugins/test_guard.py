@@ -230,6 +230,14 @@ def samples(**changed):
         (samples(splits=["train", "val"]), "splits hold 'val'; expected train, validation, test or None"),
         (samples(groups={"sku": ["1"]}), "2 images and 1 values of 'sku'"),
         (samples(groups=[("sku", "1")]), "groups are [('sku', '1')]; expected a mapping"),
+        (samples(keep_together="sku"), "keep_together is 'sku', which is none of groups"),
+        (samples(notes="odd"), "notes are 'odd'; expected a sequence"),
+        (samples(notes=[1]), "notes hold 1; expected text"),
+        (samples(label_groups=["a"]), "label_groups are ['a']; expected a mapping"),
+        (
+            samples(label_groups={"colour": ("red",)}),
+            "label_groups['colour'] holds 'red', which is none of class_names",
+        ),
     ],
 )
 def test_samples_that_are_not_right_are_one_error_of_the_dataset(result, said):
@@ -237,6 +245,13 @@ def test_samples_that_are_not_right_are_one_error_of_the_dataset(result, said):
         dataset(lambda parameters, context: result).load(None, None)
     assert caught.value.message.startswith("plugin shoes 1.2 (dataset 'two_files'): load returned ")
     assert said in caught.value.message
+
+
+@pytest.mark.parametrize("result", ["odd", None, [1]])
+def test_what_a_dataset_says_of_its_labels_is_a_list_of_sentences(result):
+    spec = DatasetSpec(name="two_files", summary="Two.", load=lambda *_: samples(), look=lambda *_: result)
+    with pytest.raises(PluginError, match=r"look returned .*; expected a list of sentences"):
+        guarded(spec, SHOES).look(None, None)
 
 
 def test_samples_that_are_right_pass_as_they_are():
