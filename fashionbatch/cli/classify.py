@@ -87,6 +87,7 @@ class _Embeddings(click.ParamType[Path]):
 )
 @click.option("--show", type=_PATH, metavar="PICTURE", help="Draw one photo with its labels: .png, .jpg, .pdf or .svg.")
 @click.option("--all-files", is_flag=True, help="Take every file, not only those with an image extension.")
+@click.option("--hidden", is_flag=True, help="Take hidden files, and what systems leave, such as thumbnails.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take only paths that match; may be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out paths that match; may be repeated.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N files.")
@@ -212,7 +213,9 @@ def _options(
     if retry_errors and previous is None:
         # Of the output itself, which the new one replaces.
         previous, overwrite = output, True
-    of_source = given("files_from", "path_column", "null", "encoding", "all_files", "include", "exclude", "limit")
+    of_source = given(
+        "files_from", "path_column", "null", "encoding", "all_files", "hidden", "include", "exclude", "limit"
+    )
     of_output = given("embeddings", "restart", format="format_", settings="format_set")
     return groups.LabelOptions(
         bundles=asked["bundles"],
@@ -279,12 +282,14 @@ def _estimate(options: LabelOptions, reporter: Progress) -> None:
     with orderly_end("stopping") as stop_signal:
         found = estimate(options, reporter=reporter, stop_signal=stop_signal)
     click.echo(f"{found.files:,} files, {human_size(found.bytes)}")
-    for what, count in found.left_out.items():
-        click.echo(f"  left out: {count:,} {what}")
+    if found.left_out:
+        click.echo(f"left out: {', '.join(map(printable, found.left_out))}")
     click.echo(f"{found.rate:,.0f} files/s on a sample of {found.sample:,}: about {duration(found.files / found.rate)}")
 
 
 def _print_summary(output: Path, sidecar: Sidecar, rate: str) -> None:
+    from fashionbatch.labeling.source.left_out import left_out
+
     seconds = sidecar.times.seconds or 0.0
     statuses = ", ".join(f"{count:,} {status}" for status, count in sidecar.counts.status.items())
     click.echo(f"{printable(str(output))}: {sidecar.rows:,} rows in {duration(seconds)}{rate}: {statuses}")
@@ -293,11 +298,12 @@ def _print_summary(output: Path, sidecar: Sidecar, rate: str) -> None:
         click.echo(f"{printable(sidecar.embeddings.file)}: {rows:,} rows of {size:,} features")
     for bundle, counts in sidecar.counts.by_bundle():
         _print_labels(bundle, counts)
+    seen = left_out(sidecar.files)
     if sidecar.files.unreadable_count:
         where, reason = sidecar.files.unreadable[0]
-        click.echo(
-            f"{sidecar.files.unreadable_count:,} folders could not be read, such as {printable(where)} ({reason})"
-        )
+        seen[-1] += f", such as {where} ({reason})"
+    if seen:
+        click.echo(f"left out: {printable(', '.join(seen))}")
 
 
 def _print_labels(bundle: str, counts: Mapping[str, int]) -> None:

@@ -66,6 +66,7 @@ def _request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, A
             **_where_there_are("format_parameters", loaded.table.parameters),
             **asdict(options.rows),
             "all_files": source.all_files,
+            **({"hidden": True} if source.hidden else {}),
             "include": list(source.include),
             "exclude": list(source.exclude),
             "limit": source.limit,

@@ -16,6 +16,7 @@ from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions, ReuseOptions, SourceOptions
 from fashionbatch.labeling.reporter import Reporter
 from fashionbatch.labeling.run import label
+from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.process import ScanProcess, request_of
 
 SAMPLE = 256
@@ -29,14 +30,14 @@ class Estimate:
     Attributes:
         files: rows that the table would have.
         bytes: their sizes together.
-        left_out: what else is in the folder -> how many of it.
+        left_out: a phrase for each kind of what else is in the folder.
         sample: how many files were labeled for the rate.
         rate: files a second, once the model is loaded.
     """
 
     files: int
     bytes: int
-    left_out: dict[str, int]
+    left_out: list[str]
     sample: int
     rate: float
 
@@ -120,16 +121,4 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
             reporter=clock,
             stop_signal=stop_signal,
         )
-    left_out = {
-        f"with the extension {name}" if name.startswith(".") else f"with extension: {name}": count
-        for name, count in sorted(summary.other.items(), key=lambda item: -item[1])
-    }
-    left_out |= {
-        "by --include and --exclude": summary.excluded,
-        "sockets, pipes and devices": summary.special,
-        "links to folders": summary.directory_links,
-        "folders that cannot be read": summary.unreadable_count,
-    }
-    return Estimate(
-        summary.rows, summary.bytes, {what: n for what, n in left_out.items() if n}, len(wanted), clock.rate
-    )
+    return Estimate(summary.rows, summary.bytes, left_out(summary), len(wanted), clock.rate)

@@ -54,6 +54,7 @@ class SourceOptions:
         null: paths in a plain list end with a NUL byte.
         encoding: of the list; `auto` finds out.
         all_files: take every regular file, not only those with an image extension.
+        hidden: take hidden files and what systems leave, too.
         include: glob patterns of which a path must match one; none means all.
         exclude: glob patterns of which a path must match none.
         limit: label the first so many files only.
@@ -66,6 +67,7 @@ class SourceOptions:
     null: bool = False
     encoding: str = AUTO
     all_files: bool = False
+    hidden: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     limit: int | None = None

@@ -110,6 +110,7 @@ class TableOptions(Record):
         threshold: below it a label is empty.
         spreadsheet_safe: whether text that looks like a formula has an apostrophe before it.
         all_files: whether files without an image ending were taken, too.
+        hidden: whether hidden files and what systems leave were taken, too.
         include: glob patterns of which a path matched one; none means all.
         exclude: glob patterns of which a path matched none.
         limit: only so many files were taken.
@@ -131,6 +132,7 @@ class TableOptions(Record):
     threshold: float | None = None
     spreadsheet_safe: bool = False
     all_files: bool = False
+    hidden: bool = False
     include: Sequence[Text] = ()
     exclude: Sequence[Text] = ()
     limit: int | None = None
@@ -186,6 +188,7 @@ class FilesRecord(Record):
         rows: files that the table has.
         bytes: their sizes together.
         digest: SHA-256 of the list of files: of the job's while it runs, of `TABLE.files` in a sidecar.
+        hidden: files and folders that are hidden or left by a system.
         special: sockets, pipes and devices.
         directory_links: links to directories, which were not followed.
         excluded: files left out by include and exclude patterns.
@@ -198,6 +201,7 @@ class FilesRecord(Record):
     rows: Count
     bytes: Count
     digest: Sha256
+    hidden: Count = 0
     special: Count = 0
     directory_links: Count = 0
     excluded: Count = 0

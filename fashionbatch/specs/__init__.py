@@ -8,6 +8,7 @@ documented and checked without importing TensorFlow. Everything here is public; 
 from __future__ import annotations
 
 from fashionbatch.csvtext import AUTO, PATH_COLUMNS, CsvReader, PathFinder, foreign_path, western_path
+from fashionbatch.left_behind import is_left_behind
 from fashionbatch.names import alike, composed
 from fashionbatch.specs.base import API_VERSION, Parameters, Spec, value_of
 from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, EncodedImages, Samples, Split
@@ -107,6 +108,7 @@ __all__ = [
     "fetch",
     "foreign_path",
     "is_better",
+    "is_left_behind",
     "value_of",
     "western_path",
 ]

@@ -6,7 +6,7 @@ disk.
 
 What becomes a row: regular files with an image extension (or all of them), links to such files, and links that lead
 nowhere, which were meant to be one. Links to directories are not followed, so there are no loops; sockets, pipes and
-devices are left out. Whatever is left out is counted.
+devices are left out, and so is what is hidden or left by a system. Whatever is left out is counted.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from fashionbatch.labeling.job.manifest import UNKNOWN, ManifestWriter
 from fashionbatch.labeling.source.external_sort import RUN_LENGTH, external_sort
 from fashionbatch.labeling.source.globs import PathPatterns
 from fashionbatch.labeling.source.request import ScanOptions, ScanSummary
+from fashionbatch.left_behind import is_left_behind
 
 _SHOWN_PROBLEMS = 20
 _EXTENSIONS_COUNTED = 200
@@ -71,6 +72,7 @@ class _Scanner:
     def __init__(self, options: ScanOptions, scratch: Path) -> None:
         self.summary = ScanSummary()
         self._extensions = None if options.extensions is None else {os.fsencode(name) for name in options.extensions}
+        self._takes_hidden = options.hidden
         self._include = PathPatterns(list(options.include)) if options.include else None
         self._exclude = PathPatterns(list(options.exclude)) if options.exclude else None
         self._skip = {os.fsencode(path) for path in options.skip}
@@ -112,7 +114,7 @@ class _Scanner:
 
     def _entry(self, found: os.DirEntry[bytes], path: bytes) -> FoundName | None:
         """What a name in a directory is to the scan; None where it is no row and nothing to go into."""
-        if path in self._skip:
+        if path in self._skip or self._is_hidden(found.name):
             return None
         if found.is_dir(follow_symlinks=False):
             return None if self._is_excluded(path, is_directory=True) else (found.name + b"/", 0, 0)
@@ -131,6 +133,11 @@ class _Scanner:
             self.summary.special += not stat.S_ISDIR(seen.st_mode)
             return None
         return None if self._is_excluded(path) else (found.name, seen.st_size, seen.st_mtime_ns)
+
+    def _is_hidden(self, name: bytes) -> bool:
+        hidden = not self._takes_hidden and is_left_behind(os.fsdecode(name))
+        self.summary.hidden += hidden
+        return hidden
 
     def _is_excluded(self, path: bytes, *, is_directory: bool = False) -> bool:
         # Which files below a directory are included shows only there.

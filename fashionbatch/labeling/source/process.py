@@ -17,6 +17,7 @@ from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunErro
 from fashionbatch.images import EXTENSIONS
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.request import ListOptions, ScanOptions, ScanSummary
 from fashionbatch.processes import start_python
 
@@ -44,6 +45,7 @@ def request_of(options: LabelOptions, folder: Path, paths: JobPaths) -> ScanOpti
         )
     return ScanOptions(
         extensions=None if source.all_files else tuple(sorted(EXTENSIONS)),
+        hidden=source.hidden,
         include=source.include,
         exclude=source.exclude,
         skip=_own_files(folder, paths, options.output.embeddings),
@@ -172,25 +174,16 @@ class ScanProcess:
 def _nothing_found(folder: Path, options: ScanOptions | ListOptions, summary: ScanSummary) -> DataError:
     if isinstance(options, ListOptions):
         return DataError(f"{options.file}: the list names no files")
-    seen = []
-    if summary.other:
-        most = sorted(summary.other.items(), key=lambda item: -item[1])[:8]
-        extensions = ", ".join(f"{count:,} {extension}" for extension, count in most)
-        seen.append(f"{sum(summary.other.values()):,} other files ({extensions})")
-    if summary.excluded:
-        seen.append(f"{summary.excluded:,} left out by --include and --exclude")
-    if summary.special:
-        seen.append(f"{summary.special:,} sockets, pipes or devices")
-    if summary.directory_links:
-        seen.append(f"{summary.directory_links:,} links to folders, which are not followed")
+    seen = left_out(summary)
     if summary.unreadable_count:
         where, reason = summary.unreadable[0]
-        seen.append(f"{summary.unreadable_count:,} folders that cannot be read, such as {where} ({reason})")
+        seen[-1] += f", such as {where} ({reason})"
     what = "no images" if options.extensions is not None else "no files"
     hint = None
     if options.extensions is not None and summary.other:
         hint = f"images end in {' '.join(options.extensions)}; --all-files takes every file"
-    return DataError(f"{what} in {folder}: {'; '.join(seen) or 'it is empty'}", hint=hint)
+    told = f"left out: {', '.join(seen)}" if seen else "it is empty"
+    return DataError(f"{what} in {folder}; {told}", hint=hint)
 
 
 def _own_files(folder: Path, paths: JobPaths, embeddings: Path | None) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ class ScanOptions:
 
     Attributes:
         extensions: lower-case endings such as `.jpg`; None takes every regular file.
+        hidden: whether hidden files and what systems leave are taken, too.
         include: glob patterns of which a path must match one; none means all.
         exclude: glob patterns of which a path must match none; a directory that does is not entered.
         skip: relative paths that are the run's own, such as an output inside the folder.
@@ -20,6 +21,7 @@ class ScanOptions:
     """
 
     extensions: tuple[str, ...] | None
+    hidden: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -34,6 +36,7 @@ class ScanSummary:
         rows: files in the manifest.
         bytes: their sizes together.
         digest: SHA-256 of the manifest.
+        hidden: files and folders that are hidden or left by a system; what is in such a folder is not counted.
         special: sockets, pipes and devices.
         directory_links: links to directories, which were not followed.
         excluded: files left out by include and exclude patterns; a directory counts as one.
@@ -47,6 +50,7 @@ class ScanSummary:
     rows: int = 0
     bytes: int = 0
     digest: str = ""
+    hidden: int = 0
     special: int = 0
     directory_links: int = 0
     excluded: int = 0

@@ -12,7 +12,15 @@ from typing import Final
 from pydantic import Field, field_validator
 
 from fashionbatch.errors import DataError
-from fashionbatch.specs import IMAGE_EXTENSIONS, DatasetContext, Parameters, Samples, Split, composed
+from fashionbatch.specs import (
+    IMAGE_EXTENSIONS,
+    DatasetContext,
+    Parameters,
+    Samples,
+    Split,
+    composed,
+    is_left_behind,
+)
 
 _SPLIT_NAME: Final = re.compile(r"(train|training)|(val|valid|validation)|(test|testing)", re.IGNORECASE)
 _SPLIT_ENDING: Final = re.compile(r"[ _-]?(set|data|images)$", re.IGNORECASE)
@@ -193,7 +201,7 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
     """What lies in a folder, by name; hidden files and what systems leave behind are not there for us."""
     try:
         with os.scandir(folder) as found:
-            seen = [entry for entry in found if not entry.name.startswith((".", "__MACOSX", "@eaDir", "Thumbs.db"))]
+            seen = [entry for entry in found if not is_left_behind(entry.name)]
     except OSError as error:
         raise DataError(f"{str(folder)!r} cannot be read: {error.strerror}") from error
     return sorted(seen, key=lambda entry: os.fsencode(entry.name))

@@ -154,7 +154,7 @@ def test_a_folder_without_images_says_what_it_holds_and_leaves_nothing(
 ) -> None:
     for name in ("a.txt", "b.txt", "c.heic"):
         (photos / name).touch()
-    with pytest.raises(DataError, match=r"no images in .*: 3 other files \(2 .txt, 1 .heic\)\n.*--all-files"):
+    with pytest.raises(DataError, match=r"no images in .*; left out: 2 .txt, 1 .heic\n.*--all-files"):
         label(options())
     assert os.listdir(tmp_path) == ["photos"]
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fashionbatch.labeling.job.manifest import UNKNOWN, Manifest, ScannedFile
 from fashionbatch.labeling.source import folder
 from fashionbatch.labeling.source.folder import scan_folder
+from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.request import ScanOptions, ScanSummary
 
 IMAGES = ScanOptions(extensions=(".jpg", ".png"))
@@ -55,7 +56,7 @@ def test_any_tree_comes_in_order(tmp_path_factory: pytest.TempPathFactory, names
         except OSError:
             continue  # one name is a file and another wants it to be a directory
     expected = sorted(os.fsencode(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    assert [record.path for record in run(folder, ALL)[0]] == expected
+    assert [record.path for record in run(folder, ScanOptions(extensions=None, hidden=True))[0]] == expected
 
 
 def test_large_directories_are_sorted_outside_memory_to_the_same_order(
@@ -77,8 +78,64 @@ def test_size_and_time_are_those_of_the_file(photos: Path) -> None:
 def test_only_image_extensions_are_rows_whatever_their_case(photos: Path) -> None:
     make(photos, b"a.JPG", b"b.Png", b"c.txt", b"d", b"e.jpg.part", b".jpg")
     records, summary = run(photos)
-    assert [record.path for record in records] == [b".jpg", b"a.JPG", b"b.Png"]
+    assert [record.path for record in records] == [b"a.JPG", b"b.Png"]
     assert summary.other == {".txt": 1, "none": 1, ".part": 1}
+    assert summary.hidden == 1
+
+
+LEFT_BEHIND = [
+    b"._a.jpg",
+    b".hidden.jpg",
+    b".thumbs/a.jpg",
+    b".ipynb_checkpoints/a-checkpoint.jpg",
+    b"__MACOSX/._a.jpg",
+    b"__MACOSX/b.jpg",
+    b"x/@eaDir/a.jpg/SYNOPHOTO_THUMB_M.jpg",
+    b"x/.@__thumb/defaulta.jpg",
+    b"x/@__thumb/a.jpg",
+    b"$RECYCLE.BIN/$R0.jpg",
+    b"#recycle/a.jpg",
+    b"lost+found/a.jpg",
+    b".git/a.jpg",
+]
+NOT_LEFT_BEHIND = [b"a.jpg", b"_a.jpg", b"x/@home.jpg", b"thumbs/a.jpg", b"a.b.jpg", b"~a.jpg", b"eaDir/a.jpg"]
+
+
+def test_what_is_hidden_or_left_by_a_system_is_no_row_unless_it_is_asked_for(photos: Path) -> None:
+    make(photos, *LEFT_BEHIND, *NOT_LEFT_BEHIND, b"Thumbs.db", b"desktop.ini", b".DS_Store")
+    records, summary = run(photos)
+    assert [record.path for record in records] == sorted(NOT_LEFT_BEHIND)
+    # A folder counts once.
+    assert summary.hidden == 2 + 10 + 3
+    assert summary.other == {}
+    (photos.parent / "manifest").unlink()
+    records, summary = run(photos, ScanOptions(extensions=(".jpg",), hidden=True))
+    assert [record.path for record in records] == sorted([*NOT_LEFT_BEHIND, *LEFT_BEHIND])
+    assert summary.hidden == 0
+
+
+def test_a_folder_that_is_hidden_itself_may_be_labeled(tmp_path: Path) -> None:
+    (tmp_path / ".photos").mkdir()
+    make(tmp_path / ".photos", b"a.jpg")
+    assert [record.path for record in run(tmp_path / ".photos")[0]] == [b"a.jpg"]
+
+
+def test_what_was_left_out_is_told_in_words() -> None:
+    summary = ScanSummary(
+        hidden=2, special=1, directory_links=1, excluded=1200, unreadable_count=2, other={"none": 3, ".heic": 14}
+    )
+    assert left_out(summary) == [
+        "14 .heic",
+        "3 without an ending",
+        "2 hidden or left by a system (--hidden takes them)",
+        "1,200 by --include and --exclude",
+        "1 link to a folder",
+        "1 socket, pipe or device",
+        "2 folders that cannot be read",
+    ]
+    many = ScanSummary(other={f".{number}": 10 - number for number in range(9)})
+    assert left_out(many) == ["10 .0", "9 .1", "8 .2", "7 .3", "6 .4", "5 .5", "9 with other endings"]
+    assert left_out(ScanSummary()) == []
 
 
 def test_all_files_takes_every_regular_file(photos: Path) -> None:
