@@ -12,9 +12,13 @@ import click
 from fashionbatch.cli.fractions import Fraction
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from fashionbatch.bundle.importing.label_file import LabelList
     from fashionbatch.bundle.importing.read import ForeignModel
+    from fashionbatch.bundle.open import Bundle
+
+_DOUBLES_SHOWN = 3
 
 
 class _Size(click.ParamType[tuple[int, int]]):
@@ -37,8 +41,8 @@ class _Size(click.ParamType[tuple[int, int]]):
 @click.option(
     "--labels",
     type=click.Path(path_type=Path),
-    required=True,
-    help="Class names in the order of the network's outputs: one a line, or a JSON list.",
+    help="Class names in the order of the network's outputs: one a line, CSV, JSON or YAML. Without it, those that an "
+    "ONNX file holds itself.",
 )
 @click.option("--name", help="What the bundle is called; the model's name unless given.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
@@ -94,7 +98,7 @@ def import_bundle(
     model: Path | None,
     *,
     output: Path,
-    labels: Path,
+    labels: Path | None,
     name: str | None,
     overwrite: bool,
     size: tuple[int, int] | None,
@@ -117,7 +121,7 @@ def import_bundle(
     fashionbatch bundle import --keras-application MobileNetV2 --labels imagenet.txt -o mobilenet/
     """  # noqa: D301 - click reads \b as a control character: lines below it are not wrapped
     from fashionbatch.bundle.importing.contained import ModelFile, import_file
-    from fashionbatch.bundle.importing.label_file import read_label_file
+    from fashionbatch.bundle.importing.label_file import labels_of_model, read_label_file
     from fashionbatch.bundle.importing.make import ImportOptions, import_model
     from fashionbatch.specs import Resize
 
@@ -125,8 +129,11 @@ def import_bundle(
         raise click.UsageError("name either a MODEL or a --keras-application")
     if weights is not None and keras_application is None:
         raise click.UsageError("--weights belongs to --keras-application")
+    if model is None and labels is None:
+        raise click.UsageError("--keras-application needs --labels FILE")
     _require_free(output, overwrite=overwrite)
-    class_names = read_label_file(labels)
+    found = read_label_file(labels) if labels is not None else labels_of_model(model or Path())
+    class_names = found.names
     fields = {key: choice for key, choice in choices.items() if key != "channels"}
     options = ImportOptions(
         name=name or keras_application or (model.stem if model is not None else ""),
@@ -147,7 +154,26 @@ def import_bundle(
         f"{output}: {len(class_names):,} labels ({head.name}), images {image.size[0]} x {image.size[1]}, "
         f"{image.channels} channels; made from {origin}"
     )
+    for line in _notes(bundle, found):
+        click.echo(f"note: {line}")
     click.echo(f"Now: fashionbatch classify PHOTOS -b {output} -o labels.csv")
+
+
+def _notes(bundle: Bundle, labels: LabelList) -> Iterator[str]:
+    from fashionbatch.bundle.importing.make import COMPUTES, ONE_BY_ONE
+
+    count = len(labels.doubles)
+    if count:
+        shown = ", ".join(labels.doubles[:_DOUBLES_SHOWN]) + (", ..." if count > _DOUBLES_SHOWN else "")
+        yield (
+            f"{count} {'names stand' if count > 1 else 'name stands'} more than once in the list ({shown}); "
+            "the number of the output tells them apart"
+        )
+    if bundle.manifest.created_with.get(COMPUTES) == ONE_BY_ONE:
+        yield (
+            "the network takes one image at a time, so it is run in a loop over each batch: the labels are the same, "
+            "but labeling is slower; export it with an open batch size to make it faster"
+        )
 
 
 def _require_free(output: Path, *, overwrite: bool) -> None:

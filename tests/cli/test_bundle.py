@@ -166,6 +166,36 @@ def test_import_asks_for_what_is_missing_until_the_bundle_runs(
     assert manifest.labels.class_names == ("red", "green", "blue")
 
 
+def test_import_takes_the_names_that_the_model_holds_and_tells_of_doubles(
+    run: Run, tmp_path: Path, model: Path
+) -> None:
+    arguments = ["import", model, "-o", tmp_path / "b", "--scaling", "0..1", "--size", "8", "--activation", "softmax"]
+    with pytest.raises(FashionBatchError, match="says nothing of its classes' names"):
+        run(*arguments)
+    named = onnx.load(model)
+    helper.set_model_props(named, {"names": "{0: 'crane', 1: 'dog', 2: 'crane'}"})
+    onnx.save(named, model)
+    shown = run(*arguments).output
+    assert "note: 1 name stands more than once in the list (crane)" in shown
+    assert open_bundle(tmp_path / "b").manifest.labels.class_names == ("crane (0)", "dog", "crane (2)")
+
+
+def test_import_tells_that_a_network_for_one_image_is_slower(
+    run: Run, tmp_path: Path, model: Path, labels: Path
+) -> None:
+    alone = onnx.load(model)
+    alone.graph.initializer.append(helper.make_tensor("one", TensorProto.INT64, [2], [1, 3]))
+    alone.graph.node.append(helper.make_node("Reshape", ["y", "one"], ["row"]))
+    alone.graph.output[0].name = "row"
+    onnx.save(alone, model)
+    shown = run(
+        *("import", model, "--labels", labels, "-o", tmp_path / "b", "--scaling", "0..1", "--size", "8"),
+        *("--activation", "softmax"),
+    ).output
+    assert "note: the network takes one image at a time" in shown
+    assert "whole" in run("verify", tmp_path / "b").output
+
+
 def test_import_keeps_what_is_there_unless_told_otherwise(run: Run, tmp_path: Path, model: Path, labels: Path) -> None:
     output = make_tiny_bundle(tmp_path / "b")
     digest = open_bundle(output).digest

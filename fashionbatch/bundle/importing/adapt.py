@@ -5,6 +5,7 @@ The result takes uint8 images as every bundle's does, so that nothing about them
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -26,6 +27,7 @@ Scaling: TypeAlias = Literal["0..255", "0..1", "-1..1", "imagenet", "caffe"]
 
 
 _TRIAL_BATCH = 3
+_LOOP = "TensorIterator"
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,34 @@ def adapt_graph(graph: ov.Model, pixels: Pixels) -> ov.Model:
         pixels: what the network expects.
 
     Returns:
-        uint8 `(?, height, width, channels)` -> float32 `(?, outputs)`, whatever those numbers mean.
+        uint8 `(?, height, width, channels)` -> float32 `(?, outputs)`, whatever those numbers mean. A network that
+        takes one image alone, by its shape or by what is written into its operations, is put into a loop over the
+        batch.
 
     Raises:
         BundleError: the graph cannot take batches of any size, or not these images.
     """
+    if not _is_made_for_one(graph):
+        return _adapted(graph, pixels)
+    alone = graph.clone()
+    try:
+        return _adapted(graph, pixels)
+    except BundleError:
+        return finish_graph(_looped(alone, pixels))
+
+
+def is_looped(graph: ov.Model) -> bool:
+    """Whether an adapted graph computes its images one after the other."""
+    pixels = graph.get_parameters()[0].output(0)
+    return any(port.get_node().get_type_name() == _LOOP for port in pixels.get_target_inputs())
+
+
+def _adapted(graph: ov.Model, pixels: Pixels) -> ov.Model:
     import openvino as ov
 
     shape = [*pixels.size, pixels.channels]
     try:
-        _open_batch(graph, pixels)
+        _set_batch(graph, pixels, -1)
         wrapped = _with_rows(_with_scaling(graph, pixels))
         trial = wrapped.clone()
         trial.reshape([_TRIAL_BATCH, *shape])
@@ -107,6 +127,41 @@ def adapt_graph(graph: ov.Model, pixels: Pixels) -> ov.Model:
     return finish_graph(wrapped)
 
 
+def _is_made_for_one(graph: ov.Model) -> bool:
+    """Whether a graph's shape says that it takes one image at a time, or leaves open how many."""
+    batch = graph.input(0).partial_shape[0]
+    return bool(batch.is_dynamic or batch.get_length() == 1)
+
+
+def _looped(graph: ov.Model, pixels: Pixels) -> ov.Model:
+    """The graph for one image, put around by a loop over those of a batch."""
+    import openvino as ov
+    from openvino import opset13 as ops
+
+    shape = [*pixels.size, pixels.channels]
+    try:
+        _set_batch(graph, pixels, 1)
+        one = _with_rows(_with_scaling(graph, pixels))
+        one.reshape([1, *shape])
+    except RuntimeError as error:
+        raise BundleError(
+            f"the network does not take images {shape}: {first_sentence(error)}",
+            hint="check --size and --layout",
+        ) from error
+    given = one.output(0).partial_shape
+    if given.rank != ov.Dimension(2) or given[0] != ov.Dimension(1) or given[1].is_dynamic:
+        raise BundleError(
+            f"the network gives {given} for an image; labels need one row of numbers",
+            hint="export it without post-processing",
+        )
+    images = ops.parameter([-1, *shape], ov.Type.u8, name="pixels")
+    loop = ops.tensor_iterator()
+    loop.set_body(one)
+    loop.set_sliced_input(one.get_parameters()[0], images.output(0), 0, 1, 1, -1, 0)
+    rows = loop.get_concatenated_slices(one.get_results()[0].output(0), 0, 1, 1, -1, 0)
+    return ov.Model([rows], [images], "imported")
+
+
 def add_activation(graph: ov.Model, activation: Activation) -> ov.Model:
     """Put an activation behind the numbers that `adapt_graph` left."""
     import openvino as ov
@@ -119,27 +174,28 @@ def add_activation(graph: ov.Model, activation: Activation) -> ov.Model:
     return finish_graph(ov.Model([active], graph.get_parameters(), graph.get_friendly_name()))
 
 
-def detect_layout(graph: ov.Model) -> Layout | None:
-    """Where the channels of a four-dimensional input stand; None where its shape does not tell."""
-    shape = graph.input(0).partial_shape
-    if shape.rank.is_dynamic or len(shape) != 4:
-        return None
-    channels = {1, 3}
-    first = shape[1].is_static and shape[1].get_length() in channels
-    last = shape[3].is_static and shape[3].get_length() in channels
+def detect_layout(shape: ov.PartialShape, channels: Container[int] = (1, 3)) -> Layout | None:
+    """Where the channels of images stand, by the four sizes of a network's input; None where they do not tell.
+
+    Args:
+        shape: of batches of images.
+        channels: how many there may be.
+    """
+    first, last = (side.is_static and side.get_length() in channels for side in (shape[1], shape[3]))
     if first == last:
         return None
     return "nchw" if first else "nhwc"
 
 
-def _open_batch(graph: ov.Model, pixels: Pixels) -> None:
+def _set_batch(graph: ov.Model, pixels: Pixels, images: int) -> None:
+    """Fix the sizes of a graph's images, and how many it takes; -1: any number."""
     height, width = pixels.size
     if pixels.flat:
-        graph.reshape([-1, height * width * pixels.channels])
+        graph.reshape([images, height * width * pixels.channels])
     elif pixels.layout == "nchw":
-        graph.reshape([-1, pixels.channels, height, width])
+        graph.reshape([images, pixels.channels, height, width])
     else:
-        graph.reshape([-1, height, width, pixels.channels])
+        graph.reshape([images, height, width, pixels.channels])
 
 
 def _with_scaling(graph: ov.Model, pixels: Pixels) -> ov.Model:
@@ -223,7 +279,8 @@ def check_probabilities(answers: NDArray[np.float32], decoding: Decoding) -> Non
     if rule.sums_to_one and not np.allclose(sums, 1, atol=1e-2):
         raise BundleError(
             f"the probabilities of an image sum to {sums.min():.4g} to {sums.max():.4g}, not to 1",
-            hint="labels that stand each for itself need --head multilabel",
+            hint="--activation softmax where these are logits, although none is negative; --head multilabel where each "
+            "label stands for itself",
         )
     if rule.has_many and answers.shape[1] > 1 and np.allclose(sums, 1, atol=1e-5):
         raise BundleError(

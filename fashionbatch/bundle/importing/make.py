@@ -24,6 +24,7 @@ from fashionbatch.bundle.importing.adapt import (
     check_activation,
     check_probabilities,
     detect_layout,
+    is_looped,
 )
 from fashionbatch.bundle.importing.read import ForeignModel
 from fashionbatch.bundle.manifest import Head, Labels
@@ -43,8 +44,15 @@ DECODINGS: dict[HeadKind, Decoding] = {
     "binary": "yes_or_no",
     "multilabel": "several_of_many",
 }
+COMPUTES = "computes"
+ONE_BY_ONE = "one image after the other"
+"""What an imported bundle says under `COMPUTES` where the network takes no batches."""
 _DEFAULT_RESIZE = Resize()
 _LARGEST_SIDE = 4096
+_MOST_CHANNELS = 16
+"""Of what still looks like channels, as satellites' images have them, and not like the side of an image."""
+_WHOLE_NUMBERS = {"u8", "i16", "u16", "i32", "u32", "i64", "u64"}
+"""Types of whole numbers that hold 0 to 255."""
 _BATCH = 8
 """Images at once; all that it is asked comes in whole batches."""
 _NOISY = 3
@@ -119,7 +127,7 @@ def import_model(model: ForeignModel, directory: Path, options: ImportOptions) -
             versions={"openvino": metadata.version("openvino")},
         ),
         reference=choose_reference(patterns, {"float32": _ask(graph, patterns)}, "synthetic"),
-        created_with={"imported_from": model.origin},
+        created_with={"imported_from": model.origin, **({COMPUTES: ONE_BY_ONE} if is_looped(graph) else {})},
     )
 
 
@@ -127,41 +135,81 @@ def import_model(model: ForeignModel, directory: Path, options: ImportOptions) -
 
 
 def _pixels(model: ForeignModel, options: ImportOptions) -> Pixels:
-    import openvino as ov
-
-    port = model.graph.input(0)
-    shape = port.partial_shape
-    scaling = options.scaling or model.scaling or ("0..255" if port.element_type == ov.Type.u8 else None)
-    if scaling is None:
-        raise BundleError(
-            "how the network wants its pixels is not in its file",
-            hint=f"write --scaling with one of {', '.join(get_args(Scaling))}; PyTorch's mostly want imagenet",
-        )
+    shape = model.graph.input(0).partial_shape
+    flat = shape.rank.is_static and len(shape) == 2
+    # That labeling cannot do what the network wants is said before what the user has to say.
+    layout = "nhwc" if flat else _layout(shape, options)
+    scaling = _scaling(model, options)
     order: ChannelOrder = options.order or ("bgr" if scaling == "caffe" else "rgb")
-    if shape.rank.is_static and len(shape) == 2:
+    if flat:
         size, channels = _flat_image(shape[1], options)
         return Pixels(size, channels, "nhwc", order, scaling, flat=True)
+    channel, *sides = (shape[index] for index in ((1, 2, 3) if layout == "nchw" else (3, 1, 2)))
+    return Pixels(_size(sides, options), _channels(_length(channel)), layout, order, scaling)
+
+
+def _layout(shape: ov.PartialShape, options: ImportOptions) -> Layout:
     if shape.rank.is_dynamic or len(shape) != 4:
         raise BundleError(f"the network takes {shape}; labeling needs images, such as [?,3,224,224] or [?,224,224,3]")
-    layout = options.layout or detect_layout(model.graph)
+    seen = detect_layout(shape)
+    if options.layout is not None and seen not in {None, options.layout}:
+        raise BundleError(
+            f"the network takes {shape}, which is {seen}, not {options.layout}", hint="leave --layout out"
+        )
+    # Fewer or more channels than labeling has: the error is about them then, and not about the layout.
+    layout = options.layout or seen or detect_layout(shape, range(1, _MOST_CHANNELS + 1))
     if layout is None:
         raise BundleError(
             f"the network takes {shape}, which does not tell where the channels stand",
             hint="write --layout nchw (PyTorch) or --layout nhwc (TensorFlow)",
         )
-    channel, sides = (shape[1], (shape[2], shape[3])) if layout == "nchw" else (shape[3], (shape[1], shape[2]))
-    return Pixels(_size(sides, options), _channels(_length(channel)), layout, order, scaling)
+    _channels(_length(shape[1 if layout == "nchw" else 3]))
+    return layout
 
 
-def _size(sides: tuple[ov.Dimension, ov.Dimension], options: ImportOptions) -> tuple[int, int]:
-    height, width = (_length(side) for side in sides)
-    size = options.size or (height, width)
-    if None in size or not all(1 <= (side or 0) <= _LARGEST_SIDE for side in size):
+def _scaling(model: ForeignModel, options: ImportOptions) -> Scaling:
+    kind = model.graph.input(0).element_type
+    if not kind.is_real():
+        if kind.get_type_name() not in _WHOLE_NUMBERS:
+            raise BundleError(
+                f"the network takes {kind.get_type_name()}; labeling has pixels of 0 to 255",
+                hint="export it with an input of uint8 or float32",
+            )
+        if options.scaling not in {None, "0..255"}:
+            raise BundleError(
+                f"the network takes whole numbers ({kind.get_type_name()}); "
+                f"pixels that are scaled to {options.scaling} would be cut off to a few of them",
+                hint="leave --scaling out: such a network scales pixels itself",
+            )
+        return "0..255"
+    scaling = options.scaling or model.scaling
+    if scaling is None:
         raise BundleError(
-            f"the network leaves the size of its images open or has none that fits: {size[0]} x {size[1]}",
+            "how the network wants its pixels is not in its file",
+            hint=f"write --scaling with one of {', '.join(get_args(Scaling))}; PyTorch's mostly want imagenet",
+        )
+    return scaling
+
+
+def _size(sides: Sequence[ov.Dimension], options: ImportOptions) -> tuple[int, int]:
+    fixed = [_length(side) for side in sides]
+    wanted = options.size or (None, None)
+    if any(side not in {None, other} for side, other in zip(fixed, wanted, strict=True) if other is not None):
+        raise BundleError(
+            f"the network takes images of {' x '.join(map(_shown, fixed))}, not of {wanted[0]} x {wanted[1]}",
+            hint="leave --size out: photos are resized to what the network takes",
+        )
+    height, width = (side or other for side, other in zip(fixed, wanted, strict=True))
+    if height is None or width is None or not all(1 <= side <= _LARGEST_SIDE for side in (height, width)):
+        raise BundleError(
+            f"the network leaves the size of its images open or has none that fits: {_shown(height)} x {_shown(width)}",
             hint=f"write --size HEIGHTxWIDTH, such as --size 224x224, at most {_LARGEST_SIDE} each",
         )
-    return size  # type: ignore[return-value]  # None is refused above
+    return height, width
+
+
+def _shown(side: int | None) -> str:
+    return "any" if side is None else str(side)
 
 
 def _flat_image(numbers: ov.Dimension, options: ImportOptions) -> tuple[tuple[int, int], Literal[1, 3]]:
@@ -211,6 +259,8 @@ def _head_kind(outputs: int, options: ImportOptions) -> HeadKind:
             hint = "a network with one output tells two labels apart: --head binary"
         elif outputs == labels + 1:
             hint = "some networks have a class for the background: is it missing at the beginning of the labels?"
+        elif labels == outputs + 1:
+            hint = f"is the first label, {options.class_names[0]!r}, a heading or a background that has no output?"
         raise BundleError(
             f"the network gives {outputs} numbers for each image, but there are {labels} labels", hint=hint
         )

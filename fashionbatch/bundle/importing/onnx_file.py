@@ -16,6 +16,7 @@ import mmap
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NoReturn, TypeAlias
@@ -51,6 +52,9 @@ _SINGLE: Mapping[str, set[int]] = {
 _DIMS, _DATA_TYPE, _NAME, _RAW_DATA, _EXTERNAL_DATA, _DATA_LOCATION = 1, 2, 8, 9, 13, 14
 _NUMBERS = {4, 5, 6, 7, 10, 11}
 _KEY, _VALUE = 1, 2
+_METADATA = 14
+"""The field of a model that holds what its maker wrote beside the graph."""
+_LONGEST_TEXT = 16 * 2**20
 _EXTERNAL = 1
 # Number of a data type -> bits of one number. Texts are never raw.
 _BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16}
@@ -92,6 +96,34 @@ def check_onnx(path: Path) -> int:
         BundleError: it is no regular file or is damaged; or it names a file that it must not, or has fewer numbers than
             it says.
     """
+    with _opened(path) as view:
+        others = {_check_tensor(path, tensor) for tensor in _tensors(view, "Model", 0, len(view), _DEPTH)}
+        return len(view) + sum(other.stat().st_size for other in others if other is not None)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """What the maker of a model wrote beside its graph (`metadata_props`), key by key; of doubles the first counts.
+
+    Args:
+        path: the `.onnx` file.
+
+    Raises:
+        BundleError: it is no regular file or is damaged; or a text is longer than 16 MiB.
+    """
+    metadata: dict[str, str] = {}
+    with _opened(path) as view:
+        for number, _, begins, ends in _fields(view, 0, len(view)):
+            if number != _METADATA or begins < 0:
+                continue
+            if ends - begins > _LONGEST_TEXT:
+                raise BundleError(f"{path}: has a text of {ends - begins:,} bytes in its metadata")
+            key, text = _entry(view, begins, ends)
+            metadata.setdefault(key, text)
+    return metadata
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[memoryview]:
     try:
         with disk.open_regular(path) as file:
             size = os.fstat(file.fileno()).st_size
@@ -100,12 +132,11 @@ def check_onnx(path: Path) -> int:
             if size > _LARGEST_BYTES:
                 raise BundleError(f"{path}: is larger than {_LARGEST_BYTES:,} bytes, as no ONNX file is")
             with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data, memoryview(data) as view:
-                others = {_check_tensor(path, tensor) for tensor in _tensors(view, "Model", 0, size, _DEPTH)}
+                yield view
     except _DamagedError:
         raise BundleError(f"{path}: is damaged, or no ONNX file") from None
     except OSError as error:
         raise BundleError(f"{path}: {disk.why_unreadable(error)}") from None
-    return size + sum(other.stat().st_size for other in others if other is not None)
 
 
 def _check_tensor(path: Path, tensor: _Tensor) -> Path | None:
@@ -207,11 +238,17 @@ def _tensor(view: memoryview, start: int, end: int) -> _Tensor:
         elif number == _DATA_LOCATION:
             tensor.is_external = value == _EXTERNAL
         elif number == _EXTERNAL_DATA and begins >= 0:
-            entry = {which: (at, to) for which, _, at, to in _fields(view, begins, ends) if at >= 0}
-            key, text = (_text(view, *entry[which]) if which in entry else "" for which in (_KEY, _VALUE))
+            key, text = _entry(view, begins, ends)
             if tensor.external.setdefault(key, text) != text:
                 raise _DamagedError  # What is said twice, runtimes may take either way.
     return tensor
+
+
+def _entry(view: memoryview, start: int, end: int) -> tuple[str, str]:
+    """Key and value of a StringStringEntryProto."""
+    entry = {which: (at, to) for which, _, at, to in _fields(view, start, end) if at >= 0}
+    key, text = (_text(view, *entry[which]) if which in entry else "" for which in (_KEY, _VALUE))
+    return key, text
 
 
 def _fields(view: memoryview, start: int, end: int) -> Iterator[Field]:

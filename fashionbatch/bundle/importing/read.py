@@ -37,6 +37,8 @@ _APPLICATION_SCALINGS: dict[str, Scaling] = {
     "xception": "-1..1",
 }
 _IMAGENET_CLASSES = 1000
+_HDF5 = {".h5", ".hdf5"}
+_LONGEST_REASON = 300
 _PICKLES = {".pt", ".pth", ".pkl", ".pickle", ".joblib", ".bin", ".ckpt", ".safetensors"}
 
 
@@ -77,7 +79,7 @@ def read_model(path: Path, *, trusted: bool, output: str | None, size: tuple[int
     if suffix == ".xml":
         check_operations(path, path.with_suffix(".bin"))
         graph = _read_by_frontend(path, "ir")
-    elif suffix in {".keras", ".h5", ".hdf5"}:
+    elif suffix in {".keras", *_HDF5}:
         _require_trust(path, trusted, "a Keras model file can hold Python code, which runs when it is loaded")
         graph = _graph_of_keras(_load_keras(path), size)
     elif (path / "saved_model.pb").is_file():
@@ -188,7 +190,37 @@ def _load_keras(path: Path) -> keras.Model:
     try:
         return keras.saving.load_model(path, compile=False, safe_mode=False)
     except Exception as error:  # whatever the model's own code raises
-        raise BundleError(f"{path}: Keras cannot load it: {first_sentence(error)}") from error
+        reason = _reason_of_keras(error)
+        raise BundleError(f"{path}: Keras cannot load it: {reason}", hint=_hint_for_keras(path, str(error))) from error
+
+
+def _reason_of_keras(error: Exception) -> str:
+    """What was wrong, without the whole configuration of the layer in which it was."""
+    _, _, inner = str(error).rpartition("Exception encountered:")
+    reason = first_sentence(ValueError(inner.strip()))
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]}..."
+
+
+def _hint_for_keras(path: Path, reason: str) -> str | None:
+    if "No model config" in reason:
+        return "it holds weights and no network; --keras-application NAME --weights FILE takes those of Keras's own"
+    if path.suffix.lower() in _HDF5 and (version := _keras_version(path)).startswith(("1.", "2.")):
+        return (
+            f"Keras {version} wrote it, and Keras 3 reads only some of that; load it there (package tf-keras, with "
+            "TF_USE_LEGACY_KERAS=1) and save it as SavedModel or export it to ONNX (package tf2onnx)"
+        )
+    return None
+
+
+def _keras_version(path: Path) -> str:
+    import h5py
+
+    try:
+        with h5py.File(path) as file:
+            version = file.attrs.get("keras_version", "")
+    except OSError:
+        return ""
+    return version.decode("ascii", "replace") if isinstance(version, bytes) else str(version)
 
 
 def _graph_of_keras(model: keras.Model, size: tuple[int, int] | None) -> ov.Model:

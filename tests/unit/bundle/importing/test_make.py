@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -150,12 +151,31 @@ def test_a_batch_size_that_is_fixed_is_opened_where_the_network_allows_it(save_o
     assert ask(bundle, photos(7)).shape == (7, 3)
 
 
-def test_a_network_that_is_made_for_one_image_is_refused(save_onnx: SaveOnnx, tmp_path: Path) -> None:
-    file = save_onnx(batch=1)
+@pytest.mark.parametrize("batch", [1, "N"])
+def test_a_network_that_is_made_for_one_image_runs_in_a_loop(
+    save_onnx: SaveOnnx, tmp_path: Path, batch: int | str
+) -> None:
+    file = save_onnx(batch=batch)
     model = onnx.load(file)
     model.graph.initializer.append(numpy_helper.from_array(np.array([1, 3], np.int64), "one_row"))
     model.graph.node.append(helper.make_node("Reshape", ["mean", "one_row"], ["row"]))
     model.graph.output[0].name = "row"
+    onnx.save(model, file)
+    bundle = imported(read(file), tmp_path / "b", activation="softmax")
+    np.testing.assert_allclose(ask(bundle, photos(7)), softmax(photos(7).mean(axis=(1, 2)) / 255), atol=1e-5)
+    assert bundle.manifest.created_with["computes"] == "one image after the other"
+    assert open_bundle(tmp_path / "b") == bundle
+    reference = read_reference(bundle)
+    assert reference is not None
+    np.testing.assert_allclose(reference.outputs["float32"], ask(bundle, reference.images), atol=1e-6)
+
+
+def test_a_network_for_another_number_of_images_is_refused(save_onnx: SaveOnnx, tmp_path: Path) -> None:
+    file = save_onnx(batch=2)
+    model = onnx.load(file)
+    model.graph.initializer.append(numpy_helper.from_array(np.array([2, 3], np.int64), "two_rows"))
+    model.graph.node.append(helper.make_node("Reshape", ["mean", "two_rows"], ["rows"]))
+    model.graph.output[0].name = "rows"
     onnx.save(model, file)
     assert "batch" in (refusal(read(file), tmp_path / "b", activation="softmax").hint or "")
 
@@ -174,6 +194,57 @@ def test_a_layout_that_the_shape_does_not_tell_must_be_said(save_onnx: SaveOnnx,
 
 def test_a_scaling_that_is_nowhere_must_be_said(save_onnx: SaveOnnx, tmp_path: Path) -> None:
     assert "--scaling" in (refusal(read(save_onnx(behind=[SOFTMAX])), tmp_path / "b", scaling=None).hint or "")
+
+
+def test_a_size_that_the_network_does_not_take_is_refused(save_onnx: SaveOnnx, tmp_path: Path) -> None:
+    error = refusal(read(save_onnx(behind=[SOFTMAX])), tmp_path / "b", size=(8, 8))
+    assert "takes images of 6 x 4, not of 8 x 8" in error.message
+    assert "--size" in (error.hint or "")
+    assert imported(read(save_onnx(behind=[SOFTMAX])), tmp_path / "b", size=SIZE).manifest.image.size == SIZE
+    half_open = save_onnx(size=(6, "w"), behind=[SOFTMAX])
+    assert "takes images of 6 x any, not of 7 x 4" in refusal(read(half_open), tmp_path / "c", size=(7, 4)).message
+    assert imported(read(half_open), tmp_path / "c", size=(6, 9)).manifest.image.size == (6, 9)
+
+
+def test_a_layout_that_the_shape_contradicts_is_refused(save_onnx: SaveOnnx, tmp_path: Path) -> None:
+    error = refusal(read(save_onnx(behind=[SOFTMAX])), tmp_path / "b", layout="nhwc")
+    assert "which is nchw, not nhwc" in error.message
+
+
+def whole_numbers(file: Path, kind: int, shape: Sequence[int | str]) -> Path:
+    """Save a network for pixels of a type of whole numbers."""
+    nodes = [
+        helper.make_node("Cast", ["x"], ["f"], to=TensorProto.FLOAT),
+        helper.make_node("ReduceMean", ["f"], ["mean"], axes=[1, 2], keepdims=0),
+        helper.make_node("Softmax", ["mean"], ["p"], axis=1),
+    ]
+    inputs = [helper.make_tensor_value_info("x", kind, shape)]
+    outputs = [helper.make_tensor_value_info("p", TensorProto.FLOAT, None)]
+    return write(helper.make_graph(nodes, "net", inputs, outputs), file)
+
+
+@pytest.mark.parametrize("scaling", [name for name in SCALINGS if name != "0..255"])
+@pytest.mark.parametrize("kind", [TensorProto.UINT8, TensorProto.INT32, TensorProto.INT64])
+def test_a_network_for_whole_numbers_takes_pixels_as_they_are(tmp_path: Path, kind: int, scaling: str) -> None:
+    file = whole_numbers(tmp_path / "net.onnx", kind, ["N", 6, 4, 3])
+    error = refusal(read(file), tmp_path / "b", scaling=scaling)
+    assert "takes whole numbers" in error.message
+    assert "leave --scaling out" in (error.hint or "")
+    for fitting in (None, "0..255"):
+        bundle = imported(read(file), tmp_path / "b" / str(fitting), scaling=fitting)
+        np.testing.assert_allclose(ask(bundle, photos()), softmax(photos().mean(axis=(1, 2))), atol=1e-5)
+
+
+def test_a_network_for_numbers_that_do_not_hold_pixels_is_refused(tmp_path: Path) -> None:
+    file = whole_numbers(tmp_path / "net.onnx", TensorProto.INT8, ["N", 6, 4, 3])
+    assert "labeling has pixels of 0 to 255" in refusal(read(file), tmp_path / "b", scaling=None).message
+
+
+@pytest.mark.parametrize("shape", [["N", 4, 224, 224], ["N", 224, 224, 4], [1, 2, 96, 64]])
+def test_channels_that_labeling_does_not_have_are_said_first(tmp_path: Path, shape: Sequence[int | str]) -> None:
+    file = whole_numbers(tmp_path / "net.onnx", TensorProto.FLOAT, shape)
+    message = refusal(read(file), tmp_path / "b", scaling=None).message
+    assert "channels; labeling has 1 (grey) or 3 (colour)" in message
 
 
 def test_rows_of_numbers_are_flat_images(tmp_path: Path) -> None:
@@ -215,7 +286,9 @@ def test_an_activation_on_probabilities_is_refused(save_onnx: SaveOnnx, tmp_path
 
 
 def test_labels_that_stand_for_themselves_are_no_multiclass(save_onnx: SaveOnnx, tmp_path: Path) -> None:
-    assert "--head multilabel" in (refusal(read(save_onnx()), tmp_path / "b").hint or "")
+    hint = refusal(read(save_onnx()), tmp_path / "b").hint or ""
+    assert "--head multilabel" in hint
+    assert "--activation softmax" in hint  # all of these may be logits, too
     assert imported(read(save_onnx()), tmp_path / "b", head="multilabel").manifest.head.decoding == "several_of_many"
 
 
@@ -380,6 +453,35 @@ def test_keras_files_are_loaded_when_trusted(tmp_path: Path) -> None:
     (tmp_path / "broken.keras").write_bytes(b"PK")
     with pytest.raises(BundleError, match="Keras cannot load it"):
         read(tmp_path / "broken.keras", trusted=True)
+
+
+def test_an_old_keras_file_says_in_one_line_what_is_wrong_with_it(tmp_path: Path) -> None:
+    import h5py
+
+    layer = {
+        "class_name": "DepthwiseConv2D",
+        "config": {"name": "d", "kernel_size": [3, 3], "groups": 1},
+    }
+    with h5py.File(tmp_path / "old.h5", "w") as file:
+        config = {"class_name": "Sequential", "config": {"name": "s", "layers": [layer]}}
+        file.attrs["model_config"] = json.dumps(config)
+        file.attrs["keras_version"] = "2.4.0"
+    with pytest.raises(BundleError, match="Keras cannot load it: ") as caught:
+        read(tmp_path / "old.h5", trusted=True)
+    assert "\n" not in caught.value.message
+    assert "groups" in caught.value.message
+    assert len(caught.value.message) < 400 + len(str(tmp_path))
+    assert "Keras 2.4.0 wrote it" in (caught.value.hint or "")
+
+
+def test_a_file_of_weights_alone_says_that_it_is_one(tmp_path: Path) -> None:
+    import h5py
+
+    with h5py.File(tmp_path / "net.weights.h5", "w") as file:
+        file["layers"] = np.zeros(3)
+    with pytest.raises(BundleError, match="cannot load it: No model config") as caught:
+        read(tmp_path / "net.weights.h5", trusted=True)
+    assert "--weights FILE" in (caught.value.hint or "")
 
 
 def of_one_layer(outputs: list[Any]) -> Any:
