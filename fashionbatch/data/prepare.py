@@ -17,7 +17,7 @@ from fashionbatch.data.decode import Outcome, decode_all
 from fashionbatch.data.originals import content_digest, originals_of
 from fashionbatch.data.prepared import PreparedData, SplitData
 from fashionbatch.data.splits import assign_splits
-from fashionbatch.data.targets import check_labels, display_names
+from fashionbatch.data.targets import check_labels, display_names, with_composed_labels
 from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
 from fashionbatch.images import POLICY
@@ -109,7 +109,7 @@ def load_samples(plan: Plan, *, data_path: Path | None = None) -> Samples:
     samples = source.spec.load(parameters, LocalContext(base=plan.base))
     if not len(samples):
         raise DataError(f"dataset {source.spec.name!r} found no images")
-    return samples
+    return with_composed_labels(samples)
 
 
 def look_at_labels(plan: Plan) -> list[str]:

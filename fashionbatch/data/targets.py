@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from fashionbatch.decisions import rule_type
 from fashionbatch.errors import DataError
@@ -48,6 +49,18 @@ def check_labels(samples: Samples, decoding: Decoding) -> None:
             f"the source has {count}: {_listed(samples.class_names)}",
             hint="write `head: multiclass`",
         )
+
+
+def with_composed_labels(samples: Samples) -> Samples:
+    """The samples with labels in composed Unicode (NFC), so that one word is one class however a source stores it."""
+    if all(name == composed(name) for name in samples.class_names):
+        return samples
+    return replace(
+        samples,
+        labels=[tuple(dict.fromkeys(map(composed, labels))) for labels in samples.labels],
+        class_names=tuple(dict.fromkeys(map(composed, samples.class_names))),
+        label_groups={name: tuple(map(composed, labels)) for name, labels in samples.label_groups.items()},
+    )
 
 
 def _check_class_name(name: str) -> None:

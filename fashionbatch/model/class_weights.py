@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.decisions import DecisionRule
 from fashionbatch.errors import DataError
-from fashionbatch.names import suggestion
+from fashionbatch.names import composed, suggestion
 
 
 def class_weights(
@@ -34,11 +34,13 @@ def class_weights(
     """
     if asked == "balanced":
         return _balanced(targets, rule)
-    unknown = next((name for name in asked if name not in rule.class_names), None)
+    classes = set(map(composed, rule.class_names))
+    unknown = next((name for name in asked if composed(name) not in classes), None)
     if unknown is not None:
         place = ("training", "class_weight", unknown)
         raise DataError(f"the data have no class {unknown!r}{suggestion(unknown, rule.class_names)}", place=place)
-    return np.array([asked.get(name, 1.0) for name in rule.class_names], np.float32)
+    weights = {composed(name): weight for name, weight in asked.items()}
+    return np.array([weights.get(composed(name), 1.0) for name in rule.class_names], np.float32)
 
 
 def _balanced(targets: NDArray[np.float32], rule: DecisionRule) -> NDArray[np.float32]:

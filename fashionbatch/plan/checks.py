@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from fashionbatch.errors import Problem
-from fashionbatch.names import label_problem, suggestion
+from fashionbatch.names import composed, label_problem, suggestion
 from fashionbatch.plan.components import HEAD, LOSS, Components
 from fashionbatch.plan.model import Resolved, metric_names
 from fashionbatch.recipe.forms import METRICS, PHASES
@@ -68,7 +68,8 @@ def known_classes(source: Resolved[Any] | None) -> tuple[str, ...] | None:
     if source is None:
         return None
     assert isinstance(source.spec, DatasetSpec)
-    return source.spec.classes(source.parameters)
+    classes = source.spec.classes(source.parameters)
+    return None if classes is None else tuple(map(composed, classes))
 
 
 def _section(document: RecipeDocument, path: NodePath, model: type[ModelT]) -> ModelT | None:
@@ -155,7 +156,7 @@ def _known_classes(recipe: _Recipe) -> Iterator[Problem]:
     several = head is not None and isinstance(head.spec, HeadSpec) and head.spec.decoding == "several_of_many"
     for place, name in named:
         # `classes` may be folders such as red_dress, which name several labels.
-        if name not in classes and not (several and any(name in one for one in classes)):
+        if composed(name) not in classes and not (several and any(composed(name) in one for one in classes)):
             message = f"the source has no class {name!r}{suggestion(name, classes)}"
             yield recipe.document.problem(place, message, at_key=True)
 

@@ -21,7 +21,7 @@ from fashionbatch.labels.columns import FIRST_COLUMNS, PROBABILITY, label_column
 from fashionbatch.model.freezing import set_trained_layers
 from fashionbatch.model.network import Network, build_network
 from fashionbatch.model.weights import FitReport, assign_by_name, named_weights
-from fashionbatch.names import suggestion
+from fashionbatch.names import composed, suggestion
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import error_of_plugin
 from fashionbatch.registry import Registry
@@ -129,7 +129,8 @@ def groups_of(plan: Plan, data: PreparedData) -> dict[str, tuple[str, ...]]:
         DataError: a group names a label that the data do not have, or is called like another column of the table.
     """
     class_names = data.class_names
-    groups: dict[str, tuple[str, ...]] = dict(plan.head.spec.groups(plan.head.parameters))
+    named = plan.head.spec.groups(plan.head.parameters)
+    groups = {group: tuple(map(composed, labels)) for group, labels in named.items()}
     if not groups and rule_type(data.decoding).has_many:
         groups = dict(data.label_groups)
         taken = {column.name for column in label_columns(class_names, several=True)} | set(FIRST_COLUMNS)

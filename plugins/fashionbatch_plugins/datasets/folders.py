@@ -18,9 +18,11 @@ from fashionbatch.specs import (
     Parameters,
     Samples,
     Split,
+    alike,
     composed,
     is_left_behind,
 )
+from fashionbatch_plugins.datasets.misplaced import Sight, notes_on_place, refuse_folder_too_high, refuse_folder_too_low
 
 _SPLIT_NAME: Final = re.compile(r"(train|training)|(val|valid|validation)|(test|testing)", re.IGNORECASE)
 _SPLIT_ENDING: Final = re.compile(r"[ _-]?(set|data|images)$", re.IGNORECASE)
@@ -84,6 +86,7 @@ class _Found:
     labels: list[tuple[str, ...]] = field(default_factory=list)
     splits: list[Split | None] = field(default_factory=list)
     skipped: list[tuple[Path, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def _load(parameters: _Folders, context: DatasetContext, labels_of: Callable[[str], tuple[str, ...]]) -> Samples:
@@ -91,11 +94,20 @@ def _load(parameters: _Folders, context: DatasetContext, labels_of: Callable[[st
     if not root.is_dir():
         raise DataError(f"{parameters.path!r} is a file, not a folder of class folders")
     found = _Found()
+    refuse_folder_too_low(parameters.path, root, _SIGHT)
     tops = _split_roots(root, parameters.split_folders, found)
+    if parameters.classes is None:
+        refuse_folder_too_high(parameters.path, [top for top, _ in tops], _SIGHT)
+    found.notes += notes_on_place(parameters.path, root, tops, _SIGHT)
     known: set[str] = set()
     for top, split in tops:
         known |= _collect(top, split, parameters, labels_of, found)
     _check_names([*(parameters.classes or ()), *parameters.exclude], known, parameters.path)
+    for group in alike(sorted(known)):
+        names = " and ".join(map(repr, group))
+        found.notes.append(
+            f"the class folders {names} differ by case, blanks or the writing of a number alone; they stay apart"
+        )
     if not found.images:
         raise DataError(f"the folders in {parameters.path!r} hold no images", hint=_endings())
     return Samples(
@@ -104,6 +116,7 @@ def _load(parameters: _Folders, context: DatasetContext, labels_of: Callable[[st
         class_names=tuple(sorted({label for labels in found.labels for label in labels})),
         splits=found.splits if any(found.splits) else None,
         skipped=found.skipped,
+        notes=found.notes,
     )
 
 
@@ -169,7 +182,12 @@ def _collect(
             else:
                 found.skipped.append((path, _NOT_AN_IMAGE))
         added = len(found.images) - before
-        if not added:
+        if not added and split in {"validation", "test"}:
+            # A class that this split lacks; leaving the folder out would take the class from training, too.
+            found.notes.append(
+                f"the class folder {str(folder)!r} holds no images, so {split} has none of class {name!r}"
+            )
+        elif not added:
             raise DataError(
                 f"the class folder {str(folder)!r} holds no images",
                 hint=f"{_endings()}; or leave it out with `exclude`",
@@ -234,6 +252,13 @@ def _walk(folder: Path, above: tuple[tuple[int, int], ...]) -> Iterator[Path]:
 
 def _is_image(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in IMAGE_EXTENSIONS
+
+
+def _count_images(folder: Path) -> int:
+    return sum(_is_image(entry.name) and not _is_folder(entry) for entry in _entries(folder))
+
+
+_SIGHT: Final = Sight(_folders, _count_images, _split_of)
 
 
 def _endings() -> str:

@@ -7,7 +7,7 @@ import unicodedata
 import numpy as np
 import pytest
 
-from fashionbatch.data.targets import check_labels, display_names
+from fashionbatch.data.targets import check_labels, display_names, with_composed_labels
 from fashionbatch.errors import DataError
 from fashionbatch.specs import Samples
 
@@ -60,3 +60,14 @@ def test_mistakes_in_display_names_are_explained() -> None:
         display_names(CLASSES, {"dgo": "개"})
     with pytest.raises(DataError, match="'cat' and 'dog' would both be shown as 'cat'"):
         display_names(CLASSES, {"dog": "cat"})
+
+
+def test_labels_of_any_source_are_composed_and_so_one_class() -> None:
+    whole, parts = (unicodedata.normalize(form, "한복") for form in ("NFC", "NFD"))
+    found = with_composed_labels(
+        Samples(images=[], labels=[(whole,), (parts,), (parts, whole)], class_names=(parts, whole, "x"))
+    )
+    assert found.labels == [(whole,), (whole,), (whole,)]
+    assert found.class_names == (whole, "x")
+    plain = samples([("cat",)])
+    assert with_composed_labels(plain) is plain

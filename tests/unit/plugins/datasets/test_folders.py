@@ -130,7 +130,7 @@ def test_mistakes_are_explained(tmp_path: Path) -> None:
         load(tmp_path)
     assert "a folder for each class" in str(caught.value.hint)
     touch(tmp_path, "a.jpg", "b.jpg")
-    with pytest.raises(DataError, match="holds 2 images but no folders"):
+    with pytest.raises(DataError, match=r"holds (2 )?images but no folders"):
         load(tmp_path)
     with pytest.raises(DataError, match="is a file, not a folder"):
         load(tmp_path / "a.jpg")
@@ -181,3 +181,92 @@ def test_labels_come_from_the_parts_of_a_folders_name(tmp_path: Path) -> None:
     assert load_several(tmp_path / "2", separator="+", exclude=["+"]).labels == [("red",), ("red", "long dress")]
     with pytest.raises(DataError, match="names no label"):
         load_several(tmp_path / "2", separator="+")
+
+
+# ------------------------------------------------------------------------------------------------ the wrong folder
+
+
+def test_a_folder_that_is_one_too_high_is_an_error_with_the_path_to_use(tmp_path: Path) -> None:
+    touch(tmp_path, "data/pets/cat/a.jpg", "data/pets/dog/b.jpg", "data/readme.txt")
+    with pytest.raises(
+        DataError, match="one folder, 'pets', and in it lie cat, dog: the path is one folder too"
+    ) as error:
+        load(tmp_path / "data")
+    assert error.value.hint == f"write `path: {tmp_path}/data/pets`"
+    with pytest.raises(DataError) as error:
+        load(tmp_path)
+    assert error.value.hint == f"write `path: {tmp_path}/data/pets`"
+    assert load(tmp_path / "data" / "pets").class_names == ("cat", "dog")
+    with pytest.raises(DataError, match="one folder too high"):
+        load_several(tmp_path / "data")
+
+
+def test_a_folder_that_is_one_too_low_is_an_error_with_the_path_to_use(tmp_path: Path) -> None:
+    touch(tmp_path, "pets/cat/a.jpg", "pets/dog/b.jpg")
+    with pytest.raises(DataError, match="cat' holds images but no folders; beside it lies dog") as error:
+        load(tmp_path / "pets" / "cat")
+    assert error.value.hint == f"if these are the classes, write `path: {tmp_path}/pets`"
+
+
+def test_splits_in_a_wrapping_folder_are_found_by_the_path_that_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, "archive/train/cat/a.jpg", "archive/test/cat/b.jpg")
+    with pytest.raises(DataError, match="in it lie test, train") as error:
+        load(tmp_path)
+    assert error.value.hint == f"write `path: {tmp_path}/archive`"
+
+
+def test_a_wrapping_folder_below_the_splits_is_named(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{split}/pets/{name}/a.jpg" for split in ("train", "test") for name in ("cat", "dog")))
+    with pytest.raises(DataError, match="holds one folder, 'pets', and no other split holds more: in it lie cat, dog"):
+        load(tmp_path)
+
+
+def test_one_class_is_no_wrapping_folder(tmp_path: Path) -> None:
+    touch(tmp_path, "red_dress/a.jpg", "red_dress/1/b.jpg", "red_dress/2/c.jpg")
+    assert load_several(tmp_path).class_names == ("dress", "red")
+    touch(tmp_path, "deep/cat/x/y/a.jpg")
+    assert load(tmp_path / "deep").class_names == ("cat",)
+    touch(tmp_path, "own/pets/cat/a.jpg", "own/pets/dog/a.jpg")
+    assert load(tmp_path / "own", classes=("pets",)).class_names == ("pets",)
+
+
+def test_the_training_split_alone_is_told_with_the_path_of_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    touch(tmp_path, *(f"pets/{split}/{name}/a.jpg" for split in ("train", "val", "test") for name in ("cat", "dog")))
+    (note,) = load(tmp_path / "pets" / "train").notes
+    assert note == (
+        f"'{tmp_path}/pets/train' is one split of several: beside it lies test, val; "
+        f"`path: {tmp_path}/pets` takes them as splits"
+    )
+    assert load(tmp_path / "pets").notes == []
+    monkeypatch.chdir(tmp_path / "pets" / "train")
+    (note,) = load_image_folder(ImageFolder(path="."), LocalContext(tmp_path / "pets" / "train")).notes
+    assert "`path: ./..` takes them" in note
+    (note,) = load_image_folder(ImageFolder(path="train"), LocalContext(tmp_path / "pets")).notes
+    assert "`path: .` takes them" in note
+
+
+def test_splits_below_the_classes_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, *(f"{name}/{split}/a.jpg" for split in ("train", "test") for name in ("cat", "dog")))
+    (note,) = load(tmp_path).notes
+    assert "holds test, train, which are not taken for splits" in note
+
+
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_a_class_that_a_split_lacks_is_told_and_stays_a_class(tmp_path: Path, split: str) -> None:
+    touch(tmp_path, "train/cat/a.jpg", "train/dog/a.jpg", f"{split}/cat/b.jpg")
+    (tmp_path / split / "dog").mkdir()
+    samples = load(tmp_path)
+    assert samples.class_names == ("cat", "dog")
+    assert samples.notes == [
+        f"the class folder '{tmp_path}/{split}/dog' holds no images, so {split} has none of class 'dog'"
+    ]
+    (tmp_path / "train" / "hen").mkdir()
+    with pytest.raises(DataError, match="hen' holds no images"):
+        load(tmp_path)
+
+
+def test_folders_that_differ_by_case_alone_are_told(tmp_path: Path) -> None:
+    touch(tmp_path, "Dress/a.jpg", "dress/b.jpg", "shirt/c.jpg")
+    samples = load(tmp_path)
+    assert samples.class_names == ("Dress", "dress", "shirt")
+    assert "differ by case" in samples.notes[0]
