@@ -19,6 +19,7 @@ from xml.parsers import expat
 from fashionbatch import disk
 from fashionbatch.bundle.graph_operations import ALLOWED, REASONS
 from fashionbatch.bundle.graph_record import GRAPH_FILES, GraphKind
+from fashionbatch.bundle.graph_wiring import Wiring, WiringError
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.display_width import printable
 from fashionbatch.errors import BundleError
@@ -26,6 +27,8 @@ from fashionbatch.errors import BundleError
 _XML_LIMIT = 128 * 2**20
 _DEPTH_LIMIT = 64
 _LAYER_LIMIT = 200_000
+_SCOPES = {"net", "body", "then_body", "else_body"}
+"""Elements that hold layers and edges of their own."""
 _OPSET = re.compile(r"opset[0-9]{1,2}")
 
 
@@ -37,6 +40,7 @@ class _Port:
 
 @dataclass
 class _Layer:
+    number: str
     name: str
     type: str
     data: dict[str, str] = field(default_factory=dict)
@@ -58,6 +62,7 @@ class _Reader:
     layers: int = 0
     _path: list[str] = field(default_factory=list)
     _open_layers: list[_Layer] = field(default_factory=list)
+    _wirings: list[Wiring] = field(default_factory=list)
     _port: _Port | None = None
     _text: list[str] | None = None
 
@@ -66,13 +71,20 @@ class _Reader:
             _refuse(f"begins with <{tag}> where an OpenVINO graph begins with <net>")
         if len(self._path) >= _DEPTH_LIMIT:
             _refuse(f"nested deeper than {_DEPTH_LIMIT}")
-        if tag == "layer":
+        if tag in _SCOPES:
+            self._wirings.append(Wiring())
+        elif tag == "layer":
             self._start_layer(attributes)
+        elif tag == "edge" and self._path[-1] == "edges":
+            self._wirings[-1].add_edge(attributes)
         elif tag == "data" and self._path[-1] == "layer":
             self._open_layers[-1].data.update(attributes)
-        elif tag == "port" and self._open_layers and self._path[-1] == "input":
-            self._port = _Port(attributes.get("precision", ""))
-            self._open_layers[-1].inputs.append(self._port)
+        elif tag == "port" and self._open_layers and self._path[-1] in {"input", "output"}:
+            is_input = self._path[-1] == "input"
+            self._wirings[-1].add_port(self._open_layers[-1].number, attributes.get("id", ""), is_input=is_input)
+            if is_input:
+                self._port = _Port(attributes.get("precision", ""))
+                self._open_layers[-1].inputs.append(self._port)
         elif tag == "dim" and self._port is not None:
             self._text = []
         self._path.append(tag)
@@ -83,7 +95,9 @@ class _Reader:
 
     def end(self, tag: str) -> None:
         self._path.pop()
-        if tag == "layer":
+        if tag in _SCOPES:
+            self._wirings.pop().check()
+        elif tag == "layer":
             self._end_layer(self._open_layers.pop())
         elif tag == "port":
             self._port = None
@@ -95,13 +109,14 @@ class _Reader:
         self.layers += 1
         if self.layers > _LAYER_LIMIT:
             _refuse(f"has more than {_LAYER_LIMIT:,} layers")
-        layer = _Layer(attributes.get("name", ""), attributes.get("type", ""))
+        layer = _Layer(attributes.get("id", ""), attributes.get("name", ""), attributes.get("type", ""))
         opset = attributes.get("version", "")
         if not _OPSET.fullmatch(opset):
             _refuse(f"layer {layer.name!r} is of {opset!r}, which is none of OpenVINO's own operation sets")
         if layer.type not in ALLOWED:
             reason = REASONS.get(layer.type.lower(), "is none of the operations that a network for photos may have")
             _refuse(f"layer {layer.name!r} ({layer.type!r}) {reason}")
+        self._wirings[-1].add_layer(layer.number, layer.type, layer.name)
         self._open_layers.append(layer)
 
     def _end_layer(self, layer: _Layer) -> None:
@@ -186,6 +201,8 @@ def _read(file: Path, weights: Path) -> _Reader:
             if os.fstat(stream.fileno()).st_size > _XML_LIMIT:
                 _refuse(f"larger than {_XML_LIMIT:,} bytes")
             parser.ParseFile(stream)
+    except WiringError as error:
+        _refuse(str(error))
     except expat.ExpatError as error:
         _refuse(f"not XML: {expat.ErrorString(error.code)}, line {error.lineno}")
     except OSError as error:

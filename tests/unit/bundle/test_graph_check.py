@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fashionbatch.bundle.graph_check import check_graph
+from fashionbatch.bundle.graph_wiring import Wiring, WiringError
 from fashionbatch.bundle.open import read_manifest
 from fashionbatch.errors import BundleError
 from fashionbatch.testing.bundles import make_tiny_bundle
@@ -71,9 +73,17 @@ def test_a_graph_of_ours_passes(tmp_path: Path, decoding: str, channels: int) ->
         ('shape="?,8,8,3"', 'shape="?,9,8,3"', r"?, 9, 8, 3 where bundle.json says ?, 8, 8, 3"),
         ('shape="?,8,8,3"', 'shape="1,8,8,3"', "1, 8, 8, 3"),
         ('shape="?,8,8,3"', 'shape="?,8,8"', "?, 8, 8"),
-        ('type="Parameter"', 'type="ReLU"', "takes 0 inputs"),
+        ('type="Parameter"', 'type="ReLU"', "(ReLU) has no input"),
+        ('type="Parameter"', 'type="Const"', "has no offset and size"),
         ('type="Result"', 'type="ReLU"', "gives 0 outputs"),
-        ("<layers>", "<layers>" + LAYER.format("Result", "opset1"), "gives 2 outputs"),
+        ('type="Const"', 'type="Broadcast"', "(Broadcast) has no input"),
+        ("<layers>", "<layers>" + LAYER.format("Parameter", "opset1"), "takes 2 inputs"),
+        ("<layers>", "<layers>" + LAYER.format("Result", "opset1"), "(Result) has no input"),
+        ("<layers>", "<layers>" + 2 * LAYER.format("Parameter", "opset1"), "'90', which is none or another one's"),
+        ('id="0"', 'id="x"', "'x', which is none or another one's"),
+        ('from-layer="0"', 'from-layer="99"', "an edge leads from 99:"),
+        ('to-layer="', 'to-layer="9', "where there is nothing to connect"),
+        ("<edge ", "<edge_ ", "is not connected"),
     ],
 )
 def test_what_labeling_never_needs_is_refused(
@@ -95,3 +105,30 @@ def test_a_missing_graph_is_an_error(tiny: Path) -> None:
     (tiny / "model.xml").unlink()
     with pytest.raises(BundleError, match="there is no such file"):
         check_graph(tiny, manifest)
+
+
+def _wiring(*edges: tuple[str, str], layers: str = "abc") -> Wiring:
+    """A graph of additions, the first layer its input; an edge for each pair."""
+    wiring = Wiring()
+    numbers = {name: str(number) for number, name in enumerate(layers)}
+    for name, number in numbers.items():
+        wiring.add_layer(number, "Parameter" if name == "a" else "Add", name)
+        wiring.add_port(number, "9", is_input=False)
+    for place, (source, target) in enumerate(edges):
+        wiring.add_port(numbers[target], str(place), is_input=True)
+        ports = {"from-port": "9", "to-port": str(place)}
+        wiring.add_edge({"from-layer": numbers[source], "to-layer": numbers[target], **ports})
+    return wiring
+
+
+def test_layers_may_be_connected_in_any_order_but_not_in_a_circle() -> None:
+    _wiring(("b", "c"), ("a", "b"), ("a", "c")).check()
+    with pytest.raises(WiringError, match="layer 'b' computes from what it gives itself"):
+        _wiring(("a", "b"), ("c", "b"), ("b", "c")).check()
+    with pytest.raises(WiringError, match="layer 'c' computes from what it gives itself"):
+        _wiring(("a", "b"), ("c", "c")).check()
+
+
+def test_a_chain_of_thousands_is_followed_without_recursion() -> None:
+    letters = "a" + "".join(chr(0x4E00 + number) for number in range(20_000))
+    _wiring(*itertools.pairwise(letters), layers=letters).check()
