@@ -5,11 +5,13 @@ BIN := $(VENV)/bin
 # The interpreters that are tried, in this order; `make test PYTHON=/path/to/python3.12` names one.
 PYTHON ?= python3 python3.13 python3.12 python3.11
 OLDEST_PYTHON ?= python3.11
+# How long `make fuzz` goes on.
+MINUTES ?= 10
 # More arguments for what is run: `make test ARGS='-k classify'`.
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast oldest lint format docs bench bench-arguments clean
+.PHONY: help demo test test-fast fuzz oldest lint format docs bench bench-arguments clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,9 @@ FAST := tests/recipes tests/contract tests/integration/test_journey.py tests/uni
 
 test-fast: $(VENV)/.installed-dev ## run the part of the suite that other Pythons must pass, too
 	$(BIN)/python -m pytest $(FAST) $(ARGS)
+
+fuzz: $(VENV)/.installed-dev ## try input that is made up, each time another: MINUTES=10
+	$(BIN)/python scripts/fuzz.py --minutes $(MINUTES) $(ARGS)
 
 # On the oldest Python, with the oldest release of everything that pyproject.toml allows, in an environment of its own.
 oldest: scripts/oldest.py pyproject.toml ## run the fast part with the oldest dependencies that are allowed

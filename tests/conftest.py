@@ -14,8 +14,10 @@ from types import ModuleType
 import pytest
 from hypothesis import HealthCheck, settings
 
-# A test that is slow on a busy machine is not wrong.
-settings.register_profile("suite", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A test that is slow on a busy machine is not wrong, and one that fails fails for everybody: the input is the same each
+# time. `make fuzz` tries other input.
+settings.register_profile("suite", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("fuzz", settings.get_profile("suite"), derandomize=False, max_examples=1000)
 settings.load_profile("suite")
 
 # A suite that a shell runs in the background begins with Ctrl-C ignored, and so would each process that a test starts.

@@ -19,7 +19,7 @@ from fashionbatch.bundle.parse import parse_manifest
 from fashionbatch.errors import BundleError
 from fashionbatch.testing.bundles import make_tiny_bundle
 
-BOUNDED = settings(max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+BOUNDED = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),

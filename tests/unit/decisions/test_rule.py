@@ -120,7 +120,7 @@ def test_another_shape_is_a_mistake_of_the_caller(shape: tuple[int, ...]) -> Non
         rule("one_of_many", 3).decide(np.zeros(shape, np.float32))
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None)
 @given(arrays.arrays(np.float32, st.tuples(st.integers(0, 6), st.just(4)), elements=st.sampled_from([0, 0.25, 0.5, 1])))
 def test_an_image_is_labeled_alike_alone_and_among_others(probabilities: np.ndarray[Any, np.dtype[np.float32]]) -> None:
     several = rule("several_of_many", 4, thresholds=(0.25, 0.5, 0.5, 1.0), groups={"g": ("c2", "c1")})
@@ -165,7 +165,7 @@ def test_the_minimum_takes_the_place_of_the_thresholds_of_several_labels_and_cou
 CLOSE = [float(np.nextafter(np.float32(number), np.float32(way))) for number in (0.9, 0.123456, 0.1) for way in (0, 2)]
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, deadline=None)
 @given(
     arrays.arrays(np.float32, (3, 3), elements=st.sampled_from(CLOSE) | st.floats(0, 1, width=32)),
     st.sampled_from([0.0, 0.1, 0.123456, 0.9, 1.0]) | st.floats(0, 1),

@@ -111,7 +111,7 @@ OUTPUTS = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0, float(np.float32(0.3))])
     ],
 )
 @given(outputs=arrays(np.float32, (4, 2), elements=OUTPUTS))
-@settings(deadline=None, derandomize=True)
+@settings(deadline=None)
 def test_what_is_counted_is_what_an_image_is_labeled_with(decoding, thresholds, outputs):
     rule = rule_for(decoding, ["cat", "dog"], thresholds=thresholds)
     outputs = outputs[:, : rule.outputs]
