@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from fashionbatch.bundle.graph_record import GRAPH_FILES, Graph, PrecisionRecord
+from fashionbatch.bundle.graph.record import GRAPH_FILES, Graph, PrecisionRecord
 from fashionbatch.bundle.manifest import (
     OPTIONAL_FILES,
     BundleManifest,

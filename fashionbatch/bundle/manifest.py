@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, JsonValue, model_validator
 
-from fashionbatch.bundle.graph_record import COMPUTES, GRAPH_FILES, Graph, GraphKind, PrecisionRecord
+from fashionbatch.bundle.graph.record import COMPUTES, GRAPH_FILES, Graph, GraphKind, PrecisionRecord
 from fashionbatch.bundle.part import Part
 from fashionbatch.decisions import DecisionRule, rule_for
 from fashionbatch.names import label_problem

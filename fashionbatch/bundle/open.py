@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashionbatch import disk
-from fashionbatch.bundle.graph_record import GRAPH_FILES, GRAPH_NAME, graph_kind
+from fashionbatch.bundle.graph.record import GRAPH_FILES, GRAPH_NAME, graph_kind
 from fashionbatch.bundle.manifest import (
     KERAS_WEIGHTS_NAME,
     MANIFEST_NAME,

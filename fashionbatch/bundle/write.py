@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 from pydantic import JsonValue, ValidationError
 
 from fashionbatch import __version__, disk
-from fashionbatch.bundle.features import search_features
-from fashionbatch.bundle.graph import first_sentence
-from fashionbatch.bundle.graph_check import check_graph
-from fashionbatch.bundle.graph_record import (
+from fashionbatch.bundle.graph.check import check_graph
+from fashionbatch.bundle.graph.convert import first_sentence
+from fashionbatch.bundle.graph.features import search_features
+from fashionbatch.bundle.graph.record import (
     COMPUTES,
     GRAPH_FILES,
     GRAPH_NAME,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
-from fashionbatch.bundle.graph import first_sentence
+from fashionbatch.bundle.graph.convert import first_sentence
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.errors import BundleError
 from fashionbatch.registry import Registry

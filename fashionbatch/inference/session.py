@@ -11,8 +11,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph_check import check_graph
-from fashionbatch.bundle.graph_record import graph_kind
+from fashionbatch.bundle.graph.check import check_graph
+from fashionbatch.bundle.graph.record import graph_kind
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.bundle.reference import read_reference

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from numbers import Integral
 
-from fashionbatch.bundle.graph_record import GRAPH_WEIGHTS_NAME
+from fashionbatch.bundle.graph.record import GRAPH_WEIGHTS_NAME
 from fashionbatch.errors import InterruptedRunError, OutputError
 from fashionbatch.inference.cores import usable_cores
 from fashionbatch.labeling.job.record import read_job

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from fashionbatch.bundle.features import find_features
+from fashionbatch.bundle.graph.features import find_features
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.inference.session import Session, open_session, require_features
 from fashionbatch.labeling.job.shards import ShardPart

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph_record import GraphOrigin, PrecisionRecord
+from fashionbatch.bundle.graph.record import GraphOrigin, PrecisionRecord
 from fashionbatch.bundle.manifest import Head, Labels
 from fashionbatch.bundle.reference import choose_reference, synthetic_images
 from fashionbatch.bundle.write import write_bundle

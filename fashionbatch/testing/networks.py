@@ -41,7 +41,7 @@ def graph_results(model: keras.Model, photos: NDArray[np.uint8]) -> NDArray[np.f
     """
     import openvino
 
-    from fashionbatch.bundle.graph import to_graph
+    from fashionbatch.bundle.graph.convert import to_graph
     from fashionbatch.errors import BundleError
 
     try:

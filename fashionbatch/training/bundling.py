@@ -12,8 +12,8 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph import to_graph
-from fashionbatch.bundle.graph_record import GraphOrigin, PrecisionRecord
+from fashionbatch.bundle.graph.convert import to_graph
+from fashionbatch.bundle.graph.record import GraphOrigin, PrecisionRecord
 from fashionbatch.bundle.manifest import Head, Labels, PluginRecord
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.bundle.reference import choose_reference, synthetic_images

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph import to_graph
+from fashionbatch.bundle.graph.convert import to_graph
 from fashionbatch.bundle.manifest import MANIFEST_NAME
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.context import LocalContext

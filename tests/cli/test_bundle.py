@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from onnx import TensorProto, helper
 
-from fashionbatch.bundle.graph_record import PrecisionRecord
+from fashionbatch.bundle.graph.record import PrecisionRecord
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.cli.bundle import command
 from fashionbatch.errors import FashionBatchError

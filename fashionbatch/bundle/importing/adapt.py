@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph import finish_graph, first_sentence
+from fashionbatch.bundle.graph.convert import finish_graph, first_sentence
 from fashionbatch.decisions import rule_type
 from fashionbatch.errors import BundleError
 from fashionbatch.specs import Decoding

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph import first_sentence
-from fashionbatch.bundle.graph_record import GraphOrigin
+from fashionbatch.bundle.graph.convert import first_sentence
+from fashionbatch.bundle.graph.record import GraphOrigin
 from fashionbatch.bundle.importing.adapt import (
     Activation,
     ChannelOrder,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashionbatch.bundle.graph import UNSUPPORTED_OPERATIONS, first_sentence, graph_of_function
-from fashionbatch.bundle.graph_check import check_operations
+from fashionbatch.bundle.graph.check import check_operations
+from fashionbatch.bundle.graph.convert import UNSUPPORTED_OPERATIONS, first_sentence, graph_of_function
 from fashionbatch.bundle.importing.adapt import Scaling
 from fashionbatch.bundle.importing.onnx_file import check_onnx
 from fashionbatch.errors import BundleError, WeightsError

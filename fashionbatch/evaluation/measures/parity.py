@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph_record import PairedCounts, PrecisionRecord
+from fashionbatch.bundle.graph.record import PairedCounts, PrecisionRecord
 from fashionbatch.decisions import DecisionRule, right_images
 from fashionbatch.errors import DataError
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.features import find_features
+from fashionbatch.bundle.graph.features import find_features
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.errors import BundleError, FashionBatchError
 from fashionbatch.specs import FeatureTensor, Precision, Runtime, RuntimeRequest, RuntimeSpec

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from fashionbatch import cli
-from fashionbatch.bundle.features import find_features
 from fashionbatch.bundle.format_1 import ManifestOfFormat1
-from fashionbatch.bundle.graph_record import PrecisionRecord
+from fashionbatch.bundle.graph.features import find_features
+from fashionbatch.bundle.graph.record import PrecisionRecord
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.bundle.write import update_bundle
 from fashionbatch.errors import BundleError

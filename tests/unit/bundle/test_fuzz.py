@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fashionbatch.bundle.graph_check import check_graph
+from fashionbatch.bundle.graph.check import check_graph
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.bundle.parse import parse_manifest

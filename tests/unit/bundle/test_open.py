@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fashionbatch.bundle.graph_record import PrecisionRecord
+from fashionbatch.bundle.graph.record import PrecisionRecord
 from fashionbatch.bundle.open import MANIFEST_LIMIT, open_bundle
 from fashionbatch.errors import BundleError
 from fashionbatch.specs import Precision

@@ -12,8 +12,8 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
-from fashionbatch.bundle.features import find_features
-from fashionbatch.bundle.graph_record import GraphOrigin, PrecisionRecord
+from fashionbatch.bundle.graph.features import find_features
+from fashionbatch.bundle.graph.record import GraphOrigin, PrecisionRecord
 from fashionbatch.bundle.manifest import Head, Labels, PluginRecord
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.bundle.write import update_bundle, write_bundle

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fashionbatch.bundle.graph_record import Graph, PrecisionRecord
+from fashionbatch.bundle.graph.record import Graph, PrecisionRecord
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.errors import BundleError, RuntimeUnavailableError

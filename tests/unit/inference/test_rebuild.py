@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fashionbatch.bundle.graph import to_graph
+from fashionbatch.bundle.graph.convert import to_graph
 from fashionbatch.bundle.manifest import FileRecord, Head, Labels
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.bundle.write import write_bundle

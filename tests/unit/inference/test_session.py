@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph_record import PrecisionRecord
+from fashionbatch.bundle.graph.record import PrecisionRecord
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.errors import BundleError, RuntimeUnavailableError, UnknownNameError
 from fashionbatch.inference.session import Session, open_session, usable_cores

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fashionbatch.bundle.graph import to_graph
+from fashionbatch.bundle.graph.convert import to_graph
 from fashionbatch.errors import PluginError, TrainingError, WeightsError
 from fashionbatch.model.augmented import training_model
 from fashionbatch.model.freezing import set_trained_layers

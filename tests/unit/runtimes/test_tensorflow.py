@@ -13,7 +13,7 @@ import openvino as ov
 import pytest
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph import to_graph
+from fashionbatch.bundle.graph.convert import to_graph
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.specs import Runtime, RuntimeRequest
 from fashionbatch_plugins.runtimes import OpenVinoRuntime, TensorFlowRuntime, tensorflow_precisions

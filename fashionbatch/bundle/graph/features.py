@@ -11,8 +11,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashionbatch.bundle.graph import FEATURES_NAME, first_sentence
-from fashionbatch.bundle.graph_check import check_graph
+from fashionbatch.bundle.graph.check import check_graph
+from fashionbatch.bundle.graph.convert import FEATURES_NAME, first_sentence
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.errors import BundleError
 from fashionbatch.specs import FeatureTensor, ImageSpec

@@ -17,9 +17,9 @@ from typing import NoReturn
 from xml.parsers import expat
 
 from fashionbatch import disk
-from fashionbatch.bundle.graph_operations import ALLOWED, REASONS
-from fashionbatch.bundle.graph_record import GRAPH_FILES, GraphKind
-from fashionbatch.bundle.graph_wiring import Wiring, WiringError
+from fashionbatch.bundle.graph.operations import ALLOWED, REASONS
+from fashionbatch.bundle.graph.record import GRAPH_FILES, GraphKind
+from fashionbatch.bundle.graph.wiring import Wiring, WiringError
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.display_width import printable
 from fashionbatch.errors import BundleError

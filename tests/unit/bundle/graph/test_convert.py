@@ -9,7 +9,7 @@ import numpy as np
 import openvino as ov
 import pytest
 
-from fashionbatch.bundle.graph import to_graph
+from fashionbatch.bundle.graph.convert import to_graph
 from fashionbatch.errors import BundleError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
-from fashionbatch.bundle.features import find_features
-from fashionbatch.bundle.graph import to_graph
+from fashionbatch.bundle.graph.convert import to_graph
+from fashionbatch.bundle.graph.features import find_features
 from fashionbatch.bundle.importing.adapt import Pixels, adapt_graph, add_activation
 from fashionbatch.bundle.manifest import Head, Labels
 from fashionbatch.bundle.open import Bundle, open_bundle

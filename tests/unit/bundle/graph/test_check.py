@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fashionbatch.bundle.graph_check import check_graph
-from fashionbatch.bundle.graph_wiring import Wiring, WiringError
+from fashionbatch.bundle.graph.check import check_graph
+from fashionbatch.bundle.graph.wiring import Wiring, WiringError
 from fashionbatch.bundle.open import read_manifest
 from fashionbatch.errors import BundleError
 from fashionbatch.testing.bundles import make_tiny_bundle
