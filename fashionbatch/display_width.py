@@ -23,3 +23,13 @@ def _cells(character: str) -> int:
     if category(character) in {"Mn", "Me", "Cf"} or "\u1160" <= character <= "\u11ff":
         return 0  # accents, invisible marks, and the vowels and finals of decomposed Hangul
     return 2 if east_asian_width(character) in "WF" else 1
+
+
+def counted(number: int, thing: str, plural: str | None = None) -> str:
+    """How many there are of something, such as `1 row` or `2,000 rows`."""
+    return f"{number:,} {thing if number == 1 else plural or f'{thing}s'}"
+
+
+def counted_of(part: int, number: int, thing: str) -> str:
+    """How many of how many, with the verb, such as `0 of 1 row is` or `3 of 2,000 rows are`."""
+    return f"{part:,} of {counted(number, thing)} {'is' if number == 1 else 'are'}"

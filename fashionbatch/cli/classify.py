@@ -13,9 +13,9 @@ from click.core import ParameterSource
 
 from fashionbatch.cli.classify_one import check_request, label_photo
 from fashionbatch.cli.fractions import Fraction
-from fashionbatch.cli.progress import Progress, duration
+from fashionbatch.cli.progress import Progress, duration, rate_text
 from fashionbatch.cli.signals import orderly_end
-from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.cli.tables import counted, format_table, printable
 
 if TYPE_CHECKING:
     from fashionbatch.labeling.options import LabelOptions
@@ -75,7 +75,7 @@ class _Embeddings(click.ParamType[Path]):
 @click.option("--topk", type=click.IntRange(1), default=1, metavar="K", help="Name the K most likely classes.")
 @click.option("--probabilities", is_flag=True, help="Add a column for every class.")
 @click.option("--threshold", type=Fraction(), help="Leave the label empty below this probability.")
-@click.option("--format", "format_", metavar="NAME", help="csv, jsonl or parquet, or a plugin's.")
+@click.option("--format", "format_", metavar="NAME", help="csv, jsonl, parquet or xlsx, or a plugin's.")
 @click.option(
     "--format-set", multiple=True, metavar="KEY=VALUE", help="Set a parameter of the format; may be repeated."
 )
@@ -129,7 +129,11 @@ class _Embeddings(click.ParamType[Path]):
     help="auto: the fastest that kept the labels in validation.",
 )
 @click.option("--timeout", type=_Duration(), default=30, show_default=True, help="Time to decode one file.")
-@click.option("--spreadsheet-safe", is_flag=True, help="Put an apostrophe before text that looks like a formula.")
+@click.option(
+    "--spreadsheet-safe",
+    is_flag=True,
+    help="Put an apostrophe before text that looks like a formula, and into CSV a mark by which Excel knows UTF-8.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists, once the new one is complete.")
 @click.option("--restart", is_flag=True, help="Discard what an earlier run of the same output has done.")
 @click.option("--dry-run", is_flag=True, help="Say how many files there are and how long it would take, and stop.")
@@ -261,7 +265,7 @@ def _label(
     rows = report.sidecar.rows
     failed = rows - report.sidecar.counts.status.get("ok", 0)
     if strict and failed:
-        raise RowError(f"{failed:,} of {rows:,} files could not be labeled; the table says why")
+        raise RowError(f"{failed:,} of {counted(rows, 'file')} could not be labeled; the table says why")
 
 
 def _label_part(options: LabelOptions, reporter: Progress, launcher: Launcher) -> None:
@@ -271,7 +275,7 @@ def _label_part(options: LabelOptions, reporter: Progress, launcher: Launcher) -
         rows = label_part(options, reporter=reporter, stop_signal=stop_signal, launcher=launcher)
     if not reporter.quiet:
         output = printable(str(options.output.table))
-        click.echo(f"part {options.work.part} of {output} is done: {rows:,} rows")
+        click.echo(f"part {options.work.part} of {output} is done: {counted(rows, 'row')}")
         click.echo(f"when all parts are, `fashionbatch merge {output}` makes the table")
 
 
@@ -281,10 +285,11 @@ def _estimate(options: LabelOptions, reporter: Progress) -> None:
 
     with orderly_end("stopping") as stop_signal:
         found = estimate(options, reporter=reporter, stop_signal=stop_signal)
-    click.echo(f"{found.files:,} files, {human_size(found.bytes)}")
+    click.echo(f"{counted(found.files, 'file')}, {human_size(found.bytes)}")
     if found.left_out:
         click.echo(f"left out: {', '.join(map(printable, found.left_out))}")
-    click.echo(f"{found.rate:,.0f} files/s on a sample of {found.sample:,}: about {duration(found.files / found.rate)}")
+    rate = rate_text(found.rate, "files")
+    click.echo(f"{rate} on a sample of {found.sample:,}: about {duration(found.files / found.rate)}")
 
 
 def _print_summary(output: Path, sidecar: Sidecar, rate: str) -> None:
@@ -292,12 +297,12 @@ def _print_summary(output: Path, sidecar: Sidecar, rate: str) -> None:
 
     seconds = sidecar.times.seconds or 0.0
     statuses = ", ".join(f"{count:,} {status}" for status, count in sidecar.counts.status.items())
-    click.echo(f"{printable(str(output))}: {sidecar.rows:,} rows in {duration(seconds)}{rate}: {statuses}")
+    click.echo(f"{printable(str(output))}: {counted(sidecar.rows, 'row')} in {duration(seconds)}{rate}: {statuses}")
     if sidecar.embeddings is not None:
         rows, size = sidecar.embeddings.shape
-        click.echo(f"{printable(sidecar.embeddings.file)}: {rows:,} rows of {size:,} features")
+        click.echo(f"{printable(sidecar.embeddings.file)}: {counted(rows, 'row')} of {counted(size, 'feature')}")
     for bundle, counts in sidecar.counts.by_bundle():
-        _print_labels(bundle, counts)
+        _print_labels(bundle, counts, sidecar.counts.status.get("ok", 0))
     seen = left_out(sidecar.files)
     if sidecar.files.unreadable_count:
         where, reason = sidecar.files.unreadable[0]
@@ -306,13 +311,13 @@ def _print_summary(output: Path, sidecar: Sidecar, rate: str) -> None:
         click.echo(f"left out: {printable(', '.join(seen))}")
 
 
-def _print_labels(bundle: str, counts: Mapping[str, int]) -> None:
+def _print_labels(bundle: str, counts: Mapping[str, int], files: int) -> None:
+    """The most frequent labels; shares are of the labeled files, so that those of several labels may sum to more."""
     if bundle:
         click.echo(f"{bundle}:")
     shown = list(counts.items())[:_SHOWN_LABELS]
-    total = sum(counts.values())
-    rows = [[label or "(none)", f"{count:,}", f"{count / total:.1%}"] for label, count in shown]
+    rows = [[label or "(none)", f"{count:,}", f"{count / max(files, 1):.1%}"] for label, count in shown]
     for line in format_table(["label", "files", "share"], rows):
         click.echo(f"  {line}")
     if len(counts) > len(shown):
-        click.echo(f"  and {len(counts) - len(shown):,} more labels")
+        click.echo(f"  and {counted(len(counts) - len(shown), 'more label')}")

@@ -51,7 +51,7 @@ def command(
     for line in format_table(["label", "old", "new", "shift"], rows[:_SHOWN]):
         click.echo(line)
     if len(rows) > _SHOWN:
-        click.echo(f"and {len(rows) - _SHOWN:,} labels that shifted less")
+        click.echo(f"and {counted(len(rows) - _SHOWN, 'label')} that shifted less")
     if found.accuracy is not None:
         before, after = found.accuracy
         click.echo(

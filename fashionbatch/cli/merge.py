@@ -9,6 +9,7 @@ import click
 from fashionbatch.cli.progress import Progress
 from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import printable
+from fashionbatch.display_width import counted
 
 _PATH = click.Path(path_type=Path)
 
@@ -34,4 +35,4 @@ def command(*, output: Path, jobs: tuple[Path, ...], overwrite: bool, embeddings
             output, jobs, overwrite=overwrite, embeddings=embeddings, say=reporter.say, stop_signal=stop_signal
         )
     statuses = ", ".join(f"{count:,} {status}" for status, count in report.sidecar.counts.status.items())
-    click.echo(f"{printable(str(output))}: {report.sidecar.rows:,} rows: {statuses}")
+    click.echo(f"{printable(str(output))}: {counted(report.sidecar.rows, 'row')}: {statuses}")

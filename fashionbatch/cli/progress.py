@@ -10,8 +10,11 @@ from typing import Any
 import click
 
 from fashionbatch.cli.tables import printable
+from fashionbatch.display_width import counted, counted_of
 
 _LINE_EVERY_S = 10.0
+_RATED_ROWS = 20
+_RATED_S = 0.5
 
 
 class Progress:
@@ -44,14 +47,14 @@ class Progress:
         """So many files were found so far."""
         if time.monotonic() - self._last_line >= _LINE_EVERY_S:
             self._last_line = time.monotonic()
-            self.say(f"scanning: {files:,} files so far")
+            self.say(f"scanning: {counted(files, 'file')} so far")
 
     def start(self, total: int, done: int) -> None:
         """Labeling begins."""
         self._total, self._done, self._done_before = total, done, done
         self._began = self._last_line = time.monotonic()
         if done:
-            self.say(f"going on where an earlier run stopped: {done:,} of {total:,} rows are done")
+            self.say(f"going on where an earlier run stopped: {counted_of(done, total, 'row')} done")
         if sys.stderr.isatty() and not self.quiet:
             from tqdm import tqdm
 
@@ -73,7 +76,9 @@ class Progress:
     def summary(self) -> str:
         """What this run did, as part of a sentence."""
         rows = self._done - self._done_before
-        return f" ({rows / self._took_s:,.0f}/s)" if rows and self._took_s else ""
+        # What is over at once says nothing about how fast a folder is labeled.
+        is_long = rows >= _RATED_ROWS and self._took_s >= _RATED_S
+        return f" ({rate_text(rows / self._took_s)})" if is_long else ""
 
     def stop(self) -> None:
         """Labeling has ended."""
@@ -87,7 +92,13 @@ class Progress:
         rate = (self._done - self._done_before) / max(time.monotonic() - self._began, 1e-9)
         remaining = duration((self._total - self._done) / rate) if rate else "unknown"
         failed = f", {self._failed:,} without label" if self._failed else ""
-        return f"{self._done:,} of {self._total:,} ({rate:,.0f}/s, {remaining} left{failed})"
+        return f"{self._done:,} of {self._total:,} ({rate_text(rate)}, {remaining} left{failed})"
+
+
+def rate_text(rate: float, what: str = "") -> str:
+    """How many a second, such as `187/s` or `0.8 files/s`."""
+    number = f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
+    return f"{number} {what}/s" if what else f"{number}/s"
 
 
 def duration(seconds: float) -> str:

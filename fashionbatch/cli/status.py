@@ -10,6 +10,7 @@ import click
 
 from fashionbatch.cli.progress import duration
 from fashionbatch.cli.tables import printable
+from fashionbatch.display_width import counted
 
 
 @click.command("status")
@@ -30,7 +31,7 @@ def command(*, output: Path, as_json: bool) -> None:
     if status.rows is None:
         click.echo(f"{name}: {status.state}")
         return
-    line = f"{name}: {status.state}, {status.done:,} of {status.rows:,} rows done"
+    line = f"{name}: {status.state}, {status.done:,} of {counted(status.rows, 'row')} done"
     if status.rate is not None and status.state == "running":
         line += f", {status.rate:,.0f}/s"
     if status.remaining_s is not None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import click
 
-from fashionbatch.display_width import display_width, printable
+from fashionbatch.display_width import counted, display_width, printable
 
 __all__ = ["counted", "encoding_option", "format_table", "pad", "printable"]
 
@@ -36,8 +36,3 @@ def format_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
 def pad(text: str, size: int) -> str:
     """The text with spaces after it, up to that many columns."""
     return text + " " * (size - display_width(text))
-
-
-def counted(number: int, thing: str, plural: str | None = None) -> str:
-    """How many there are of something, such as `1 row` or `2,000 rows`."""
-    return f"{number:,} {thing if number == 1 else plural or f'{thing}s'}"

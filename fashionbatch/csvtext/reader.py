@@ -136,9 +136,9 @@ class CsvReader:
     def _encoding_of(self, head: bytes) -> tuple[str, int]:
         """The encoding, and how many bytes of a mark to skip."""
         wished = None if self._wished == AUTO else known_encoding(self._name, self._wished)
-        if head.startswith(_OWN_HEADER):
-            return UTF_8, 0
         marked = marked_encoding(head)
+        if head[marked[1] if marked else 0 :].startswith(_OWN_HEADER):
+            return marked or (UTF_8, 0)
         if marked and (wished is None or marked[0].startswith(wished)):
             if marked[0] != UTF_8:
                 self.notes.append(f"{self._name}: is read as {marked[0].upper()}, as its byte-order mark says")

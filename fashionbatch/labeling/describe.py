@@ -12,6 +12,7 @@ import PIL
 
 from fashionbatch import __version__
 from fashionbatch.csvtext import AUTO
+from fashionbatch.display_width import counted
 from fashionbatch.images import POLICY
 from fashionbatch.inference.session import Session
 from fashionbatch.labeling.job.machine import instruction_set
@@ -149,7 +150,7 @@ def opening_line(options: LabelOptions, files: FilesRecord, loaded: Loaded, sess
     """What a run does, as the first thing that a user reads of it."""
     source, rows = options.source, files.rows
     where = f"{source.folder}" if source.files_from is None else f"{source.files_from}"
-    parts = [f"Labeling {rows:,} file{'s' if rows != 1 else ''} ({human_size(files.bytes)}) of {where}"]
+    parts = [f"Labeling {counted(rows, 'file')} ({human_size(files.bytes)}) of {where}"]
     for bundle, session in zip(loaded.bundles, sessions, strict=True):
         parts.append(
             f"with bundle {bundle.manifest.name} ({len(bundle.manifest.labels.class_names)} classes), "

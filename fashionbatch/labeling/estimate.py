@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from fashionbatch import disk
+from fashionbatch.display_width import counted
 from fashionbatch.labeling import checks
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
@@ -110,7 +111,7 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
             file.writelines(next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted)
         manifest.close()
         clock = _Clock()
-        reporter.say(f"found {summary.rows:,} files; labeling {len(wanted):,} of them to see how fast it is")
+        reporter.say(f"found {counted(summary.rows, 'file')}; labeling {len(wanted):,} of them to see how fast it is")
         label(
             replace(
                 options,

@@ -158,7 +158,9 @@ def _table(options: LabelOptions, bundles: list[Bundle], registry: Registry) -> 
         format=entry.recorded_name,
         parameters=parameters,
         rows=rows,
+        spreadsheet_safe=options.rows.spreadsheet_safe,
     )
+    table.check_size(0)
     # A format whose library is not installed says so now and not after the first shard.
     table.encode_rows(iter(()))
     return table

@@ -11,6 +11,7 @@ from typing import BinaryIO
 from pydantic import ValidationError
 
 from fashionbatch import disk
+from fashionbatch.display_width import counted_of
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling import checks, finish
 from fashionbatch.labeling.job.lock import JobLock
@@ -100,7 +101,14 @@ def _joined_files(paths: JobPaths, job: Job, registry: Registry, embeddings: Pat
             f"{paths.job}: the parameters of the format {writer.name!r} are not those of the one that is installed"
         ) from None
     columns, types = job.columns, job.column_types or [type_of(name) for name in job.columns]
-    table = TableFile(path=paths.output, columns=columns, types=types, writer=writer, parameters=parameters)
+    table = TableFile(
+        path=paths.output,
+        columns=columns,
+        types=types,
+        writer=writer,
+        parameters=parameters,
+        spreadsheet_safe=job.options.spreadsheet_safe,
+    )
     if job.embeddings is None:
         if embeddings is not None:
             raise OutputError(f"{paths.output}: the job has no embeddings", hint="leave out --embeddings")
@@ -179,6 +187,6 @@ def _require_complete(output: Path, store: ShardStore) -> None:
     gaps = ", ".join("{:,} to {:,}".format(*store.rows(shard)) for shard in missing[:_SHOWN_GAPS])
     more = f" and {len(missing) - _SHOWN_GAPS:,} more stretches" if len(missing) > _SHOWN_GAPS else ""
     raise OutputError(
-        f"{output}: {rows:,} of {store.bounds[-1]:,} rows are not done yet: rows {gaps}{more}",
+        f"{output}: {counted_of(rows, store.bounds[-1], 'row')} not done yet: rows {gaps}{more}",
         hint="let the runs with --shard that are missing finish, or start `classify` without --shard to do the rest",
     )

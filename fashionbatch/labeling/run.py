@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from fashionbatch.display_width import counted, counted_of
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling import checks, describe, finish
 from fashionbatch.labeling.engine import run_shards
@@ -148,7 +149,7 @@ def _do_shards(run: Run, ready: Ready) -> float | None:
     except InterruptedRunError as error:
         done = store.count_rows(store.done() & set(mine))
         raise InterruptedRunError(
-            f"interrupted: {done:,} of {total:,} rows are done",
+            f"interrupted: {counted_of(done, total, 'row')} done",
             signal_number=error.signal_number,
             hint="start the same command again: it goes on from there",
         ) from None
@@ -176,7 +177,8 @@ def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) 
         pending = sorted(set(range(len(ready.store))) - ready.store.done())
         rows = ready.store.count_rows(pending)
         run.reporter.say(
-            f"warning: {rows:,} rows were damaged on the disk after they were written; they are labeled anew"
+            f"warning: {counted(rows, 'row')} {'was' if rows == 1 else 'were'} damaged on the disk after they were "
+            "written; they are labeled anew"
         )
         ready = replace(ready, pending=pending, following=dict(itertools.pairwise(pending)))
         again = _do_shards(run, ready)

@@ -113,6 +113,7 @@ def begin_job(run: Run) -> Ready:
         for note in found.pop("notes"):
             run.reporter.say(note if note.startswith("warning") else f"note: {note}")
         files = FilesRecord.of_json(found)
+        loaded.table.check_size(files.rows)
         bounds = plan_shards(files.rows, columns=loaded.width, batch_size=options.compute.batch_size)
         store = ShardStore(paths.shards, bounds, loaded.parts)
         pending = list(run.shards(store))

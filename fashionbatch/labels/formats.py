@@ -19,6 +19,7 @@ from fashionbatch.csvtext import AUTO, CsvReader
 from fashionbatch.csvtext.encodings import UTF_8, marked_encoding, unmarked_utf16
 from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.labels.columns import PATH, PATH_BYTES
+from fashionbatch.labels.workbooks import read_xlsx
 
 if TYPE_CHECKING:
     from fashionbatch.specs import Cell
@@ -107,7 +108,7 @@ def read_parquet(path: Path, file: BinaryIO) -> Iterator[list[Cell]]:
             raise DataError(f"{path}: is no Parquet file, or damaged or cut short: {reason}") from None
 
 
-FORMATS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
+FORMATS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet, "xlsx": read_xlsx}
 """The formats that can be read. Each is the ending of a file's name, too."""
 
 

@@ -34,7 +34,7 @@ class TableReader:
 
     Args:
         path: the table.
-        format_: `csv`, `jsonl` or `parquet`; None goes by the ending of the name.
+        format_: `csv`, `jsonl`, `parquet` or `xlsx`; None goes by the ending of the name.
         encoding: of a CSV file; `auto` finds out.
 
     Raises:
@@ -136,7 +136,7 @@ def read(
 
     Args:
         path: a table that `classify` wrote, or any other one in its formats.
-        format: `csv`, `jsonl` or `parquet`; None goes by the ending of the name.
+        format: `csv`, `jsonl`, `parquet` or `xlsx`; None goes by the ending of the name.
         encoding: of a CSV file; `auto` finds out, and warns where it is not UTF-8.
 
     Returns:

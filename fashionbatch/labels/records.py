@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError
 
+from fashionbatch.display_width import counted
+
 Match: TypeAlias = Literal["time", "sha256"]
 """What makes a file the same as before: its size and time, or its content."""
 
@@ -243,7 +245,7 @@ class ReuseCounts(Record):
     def __str__(self) -> str:
         content = f", {self.compared:,} of the same size, whose content decides" if self.compared else ""
         return (
-            f"{self.reused:,} rows reused, {self.new:,} files new, {self.changed:,} changed, "
+            f"{counted(self.reused, 'row')} reused, {counted(self.new, 'file')} new, {self.changed:,} changed, "
             f"{self.retried:,} tried again, {self.gone:,} gone{content}"
         )
 

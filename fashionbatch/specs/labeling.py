@@ -27,8 +27,12 @@ class WriterSpec(Spec):
         assemble: `assemble(columns, parts, file, *, types, parameters)` writes the whole table into a binary file from
             the columns and the paths of the encoded shards, without holding them in memory.
 
-    Both may leave out the keyword arguments that they do not need: `types`, a `ColumnType` for each column, and
-    `parameters`, the checked ones of `--format-set`. The same arguments have to give the same bytes.
+        max_rows: how many rows the format can hold, without the names of the columns; None for any number.
+        max_columns: how many columns it can hold; None for any number.
+
+    Both functions may leave out the keyword arguments that they do not need: `types`, a `ColumnType` for each column;
+    `parameters`, the checked ones of `--format-set`; and, of `assemble`, `spreadsheet_safe`, whether a spreadsheet has
+    to show the table as it is. The same arguments have to give the same bytes.
     """
 
     kind: ClassVar[str] = "writer"
@@ -37,6 +41,8 @@ class WriterSpec(Spec):
     suffix: str
     encode: Callable[..., bytes | Iterable[bytes]]
     assemble: Callable[..., None]
+    max_rows: int | None = None
+    max_columns: int | None = None
 
 
 class ShardProgress(Protocol):

@@ -9,6 +9,7 @@ import io
 import itertools
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -124,11 +125,25 @@ def read_parquet(content: bytes) -> list[dict[str, Any]]:
     return rows
 
 
+def read_xlsx(content: bytes) -> list[dict[str, Any]]:
+    """The rows of a workbook's first sheet by column; what XML cannot hold is escaped there."""
+    import openpyxl
+
+    sheet = openpyxl.load_workbook(io.BytesIO(content), read_only=True).worksheets[0]
+    header, *rows = (list(map(_unescaped, row)) for row in sheet.iter_rows(values_only=True))
+    return [dict(zip(header, row, strict=True)) for row in rows]
+
+
+def _unescaped(cell: Any) -> Any:
+    return re.sub("_x([0-9A-F]{4})_", lambda found: chr(int(found[1], 16)), cell) if isinstance(cell, str) else cell
+
+
 READERS: Mapping[str, Callable[[bytes], list[dict[str, Any]]]] = {
     ".csv": read_csv,
     ".jsonl": read_jsonl,
     ".ndjson": read_jsonl,
     ".parquet": read_parquet,
+    ".xlsx": read_xlsx,
 }
 """By the ending of a file name: what reads it."""
 

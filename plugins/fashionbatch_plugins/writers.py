@@ -1,8 +1,9 @@
-"""Built-in formats of the label table: CSV, JSON Lines, Parquet."""
+"""Built-in formats of the label table: CSV, JSON Lines, Parquet, and workbooks."""
 
 from __future__ import annotations
 
 import base64
+import codecs
 import io
 import json
 import os
@@ -15,6 +16,7 @@ from typing import Any, BinaryIO
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.hookspecs import hookimpl
 from fashionbatch.specs import Cell, ColumnType, WriterSpec
+from fashionbatch_plugins import workbook
 
 _PATH = "filepath"
 _PATH_BYTES = "filepath_b64"
@@ -24,7 +26,7 @@ _TO_QUOTE = re.compile(r'[",\r\n]')
 
 @hookimpl
 def register_writers() -> Iterable[WriterSpec]:
-    """CSV, JSON Lines, Parquet."""
+    """CSV, JSON Lines, Parquet, workbooks."""
     yield WriterSpec(
         name="csv",
         summary="Comma-separated values, RFC 4180 with \\n line ends.",
@@ -46,6 +48,15 @@ def register_writers() -> Iterable[WriterSpec]:
         encode=encode_parquet,
         assemble=assemble_parquet,
     )
+    yield WriterSpec(
+        name="xlsx",
+        summary="A workbook for spreadsheets; up to 1,048,575 rows.",
+        suffix=".xlsx",
+        encode=workbook.encode_xlsx,
+        assemble=workbook.assemble_xlsx,
+        max_rows=workbook.MAX_ROWS,
+        max_columns=workbook.MAX_COLUMNS,
+    )
 
 
 def _number(probability: float) -> str:
@@ -62,8 +73,19 @@ def encode_csv(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def assemble_csv(columns: Sequence[str], shards: Iterable[Path], file: BinaryIO) -> None:
-    """The header, then the shards as they are."""
+def assemble_csv(
+    columns: Sequence[str], shards: Iterable[Path], file: BinaryIO, *, spreadsheet_safe: bool = False
+) -> None:
+    """The header, then the shards as they are.
+
+    Args:
+        columns: their names.
+        shards: encoded rows.
+        file: the table.
+        spreadsheet_safe: begin with a byte-order mark, without which Excel takes UTF-8 for something else.
+    """
+    if spreadsheet_safe:
+        file.write(codecs.BOM_UTF8)
     file.write(encode_csv((), [columns]))
     _concatenate(shards, file)
 

@@ -60,6 +60,27 @@ def test_says_first_what_it_does_and_last_what_came_of_it(
     ]
 
 
+def test_one_row_is_one_row_and_a_run_of_a_moment_has_no_rate(
+    classify: Classify, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert classify("--limit", "1") == 0
+    said = capsys.readouterr()
+    assert said.out.startswith(f"{tmp_path / 'labels.csv'}: 1 row in ")
+    assert "/s" not in said.out.splitlines()[0]
+    assert said.err.startswith("Labeling 1 file (")
+
+
+def test_shares_of_several_labels_are_of_photos(
+    photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    several = make_tiny_bundle(tmp_path / "several", decoding="several_of_many", thresholds=(0.0, 0.0, 1.0))
+    assert cli._run(["classify", str(photos), "-b", str(several), "-o", str(tmp_path / "several.csv"), "-j", "1"]) == 0
+    assert sorted(line.split() for line in capsys.readouterr().out.splitlines()[2:]) == [
+        ["green", "3", "100.0%"],
+        ["red", "3", "100.0%"],
+    ]
+
+
 def test_the_table_is_what_the_options_ask_for(classify: Classify, tmp_path: Path) -> None:
     assert classify("--topk", "2", "--limit", "1", "-q") == 0
     table = (tmp_path / "labels.csv").read_text().splitlines()

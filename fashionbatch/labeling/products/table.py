@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.bundle.manifest import BundleManifest
 from fashionbatch.decisions import Decisions, Winners
-from fashionbatch.errors import FashionBatchError
+from fashionbatch.errors import FashionBatchError, OutputError
 from fashionbatch.labeling.job.frozen import ShardRows
 from fashionbatch.labeling.job.shards import TABLE_PART, Counts, ShardPart
 from fashionbatch.labeling.products.options import RowOptions
@@ -191,6 +191,7 @@ class TableFile:
         types: what their cells are.
         writer: the format.
         parameters: the writer's own.
+        spreadsheet_safe: as in RowOptions.
     """
 
     path: Path
@@ -198,11 +199,33 @@ class TableFile:
     types: Sequence[ColumnType]
     writer: WriterSpec
     parameters: Parameters
+    spreadsheet_safe: bool = False
     part: ClassVar[ShardPart] = TABLE_PART
 
     def assemble(self, parts: Iterable[Path], rows: int, file: BinaryIO) -> None:  # noqa: ARG002 - a product's signature
         """The whole table."""
-        self.writer.assemble(self.columns, parts, file, types=self.types, parameters=self.parameters)
+        self.writer.assemble(
+            self.columns,
+            parts,
+            file,
+            types=self.types,
+            parameters=self.parameters,
+            spreadsheet_safe=self.spreadsheet_safe,
+        )
+
+    def check_size(self, rows: int) -> None:
+        """Refuse a table that its format cannot hold.
+
+        Raises:
+            OutputError: it has more rows or columns than the format can hold.
+        """
+        limits = ((rows, self.writer.max_rows, "rows"), (len(self.columns), self.writer.max_columns, "columns"))
+        for count, most, what in limits:
+            if most is not None and count > most:
+                raise OutputError(
+                    f"{self.path}: would have {count:,} {what}, and the format {self.writer.name} holds {most:,}",
+                    hint="give the table a name that ends in .csv or .parquet",
+                )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -26,14 +26,16 @@ ODD: Sequence[Cell] = ("caf\udce9.jpg", "ok", "", "red", 1.0)
 SPECS = {spec.name: spec for spec in writers.register_writers()}
 
 
-def table(name: str, tmp_path: Path, *shards: Sequence[Sequence[Cell]], columns: Sequence[str] = COLUMNS) -> bytes:
+def table(
+    name: str, tmp_path: Path, *shards: Sequence[Sequence[Cell]], columns: Sequence[str] = COLUMNS, **more: bool
+) -> bytes:
     spec: WriterSpec = SPECS[name]
     paths = []
     for number, rows in enumerate(shards):
         paths.append(tmp_path / f"{number}.rows")
         paths[-1].write_bytes(spec.encode(columns, rows))
     file = io.BytesIO()
-    spec.assemble(columns, iter(paths), file)
+    spec.assemble(columns, iter(paths), file, **more)
     return file.getvalue()
 
 
@@ -129,9 +131,64 @@ def test_listing_the_formats_imports_none_of_their_libraries() -> None:
     assert done.stdout.strip() == "False"
 
 
+def test_csv_for_spreadsheets_begins_with_a_mark_once_however_it_is_cut(tmp_path: Path) -> None:
+    plain = table("csv", tmp_path, [OK], [BAD])
+    for shards in ([[OK], [BAD]], [[OK, BAD]], [[], [OK], [], [BAD]]):
+        assert table("csv", tmp_path, *shards, spreadsheet_safe=True) == b"\xef\xbb\xbf" + plain
+
+
+# ---------------------------------------------------------------------------------------------------------- workbooks
+
+
+def cells_of(content: bytes) -> list[tuple[object, ...]]:
+    openpyxl = pytest.importorskip("openpyxl")
+    return list(openpyxl.load_workbook(io.BytesIO(content)).worksheets[0].iter_rows(values_only=True))
+
+
+def test_a_workbook_has_text_and_numbers_and_no_formulas(tmp_path: Path) -> None:
+    rows = [("=1+1", "ok", "", "007", 0.123456789), ("https://a.b/c", "ok", "", "<r>x</r>", 1.0), BAD]
+    assert cells_of(table("xlsx", tmp_path, rows)) == [
+        COLUMNS,
+        ("=1+1", "ok", None, "007", 0.123457),
+        ("https://a.b/c", "ok", None, "<r>x</r>", 1),
+        ("b.jpg", "error", "OSError: broken", None, None),
+    ]
+
+
+def test_a_workbook_says_what_xml_cannot_hold_by_escapes(tmp_path: Path) -> None:
+    rows = [("caf\udce9\r\x01.jpg", "ok", "", " a\tb\n", 0.5), ("_x0041_", "ok", "", "드레스 👠", 0.5)]
+    assert [row[0] for row in cells_of(table("xlsx", tmp_path, rows))[1:]] == [
+        "caf_xDCE9__x000D__x0001_.jpg",
+        "_x005F_x0041_",
+    ]
+    assert [row[3] for row in cells_of(table("xlsx", tmp_path, rows))[1:]] == [" a\tb\n", "드레스 👠"]
+
+
+def test_text_that_no_cell_can_hold_says_that_it_was_cut(tmp_path: Path) -> None:
+    for text, units in (("x" * 32_767, 32_767), ("x" * 40_000, 40_000), ("👠" * 20_000, 40_000)):
+        cell = str(cells_of(table("xlsx", tmp_path, [("a", "ok", "", text, 0.5)]))[1][3])
+        assert len(cell.encode("utf-16-le")) <= 2 * 32_767
+        assert cell == text if units <= 32_767 else f" ... [cut from {units:,} characters, SHA-256 " in cell
+
+
+def test_a_workbook_is_the_same_however_it_is_cut_and_wherever_it_goes(tmp_path: Path) -> None:
+    whole = table("xlsx", tmp_path, [OK, BAD, ODD])
+    assert table("xlsx", tmp_path, [OK], [], [BAD, ODD]) == whole
+    guarded = load_plugins(hooks={"register_writers"}).registry.get(WriterSpec, "xlsx")
+    (tmp_path / "rows").write_bytes(SPECS["xlsx"].encode(COLUMNS, [OK, BAD, ODD]))
+    with (tmp_path / "t.xlsx").open("wb") as file:
+        guarded.assemble(COLUMNS, [tmp_path / "rows"], file)
+    assert (tmp_path / "t.xlsx").read_bytes() == whole
+
+
 def test_a_column_of_the_users_own_may_hold_bytes_that_are_not_utf_8(tmp_path: Path) -> None:
     columns, rows = ("filepath", "status", "error", "shop"), [("a.png", "ok", "", "caf\udce9")]
-    for spec_name, expected in (("csv", "caf\udce9"), ("jsonl", "caf\udce9"), ("parquet", "caf\ufffd")):
+    for spec_name, expected in (
+        ("csv", "caf\udce9"),
+        ("jsonl", "caf\udce9"),
+        ("parquet", "caf\ufffd"),
+        ("xlsx", "caf\udce9"),
+    ):
         spec = load_plugins(hooks={"register_writers"}).registry.get(WriterSpec, spec_name)
         part, table = tmp_path / "part", tmp_path / f"table.{spec_name}"
         part.write_bytes(b"".join([spec.encode(columns, rows)]))
