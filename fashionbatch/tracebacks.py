@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 
 from fashionbatch import __version__
 
@@ -18,6 +17,8 @@ def keep_traceback(text: str, *, name: str) -> str:
     Returns:
         Where it is, as a part of a sentence: `the traceback is in /tmp/...`.
     """
+    import tempfile
+
     try:
         with tempfile.NamedTemporaryFile(
             "w", prefix=f"{name}-", suffix=".txt", delete=False, encoding="utf-8", errors="surrogateescape"
