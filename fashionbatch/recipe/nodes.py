@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import yaml
 
 from fashionbatch.errors import Problem, RecipeError
+from fashionbatch.recipe.syntax import BACKSLASHES, explain, is_windows_path
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 40
@@ -268,6 +269,8 @@ class _Reader:
             self._problem(event.start_mark, f"the character {bad!r} is not allowed in a recipe")
             text = text.replace(bad, "?").encode("utf-8", "replace").decode()
         value: Scalar = text
+        if event.style == '"' and is_windows_path(text):
+            self._problem(event.start_mark, BACKSLASHES)
         if event.style is None:
             try:
                 value = scalar_value(text)
@@ -321,11 +324,8 @@ class _Reader:
         return RecipeError([self._mark(mark).problem(message)])
 
     def _syntax_problem(self, error: yaml.MarkedYAMLError) -> Problem:
-        mark = error.problem_mark or error.context_mark
-        if error.context_mark and re.search("quoted|flow", error.context or ""):
-            mark = error.context_mark  # where it opens is what the user has to look at
-        place = self._mark(mark) if mark else Mark(self.name)
-        return place.problem(_syntax_message(error, place))
+        place, message = explain(error, self._lines)
+        return (self._mark(place) if place else Mark(self.name)).problem(message)
 
     def _unreadable_character(self, error: yaml.reader.ReaderError) -> Problem:
         message = f"the character {chr(error.character)!r} is not allowed in YAML"
@@ -350,28 +350,3 @@ def _mistake_in_key(key: Node, event: Any, entries: dict[str, MappingEntry]) -> 
 
 def _short_tag(tag: str) -> str:
     return tag.replace("tag:yaml.org,2002:", "!!")
-
-
-def _syntax_message(error: yaml.MarkedYAMLError, place: Mark) -> str:  # noqa: PLR0911 - one return a mistake
-    """PyYAML's complaint in the words of somebody who writes a recipe."""
-    problem, context = error.problem or "cannot be read", error.context or ""
-    if "'\\t'" in problem or place.source[: place.column].strip(" ").startswith("\t"):
-        return "a tab stands where YAML allows only spaces; indent with spaces"
-    if "mapping values are not allowed" in problem:
-        if ": " in place.source[: place.column - 1]:
-            return "a second ': ' in one line; put the value in quotes, or the key on a line of its own"
-        return "this line is indented deeper than the one above allows, or the line above lacks its ':'"
-    if "expected <block end>" in problem or "but found '<block mapping start>'" in problem:
-        return "this line does not fit the indentation of the lines above"
-    if character := re.search(r"found character '(.)' that cannot start", problem):
-        return f"text that begins with {character[1]!r} needs quotes"
-    if "quoted scalar" in context and "end of stream" in problem:
-        return "this quote is never closed"
-    if "flow" in context and error.context_mark:
-        bracket = "[" if "sequence" in context else "{"
-        return f"this {bracket!r} is not closed, or an entry lacks its comma (noticed in line {_line_of(error)})"
-    return f"is not valid YAML: {problem} {context}".rstrip()
-
-
-def _line_of(error: yaml.MarkedYAMLError) -> int:
-    return int(error.problem_mark.line) + 1 if error.problem_mark else 0

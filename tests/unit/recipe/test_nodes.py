@@ -147,6 +147,32 @@ def test_broken_yaml_is_one_problem_in_plain_words_where_it_happens(text, messag
     assert refusal(text).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\nepochs 5\nb: 2", "r.yaml:2:1: this line lacks its ':'; write 'epochs: 5'"),
+        ("t:\n  epochs 5  # of many\n\n  # a word\n  b: 2", "r.yaml:2:3: this line lacks its ':'; write 'epochs: 5'"),
+        ("a: 1\ntraining\n  b: 2", "r.yaml:2:1: this line lacks its ':'; write 'training:'"),
+        ("a: 1\ntraining\n  - b", "r.yaml:2:1: this line lacks its ':'"),
+        ("a: 1\nseed 42\n", "r.yaml:2:1: this line lacks its ':'; write 'seed: 42'"),
+        ("a: 1\nepochs:5\nb: 2", "r.yaml:2:1: a space is missing behind ':'; write 'epochs: 5'"),
+        ("a: 1\nepochs = 5\nb: 2", "r.yaml:2:1: a key and its value stand with ':' between them; write 'epochs: 5'"),
+        ('a: 1\npath: "C:\\Users\\me"', "r.yaml:2:7: in double quotes a backslash begins an escape"),
+        ('a: 1\npath: "C:\\my"', "r.yaml:2:7: in double quotes a backslash begins an escape"),
+    ],
+)
+def test_a_mistake_is_told_at_its_own_line_and_not_where_the_parser_notices_it(text, message):
+    assert refusal(text).startswith(message)
+
+
+def test_a_path_of_windows_whose_backslashes_became_line_ends_is_a_problem():
+    _, problems = read_yaml('path: "D:\\new\\toys"\nz: "two\\nlines"', name="r.yaml")
+    assert [str(problem).splitlines()[0] for problem in problems] == [
+        "r.yaml:1:7: in double quotes a backslash begins an escape such as \\n; write a path in single quotes, or with "
+        "'/' for each '\\'"
+    ]
+
+
 def test_the_source_line_and_a_caret_stand_under_a_syntax_error():
     assert refusal("a: b: c").splitlines()[1:] == ["    a: b: c", "        ^"]
 
