@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from fashionbatch.errors import FashionBatchError, PluginError, Problem, UnknownNameError
+from fashionbatch.plan.meaning import meaning
 from fashionbatch.plan.model import Resolved
 from fashionbatch.plugins import Origin, describe, is_a_plugins
 from fashionbatch.recipe.find import is_shipped
 from fashionbatch.recipe.forms import slots
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import Mark, Node, NodePath, dotted
+from fashionbatch.recipe.places import KnownPlaces
 from fashionbatch.recipe.validate import validate
 from fashionbatch.registry import Entry, OurName, Registry
 from fashionbatch.specs import HeadSpec
@@ -42,41 +44,54 @@ class Components:
 def resolve_components(document: RecipeDocument, registry: Registry) -> Components:
     """Resolve every component of the recipe, and the ones that it leaves to their defaults."""
     components = Components()
+    resolver = _Resolver(registry, KnownPlaces(document.tree, registry), components)
     for slot in slots(document.tree):
         node = document.tree.at(slot.path)
         if node is not None and node.is_mapping:
-            _resolve(node, slot.kind, slot.path, registry, components)
+            resolver.resolve(node, slot.kind, slot.path)
     for path, (kind, name) in _DEFAULTS.items():
         if document.tree.at(path) is None:
-            _resolve(_default(name, document.tree.mark), kind, path, registry, components)
+            resolver.resolve(_default(name, document.tree.mark), kind, path)
     loss = document.tree.at(LOSS)
     if loss is None or loss.value is None:
         _resolve_default_loss(document, registry, components)
     return components
 
 
-def _resolve(node: Node, kind: str, path: NodePath, registry: Registry, components: Components) -> None:
-    name = node.child("name")
-    if name is None or not isinstance(name.value, str):
-        return  # a problem of shape, reported with the others
-    written = OurName(name.value) if _is_ours(name) else name.value
-    try:
-        entry = registry.entry(kind, written)
-    except FashionBatchError as error:
-        components.problems.append(name.mark.problem(_one_line(error), dotted((*path, "name"))))
-        return
-    own = node.without_entry("name")
-    try:
-        parameters, problems = validate(entry.spec.parameters, own, path=path, key_mark=name.mark)
-    except BaseException as error:  # a plugin's own validator, which should raise ValueError alone
-        if not is_a_plugins(error):
-            raise
-        origin = Origin(entry.provider, kind, entry.spec.name)
-        message = f"{origin} could not check its parameters: {describe(error)}"
-        parameters, problems = None, [node.mark.problem(message, dotted(path))]
-    components.problems += problems
-    if parameters is not None:
-        components.resolved[path] = Resolved(entry.spec, parameters, entry.provider)
+@dataclass(frozen=True)
+class _Resolver:
+    registry: Registry
+    places: KnownPlaces
+    components: Components
+
+    def resolve(self, node: Node, kind: str, path: NodePath) -> None:
+        name = node.child("name")
+        if name is None or not isinstance(name.value, str):
+            return  # a problem of shape, reported with the others
+        written = OurName(name.value) if _is_ours(name) else name.value
+        try:
+            entry = self.registry.entry(kind, written)
+        except FashionBatchError as error:
+            # Where a plugin failed, the name may be one of its own.
+            unknown = isinstance(error, UnknownNameError) and not error.traceback
+            meant = meaning(kind, name.value, self.registry) if unknown else None
+            message = f"unknown {kind} {name.value!r}; {meant}" if meant else _one_line(error)
+            self.components.problems.append(name.mark.problem(message, dotted((*path, "name"))))
+            return
+        own = node.without_entry("name")
+        try:
+            parameters, problems = validate(
+                entry.spec.parameters, own, path=path, key_mark=name.mark, places=self.places
+            )
+        except BaseException as error:  # a plugin's own validator, which should raise ValueError alone
+            if not is_a_plugins(error):
+                raise
+            origin = Origin(entry.provider, kind, entry.spec.name)
+            message = f"{origin} could not check its parameters: {describe(error)}"
+            parameters, problems = None, [node.mark.problem(message, dotted(path))]
+        self.components.problems += problems
+        if parameters is not None:
+            self.components.resolved[path] = Resolved(entry.spec, parameters, entry.provider)
 
 
 def _resolve_default_loss(document: RecipeDocument, registry: Registry, components: Components) -> None:

@@ -58,7 +58,7 @@ def make_plan(document: RecipeDocument, registry: Registry) -> Plan:
         RecipeError: every problem of the recipe, those of its shape too, in the order of their positions.
     """
     components = resolve_components(document, registry)
-    problems = [*document.problems, *components.problems, *check(document, components, registry)]
+    problems = [*document.problems_with(registry), *components.problems, *check(document, components, registry)]
     if problems or document.recipe is None:
         raise RecipeError(_in_order(problems, document.name))
     return _plan(document, document.recipe, components)

@@ -15,8 +15,10 @@ from fashionbatch.recipe.find import RECIPE_SUFFIXES, shipped_recipe
 from fashionbatch.recipe.forms import long_form, without_empty_sections
 from fashionbatch.recipe.layering import merged, overridden
 from fashionbatch.recipe.nodes import MAX_BYTES, Mark, Node, NodePath, dotted, read_yaml
+from fashionbatch.recipe.places import KnownPlaces
 from fashionbatch.recipe.schema import Recipe
 from fashionbatch.recipe.validate import validate
+from fashionbatch.registry import Registry
 
 MAX_EXTENDS = 10
 _OUTER_KEY = re.compile(
@@ -33,14 +35,24 @@ class RecipeDocument:
         base: the absolute folder that relative paths in the recipe are relative to.
         tree: what it says, in long form, with what it inherits and the overrides; every value with its position.
         recipe: the same, validated; None where there are problems of shape.
-        problems: what is wrong with it so far.
+        unread: what could not be read of it, such as a second entry of one key.
     """
 
     name: str
     base: Path
     tree: Node
     recipe: Recipe | None
-    problems: tuple[Problem, ...]
+    unread: tuple[Problem, ...]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with it, as far as that can be said without knowing any component."""
+        return self.problems_with(None)
+
+    def problems_with(self, registry: Registry | None) -> tuple[Problem, ...]:
+        """What is wrong with it; the components say where a key belongs that stands in the wrong place."""
+        _, wrong = validate(Recipe, self.tree, places=KnownPlaces(self.tree, registry))
+        return (*self.unread, *wrong)
 
     @property
     def data(self) -> dict[str, Any]:
@@ -100,9 +112,9 @@ def _document(
 ) -> RecipeDocument:
     tree, found = overridden(tree, overrides)
     tree = without_empty_sections(tree, Recipe)
-    recipe, wrong = validate(Recipe, tree)
-    every = (*problems, *found, *wrong)
-    return RecipeDocument(name, base, tree, None if every else recipe, every)
+    unread = (*problems, *found)
+    recipe, _ = validate(Recipe, tree)
+    return RecipeDocument(name, base, tree, None if unread else recipe, unread)
 
 
 def _inherited(

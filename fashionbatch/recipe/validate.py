@@ -15,14 +15,21 @@ from pydantic import BaseModel, ValidationError
 
 from fashionbatch import names
 from fashionbatch.errors import Problem
+from fashionbatch.recipe.mending import suggestion
 from fashionbatch.recipe.nodes import Mark, Node, NodePath, dotted
-from fashionbatch.recipe.words import Schema, accepted, json_schema_of, property_names, received, schemas_at, suggestion
+from fashionbatch.recipe.places import KnownPlaces
+from fashionbatch.recipe.words import accepted, json_schema_of, property_names, received, schemas_at
 
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def validate(
-    model: type[ModelT], node: Node, *, path: NodePath = (), key_mark: Mark | None = None
+    model: type[ModelT],
+    node: Node,
+    *,
+    path: NodePath = (),
+    key_mark: Mark | None = None,
+    places: KnownPlaces | None = None,
 ) -> tuple[ModelT | None, list[Problem]]:
     """Check a tree.
 
@@ -31,11 +38,12 @@ def validate(
         node: the tree.
         path: where the tree stands in its recipe; problems name the whole path.
         key_mark: where the key stands whose value the tree is.
+        places: where a key that does not belong here may belong; None where the tree is no part of a recipe.
 
     Returns:
         The instance, None where there are problems; and the problems.
     """
-    checker = _Checker(model, node, path, key_mark or node.mark)
+    checker = _Checker(model, node, path, key_mark or node.mark, places)
     try:
         instance = model.model_validate_json(json.dumps(node.plain()), strict=True)
     except ValidationError as error:
@@ -69,10 +77,13 @@ class _Located:
 
 
 class _Checker:
-    def __init__(self, model: type[BaseModel], node: Node, path: NodePath, key_mark: Mark) -> None:
+    def __init__(
+        self, model: type[BaseModel], node: Node, path: NodePath, key_mark: Mark, places: KnownPlaces | None
+    ) -> None:
         self.node = node
         self.prefix = path
         self.key_mark = key_mark
+        self.places = places
         self.schema = json_schema_of(model)
 
     def problems(self, error: ValidationError) -> list[Problem]:
@@ -152,6 +163,8 @@ class _Checker:
         message = f"is missing; it must be {words}" if words else "is missing"
         if close := self._misspelling_of(path, key):
             message += f"; is {close!r} a misspelling?"
+        elif key == "name" and path and self.places is not None:
+            message += self.places.missing_name(node, (*self.prefix, *path))
         # A block mapping begins at its first entry; the key above it is what a person calls by that name.
         mark = self._key_mark(path)
         mark = node.mark if mark.line == node.mark.line else mark
@@ -160,10 +173,10 @@ class _Checker:
     def _unknown_key(self, path: NodePath) -> Problem:
         key = str(path[-1])
         allowed = property_names(schemas_at(self.schema, path[:-1]))
-        otherwise = None if allowed else "there are no parameters"
-        if elsewhere := _places_of(key, self.schema):
-            otherwise = f"did you mean {dotted((*self.prefix, *elsewhere))!r}?"
-        hint = names.suggestion(key, allowed, otherwise=otherwise)
+        if self.places is not None:
+            hint = self.places.hint(key, (*self.prefix, *path[:-1]), allowed)
+        else:
+            hint = names.suggestion(key, allowed, otherwise=None if allowed else "there are no parameters")
         return self._key_mark(path).problem(f"unknown key {key!r}{hint}", self._where(path))
 
     def _misspelt(self, one: _Located) -> bool:
@@ -177,7 +190,8 @@ class _Checker:
     def _misspelling_of(self, path: NodePath, key: str) -> str | None:
         node = self.node.at(path) or self.node
         known = property_names(schemas_at(self.schema, path))
-        return names.closest(key, [name for name in node.entries if name not in known])
+        written = [name for name in node.entries if name not in known]
+        return (self.places and self.places.misspelling_of(key, written)) or names.closest(key, written)
 
     def _where(self, path: NodePath) -> str:
         return dotted((*self.prefix, *path))
@@ -201,19 +215,6 @@ def _wrong_type(one: _Located, place: NodePath) -> bool:
 def _wrong_keys(one: _Located, place: NodePath) -> bool:
     """Whether a branch was tried for a mapping that has other keys."""
     return (one.kind == "missing" and one.path == place) or (one.kind == "extra_forbidden" and one.path[:-1] == place)
-
-
-def _places_of(key: str, schema: Schema, path: NodePath = (), depth: int = 2) -> NodePath:
-    """Where else in the recipe a key is known: users put `epochs` at the top."""
-    for found in schemas_at(schema, path):
-        for name in found.get("properties", {}):
-            if name == key and path:
-                return (*path, name)
-    if depth:
-        for name in property_names(schemas_at(schema, path)):
-            if place := _places_of(key, schema, (*path, name), depth - 1):
-                return place
-    return ()
 
 
 def _uncapitalised(text: str) -> str:

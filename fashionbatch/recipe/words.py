@@ -15,14 +15,12 @@ from pydantic import BaseModel
 from pydantic.errors import PydanticInvalidForJsonSchema
 from pydantic.json_schema import PydanticJsonSchemaWarning
 
-from fashionbatch import names
-from fashionbatch.recipe.nodes import Node, PathPart, scalar_value
+from fashionbatch.recipe.nodes import Node, PathPart
 
 Schema: TypeAlias = dict[str, Any]
 _MAX_QUOTED = 60
 _COMPONENT = "a name, or a mapping of 'name' and its parameters"
 _PLURALS = {"a whole number": "whole numbers", "a number": "numbers", "text": "texts", _COMPONENT: "components"}
-_YAML_1_1 = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
 @functools.lru_cache(maxsize=256)
@@ -78,22 +76,6 @@ def received(node: Node) -> str:
         text = node.value if len(node.value) <= _MAX_QUOTED else node.value[: _MAX_QUOTED - 3] + "..."
         return repr(text)
     return node.text
-
-
-def suggestion(node: Node, schemas: Sequence[Schema]) -> str:
-    """How to mend a value that was nearly right, beginning with "; "; empty where that cannot be guessed."""
-    types = {schema.get("type") for schema in schemas}
-    if isinstance(node.value, str):
-        choices = [value for schema in schemas for value in schema.get("enum", [schema.get("const")])]
-        if meant := names.suggestion(node.value, [one for one in choices if isinstance(one, str)], otherwise=""):
-            return meant
-        if "boolean" in types and node.value.lower() in _YAML_1_1:
-            return f"; write {_YAML_1_1[node.value.lower()]}"
-        if types & {"integer", "number"} and _is_number(node.value):
-            return "; remove the quotes"
-    elif "string" in types and isinstance(node.value, bool | int | float):
-        return f'; write "{node.text}", with quotes, if that is the text'
-    return ""
 
 
 def property_names(schemas: Sequence[Schema]) -> list[str]:
@@ -212,10 +194,3 @@ def _literal(value: object) -> str:
 
 def _joined(words: Sequence[str], conjunction: str = "or") -> str:
     return f" {conjunction} ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        return isinstance(scalar_value(text), int | float) and not isinstance(scalar_value(text), bool)
-    except ValueError:
-        return False

@@ -93,7 +93,7 @@ def test_a_components_own_parameters_are_checked_by_its_plugin(recipe, registry,
     ("training", "message"),
     [
         ("optimizer: adm", "training.optimizer.name: unknown optimizer 'adm'; did you mean 'adam'?"),
-        ("optimizer: {name: sgd, lr: 0.1}", "training.optimizer.lr: unknown key 'lr'; there are: learning_rate"),
+        ("optimizer: {name: sgd, lr: 0.1}", "training.optimizer.lr: unknown key 'lr'; did you mean 'learning_rate'?"),
         ("schedule: cosin", "training.schedule.name: unknown schedule 'cosin'; did you mean 'cosine'?"),
         ("schedule: -1", "training.schedule.learning_rate: must be a number, larger than 0; got -1"),
         (
