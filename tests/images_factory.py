@@ -162,6 +162,133 @@ def deep_tiff(values: NDArray[Any], *, tags: dict[int, tuple[str, int]] | None =
     return head + directory + b"\0\0\0\0" + values.tobytes()
 
 
+def tiff(
+    values: NDArray[Any],
+    photometric: int,
+    *,
+    order: str = "<",
+    is_big: bool = False,
+    is_planar: bool = False,
+    tile: tuple[int, int] | None = None,
+    rows_per_strip: int | None = None,
+    deflate: bool = False,
+    predictor: int = 1,
+    extra: tuple[int, ...] = (),
+    tags: dict[int, tuple[str, tuple[int, ...]]] | None = None,
+) -> bytes:
+    """A TIFF or BigTIFF of any number of samples, by hand.
+
+    Args:
+        values: `(height, width, samples)` of any unsigned, signed or float type; stored in the byte order.
+        photometric: 0 white is zero, 1 black is zero, 2 RGB, 3 palette, 5 CMYK, 6 YCbCr.
+        order: `<` or `>`.
+        is_big: whether it is a BigTIFF.
+        is_planar: whether each sample has a plane of its own.
+        tile: width and height of tiles, multiples of 16; None for strips.
+        rows_per_strip: all of them where None.
+        deflate: whether pieces are compressed.
+        predictor: 1 or 2.
+        extra: what the samples beyond the colours are: 0 anything, 1 associated alpha, 2 alpha.
+        tags: further or other tags: number -> (struct format of one value, values).
+    """
+    height, width, samples = values.shape
+    stored = values.astype(values.dtype.newbyteorder(order))
+    across, down = tile or (width, rows_per_strip or height)
+    planes = [stored[:, :, [plane]] for plane in range(samples)] if is_planar else [stored]
+    pieces = []
+    for plane in planes:
+        for top in range(0, height, down):
+            for left in range(0, width, across):
+                piece = plane[top : top + down, left : left + across]
+                if tile:
+                    piece = np.pad(piece, ((0, down - piece.shape[0]), (0, across - piece.shape[1]), (0, 0)))
+                if predictor == 2:
+                    piece = np.diff(piece, axis=1, prepend=np.zeros_like(piece[:, :1])).astype(stored.dtype)
+                data = np.ascontiguousarray(piece).tobytes()
+                pieces.append(zlib.compress(data) if deflate else data)
+    kind = {"u": 1, "i": 2, "f": 3}[values.dtype.kind]
+    wide = "Q" if is_big else "L"
+    fields: dict[int, tuple[str, tuple[int, ...]]] = {
+        256: ("L", (width,)),
+        257: ("L", (height,)),
+        258: ("H", (values.dtype.itemsize * 8,) * samples),
+        259: ("H", (8 if deflate else 1,)),
+        262: ("H", (photometric,)),
+        277: ("H", (samples,)),
+        284: ("H", (2 if is_planar else 1,)),
+        317: ("H", (predictor,)),
+        339: ("H", (kind,) * samples),
+        **({338: ("H", extra)} if extra else {}),
+        **({322: ("L", (across,)), 323: ("L", (down,))} if tile else {278: ("L", (down,))}),
+        **(tags or {}),
+    }
+    offsets, counts = (324, 325) if tile else (273, 279)
+    head = 16 if is_big else 8
+    starts = [head + sum(len(before) for before in pieces[:number]) for number in range(len(pieces))]
+    fields |= {offsets: (wide, tuple(starts)), counts: (wide, tuple(map(len, pieces)))}
+    at = head + sum(map(len, pieces))
+    count_format, entry_format, room = ("Q", "HHQ", 8) if is_big else ("H", "HHL", 4)
+    heap_at = (
+        at + struct.calcsize("=" + count_format) + len(fields) * (struct.calcsize("=" + entry_format) + room) + room
+    )
+    directory, heap = struct.pack(order + count_format, len(fields)), b""
+    for tag, (code, numbers) in sorted(fields.items()):
+        packed = struct.pack(f"{order}{len(numbers)}{code}", *numbers)
+        directory += struct.pack(order + entry_format, tag, {"B": 1, "H": 3, "L": 4, "Q": 16}[code], len(numbers))
+        if len(packed) > room:
+            directory += struct.pack(order + wide, heap_at + len(heap))
+            heap += packed
+        else:
+            directory += packed.ljust(room, b"\0")
+    start = (b"II" if order == "<" else b"MM") + struct.pack(order + "H", 43 if is_big else 42)
+    start += struct.pack(order + "HHQ", 8, 0, at) if is_big else struct.pack(order + "L", at)
+    return start + b"".join(pieces) + directory + bytes(room) + heap
+
+
+def png(
+    rows: list[bytes], size: tuple[int, int], bits: int, colour: int, *, before: bytes = b"", interlaced: bool = False
+) -> bytes:
+    """A PNG by hand.
+
+    Args:
+        rows: packed pixels, unfiltered, one entry a row; of all passes one after the other where it is interlaced.
+        size: width and height.
+        bits: of each sample.
+        colour: 0 grey, 2 RGB, 3 palette, 4 grey with alpha, 6 RGB with alpha.
+        before: further chunks before the pixels.
+        interlaced: whether the header says so.
+    """
+    header = struct.pack(">LLBBBBB", *size, bits, colour, 0, 0, int(interlaced))
+    body = zlib.compress(b"".join(b"\0" + row for row in rows))
+    chunks = [png_chunk(b"IHDR", header), before, png_chunk(b"IDAT", body), png_chunk(b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def bmp_by_masks(
+    values: NDArray[Any], masks: tuple[int, ...], *, is_top_down: bool = False, header_size: int = 40
+) -> bytes:
+    """A BMP whose colours lie where masks say.
+
+    Args:
+        values: `(height, width)` of 16 or 32 unsigned bits.
+        masks: of red, green and blue, and perhaps alpha.
+        is_top_down: whether the first row comes first.
+        header_size: 40, or 124 for a header that holds the masks.
+    """
+    height, width = values.shape
+    bits = values.dtype.itemsize * 8
+    info = struct.pack(
+        "<LllHHLLllLL", header_size, width, -height if is_top_down else height, 1, bits, 3, 0, 0, 0, 0, 0
+    )
+    info += struct.pack(f"<{len(masks)}L", *masks)
+    info = info.ljust(header_size, b"\0")
+    stored = values if is_top_down else values[::-1]
+    row = np.ascontiguousarray(stored).view(np.uint8).reshape(height, -1)
+    row = np.pad(row, ((0, 0), (0, -row.shape[1] % 4)))
+    offset = 14 + len(info)
+    return b"BM" + struct.pack("<LHHL", offset + row.size, 0, 0, offset) + info + row.tobytes()
+
+
 def png_chunk(kind: bytes, data: bytes) -> bytes:
     """One chunk of a PNG with its checksum."""
     return struct.pack(">L", len(data)) + kind + data + struct.pack(">L", zlib.crc32(kind + data))

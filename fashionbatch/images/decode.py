@@ -7,6 +7,7 @@ import logging
 import os
 import re
 import stat
+import struct
 import threading
 import warnings
 from collections.abc import Callable
@@ -14,22 +15,27 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Final, TypeAlias
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from fashionbatch.errors import ImageError
-from fashionbatch.images import geometry, jpeg
+from fashionbatch.images import bmp, geometry, jpeg, png
 from fashionbatch.images.formats import FORMATS, HEAD_BYTES, foreign_kind, sniff
 from fashionbatch.images.pixels import to_eight_bits
 from fashionbatch.images.spec import AnyImageSpec, PlainResize, PlainSpec
+
+if TYPE_CHECKING:
+    from fashionbatch.images.mending import Mended
 
 ImageFileLike: TypeAlias = Path | bytes | BinaryIO
 
 _ADDRESS: Final = re.compile(r"<[^<>]* at 0x[0-9a-fA-F]+>|0x[0-9a-fA-F]{6,}")
 _LONGEST_MESSAGE: Final = 200
+# What a reader of Pillow's stumbles over, rather than says.
+_OF_PYTHON: Final = (struct.error, LookupError, TypeError, AttributeError, AssertionError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,7 @@ def fit_pixels(pixels: NDArray[np.uint8], spec: AnyImageSpec) -> NDArray[np.uint
 
 def decode_into(
     file: ImageFileLike, spec: AnyImageSpec, out: NDArray[np.uint8], *, limits: DecodeLimits = DEFAULT_LIMITS
-) -> None:
+) -> str:
     """Decode one image into a piece of memory, such as one row of a batch.
 
     Args:
@@ -102,23 +108,32 @@ def decode_into(
         out: uint8 `(height, width, channels)`; it is written only when the whole image was decoded.
         limits: as `decode_image`.
 
+    Returns:
+        A note for the image's row, such as `note: the end marker is missing`; empty for nearly all images.
+
     Raises:
         ImageError: as `decode_image`.
         ValueError: `out` has another shape or type; that is the caller's mistake.
     """
     if out.shape != spec.shape or out.dtype != np.uint8:
         raise ValueError(f"out is {out.dtype} {out.shape}, the image is uint8 {spec.shape}")
-    pixels = _pixels(file, lambda opened: _decode(opened, spec, limits))
+    pixels, note = _pixels(
+        file, lambda opened, is_mended: _decode(opened, spec, limits, is_mended=is_mended), spec.accept_truncated
+    )
     out[...] = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
+    return note
 
 
-def view_image(file: ImageFileLike, side: int, *, limits: DecodeLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
+def view_image(
+    file: ImageFileLike, side: int, *, limits: DecodeLimits = DEFAULT_LIMITS, accept_truncated: float = 0.0
+) -> NDArray[np.uint8]:
     """Decode one image for people to look at: the whole of it, upright, in its own shape and colours.
 
     Args:
         file: as `decode_image`.
         side: the longer side of what comes back, in pixels; a smaller image keeps its size.
         limits: as `decode_image`.
+        accept_truncated: the share of its rows that the image may lack.
 
     Returns:
         uint8 `(height, width, 3)`, transparent pixels on white.
@@ -126,19 +141,44 @@ def view_image(file: ImageFileLike, side: int, *, limits: DecodeLimits = DEFAULT
     Raises:
         ImageError: as `decode_image`.
     """
-    return _pixels(file, lambda opened: _view(opened, side, limits))
+    pixels, _ = _pixels(
+        file, lambda opened, is_mended: _view(opened, side, limits, is_mended=is_mended), accept_truncated
+    )
+    return pixels
 
 
-def _pixels(file: ImageFileLike, decode: Callable[[BinaryIO], Image.Image]) -> NDArray[np.uint8]:
+def _pixels(
+    file: ImageFileLike, decode: Callable[[BinaryIO, bool], Image.Image], accepted: float
+) -> tuple[NDArray[np.uint8], str]:
+    """What a decoder makes of a file, or else of what can be mended of it; and a note of that."""
     try:
         with _own_pillow, ExitStack() as stack:
-            opened = stack.enter_context(open_regular(file)) if isinstance(file, Path) else file
-            return np.asarray(decode(io.BytesIO(opened) if isinstance(opened, bytes) else opened))
+            source = stack.enter_context(open_regular(file)) if isinstance(file, Path) else file
+            opened = io.BytesIO(source) if isinstance(source, bytes) else source
+            try:
+                return np.asarray(decode(opened, False)), ""
+            except Exception as error:
+                second = None if _is_final(error) else _mended(opened, error, accepted)
+                if second is None:
+                    raise
+                return np.asarray(decode(io.BytesIO(second.content), True)), second.note
     except ImageError:
         raise
     except Exception as error:
         # Everything: Pillow raises OSError, ValueError, SyntaxError, MemoryError and more on broken files.
         raise ImageError(one_line(error)) from error
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether a second try could only fail, or cost what the first one refused to spend."""
+    return isinstance(error, MemoryError | Image.DecompressionBombError) or "DecompressionBomb" in str(error)
+
+
+def _mended(file: BinaryIO, error: Exception, accepted: float) -> Mended | None:
+    # Imported here: most runs never need it.
+    from fashionbatch.images import mending
+
+    return mending.mended(file, error, accepted)
 
 
 def open_regular(path: Path) -> BinaryIO:
@@ -155,16 +195,16 @@ def open_regular(path: Path) -> BinaryIO:
     return open(descriptor, "rb")
 
 
-def _decode(file: BinaryIO, spec: AnyImageSpec, limits: DecodeLimits) -> Image.Image:
-    with _identify(file) as image:
-        shown, orientation = _load(file, image, spec, limits)
+def _decode(file: BinaryIO, spec: AnyImageSpec, limits: DecodeLimits, *, is_mended: bool) -> Image.Image:
+    with _identify(file, limits) as image:
+        shown, orientation = _load(file, image, spec, limits, is_mended=is_mended)
         return _fit(image, shown, orientation, spec)
 
 
-def _view(file: BinaryIO, side: int, limits: DecodeLimits) -> Image.Image:
-    with _identify(file) as image:
+def _view(file: BinaryIO, side: int, limits: DecodeLimits, *, is_mended: bool) -> Image.Image:
+    with _identify(file, limits) as image:
         bounds = PlainSpec((side, side), 3, PlainResize("pad", "lanczos", 1.0), (255, 255, 255))
-        shown, orientation = _load(file, image, bounds, limits)
+        shown, orientation = _load(file, image, bounds, limits, is_mended=is_mended)
         picture = to_eight_bits(image, bounds.channels, bounds.background)
         picture, shown = geometry.turn_upright(picture, shown, orientation)
         width, height = shown[2] - shown[0], shown[3] - shown[1]
@@ -174,30 +214,41 @@ def _view(file: BinaryIO, side: int, limits: DecodeLimits) -> Image.Image:
         return geometry.resize(picture, shown, whole).convert("RGB")
 
 
-def _load(file: BinaryIO, image: Image.Image, spec: AnyImageSpec, limits: DecodeLimits) -> tuple[geometry.Box, int]:
+def _load(
+    file: BinaryIO, image: Image.Image, spec: AnyImageSpec, limits: DecodeLimits, *, is_mended: bool
+) -> tuple[geometry.Box, int]:
     """Load the pixels, with enough of them for the spec; where in the image the photo lies, and its orientation."""
     _check_cost("image", image.size, limits)
     if image.format in {"JPEG", "MPO"}:
-        return _load_jpeg(file, image, spec)
+        return _load_jpeg(file, image, spec, is_mended=is_mended)
+    geometry.forget_xmp(image)
     if image.format == "TIFF":
         _load_tiff(image, limits)
+    if image.format == "PNG":
+        png.correct_key(image)
+        image.load()
+        png.check_whole(file, image)
     # EXIF may follow the pixels of a PNG, and Pillow turns a TIFF while it loads it: so it is read afterwards.
     image.load()
     return (0, 0, *image.size), geometry.read_orientation(image)
 
 
-def _load_jpeg(file: BinaryIO, image: Image.Image, spec: AnyImageSpec) -> tuple[geometry.Box, int]:
-    start = file.tell()
+def _load_jpeg(file: BinaryIO, image: Image.Image, spec: AnyImageSpec, *, is_mended: bool) -> tuple[geometry.Box, int]:
     orientation = geometry.read_orientation(image)
     scale = geometry.enough_scale(image.size, spec, orientation)
     shown = jpeg.draft(image, scale, spec.channels)
-    image.load()
-    jpeg.check_whole(file, image, start, scale)
+    jpeg.load(file, image, scale, is_mended=is_mended)
     return shown, orientation
 
 
-def _load_tiff(image: Image.Image, limits: DecodeLimits) -> None:
+def _open_tiff(file: BinaryIO, limits: DecodeLimits) -> Image.Image:
     # Imported here: it finds a C library, which the other formats need not wait for.
+    from fashionbatch.images import tiff
+
+    return tiff.open_tiff(file, lambda what, size: _check_cost(what, size, limits))
+
+
+def _load_tiff(image: Image.Image, limits: DecodeLimits) -> None:
     from fashionbatch.images import tiff
 
     _check_cost("tile", tiff.tile_size(image), limits)
@@ -213,15 +264,22 @@ def _fit(image: Image.Image, shown: geometry.Box, orientation: int, spec: AnyIma
     return picture.convert("RGB") if spec.channels == 3 and picture.mode == "L" else picture
 
 
-def _identify(file: BinaryIO) -> Image.Image:
+def _identify(file: BinaryIO, limits: DecodeLimits) -> Image.Image:
     file.seek(0)
     head = file.read(HEAD_BYTES)
     format_ = sniff(head)
     if format_ is None:
         raise ImageError(f"UnidentifiedImageError: {foreign_kind(head)}, not an image in one of {' '.join(FORMATS)}")
     try:
+        if format_ == "TIFF":
+            return _open_tiff(file, limits)
         return Image.open(file, formats=(format_,))
-    except UnidentifiedImageError as error:
+    except OSError as error:
+        unusual = bmp.by_masks(file, limits.pixels) if format_ == "BMP" else None
+        if unusual is not None:
+            return unusual
+        if not isinstance(error, UnidentifiedImageError):
+            raise
         reason = _why_not(file, format_)
         raise ImageError(f"UnidentifiedImageError: damaged or unusual {format_}{reason}") from error
 
@@ -232,6 +290,8 @@ def _why_not(file: BinaryIO, format_: str) -> str:
         file.seek(0)
         Image.OPEN[format_][0](file, "")
     except Exception as error:  # noqa: BLE001 - only its message is wanted
+        if isinstance(error, _OF_PYTHON) or isinstance(error.__cause__, _OF_PYTHON):
+            return " (its header is damaged or cut short)"
         return f" ({text})" if (text := _folded(str(error))) else ""
     return ""
 

@@ -35,11 +35,18 @@ _RESAMPLING: Final = {
 
 def read_orientation(image: Image.Image) -> int:
     """The EXIF orientation, 1 to 8; 1 where there is none or the EXIF data is broken."""
+    forget_xmp(image)
     try:
         value = image.getexif().get(ExifTags.Base.Orientation)
     except Exception:  # noqa: BLE001 - Pillow raises half a dozen classes on broken EXIF, none of which hurts the pixels
         return UPRIGHT
     return value if isinstance(value, int) and value in _TRANSPOSE else UPRIGHT
+
+
+def forget_xmp(image: Image.Image) -> None:
+    """Let the EXIF orientation alone count: Pillow would turn a picture by what XMP says, which no browser does."""
+    for key in ("xmp", "XML:com.adobe.xmp"):
+        image.info.pop(key, None)
 
 
 def enough_scale(size: tuple[int, int], spec: AnyImageSpec, orientation: int) -> int:

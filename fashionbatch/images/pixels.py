@@ -26,7 +26,13 @@ def to_eight_bits(image: Image.Image, channels: int, background: Colour) -> Imag
         background: red, green, blue under transparent pixels.
     """
     if image.mode.startswith("I") or image.mode == "F":
-        return _scaled_grey(image)
+        grey = _scaled_grey(image)
+        key = image.info.get("transparency")
+        if not isinstance(key, int):
+            return grey
+        # One shade of a 16-bit PNG is transparent: exactly that one, none of those that become the same byte.
+        grey.putalpha(Image.fromarray(np.where(np.asarray(image) == key, 0, 255).astype(np.uint8)))
+        image = grey
     if image.mode in _TRANSPARENT_MODES or "transparency" in image.info:
         image = _composited(image, background)
     elif image.mode == "1":
@@ -34,6 +40,35 @@ def to_eight_bits(image: Image.Image, channels: int, background: Colour) -> Imag
     elif image.mode not in {"L", "RGB"}:
         image = image.convert("RGB")
     return image.convert("L") if channels == 1 and image.mode != "L" else image
+
+
+def scaled_samples(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Samples of any type as bytes, by the rules for pictures of that type.
+
+    Args:
+        values: `(height, width, samples)`, unsigned, signed or floating; one sample is grey, more are colours.
+
+    Returns:
+        uint8 of the same shape. Colours are scaled together.
+    """
+    flat = values.reshape(len(values), -1)
+    if values.dtype.kind == "f":
+        scaled = _scale_floats(flat.astype(np.float32) if values.dtype.itemsize == 2 else flat)
+    elif values.dtype == np.uint8:
+        scaled = flat
+    elif values.dtype == np.uint16:
+        scaled = _scale_integers(flat, 0xFFFF) if values.shape[2] == 1 else (flat >> 8).astype(np.uint8)
+    else:
+        scaled = _scale_wide_integers(flat)
+    return scaled.reshape(values.shape)
+
+
+def scaled_alpha(values: NDArray[Any]) -> NDArray[np.uint8]:
+    """Transparency of any unsigned or floating type as bytes: by the type's range, floats by 0..1 or 0..255."""
+    if values.dtype.kind == "f":
+        finite = np.nan_to_num(values.astype(np.float32), nan=0.0)
+        return np.rint(np.clip(finite * (255 if finite.max() <= 1 else 1), 0, 255)).astype(np.uint8)
+    return (values >> (8 * (values.dtype.itemsize - 1))).astype(np.uint8)
 
 
 def _composited(image: Image.Image, background: Colour) -> Image.Image:

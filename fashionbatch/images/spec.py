@@ -27,13 +27,15 @@ class PlainSpec:
     channels: Literal[1, 3]
     resize: PlainResize
     background: tuple[int, int, int]
+    accept_truncated: float = 0.0
 
     @classmethod
     def from_dump(cls, dump: Mapping[str, Any]) -> PlainSpec:
         """From `ImageSpec.model_dump()`, also after a way through JSON."""
         height, width = dump["size"]
         red, green, blue = dump["background"]
-        return cls((height, width), dump["channels"], PlainResize(**dump["resize"]), (red, green, blue))
+        resize, accepted = PlainResize(**dump["resize"]), float(dump.get("accept_truncated", 0.0))
+        return cls((height, width), dump["channels"], resize, (red, green, blue), accepted)
 
     @property
     def shape(self) -> tuple[int, int, int]:

