@@ -130,6 +130,12 @@ class _Embeddings(click.ParamType[Path]):
 )
 @click.option("--timeout", type=_Duration(), default=30, show_default=True, help="Time to decode one file.")
 @click.option(
+    "--accept-truncated",
+    type=Fraction(),
+    metavar="SHARE",
+    help="Label a JPEG or PNG that lacks up to this share of its rows, with a note.  [default: the bundle's, mostly 0]",
+)
+@click.option(
     "--spreadsheet-safe",
     is_flag=True,
     help="Put an apostrophe before text that looks like a formula, and into CSV a mark by which Excel knows UTF-8.",
@@ -225,7 +231,7 @@ def _options(
         bundles=asked["bundles"],
         source=groups.SourceOptions(folder or Path(), keep=tuple(keep.split(",")) if keep else (), **of_source),
         output=groups.OutputOptions(output or Path(), overwrite=overwrite, **of_output),
-        rows=RowOptions(**given("topk", "probabilities", "threshold", "spreadsheet_safe")),
+        rows=RowOptions(**given("topk", "probabilities", "threshold", "spreadsheet_safe", "accept_truncated")),
         compute=groups.ComputeOptions(**runtime, **given("device", "precision", "batch_size", settings="runtime_set")),
         work=groups.WorkOptions(
             part=part and groups.Part(*part),
@@ -296,7 +302,11 @@ def _print_summary(output: Path, sidecar: Sidecar, rate: str) -> None:
     from fashionbatch.labeling.source.left_out import left_out
 
     seconds = sidecar.times.seconds or 0.0
-    statuses = ", ".join(f"{count:,} {status}" for status, count in sidecar.counts.status.items())
+    noted = sidecar.counts.noted
+    notes = {"ok": f" ({noted:,} with a note)"} if noted else {}
+    statuses = ", ".join(
+        f"{count:,} {status}{notes.get(status, '')}" for status, count in sidecar.counts.status.items()
+    )
     click.echo(f"{printable(str(output))}: {counted(sidecar.rows, 'row')} in {duration(seconds)}{rate}: {statuses}")
     if sidecar.embeddings is not None:
         rows, size = sidecar.embeddings.shape

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 _BARS = 10
 _VIEW_PIXELS = 480
 _OF_A_PICTURE = {
-    "folder", "bundles", "show", "topk", "threshold", "batch_size", "runtime", "device", "precision", "overwrite",
-    "quiet",
+    "folder", "bundles", "show", "topk", "threshold", "accept_truncated", "batch_size", "runtime", "device",
+    "precision", "overwrite", "quiet",
 }  # fmt: skip
 """The parameters of `classify` that mean something where no table is made."""
 
@@ -107,7 +107,14 @@ def label_photo(options: LabelOptions, picture: Path, *, has_table: bool) -> Lab
         raise OutputError(f"{picture}: -o/--output and --show name the same file")
     check_picture_path(picture, overwrite=options.output.overwrite)
     photo, threshold = options.source.folder, options.rows.threshold
-    reading = read_photo(photo, options.bundles[0], options.compute, threshold=threshold, view_side=_VIEW_PIXELS)
+    reading = read_photo(
+        photo,
+        options.bundles[0],
+        options.compute,
+        threshold=threshold,
+        view_side=_VIEW_PIXELS,
+        accept_truncated=options.rows.accept_truncated,
+    )
     return LabeledPhoto(*reading, photo.name)
 
 

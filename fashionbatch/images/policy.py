@@ -14,7 +14,7 @@ POLICY: Final[dict[str, Any]] = {
     "version": 1,
     "formats": "by content: JPEG PNG WEBP GIF BMP TIFF AVIF",
     "frame": "the first",
-    "orientation": "EXIF applied to the pixels before resizing; broken EXIF ignored",
+    "orientation": "EXIF applied to the pixels before resizing; broken EXIF and XMP ignored",
     "colour_profile": "ignored",
     "alpha": "composited on the background before resizing",
     "cmyk": "Adobe's inverted convention; R = (255 - C) * (255 - K) / 255",
@@ -25,5 +25,6 @@ POLICY: Final[dict[str, Any]] = {
     "jpeg_scale": f"1/8, 1/4 or 1/2 while at least {DRAFT_FACTOR} times the size",
     "reducing_gap": REDUCING_GAP,
     "crop_fraction": "the centre, the same fraction of both sides",
-    "damaged": "an error, never a part of a picture",
+    "damaged": "an error, never a part of a picture, unless the image spec accepts a share of missing rows",
+    "end_marker": "may be missing from a JPEG or PNG, and of a JPEG less than its last row of blocks with it",
 }

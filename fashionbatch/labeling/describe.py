@@ -21,6 +21,7 @@ from fashionbatch.labeling.job.shards import EMBEDDINGS_PART, Counts
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.products.embeddings import seen_from_table
+from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labels.records import FilesRecord
 from fashionbatch.labels.sidecar import FORMAT_VERSION, Sidecar
 from fashionbatch.specs import Parameters
@@ -65,7 +66,7 @@ def _request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, A
         "options": {
             "format": loaded.table.format,
             **_where_there_are("format_parameters", loaded.table.parameters),
-            **asdict(options.rows),
+            **_options_of_rows(options.rows),
             "all_files": source.all_files,
             **({"hidden": True} if source.hidden else {}),
             "include": list(source.include),
@@ -82,6 +83,14 @@ def _request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, A
             "embeddings": output.embeddings and seen_from_table(output.embeddings, output.table),
         },
     }
+
+
+def _options_of_rows(rows: RowOptions) -> dict[str, Any]:
+    """All but an acceptance that the bundle decides: jobs and tables are described as before there was one."""
+    described = asdict(rows)
+    if rows.accept_truncated is None:
+        del described["accept_truncated"]
+    return described
 
 
 def _where_there_are(name: str, parameters: Parameters) -> dict[str, Any]:
@@ -129,6 +138,7 @@ def describe_table(output: Path, job: Job, counts: Counts, times: dict[str, Any]
             "embeddings": embeddings,
             "counts": {
                 "status": dict(counts.statuses.most_common()),
+                **({"noted": counts.noted} if counts.noted else {}),
                 "label": labels[0]
                 if len(job.bundles) == 1
                 else dict(zip((bundle.name for bundle in job.bundles), labels, strict=True)),

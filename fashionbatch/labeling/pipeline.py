@@ -323,6 +323,8 @@ class Pipeline:
                 self._require_folder()
             batch.failed += 1
             result.rows.failed[position] = (outcome.status, outcome.error)
+        elif outcome.error:
+            result.rows.notes[position] = outcome.error
         if outcome.status != "ok":
             for images in self._frames.images:
                 images[outcome.place] = 0

@@ -209,7 +209,9 @@ class _Station:
         shapes = tuple(spec.shape for spec in loaded.specs)
         with disk.output_errors(Path("the memory for decoded images")):
             frames = Frames(self.frame_file, FrameLayout(shapes, batch_size, buffers, self.pool.count), create=True)
-        specs = [spec.model_dump(mode="json") for spec in loaded.specs]
+        accepted = self.run.options.rows.accept_truncated
+        asked = {} if accepted is None else {"accept_truncated": accepted}
+        specs = [{**spec.model_dump(mode="json"), **asked} for spec in loaded.specs]
         self.pool.configure(frames, folder=os.fsencode(self.run.folder), specs=specs)
         return frames
 

@@ -20,7 +20,13 @@ from fashionbatch.specs import RuntimeSpec
 
 
 def read_photo(
-    photo: Path, bundle_path: Path, compute: ComputeOptions, *, threshold: float | None, view_side: int
+    photo: Path,
+    bundle_path: Path,
+    compute: ComputeOptions,
+    *,
+    threshold: float | None,
+    view_side: int,
+    accept_truncated: float | None = None,
 ) -> tuple[Reading, NDArray[np.uint8]]:
     """Label one photo as a table would.
 
@@ -30,6 +36,7 @@ def read_photo(
         compute: how its network is computed.
         threshold: counts as in a table: below it the label is empty.
         view_side: the longer side of the view, in pixels.
+        accept_truncated: the share of its rows that the photo may lack; None for what the bundle says.
 
     Returns:
         What the bundle says, and the photo for people to look at: uint8 `(height, width, 3)`, whole and upright.
@@ -40,9 +47,12 @@ def read_photo(
         RuntimeUnavailableError: this machine does not offer what was asked for.
     """
     bundle = open_bundle(bundle_path)
+    spec = bundle.manifest.image
+    if accept_truncated is not None:
+        spec = spec.model_copy(update={"accept_truncated": accept_truncated})
     try:
-        image = decode_image(photo, bundle.manifest.image)
-        view = view_image(photo, view_side)
+        image = decode_image(photo, spec)
+        view = view_image(photo, view_side, accept_truncated=spec.accept_truncated)
     except ImageError as error:
         raise DataError(f"{photo}: {error.message}") from error
     registry = load_plugins(hooks={"register_runtimes"}).registry

@@ -111,6 +111,7 @@ class TableOptions(Record):
         probabilities: whether there is a column for each class.
         threshold: below it a label is empty.
         spreadsheet_safe: whether text that looks like a formula has an apostrophe before it.
+        accept_truncated: the share of its rows that an image may lack; None for what the bundle says.
         all_files: whether files without an image ending were taken, too.
         hidden: whether hidden files and what systems leave were taken, too.
         include: glob patterns of which a path matched one; none means all.
@@ -133,6 +134,7 @@ class TableOptions(Record):
     probabilities: bool = False
     threshold: float | None = None
     spreadsheet_safe: bool = False
+    accept_truncated: float | None = None
     all_files: bool = False
     hidden: bool = False
     include: Sequence[Text] = ()

@@ -70,10 +70,12 @@ class TableCounts(Record):
         status: status -> rows.
         label: label -> rows, where a row of several labels counts for each; with several bundles the name of each ->
             such counts.
+        noted: rows that are `ok` and carry a note, such as that the image's end marker is missing.
     """
 
     status: Mapping[str, Count]
     label: Mapping[str, Count] | Mapping[str, Mapping[str, Count]]
+    noted: Count = 0
 
     def by_bundle(self) -> list[tuple[str, dict[str, int]]]:
         """The name of each bundle, empty where there is one, and label -> rows."""

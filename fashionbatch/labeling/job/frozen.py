@@ -62,6 +62,7 @@ class ShardRows:
             altogether where `reused` counts without a look at the files.
         same: positions among the rows to label of files whose content was the expected one.
         failed: position among the rows to label -> status and error of a file that was not decoded.
+        notes: position among the rows to label -> what the row of a file that was decoded says of it.
     """
 
     files: Sequence[ScannedFile]
@@ -70,6 +71,7 @@ class ShardRows:
     expected: Sequence[bytes] = ()
     same: set[int] = field(default_factory=set)
     failed: dict[int, tuple[str, str]] = field(default_factory=dict)
+    notes: dict[int, str] = field(default_factory=dict)
 
     @property
     def to_label(self) -> list[ScannedFile]:

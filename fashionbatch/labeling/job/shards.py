@@ -30,11 +30,13 @@ class Counts:
         statuses: status -> rows.
         labels: one counter for each bundle: label shown -> rows; a row of several labels counts for each.
         same: rows that are reused because a look at the file has shown that its content is the same.
+        noted: rows that are `ok` and carry a note.
     """
 
     statuses: Counter[str] = field(default_factory=Counter)
     labels: list[Counter[str]] = field(default_factory=list)
     same: int = 0
+    noted: int = 0
 
     @property
     def rows(self) -> int:
@@ -45,6 +47,7 @@ class Counts:
         """Count the rows of another one too."""
         self.statuses.update(other.statuses)
         self.same += other.same
+        self.noted += other.noted
         while len(self.labels) < len(other.labels):
             self.labels.append(Counter())
         for mine, theirs in zip(self.labels, other.labels, strict=True):
@@ -77,6 +80,7 @@ class ShardNotes(Record):
         statuses: status -> rows.
         labels: for each bundle: label shown -> rows.
         same: rows that are reused because a look at the file has shown that its content is the same.
+        noted: rows that are `ok` and carry a note.
         digests: SHA-256 of each row's file, one after the other; empty where they are not kept.
         sha256: of the table's part.
         embeddings_sha256: of the part with features; None without one.
@@ -85,6 +89,7 @@ class ShardNotes(Record):
     statuses: Mapping[str, Count]
     labels: Sequence[Mapping[Text, Count]]
     same: Count
+    noted: Count = 0
     digests: str = Field(pattern="^([0-9a-f]{2})*$")
     sha256: Sha256
     embeddings_sha256: Sha256 | None = None
@@ -174,6 +179,7 @@ class ShardStore:
             statuses=dict(counts.statuses),
             labels=[dict(labels) for labels in counts.labels],
             same=counts.same,
+            noted=counts.noted,
             digests=digests.hex(),
             **of_parts,
         )
@@ -192,7 +198,8 @@ class ShardStore:
         total = Counts()
         for shard in shards:
             notes = self._read_notes(shard)
-            total.add(Counts(Counter(notes.statuses), [Counter(labels) for labels in notes.labels], notes.same))
+            labels = [Counter(labels) for labels in notes.labels]
+            total.add(Counts(Counter(notes.statuses), labels, notes.same, notes.noted))
         return total
 
     def digests(self, shard: int) -> list[bytes]:

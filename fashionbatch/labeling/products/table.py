@@ -161,9 +161,10 @@ class TableRows:
             if old is not None:
                 status, error, cells = str(old[0]), str(old[1] or ""), list(old[2:])
             else:
-                status, error = failed.get(position, ("ok", ""))
+                status, error = failed.get(position) or ("ok", shard.notes.get(position, ""))
                 cells = new if status == "ok" else empty
             self._count(status, cells, counts)
+            counts.noted += status == "ok" and bool(error)
             line: list[Cell] = [os.fsdecode(file.path), status, error, *(shard.kept[row] if shard.kept else ()), *cells]
             yield [_without_formula(cell) for cell in line] if self._safe else line
 

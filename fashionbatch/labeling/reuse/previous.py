@@ -23,7 +23,15 @@ from fashionbatch.labels.records import Compute, DecodingRecord, Match, Record, 
 from fashionbatch.labels.sidecar import Sidecar, find_sidecar
 from fashionbatch.specs import Cell
 
-_ROW_OPTIONS = ("format", "format_parameters", "topk", "probabilities", "threshold", "spreadsheet_safe")
+_ROW_OPTIONS = (
+    "format",
+    "format_parameters",
+    "topk",
+    "probabilities",
+    "threshold",
+    "spreadsheet_safe",
+    "accept_truncated",
+)
 _HINT = "leave out --previous to label all files"
 # A file that was away or changing had a bad moment; what cannot be decoded cannot be decoded again.
 _FINAL = {"ok", "error", "timeout", "crashed"}

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 _PAGE = 4096
 _DIGEST_BYTES = 32
 
-PENDING, DOING, OK, FAILED, SAME = range(5)
+PENDING, DOING, OK, FAILED, SAME, NOTED = range(6)
 """What became of a place so far. The worker writes it, and who replaces a dead worker reads it.
 
 SAME: the file's content is the one that the task names, so it was not decoded.
@@ -66,7 +66,7 @@ class Frames:
 
     Attributes:
         clocks: float64 `(workers,)`: when each worker began its present image, by `time.monotonic()`; 0 when idle.
-        states: uint8 `(places,)`: PENDING, DOING, OK, FAILED or SAME.
+        states: uint8 `(places,)`: PENDING, DOING, OK, FAILED, SAME or NOTED, which is decoded with a note.
         digests: uint8 `(places, 32)`: each file's SHA-256, where workers make it; zeros where none could be.
         images: for each shape uint8 `(places, height, width, channels)`.
     """

@@ -39,7 +39,7 @@ MEMORY_LIMIT = 2 << 30
 _START_LIMIT_S = 120.0
 _STARTS, _KILLED_STARTS = 3, 12
 _TRIES = 3
-_REPORTED = ("error", "missing", "changed")
+_REPORTED = ("ok", "error", "missing", "changed")
 
 
 class WorkerPool:
@@ -290,7 +290,7 @@ class WorkerPool:
         left = [task for task in chunk.tasks if task not in done and task not in suspects]
         outcomes = [self._success(task.place) for task in done]
         if left:
-            # Failed ones too: their errors died with the worker, and decoding them again gives the same.
+            # Failed and noted ones too: their words died with the worker, and decoding them again gives the same.
             self._requeue(left, chunk.tries)
         for task in suspects:
             # A SIGKILL mostly comes from elsewhere, so it takes more of them to condemn an image.

@@ -38,7 +38,7 @@ class Task(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """What became of one task; `error` is empty where the status is `ok` or `same`."""
+    """What became of one task; `error` is empty where the status is `same`, and at most a note where `ok`."""
 
     place: int
     status: Verdict

@@ -84,14 +84,15 @@ class _Worker:
         self._specs = [PlainSpec.from_dump(spec) for spec in request["specs"]]
         self._folder = os.open(os.fsencode(request["folder"]), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         module, _, name = request["decoder"].partition(":")
-        self._decode: Callable[[Any, Any, Any], None] = getattr(importlib.import_module(module), name)
+        self._decode: Callable[[Any, Any, Any], str | None] = getattr(importlib.import_module(module), name)
         self._seconds: float = request["alarm_s"]
         self._has_digests: bool = request["digests"]
+        self._note = ""
         _limit_memory(request["memory_limit"])
 
     def decode_chunk(self, tasks: list[list[Any]]) -> list[list[Any]]:
-        """Decode some files; returns `[place, status, error]` for each that failed."""
-        from fashionbatch.labeling.workers.frames import DOING, FAILED
+        """Decode some files; returns `[place, status, error]` for each that failed, or has a note with its `ok`."""
+        from fashionbatch.labeling.workers.frames import DOING, FAILED, NOTED
 
         states, clocks = self._frames.states, self._frames.clocks
         failed = []
@@ -101,7 +102,12 @@ class _Worker:
             # Should the parent be gone while a decoder hangs, nobody else would end this process.
             signal.setitimer(signal.ITIMER_REAL, self._seconds)
             try:
-                states[place] = self._look_at(place, os.fsencode(path), size, mtime_ns, bytes.fromhex(sha256))
+                self._note = ""
+                state = self._look_at(place, os.fsencode(path), size, mtime_ns, bytes.fromhex(sha256))
+                if self._note:
+                    failed.append([place, "ok", self._note])
+                    state = NOTED
+                states[place] = state
             except _RowStatusError as problem:
                 failed.append([place, problem.status, problem.error])
                 states[place] = FAILED
@@ -150,7 +156,7 @@ class _Worker:
 
     def _decode_to(self, place: int, source: bytes | BufferedReader) -> None:
         for images, spec in zip(self._frames.images, self._specs, strict=True):
-            self._decode(source, spec, images[place])
+            self._note = self._decode(source, spec, images[place]) or self._note
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from fashionbatch.errors import ImageError
 
 
-def decode_into(file: BinaryIO, spec: Any, out: Any) -> None:
+def decode_into(file: BinaryIO, spec: Any, out: Any) -> str | None:
     text = file.read().decode()
     what, _, argument = text.partition(" ")
     if what == "segfault":
@@ -40,3 +40,4 @@ def decode_into(file: BinaryIO, spec: Any, out: Any) -> None:
         with open(argument, "a") as same:
             same.write("more")
     out[...] = int(argument) if what == "paint" else 1
+    return f"note: {argument}" if what == "note" else None

@@ -122,7 +122,7 @@ def test_a_key_in_the_wrong_section_is_told_where_it_belongs():
 
 def test_an_unknown_key_like_no_other_gets_the_list():
     problem = only_problem(changed("size:", "zzz: 1, size:"))
-    assert problem.message == "unknown key 'zzz'; there are: size, channels, resize, background"
+    assert problem.message == "unknown key 'zzz'; there are: size, channels, resize, background, accept_truncated"
 
 
 def test_a_misspelt_required_key_is_one_problem_not_two():

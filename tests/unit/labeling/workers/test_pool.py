@@ -106,6 +106,14 @@ def test_a_decoder_that_crashes_costs_its_own_row_alone(make_pool: MakePool) -> 
     assert harness.pool.replaced == 4, "each suspect is tried twice, the second time alone"
 
 
+def test_a_note_is_not_lost_with_the_worker_that_made_it(make_pool: MakePool) -> None:
+    pool = make_pool()
+    assert pool.decode("note one", "fine", "note two") == [("ok", "note: one"), ("ok", ""), ("ok", "note: two")]
+    outcomes = pool.decode("note one", "segfault", "note two")
+    assert [outcomes[0], outcomes[2]] == [("ok", "note: one"), ("ok", "note: two")]
+    assert outcomes[1][0] == "crashed"
+
+
 def test_a_crash_that_does_not_come_again_costs_nothing(make_pool: MakePool, tmp_path: Path) -> None:
     harness = make_pool()
     assert harness.decode("paint 1", f"segfault-once {tmp_path / 'seen'}") == [("ok", ""), ("ok", "")]
