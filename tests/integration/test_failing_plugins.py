@@ -350,9 +350,9 @@ def test_a_shipped_recipe_means_the_built_ins_and_a_recipe_of_ones_own_must_say(
 def test_an_ending_that_no_format_has_is_an_error_and_no_csv(
     run: Run, bundle: Path, photos: Path, tmp_path: Path
 ) -> None:
-    done = run("classify", "photos", "-b", str(bundle), "-o", "labels.xlsx")
+    done = run("classify", "photos", "-b", str(bundle), "-o", "labels.ods")
     assert done.exit_code == 1
-    assert "error: no format has the ending '.xlsx'; there are: .csv, .jsonl, .parquet\n" in done.error
+    assert "error: no format has the ending '.ods'; there are: .csv, .jsonl, .parquet, .xlsx\n" in done.error
     assert sorted(path.name for path in tmp_path.iterdir()) == ["photos"]
 
 

@@ -366,13 +366,13 @@ def test_an_ending_says_the_format_in_either_case(add_distribution, ending, name
 
 @pytest.mark.parametrize(
     ("ending", "said"),
-    [(".xlsx", "no format has the ending '.xlsx'"), (".txt", "no format"), ("", "a name without an ending says no f")],
+    [(".ods", "no format has the ending '.ods'"), (".txt", "no format"), ("", "a name without an ending says no f")],
 )
 def test_an_ending_that_no_format_has_is_an_error_that_lists_them(ending, said):
     with pytest.raises(UnknownNameError, match=re.escape(said)) as caught:
         load_plugins().registry.writer_of_ending(ending)
 
-    assert caught.value.message.endswith("; there are: .csv, .jsonl, .parquet")
+    assert caught.value.message.endswith("; there are: .csv, .jsonl, .parquet, .xlsx")
     assert "--format" in str(caught.value.hint)
 
 

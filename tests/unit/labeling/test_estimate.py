@@ -32,5 +32,5 @@ def test_a_dry_run_says_what_the_run_would_say_of_the_outputs_ending(
     paint: Paint, options: Callable[..., LabelOptions], tmp_path: Path
 ) -> None:
     paint({"a.png": 0})
-    with pytest.raises(UnknownNameError, match=r"no format has the ending '\.xlsx'"):
-        estimate(options(output=tmp_path / "labels.xlsx"), reporter=Silent(), stop_signal=lambda: 0)
+    with pytest.raises(UnknownNameError, match=r"no format has the ending '\.ods'"):
+        estimate(options(output=tmp_path / "labels.ods"), reporter=Silent(), stop_signal=lambda: 0)
