@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import fashionbatch
+from fashionbatch import errors
 
 _ROOT = str(Path(fashionbatch.__file__).resolve().parent.parent)
 # Appended, so that it never hides anything; it is needed where FashionBatch runs from a checkout without installation.
@@ -39,6 +43,96 @@ def start_python(
     return subprocess.Popen(  # noqa: S603 - this interpreter, with a fixed program
         command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=pass_fds, env=environment, **options
     )
+
+
+class ProcessEndedError(Exception):
+    """A process that was asked something has ended without an answer.
+
+    Attributes:
+        status: its exit code; the negative number of a signal that ended it.
+        told: what it wrote on standard error.
+    """
+
+    def __init__(self, status: int, told: bytes) -> None:
+        super().__init__(f"status {status}:\n{told.decode('utf-8', 'replace')}")
+        self.status, self.told = status, told
+
+    @property
+    def wants_memory(self) -> bool:
+        """Whether it has ended for want of memory, as far as that can be told: SIGKILL comes from the system."""
+        return self.status == -signal.SIGKILL or b"MemoryError" in self.told or b"bad_alloc" in self.told
+
+    @property
+    def signal(self) -> str:
+        """The signal that ended it, such as `SIGSEGV`; empty where none did."""
+        return signal.Signals(-self.status).name if self.status < 0 else ""
+
+
+def ask_python(module: str, question: Mapping[str, Any], *, time_limit_s: float | None = None) -> dict[str, Any]:
+    """Have a process of our own answer a question: what it does may crash, and takes only the process along.
+
+    Args:
+        module: its `main` calls `answer_question`.
+        question: JSON.
+        time_limit_s: seconds that it may take; None for no limit.
+
+    Returns:
+        The answer.
+
+    Raises:
+        FashionBatchError: what the other process raised, of the same class.
+        ProcessEndedError: there is no answer.
+        TimeoutError: it took longer, and was ended.
+    """
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered, tempfile.TemporaryFile() as failed:
+        asked.write(json.dumps(question).encode())
+        asked.seek(0)
+        process = start_python(module, stdin=asked, stdout=answered, stderr=failed)
+        try:
+            status = process.wait(time_limit_s)
+        except subprocess.TimeoutExpired:
+            raise TimeoutError(f"no answer within {time_limit_s:g} s") from None
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        for file in (answered, failed):
+            file.seek(0)
+        if status:
+            raise ProcessEndedError(status, failed.read())
+        answer = json.loads(answered.read())
+    if "error" in answer:
+        kind = getattr(errors, answer["error"], None)
+        if not (isinstance(kind, type) and issubclass(kind, errors.FashionBatchError)):
+            kind = errors.FashionBatchError
+        raise kind(str(answer["message"]), hint=answer["hint"])
+    assert isinstance(answer, dict)
+    return answer
+
+
+def answer_question(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> NoReturn:
+    """The other end of `ask_python`: answer the question on standard input, then end this process.
+
+    What goes wrong unexpectedly ends it with a traceback.
+
+    Args:
+        answer: gives the answer, as JSON. `memory_limit` in a question is bytes that this process may take.
+    """
+    question = json.load(sys.stdin)
+    # Whatever libraries print is no answer.
+    answers = os.dup(1)
+    os.dup2(2, 1)
+    if "memory_limit" in question:
+        limit_memory(question["memory_limit"])
+    try:
+        found = answer(question)
+    except errors.FashionBatchError as error:
+        found = {"error": type(error).__name__, "message": error.message, "hint": error.hint}
+    with open(answers, "w", encoding="ascii") as file:  # disk: standard output
+        json.dump(found, file)
+    sys.stderr.flush()
+    # Threads of a library must not keep the process, or crash it now that the work is done.
+    os._exit(0)
 
 
 def limit_memory(limit: int) -> None:

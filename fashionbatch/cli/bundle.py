@@ -56,6 +56,7 @@ def verify_bundle(bundle: Path) -> None:
     """
     from fashionbatch.bundle.open import check_file, read_manifest
     from fashionbatch.errors import BundleError
+    from fashionbatch.inference.trial import try_network
 
     read = read_manifest(bundle)
     checks = [check_file(read.path, name, record) for name, record in sorted(read.manifest.files.items())]
@@ -68,35 +69,9 @@ def verify_bundle(bundle: Path) -> None:
             f"{bundle}: {len(damaged)} of {len(checks)} files are not as bundle.json says",
             hint="the copy is damaged or somebody changed it; copy the bundle again, or train again",
         )
-    for line in _try_network(read):
+    for line in try_network(read.path):
         click.echo(line)
     click.echo(f"{printable(str(bundle))}: whole, SHA-256 {read.digest}")
-
-
-def _try_network(bundle: Bundle) -> Iterator[str]:
-    """Have the network answer in every precision that this machine and the bundle have; gives what to say of it."""
-    import numpy as np
-
-    from fashionbatch.errors import BundleError
-    from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
-    from fashionbatch.plugins import load_plugins
-    from fashionbatch.specs import RuntimeSpec
-
-    registry = load_plugins({"register_runtimes"}).registry
-    shades = np.linspace(0, 255, 3, dtype=np.uint8).reshape(-1, 1, 1, 1)
-    images = np.ascontiguousarray(np.broadcast_to(shades, (len(shades), *bundle.manifest.image.shape)))
-    offered = registry.get(RuntimeSpec, DEFAULT_RUNTIME).precisions("cpu")
-    for precision in sorted(set(offered) & set(bundle.manifest.precisions), key=bundle.manifest.precisions.index):
-        with open_session(bundle, registry=registry, precision=precision) as session:
-            agreement = session.verify()
-            if not bundle.manifest.rule.decide(session.predict(images)).valid.all():
-                raise BundleError(f"{bundle.path}: the network's answers to plain images are not probabilities")
-            yield f"the network runs on {session.runtime.version} in {precision} and gives probabilities"
-        if agreement is not None:
-            yield (
-                f"its {agreement.images} reference images have the results that they had in {agreement.recorded} "
-                f"when it was made (largest difference {agreement.difference:.2g})"
-            )
 
 
 def _report(bundle: Bundle, *, all_labels: bool) -> Iterator[str]:

@@ -7,24 +7,18 @@ memory or never end without taking anything along but a temporary directory, whi
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import signal
-import subprocess
-import tempfile
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
 from fashionbatch import disk
 from fashionbatch.bundle.importing.make import ImportOptions
 from fashionbatch.bundle.importing.onnx_file import check_onnx
 from fashionbatch.bundle.open import Bundle, open_bundle
-from fashionbatch.errors import BundleError, FashionBatchError, OutputError, WeightsError
-from fashionbatch.processes import start_python
+from fashionbatch.errors import BundleError
+from fashionbatch.processes import ProcessEndedError, ask_python
 
 _MODULE = "fashionbatch.bundle.importing.conversion"
-_ERRORS: dict[str, type[FashionBatchError]] = {kind.__name__: kind for kind in (BundleError, OutputError, WeightsError)}
 _MEMORY_BYTES = 6 * 2**30
 _MEMORY_TIMES = 10
 """Of the model's size: it is held as a file, as a graph, as the adapted graph, and compiled, each in turn."""
@@ -73,54 +67,32 @@ def import_file(model: ModelFile, directory: Path, options: ImportOptions) -> Bu
         "memory_limit": limit,
     }
     try:
-        answer = _ask(question, model)
+        ask_python(_MODULE, question, time_limit_s=model.time_limit_s)
+    except TimeoutError:
+        raise BundleError(
+            f"{model.path}: was not converted within {model.time_limit_s:g} s",
+            hint="a network may be endless; --time-limit SECONDS allows more",
+        ) from None
+    except ProcessEndedError as ended:
+        raise _broken_off(model.path, ended, limit) from ended
     finally:
         # Of a process that was killed; one that ended by itself has left none.
         disk.remove_leftovers(Path(os.path.realpath(directory)))
-    if "error" in answer:
-        kind = _ERRORS[answer["error"]]
-        raise kind(str(answer["message"]), hint=answer["hint"])
     return open_bundle(directory)
 
 
-def _ask(question: dict[str, Any], model: ModelFile) -> dict[str, Any]:
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered, tempfile.TemporaryFile() as failed:
-        asked.write(json.dumps(question).encode())
-        asked.seek(0)
-        process = start_python(_MODULE, stdin=asked, stdout=answered, stderr=failed)
-        try:
-            status = process.wait(model.time_limit_s)
-        except subprocess.TimeoutExpired:
-            raise BundleError(
-                f"{model.path}: was not converted within {model.time_limit_s:g} s",
-                hint="a network may be endless; --time-limit SECONDS allows more",
-            ) from None
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        answered.seek(0)
-        text = answered.read()
-        if status == 0:
-            answer = json.loads(text)
-            assert isinstance(answer, dict)
-            return answer
-        failed.seek(0)
-        raise _broken_off(model.path, status, failed.read(), int(question["memory_limit"]))
-
-
-def _broken_off(path: Path, status: int, told: bytes, limit: int) -> Exception:
-    if b"MemoryError" in told or b"bad_alloc" in told or status == -signal.SIGKILL:
+def _broken_off(path: Path, ended: ProcessEndedError, limit: int) -> Exception:
+    if ended.wants_memory:
         return BundleError(
             f"{path}: needs more than {limit / 2**30:.0f} GiB of memory to be converted, or more than there is",
             hint="a network may be made to fill the memory; a whole one of this size needs less",
         )
-    if status < 0:
-        name = signal.Signals(-status).name
+    if ended.signal:
         return BundleError(
-            f"{path}: crashed what converts it ({name})", hint="it is damaged, or was made to do that; do not use it"
+            f"{path}: crashed what converts it ({ended.signal})",
+            hint="it is damaged, or was made to do that; do not use it",
         )
-    return RuntimeError(f"the conversion of {path} ended with status {status}:\n{told.decode('utf-8', 'replace')}")
+    return RuntimeError(f"the conversion of {path} ended with {ended}")
 
 
 def _size_of(path: Path) -> int:

@@ -90,7 +90,7 @@ def test_what_a_killed_conversion_had_begun_to_write_is_removed(
 
 def test_ctrl_c_ends_the_conversion_too(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[Any] = []
-    real = contained.start_python
+    real = processes.start_python
 
     def start(*arguments: Any, **options: Any) -> Any:
         started.append(real(*arguments, **options))
@@ -101,7 +101,7 @@ def test_ctrl_c_ends_the_conversion_too(model: Path, tmp_path: Path, monkeypatch
         raise KeyboardInterrupt
 
     _instead(monkeypatch, tmp_path, "import time; time.sleep(600)")
-    monkeypatch.setattr(contained, "start_python", start)
+    monkeypatch.setattr(processes, "start_python", start)
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
         with pytest.raises(KeyboardInterrupt):
@@ -119,7 +119,7 @@ def test_a_model_that_names_memory_is_refused_before_any_process_is_started(
     weights.external_data.add(key="offset", value=str(id(weights)))
     weights.external_data.add(key="length", value="16")
     save(helper.make_model(helper.make_graph([], "g", [], [], [weights])), model)
-    monkeypatch.setattr(contained, "start_python", lambda *_, **__: pytest.fail("a process was started"))
+    monkeypatch.setattr(processes, "start_python", lambda *_, **__: pytest.fail("a process was started"))
     with pytest.raises(BundleError, match=r"tensor .two. keeps its numbers in .*ORT_MEM_ADDR"):
         import_file(ModelFile(model), tmp_path / "b", OPTIONS)
 
