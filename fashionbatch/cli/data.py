@@ -116,7 +116,13 @@ def preview(
         + (f", {len(sources)} of them augmented" if sources else "")
     )
     if phase is None:
-        click.echo("there is no augmentation" if phase_name is not None else "the recipe has no augmentation")
+        click.echo(_without_augmentation(plan, phase_name))
+
+
+def _without_augmentation(plan: Plan, phase_name: str | None) -> str:
+    if phase_name is not None:
+        return "there is no augmentation"
+    return "no phase uses the recipe's augmentation" if plan.augmentation else "the recipe has no augmentation"
 
 
 def _augmented_phase(plan: Plan, name: str | None) -> PlannedPhase | None:

@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 
 from fashionbatch.errors import Problem
+from fashionbatch.plan.components import HEAD
 from fashionbatch.plan.model import Plan
+from fashionbatch.plan.unused import unused
 from fashionbatch.recipe.forms import PHASES
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import NodePath
@@ -17,6 +19,11 @@ LARGE_RATE = 0.05
 """A learning rate that an adaptive optimizer seldom survives."""
 LARGE_RATE_FOR_PRETRAINED = 1e-4
 """A learning rate over which an adaptive optimizer soon undoes what a backbone has learnt."""
+MANY_PIXELS = 1024 * 1024
+"""Pixels of an image that few backbones are made for."""
+LARGE_BATCH_BYTES = 2**30
+_USUAL_PIXELS = 224 * 224
+_FLOAT_BYTES = 4
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:")
 """How a value begins that is looked for elsewhere: `data:photos`, `s3://bucket`."""
 
@@ -28,8 +35,15 @@ def advice(plan: Plan, document: RecipeDocument) -> list[Problem]:
         plan: the plan of the document.
         document: where everything stands.
     """
-    given = [*_on_phases(plan), *_on_rates(plan), *_on_waiting(plan), *_on_files(plan)]
-    return [document.problem(path, message) for path, message in given]
+    given = [
+        *_on_phases(plan),
+        *_on_rates(plan),
+        *_on_waiting(plan),
+        *_on_sizes(plan),
+        *_on_exclusive_labels(plan),
+        *_on_files(plan),
+    ]
+    return [*unused(plan), *(document.problem(path, message) for path, message in given)]
 
 
 def is_pretrained(plan: Plan) -> bool:
@@ -99,9 +113,50 @@ def _on_waiting(plan: Plan) -> Iterator[tuple[NodePath, str]]:
         stopping = phase.early_stopping
         if stopping is not None and stopping.patience >= phase.epochs:
             yield path, f"early_stopping waits for {stopping.patience} epochs, but there are only {phase.epochs}"
+        if stopping is not None and not stopping.monitor.startswith("val_") and plan.recipe.data.split.validation != 0:
+            yield (
+                path,
+                f"early_stopping watches {stopping.monitor}, which gets better while the network only learns the "
+                f"training images by heart; val_{stopping.monitor} is usual",
+            )
         if phase.schedule is not None:
             said = phase.schedule.spec.advice(phase.schedule.parameters, phase.epochs)
             yield from ((path, message) for message in said.values())
+
+
+def _on_sizes(plan: Plan) -> Iterator[tuple[NodePath, str]]:
+    """Images and batches that take more memory and time than their writer may have thought of."""
+    height, width, channels = plan.recipe.data.image.shape
+    image_bytes = height * width * channels * _FLOAT_BYTES
+    batch = max(phase.batch_size for phase in plan.phases)
+    needs = f"{_in_gib(batch * image_bytes)} of memory before the first layer, and many times that in the layers"
+    if height * width > MANY_PIXELS:
+        times = height * width / _USUAL_PIXELS
+        yield (
+            ("data", "image", "size"),
+            f"{height} x {width} are {times:.0f} times the pixels of 224 x 224: an epoch takes about {times:.0f} times "
+            f"as long, and a batch of {batch:,} images takes {needs}; 96 to 512 a side are usual",
+        )
+    elif batch * image_bytes > LARGE_BATCH_BYTES:
+        path = next(_path(plan, index) for index, phase in enumerate(plan.phases) if phase.batch_size == batch)
+        yield (
+            (*path, "batch_size"),
+            f"a batch of {batch:,} images takes {needs}; 16 to 256 images are usual",
+        )
+
+
+def _in_gib(count: int) -> str:
+    return f"{count / 2**30:.1f} GiB"
+
+
+def _on_exclusive_labels(plan: Plan) -> Iterator[tuple[NodePath, str]]:
+    source, head = plan.source.spec, plan.head.spec
+    if head.decoding == "several_of_many" and source.exclusive:
+        yield (
+            HEAD,
+            f"decides each label for itself, so that an image may get none or several; but each image of "
+            f"{source.name!r} has one label: head 'multiclass' chooses one",
+        )
 
 
 def _on_files(plan: Plan) -> Iterator[tuple[NodePath, str]]:

@@ -11,7 +11,7 @@ from fashionbatch.plan.meaning import meaning
 from fashionbatch.plan.model import Resolved
 from fashionbatch.plugins import Origin, describe, is_a_plugins
 from fashionbatch.recipe.find import is_shipped
-from fashionbatch.recipe.forms import slots
+from fashionbatch.recipe.forms import DEFAULT_COMPONENTS, ONE_COMPONENT, slots
 from fashionbatch.recipe.load import RecipeDocument
 from fashionbatch.recipe.nodes import Mark, Node, NodePath, dotted
 from fashionbatch.recipe.places import KnownPlaces
@@ -22,7 +22,6 @@ from fashionbatch.specs import HeadSpec
 HEAD: NodePath = ("head",)
 LOSS: NodePath = ("loss",)
 OPTIMIZER: NodePath = ("training", "optimizer")
-_DEFAULTS = {HEAD: ("head", "multiclass"), OPTIMIZER: ("optimizer", "adam")}
 
 
 @dataclass
@@ -49,9 +48,9 @@ def resolve_components(document: RecipeDocument, registry: Registry) -> Componen
         node = document.tree.at(slot.path)
         if node is not None and node.is_mapping:
             resolver.resolve(node, slot.kind, slot.path)
-    for path, (kind, name) in _DEFAULTS.items():
+    for path, name in DEFAULT_COMPONENTS.items():
         if document.tree.at(path) is None:
-            resolver.resolve(_default(name, document.tree.mark), kind, path)
+            resolver.resolve(_default(name, document.tree.mark), ONE_COMPONENT[path], path)
     loss = document.tree.at(LOSS)
     if loss is None or loss.value is None:
         _resolve_default_loss(document, registry, components)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from fashionbatch.recipe.nodes import MappingEntry, Node, NodePath
-from fashionbatch.recipe.schema import Component
+from fashionbatch.recipe.schema import Component, Recipe, Training
 
 ONE_COMPONENT: dict[NodePath, str] = {
     ("data", "source"): "dataset",
@@ -20,6 +20,12 @@ ONE_COMPONENT: dict[NodePath, str] = {
     ("training", "schedule"): "schedule",
 }
 """The places of a single component, and its kind."""
+
+DEFAULT_COMPONENTS: dict[NodePath, str] = {
+    ("head",): Recipe.model_fields["head"].default.name,
+    ("training", "optimizer"): Training.model_fields["optimizer"].default.name,
+}
+"""The places of components that a recipe may leave out, and what stands there then."""
 
 AUGMENTATION: NodePath = ("augmentation",)
 METRICS: NodePath = ("training", "metrics")

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fashionbatch.errors import Problem, RecipeError
-from fashionbatch.recipe.forms import ONE_COMPONENT, WHOLE_VALUES, long_form
+from fashionbatch.recipe.forms import DEFAULT_COMPONENTS, ONE_COMPONENT, WHOLE_VALUES, long_form
 from fashionbatch.recipe.nodes import Mark, Node, NodePath, dotted, read_yaml
+
+SET_OPTION = "--set "
+"""How the name of a place begins that is no place in a file, but an override on the command line."""
 
 
 def merged(base: Node, over: Node, path: NodePath = ()) -> Node:
@@ -32,7 +35,7 @@ def overridden(recipe: Node, overrides: Sequence[str]) -> tuple[Node, list[Probl
     """
     problems: list[Problem] = []
     for override in overrides:
-        mark = Mark(f"--set {override}")
+        mark = Mark(f"{SET_OPTION}{override}")
         try:
             path, value, found = _parsed(override, mark, "PATH=VALUE, such as training.epochs=5")
             recipe = long_form(_with(recipe, path, (), value, mark))
@@ -83,11 +86,18 @@ def _with(node: Node, rest: tuple[str, ...], done: NodePath, value: Node, mark: 
         return node.with_item(index, _with(node.items[index], below, (*done, index), value, mark))
     if not node.is_mapping and node.value is not None:
         raise RecipeError([mark.problem(f"{dotted(done)!r} is a value and has no {part!r}", dotted((*done, part)))])
-    section = node if node.is_mapping else Node({}, mark)
+    section = node if node.is_mapping else _section(done, part, mark)
     if done in ONE_COMPONENT and part == "name" and not below and _differs(section.child("name"), value):
         return Node({}, mark).with_entry("name", value, mark)  # another component has other parameters
     child = section.child(part) or Node(None, mark)
     return section.with_entry(part, _with(child, below, (*done, part), value, mark), mark)
+
+
+def _section(done: NodePath, part: str, mark: Mark) -> Node:
+    """A section that the recipe lacks; of a component that it leaves to its default, with that one's name."""
+    default = DEFAULT_COMPONENTS.get(done)
+    section = Node({}, mark)
+    return section if default is None or part == "name" else section.with_entry("name", Node(default, mark, default))
 
 
 def _index(part: str, node: Node, done: NodePath, mark: Mark) -> int:

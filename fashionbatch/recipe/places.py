@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from fashionbatch import names
-from fashionbatch.recipe.forms import LISTS, ONE_COMPONENT, PHASES
+from fashionbatch.recipe.forms import DEFAULT_COMPONENTS, LISTS, ONE_COMPONENT, PHASES
 from fashionbatch.recipe.nodes import Node, NodePath, dotted
-from fashionbatch.recipe.schema import Recipe, Training
+from fashionbatch.recipe.schema import Recipe
 from fashionbatch.recipe.words import json_schema_of, property_names, schemas_at
 from fashionbatch.registry import Registry
 
@@ -27,10 +27,6 @@ _COMPONENTS: Mapping[NodePath, str] = {
 }
 """The places of components; the first of a list stands for all."""
 
-_DEFAULTS: Mapping[NodePath, str] = {
-    ("training", "optimizer"): Training.model_fields["optimizer"].default.name,
-    ("head",): Recipe.model_fields["head"].default.name,
-}
 _SAME: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("lr", "rate", "base_lr", "initial_learning_rate", "learningrate"), ("learning_rate",)),
     **dict.fromkeys(("epoch", "num_epochs", "n_epochs", "max_epochs", "nb_epoch", "nb_epochs"), ("epochs",)),
@@ -211,7 +207,7 @@ class KnownPlaces:
 
     def _name_at(self, place: NodePath) -> str | None:
         node = self._recipe.at((*place, "name"))
-        return str(node.value) if node is not None else _DEFAULTS.get(place)
+        return str(node.value) if node is not None else DEFAULT_COMPONENTS.get(place)
 
     def _every(self) -> Iterator[_Found]:
         yield from _of_recipe((), _DEPTH)

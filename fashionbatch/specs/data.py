@@ -117,6 +117,8 @@ class DatasetSpec(Spec):
             in lower case, such as `.csv`, and `/` for a folder. `evaluate --data PATH` looks for it.
         labels_of_folder: takes the parameters and the name of a folder; returns the labels of the images in it. None
             where folders are called as classes are, or say nothing.
+        exclusive: whether each image has exactly one label, whatever the parameters are. `recipe check` advises against
+            heads for several then.
         look: takes what `load` takes, reads the list of labels without looking into any image, and returns what the
             user should know of it, as `Samples.notes`. `recipe check` asks for it; None where it would take long.
     """
@@ -128,6 +130,7 @@ class DatasetSpec(Spec):
     path_parameter: str | None = "path"
     classes_parameter: str | None = "classes"
     reads: tuple[str, ...] = ()
+    exclusive: bool = False
     labels_of_folder: Callable[[Any, str], tuple[str, ...]] | None = None
     look: Callable[[Any, DatasetContext], Sequence[str]] | None = None
 

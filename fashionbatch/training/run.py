@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from fashionbatch import __version__
+from fashionbatch.data.advice import advice_on_data
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import DataError, InterruptedRunError, OutputError, TrainingError
@@ -23,7 +24,7 @@ from fashionbatch.inference.session import usable_cores
 from fashionbatch.model.framework import load_tensorflow, set_arithmetic
 from fashionbatch.model.network import Network
 from fashionbatch.model.precision import training_precision
-from fashionbatch.plan import Plan
+from fashionbatch.plan import Plan, unused
 from fashionbatch.plugins import Plugins, blaming
 from fashionbatch.specs import Split, TrainingPrecision, TrainingReport
 from fashionbatch.training import directory as run_directory
@@ -218,7 +219,8 @@ class _Run:
         groups_of(self._plan, data)
         counts = ", ".join(f"{name} {len(split):,}" for name, split in data.splits.items())
         self._reporter.show(f"{len(data.class_names)} classes, images: {counts}")
-        for note in data.notes:
+        odd = [str(problem).partition("\n")[0] for problem in unused(self._plan)]
+        for note in (*data.notes, *advice_on_data(self._plan, data), *odd):
             self._reporter.show(f"note: {note}")
         return data
 

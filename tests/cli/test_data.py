@@ -77,6 +77,8 @@ def test_a_phase_by_its_name_shows_its_own_augmentation(recipe, tmp_path):
     assert "5 of them augmented" in run(*picture)
     assert "5 of them augmented" in run(*picture, "--phase", "strong")
     assert run(*picture, "--phase", "plain").endswith("there is no augmentation\n")
+    unused = ["--set", "training.phases=[{train: all, augmentation: []}]", *picture[-3:]]
+    assert run("preview", str(recipe), *unused).endswith("no phase uses the recipe's augmentation\n")
     result = CliRunner().invoke(command, [*picture, "--phase", "strnog"])
     assert result.exit_code == 2
     assert "no phase 'strnog'; there is: strong, plain" in result.output

@@ -18,6 +18,7 @@ def register_datasets() -> Iterable[DatasetSpec]:
         parameters=folders.ImageFolder,
         load=folders.load_image_folder,
         reads=("/",),
+        exclusive=True,
     )
     yield DatasetSpec(
         name="multilabel_folder",
@@ -46,20 +47,24 @@ def register_datasets() -> Iterable[DatasetSpec]:
         summary="Fashion-MNIST: 70,000 grey pictures of 10 kinds of clothes, 28x28.",
         parameters=mnist.FashionMnist,
         load=mnist.load_fashion_mnist,
+        exclusive=True,
     )
     yield DatasetSpec(
         name="fashion_mnist_sample",
         summary="A sample of Fashion-MNIST that comes with FashionBatch: 5,000 and 1,000 pictures.",
         load=mnist.load_fashion_mnist_sample,
+        exclusive=True,
     )
     yield DatasetSpec(
         name="mnist",
         summary="MNIST: 70,000 handwritten digits, 28x28.",
         parameters=mnist.Mnist,
         load=mnist.load_mnist,
+        exclusive=True,
     )
     yield DatasetSpec(
         name="digits",
         summary="scikit-learn's 1,797 handwritten digits, 8x8; always there.",
         load=digits.load_digits,
+        exclusive=True,
     )

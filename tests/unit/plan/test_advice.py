@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from fashionbatch.plan import advice, make_plan
+from fashionbatch.registry import Registry
 
 
 @pytest.fixture
@@ -96,3 +99,41 @@ def test_data_and_weights_that_are_not_there_yet_are_mentioned_where_they_stand(
     said = advised(frozen, "architecture: {name: pretrained, weights: ../vgg16.h5}", path="photos")
     assert [problem.where for problem in said] == ["data.source.path", "architecture.weights"]
     assert "there is nothing at '/base/photos' yet" in said[0].message
+
+
+def test_a_figure_of_the_training_images_is_a_bad_one_to_watch(advised):
+    (said,) = advised("training: {early_stopping: {monitor: accuracy, patience: 2}}\n")
+    assert "val_accuracy is usual" in said.message
+
+
+@pytest.fixture
+def advised_on_image(recipe, registry):
+    def give(image, added=""):
+        document = recipe(added, image=f"  image: {image}")
+        return [(one.where, one.message) for one in advice(make_plan(document, registry), document)][:-1]
+
+    return give
+
+
+def test_images_and_batches_that_take_much_are_advised_with_memory_and_time(advised_on_image):
+    ((where, message),) = advised_on_image("{size: [4000, 3000]}")
+    assert where == "data.image.size"
+    assert "239 times the pixels of 224 x 224: an epoch takes about 239 times as long" in message
+    assert "a batch of 32 images takes 4.3 GiB" in message
+    ((where, message),) = advised_on_image("{size: [96, 96]}", "training: {batch_size: 60000}\n")
+    assert where == "training.batch_size"
+    assert "a batch of 60,000 images takes 6.2 GiB" in message
+    assert advised_on_image("{size: [512, 512]}", "training: {batch_size: 64}\n") == []
+
+
+def test_a_head_for_several_labels_on_a_source_that_has_one_is_advised(registry, recipe):
+    source = registry.entry("dataset", "image_folder")
+    made = Registry()
+    for entry in registry.entries():
+        spec = replace(entry.spec, exclusive=True) if entry == source else entry.spec
+        made.add(spec, entry.provider)
+    document = recipe("head: multilabel\n", source="  source: {name: image_folder, path: 'data:x'}")
+    (said,) = advice(make_plan(document, made), document)
+    assert (said.where, said.line) == ("head", 7)
+    assert "each image of 'image_folder' has one label: head 'multiclass' chooses one" in said.message
+    assert advice(make_plan(document, registry), document) == []
