@@ -51,7 +51,7 @@ _METRICS = "metrics.json"
 @click.option(
     "--truth-as-text",
     is_flag=True,
-    help="Take labels of a table in --data for those of the bundle that are only written otherwise: 1.0 for 1.",
+    help="Take right labels for those of the bundle that are only written otherwise: 1.0 for 1, Dress for dress.",
 )
 @encoding_option
 @click.option(
@@ -110,7 +110,7 @@ def command(
     else:
         from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
 
-        truth, root = _truth(opened, data, split, registry)
+        truth, root = _truth(opened, data, split, registry, as_text=truth_as_text)
         with open_session(
             opened, registry=registry, runtime=runtime or DEFAULT_RUNTIME, precision=precision, batch_size=batch_size
         ) as session:
@@ -135,13 +135,15 @@ def command(
 # ------------------------------------------------------------------------------------------------------------- truth
 
 
-def _truth(bundle: Bundle, data: str | None, split: Split | None, registry: Registry) -> tuple[Truth, Path | None]:
+def _truth(
+    bundle: Bundle, data: str | None, split: Split | None, registry: Registry, *, as_text: bool
+) -> tuple[Truth, Path | None]:
     """What the bundle is judged by, and the folder that names are relative to."""
     from fashionbatch.evaluation.truth import truth_of_folder, truth_of_split
     from fashionbatch.plan import load_plan
 
     if data is not None and _is_recipe(data):
-        return truth_of_split(load_plan(data, registry), bundle.manifest, split), None
+        return truth_of_split(load_plan(data, registry), bundle.manifest, split, as_text=as_text), None
     if data is None:
         plan = _plan_of(bundle, registry)
         if plan is None:
@@ -150,16 +152,16 @@ def _truth(bundle: Bundle, data: str | None, split: Split | None, registry: Regi
                 hint="give a folder of labeled images, or a recipe, with --data",
             )
         with _hint("if the data lie somewhere else now, give the place with --data PATH --split test"):
-            return truth_of_split(plan, bundle.manifest, split), None
+            return truth_of_split(plan, bundle.manifest, split, as_text=as_text), None
     path = Path(data)
     root = path if path.is_dir() else None
     plan = _usable_plan_of(bundle, registry)
     if split is None:
-        return truth_of_folder(path, bundle.manifest, registry, plan), root
+        return truth_of_folder(path, bundle.manifest, registry, plan, as_text=as_text), root
     if plan is None:
         raise click.UsageError("--split needs a recipe that says how the data are split; give one with --data")
     with _hint("without --split all labeled images there are judged"):
-        return truth_of_split(plan, bundle.manifest, split, data_path=path), root
+        return truth_of_split(plan, bundle.manifest, split, data_path=path, as_text=as_text), root
 
 
 def _is_recipe(data: str) -> bool:
@@ -226,7 +228,11 @@ def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
         )
     if data is not None and data.lower().endswith(tuple(f".{name}" for name in FORMATS)):
         return evaluate_table(table, bundle.manifest, Path(data), **reading)
-    truth, root = (None, None) if data is None and split is None else _truth(bundle, data, split, registry)
+    truth, root = (
+        (None, None)
+        if data is None and split is None
+        else _truth(bundle, data, split, registry, as_text=reading["as_text"])
+    )
     plan = _usable_plan_of(bundle, registry)
     labels_of = _labels_of_folders(plan)
     return evaluate_table(table, bundle.manifest, truth, root=root, labels_of=labels_of, **reading)

@@ -46,6 +46,22 @@ def plain_path(path: str) -> str:
     return unicodedata.normalize("NFC", path.strip().replace("\\", "/")).removeprefix("./")
 
 
+def path_below(path: str, folder: str, bases: Iterable[str]) -> str | None:
+    """A path as it is seen from a folder, where it leads below it from one of several places; None where it does not.
+
+    Args:
+        path: absolute or relative, with slashes or backslashes.
+        folder: absolute.
+        bases: the places that a relative path may be relative to.
+    """
+    prefix = f"{folder.rstrip('/')}/"
+    for base in bases:
+        place = os.path.normpath(os.path.join(base, plain_path(path)))
+        if place.startswith(prefix):
+            return place.removeprefix(prefix)
+    return None
+
+
 class PathFinder:
     r"""Finds the files that a list means.
 

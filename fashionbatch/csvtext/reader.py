@@ -36,7 +36,7 @@ _OWN_HEADER: Final = b"filepath,status,error"
 
 
 class CsvReader:
-    """The rows of a CSV file, in any usual encoding and with any usual delimiter. Blank lines are left out.
+    """The rows of a CSV file, in any usual encoding and with any usual delimiter. Rows of empty cells are left out.
 
     Text that is no UTF-8 is read as Western European (cp1252) where it reads well so, which a note says; else the
     encoding has to be given. Cells of paths keep their bytes, those that are no UTF-8 as lone surrogates, unless the
@@ -85,12 +85,13 @@ class CsvReader:
         self.encoding, mark = self._encoding_of(head)
         if b"\0" in head and not self.encoding.startswith(_WIDE):
             raise DataError(f"{self._name}: is no text, since it holds NUL bytes")
+        self._is_ours = head[mark:].startswith(_OWN_HEADER)
         text = head[mark:].decode(self.encoding, "replace")
         said = said_delimiter(text)
         skipped = text[: said[1]] if said else ""
         if delimiter != AUTO:
             self.delimiter = delimiter
-        elif head[mark:].startswith(_OWN_HEADER):
+        elif self._is_ours:
             self.delimiter = ","
         elif said:
             self.delimiter = said[0]
@@ -119,11 +120,13 @@ class CsvReader:
         return names.index(name) if name in names else None
 
     def __iter__(self) -> Iterator[list[str]]:
-        line, width = self.line, len(self.header)
+        line, width, has_blanks = self.line, len(self.header), not self._is_ours
         rows = self._mended() if self._mends else self._reader
         try:
             for row in rows:
-                if len(row) == width:
+                if has_blanks and len(row) <= width and not any(row):
+                    pass
+                elif len(row) == width:
                     yield row
                 elif row:
                     raise DataError(self._width_problem(len(row), line + 1), hint=self._width_hint())
@@ -153,7 +156,7 @@ class CsvReader:
 
     def _look_for_odd_bytes(self, file: BinaryIO, start: int, head: bytes) -> None:
         """Find out what bytes mean that are not in the encoding, and whether rows have to be mended."""
-        if self.encoding.startswith(_WIDE) or head.startswith(_OWN_HEADER):
+        if self.encoding.startswith(_WIDE) or self._is_ours:
             return
         if not file.seekable():
             self._mends = self._wished == AUTO

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from fashionbatch.bundle.manifest import BundleManifest
-from fashionbatch.csvtext import AUTO, plain_path, western_path
+from fashionbatch.csvtext import AUTO, path_below, plain_path, western_path
 from fashionbatch.decisions import UNDECIDED, LabelArray, right_images
 from fashionbatch.errors import DataError
 from fashionbatch.evaluation.measures.figures import Metrics
@@ -208,7 +208,8 @@ def _probability(cell: Cell, where: str) -> float:
     if cell is None or cell == "":
         return float("nan")
     try:
-        return float(cell)
+        # Spreadsheets of half of Europe write a comma.
+        return float(cell.replace(",", ".", 1) if isinstance(cell, str) else cell)
     except ValueError:
         raise DataError(f"{where}: {cell!r} is no probability") from None
 
@@ -255,7 +256,6 @@ class _TruthByList:
         known = class_of_name(manifest)
         self._labels: dict[str, Labels] = {}
         self._by_plain_path: dict[str, Labels] = {}
-        self._prefix = "" if folder is None else f"{str(folder).rstrip('/')}/"
         self.first_path = ""
         rows: dict[str, list[str]] = {}
         places: dict[str, Place] = {}
@@ -269,11 +269,13 @@ class _TruthByList:
                 rows[without_apostrophe(str(row[place]))] = names
         matched = match_labels(path, places, known, says="the bundle does not know", is_complete=True, as_text=as_text)
         self.notes = [*table.notes, *matched.notes]
+        bases = (os.getcwd(), os.path.abspath(path.parent))
         for text, names in rows.items():
             self.first_path = self.first_path or text
             labels = tuple(dict.fromkeys(known[matched.meant.get(name, name)] for name in names))
             self._labels[text] = labels
-            self._by_plain_path.setdefault(self._plain(text), labels)
+            below = None if folder is None else path_below(text, str(folder), bases)
+            self._by_plain_path.setdefault(below or self._plain(text), labels)
         if not manifest.rule.has_many and any(len(labels) != 1 for labels in self._labels.values()):
             raise DataError(f"{path}: has images with several labels or none; this bundle gives exactly one")
 
@@ -285,8 +287,9 @@ class _TruthByList:
         found = self._labels.get(path)
         return self._by_plain_path.get(self._plain(path)) if found is None else found
 
-    def _plain(self, path: str) -> str:
-        return plain_path((western_path(path) or path).removeprefix(self._prefix))
+    @staticmethod
+    def _plain(path: str) -> str:
+        return plain_path(western_path(path) or path)
 
 
 def _truth_by_path(truth: Truth, roots: Sequence[Path]) -> _FindTruth:

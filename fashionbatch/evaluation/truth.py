@@ -18,7 +18,9 @@ from fashionbatch.data.decode import decode_all
 from fashionbatch.data.originals import originals_of
 from fashionbatch.data.prepare import image_names, load_samples
 from fashionbatch.data.splits import assign_splits
+from fashionbatch.display_width import counted
 from fashionbatch.errors import DataError
+from fashionbatch.labels.matching import written_otherwise
 from fashionbatch.names import composed, suggestion
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import BUILT_IN
@@ -89,7 +91,12 @@ class DecodedTruth:
 
 
 def truth_of_split(
-    plan: Plan, manifest: BundleManifest, split: Split | None, *, data_path: Path | None = None
+    plan: Plan,
+    manifest: BundleManifest,
+    split: Split | None,
+    *,
+    data_path: Path | None = None,
+    as_text: bool = False,
 ) -> Truth:
     """One split of a recipe's data.
 
@@ -98,6 +105,7 @@ def truth_of_split(
         manifest: of the bundle that is judged.
         split: None takes the test split, or the validation split where there is no other.
         data_path: takes the place of the source's path.
+        as_text: take labels for those of the bundle that differ by case, blanks or the writing of a number alone.
 
     Raises:
         DataError: the data are missing, have no such split, or have labels that the bundle does not know.
@@ -110,11 +118,13 @@ def truth_of_split(
         there = ", ".join(name for name in SPLITS if name in indices)
         raise DataError(f"the data have no {' and no '.join(wanted)} split; there is: {there}")
     chosen = indices[found]
-    labels = _known_labels(samples, chosen, manifest)
+    labels = _known_labels(samples, chosen, manifest, as_text=as_text)
     return Truth(f"the {found} split", found, samples, chosen, labels, (*samples.notes, *_notes(found, manifest)))
 
 
-def truth_of_folder(path: Path, manifest: BundleManifest, registry: Registry, plan: Plan | None) -> Truth:
+def truth_of_folder(
+    path: Path, manifest: BundleManifest, registry: Registry, plan: Plan | None, *, as_text: bool = False
+) -> Truth:
     """Labeled images that lie somewhere: all of them, or the test split where the source itself names one.
 
     They are read by the dataset of the bundle's recipe, if it can read them, else as a folder for each class, or as a
@@ -125,6 +135,7 @@ def truth_of_folder(path: Path, manifest: BundleManifest, registry: Registry, pl
         manifest: of the bundle that is judged.
         registry: where the dataset is registered.
         plan: the bundle's recipe; None where there is none, or it cannot be used here.
+        as_text: as in `truth_of_split`.
 
     Raises:
         DataError: nothing there can be read, or has labels that the bundle does not know.
@@ -135,12 +146,12 @@ def truth_of_folder(path: Path, manifest: BundleManifest, registry: Registry, pl
         split: Split = "test" if "test" in named else "validation"
         assert samples.splits is not None
         indices = np.array([number for number, name in enumerate(samples.splits) if name == split], np.int64)
-        labels = _known_labels(samples, indices, manifest)
+        labels = _known_labels(samples, indices, manifest, as_text=as_text)
         return Truth(
             f"the {split} split of {path}", split, samples, indices, labels, (*samples.notes, *_notes(split, manifest))
         )
     indices = np.arange(len(samples))
-    labels = _known_labels(samples, indices, manifest)
+    labels = _known_labels(samples, indices, manifest, as_text=as_text)
     return Truth(f"all images of {path}", None, samples, indices, labels, tuple(samples.notes))
 
 
@@ -207,22 +218,27 @@ def _reader_of(path: Path, registry: Registry) -> DatasetSpec:
     return spec
 
 
-def _known_labels(samples: Samples, indices: NDArray[np.int64], manifest: BundleManifest) -> list[tuple[str, ...]]:
+def _known_labels(
+    samples: Samples, indices: NDArray[np.int64], manifest: BundleManifest, *, as_text: bool
+) -> list[tuple[str, ...]]:
     """The labels as the bundle's class names; they may be written as its display names, too."""
     known = class_of_name(manifest)
-    labels, unknown = [], Counter[str]()
-    for index in indices:
-        own = samples.labels[index]
-        unknown.update(name for name in own if composed(name) not in known)
-        labels.append(tuple(dict.fromkeys(known.get(composed(name), name) for name in own)))
+    found = Counter(name for index in indices for name in samples.labels[index])
+    meant = {name: known[composed(name)] for name in found if composed(name) in known}
+    otherwise = written_otherwise((name for name in found if name not in meant), known)
+    if as_text:
+        meant |= {name: known[own] for name, own in otherwise.items()}
+    unknown = [(name, count) for name, count in found.most_common() if name not in meant]
     if unknown:
-        listed = ", ".join(f"{name!r} ({count:,} images)" for name, count in unknown.most_common(_SHOWN))
+        listed = ", ".join(f"{name!r} ({counted(count, 'image')})" for name, count in unknown[:_SHOWN])
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
-        meant = suggestion(next(iter(unknown)), known, otherwise="")
+        hint = f"it knows {_listed(manifest.labels.class_names)}; a recipe given with --data can leave others out"
+        pairs = ", ".join(f"{name!r} for {own!r}" for name, own in list(otherwise.items())[:_SHOWN])
         raise DataError(
-            f"labels that the bundle does not know: {listed}{more}{meant}",
-            hint=f"it knows {_listed(manifest.labels.class_names)}; a recipe given with --data can leave others out",
+            f"labels that the bundle does not know: {listed}{more}{suggestion(unknown[0][0], known, otherwise='')}",
+            hint=f"--truth-as-text takes {pairs}; {hint}" if pairs and not as_text else hint,
         )
+    labels = [tuple(dict.fromkeys(meant[name] for name in samples.labels[index])) for index in indices]
     if not manifest.rule.has_many and any(len(names) != 1 for names in labels):
         raise DataError("the data have images with several labels or none; this bundle gives exactly one")
     return labels

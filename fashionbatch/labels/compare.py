@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fashionbatch.csvtext import AUTO, PathFinder, western_path
+from fashionbatch.csvtext import AUTO, PathFinder, path_below, western_path
 from fashionbatch.errors import DataError, OutputError
 from fashionbatch.labels.columns import LABEL, LABELS, PATHS, PROBABILITY, SEPARATOR, without_apostrophe
 from fashionbatch.labels.matching import Place, match_labels
@@ -92,6 +93,9 @@ def _compare(old: Path, new: Path, truth: Path | None, *, as_text: bool, encodin
             return int(database.execute(query).fetchone()[0])
 
         both = count("SELECT count(*) FROM old JOIN new USING (path)")
+        if not both:
+            first = [f"{path} has {_first_path(database, name)}" for name, path in (("old", old), ("new", new))]
+            notes.append(f"the tables have no file in common: {' and '.join(first)}")
         changes = database.execute(
             "SELECT old.label, new.label, count(*) AS files FROM old JOIN new USING (path) "
             "WHERE old.label != new.label GROUP BY 1, 2 ORDER BY files DESC, 1, 2 LIMIT ?",
@@ -204,13 +208,14 @@ def _find_paths(database: sqlite3.Connection, truth: Path, tables: Sequence[_Loa
         # A sidecar only helps here; a damaged one does not keep the tables from being compared.
         with contextlib.suppress(DataError):
             if sidecar := find_sidecar(table.path):
-                folders.add(sidecar.folder.rstrip("/") + "/")
+                folders.add(sidecar.folder)
+    bases = (os.getcwd(), os.path.abspath(truth.parent))
     finder = PathFinder("", is_there=is_there)
     unknown = "SELECT path FROM truth WHERE path NOT IN (SELECT path FROM old) AND path NOT IN (SELECT path FROM new)"
     for (key,) in database.execute(unknown).fetchall():
         path = _text(key)
-        below = next((path.removeprefix(folder) for folder in folders if path.startswith(folder)), path)
-        found = finder.find(below, western_path(below))
+        below = next(filter(None, (path_below(path, folder, bases) for folder in folders)), path)
+        found = finder.find(path, western_path(path)) if below == path else finder.find(below)
         if found is not None:
             database.execute("UPDATE OR IGNORE truth SET path = ? WHERE path = ?", (_key(found), key))
     notes = [f"{truth}: {note}" for note in finder.notes()]

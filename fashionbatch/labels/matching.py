@@ -59,15 +59,12 @@ def match_labels(
     """
     known = set(map(composed, known))
     unknown = [label for label in found if label not in known]
-    loose = {loose_form(label): label for label in known}
-    for group in alike(known):
-        loose.pop(loose_form(group[0]), None)
-    written_otherwise = {label: loose[loose_form(label)] for label in unknown if loose_form(label) in loose}
-    lost = [label for label in unknown if label not in written_otherwise]
-    if written_otherwise and not as_text:
-        pairs = ", ".join(f"{label!r} for {meant!r}" for label, meant in list(written_otherwise.items())[:_SHOWN])
+    otherwise = written_otherwise(unknown, known)
+    lost = [label for label in unknown if label not in otherwise]
+    if otherwise and not as_text:
+        pairs = ", ".join(f"{label!r} for {meant!r}" for label, meant in list(otherwise.items())[:_SHOWN])
         raise DataError(
-            f"{truth}: {says} {_listed(written_otherwise, found)}",
+            f"{truth}: {says} {_listed(otherwise, found)}",
             hint=f"--truth-as-text takes {pairs}; or write the labels as the table has them",
         )
     if lost and (is_complete or len(lost) == len(found)):
@@ -76,10 +73,18 @@ def match_labels(
             hint=f"the labels are {', '.join(map(repr, sorted(known)[:10]))}{' ...' if len(known) > 10 else ''}",
         )
     notes = [f"{truth}: {says} {_listed(lost, found)}; where it is right, every table is wrong"] if lost else []
-    if written_otherwise:
-        pairs = ", ".join(f"{label!r} for {meant!r}" for label, meant in list(written_otherwise.items())[:_SHOWN])
+    if otherwise:
+        pairs = ", ".join(f"{label!r} for {meant!r}" for label, meant in list(otherwise.items())[:_SHOWN])
         notes.append(f"{truth}: labels are taken for those of the table: {pairs}")
-    return Matched(written_otherwise, tuple(notes))
+    return Matched(otherwise, tuple(notes))
+
+
+def written_otherwise(labels: Iterable[str], known: Collection[str]) -> dict[str, str]:
+    """Those labels that differ from one known label by case, blanks or the writing of a number alone -> that one."""
+    loose = {loose_form(label): label for label in known}
+    for group in alike(known):
+        loose.pop(loose_form(group[0]), None)
+    return {label: loose[loose_form(label)] for label in labels if loose_form(label) in loose}
 
 
 def _listed(labels: Iterable[str], found: Mapping[str, Place]) -> str:

@@ -219,7 +219,7 @@ def test_labels_that_the_bundle_does_not_know_are_named(bundle, photos):
 def test_of_many_labels_that_the_bundle_does_not_know_the_others_are_counted(bundle, tmp_path):
     for number in range(7):
         paint(tmp_path / "others" / f"kind {number}" / "0.png", class_colour(0, 3))
-    with pytest.raises(DataError, match=r"'kind 4' \(1 images\) and 2 more"):
+    with pytest.raises(DataError, match=r"'kind 4' \(1 image\) and 2 more"):
         run(evaluate.command, bundle, "--data", tmp_path / "others")
 
 
@@ -287,3 +287,23 @@ def test_right_labels_that_the_bundle_cannot_give_are_an_error_with_the_repair(b
     known.write_text("filepath,label\na.png,horse\n")
     with pytest.raises(DataError, match="the bundle does not know the label 'horse'"):
         run(evaluate.command, bundle, "--predictions", table, "--data", known, "--truth-as-text")
+
+
+def test_labels_of_folders_that_are_only_written_otherwise_are_an_error_with_the_repair(bundle, photos, tmp_path):
+    (photos / "dog").rename(photos / "DOG")
+    with pytest.raises(
+        DataError, match=r"does not know: 'DOG' \(4 images\); (.|\n)*hint: --truth-as-text takes 'DOG' for"
+    ):
+        run(evaluate.command, bundle, "--data", photos)
+    assert figure(run(evaluate.command, bundle, "--data", photos, "--truth-as-text"), "accuracy") == 0.9167
+
+
+def test_right_labels_may_be_seen_from_another_folder_and_probabilities_have_a_comma(bundle, photos, tmp_path):
+    table, known = tmp_path / "labels.csv", tmp_path / "known.csv"
+    run(classify.command, photos, "-b", bundle, "-o", table, "-q", "-j", "1")
+    known.write_text(f"filepath,label\nphotos/cat/0.png,cat\n{photos}/dog/0.png,dog\nphotos\\dog\\3.png,dog\n")
+    output = run(evaluate.command, bundle, "--predictions", table, "--data", known)
+    assert (figure(output, "images"), figure(output, "accuracy")) == (3, 0.6667)
+    table.with_name("labels.csv.meta.json").unlink()
+    table.write_text("filepath;label;prob\ncat/0.png;고양이;0,9\n", encoding="utf-8")
+    assert figure(run(evaluate.command, bundle, "--predictions", table), "images") == 1

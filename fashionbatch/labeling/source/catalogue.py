@@ -19,6 +19,7 @@ from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.cells import CellWriter
 from fashionbatch.labeling.job.manifest import UNKNOWN, ManifestWriter
 from fashionbatch.labeling.source.request import ListOptions, ScanSummary
+from fashionbatch.names import suggestion
 
 STANDARD_INPUT = "-"
 _HEAD = 64
@@ -129,12 +130,9 @@ class _Listing:
         for name in (path_column, *self._options.keep):
             found = reader.column(name)
             if found is None:
-                there = ", ".join(reader.header) or "none"
-                raise DataError(f"{self._name}: there is no column {name!r}; there are: {there}")
+                raise DataError(f"{self._name}: there is no column {name!r}{suggestion(name, reader.header)}")
             columns.append(found)
         for row in reader:
-            if not any(row):
-                continue
             path = row[columns[0]]
             if "\0" in path:
                 raise DataError(f"{self._name}: line {reader.line}: the path holds a NUL character")

@@ -196,8 +196,7 @@ def load_csv_manifest(parameters: CsvManifest, context: DatasetContext) -> Sampl
         )
         table = _Table(path, _find_columns(reader, parameters, path), PathFinder(os.fspath(root), IMAGE_EXTENSIONS))
         for cells in reader:
-            if any(cells):
-                table.add(cells, reader.line)
+            table.add(cells, reader.line)
     if not table.images:
         raise DataError(f"{path} lists no images")
     if table.finder.missing == len(table.images):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fashionbatch.csvtext import PathFinder, foreign_path, plain_path, western_path
+from fashionbatch.csvtext import PathFinder, foreign_path, path_below, plain_path, western_path
 
 FILES = ("cat/a.jpg", "dog/b.png", "한복.jpg", "café.jpg")
 
@@ -70,3 +70,21 @@ def test_paths_of_other_machines_are_told_apart(path: str, word: str | None) -> 
 def test_paths_are_compared_without_what_machines_write_differently() -> None:
     assert plain_path(r" .\cat\a.jpg") == plain_path("cat/a.jpg") == "cat/a.jpg"
     assert plain_path(unicodedata.normalize("NFD", "한복")) == "한복"
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("photos/a.jpg", "a.jpg"),
+        (r"photos\sub\a.jpg", "sub/a.jpg"),
+        ("./photos/a.jpg", "a.jpg"),
+        ("../work/photos/a.jpg", "a.jpg"),
+        ("/work/photos/a.jpg", "a.jpg"),
+        ("a.jpg", None),
+        ("photos", None),
+        ("/work/photos2/a.jpg", None),
+        ("photos/../a.jpg", None),
+    ],
+)
+def test_a_path_is_seen_from_the_folder_that_it_leads_into(path: str, found: str | None) -> None:
+    assert path_below(path, "/work/photos", ["/elsewhere", "/work"]) == found

@@ -217,3 +217,16 @@ def test_the_command_tells_what_is_unusual_and_takes_an_encoding(
     said = capsys.readouterr()
     assert "accuracy on 1 file: 100.00% old" in said.out
     assert "its cells are parted by semicolons" in said.err
+
+
+def test_tables_without_a_file_in_common_say_what_their_paths_are(tmp_path: Path) -> None:
+    one, other = table_of(tmp_path / "one.csv", {"a": "x"}), table_of(tmp_path / "other.csv", {"b/a": "x"})
+    assert compare_tables(one, other).notes == (
+        f"the tables have no file in common: {one} has 'a' and {other} has 'b/a'",
+    )
+
+
+def test_rows_of_empty_cells_are_no_files(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("filepath;label;;\na;x;;\n;;;\n\n;;\nb;y;;\n")
+    found = compare_tables(tmp_path / "a.csv", tmp_path / "a.csv")
+    assert (found.both, found.shares) == (2, {"x": (0.5, 0.5), "y": (0.5, 0.5)})
