@@ -87,6 +87,7 @@ class _Embeddings(click.ParamType[Path]):
 )
 @click.option("--show", type=_PATH, metavar="PICTURE", help="Draw one photo with its labels: .png, .jpg, .pdf or .svg.")
 @click.option("--all-files", is_flag=True, help="Take every file, not only those with an image extension.")
+@click.option("--follow-links", is_flag=True, help="Go into links to folders, into each folder once.")
 @click.option("--hidden", is_flag=True, help="Take hidden files, and what systems leave, such as thumbnails.")
 @click.option("--include", multiple=True, metavar="GLOB", help="Take only paths that match; may be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out paths that match; may be repeated.")
@@ -224,7 +225,16 @@ def _options(
         # Of the output itself, which the new one replaces.
         previous, overwrite = output, True
     of_source = given(
-        "files_from", "path_column", "null", "encoding", "all_files", "hidden", "include", "exclude", "limit"
+        "files_from",
+        "path_column",
+        "null",
+        "encoding",
+        "all_files",
+        "hidden",
+        "follow_links",
+        "include",
+        "exclude",
+        "limit",
     )
     of_output = given("embeddings", "restart", format="format_", settings="format_set")
     return groups.LabelOptions(

@@ -273,6 +273,10 @@ def _identify(file: BinaryIO, limits: DecodeLimits) -> Image.Image:
     try:
         if format_ == "TIFF":
             return _open_tiff(file, limits)
+        if format_ == "HEIF":
+            from fashionbatch.images.heif import open_heif
+
+            return open_heif(file, lambda what, size: _check_cost(what, size, limits))
         return Image.open(file, formats=(format_,))
     except OSError as error:
         unusual = bmp.by_masks(file, limits.pixels) if format_ == "BMP" else None

@@ -12,7 +12,7 @@ REDUCING_GAP: Final = 2.0
 
 POLICY: Final[dict[str, Any]] = {
     "version": 1,
-    "formats": "by content: JPEG PNG WEBP GIF BMP TIFF AVIF",
+    "formats": "by content: JPEG PNG WEBP GIF BMP TIFF AVIF, and HEIF with the extra heif",
     "frame": "the first",
     "orientation": "EXIF applied to the pixels before resizing; broken EXIF and XMP ignored",
     "colour_profile": "ignored",

@@ -69,6 +69,7 @@ def _request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, A
             **_options_of_rows(options.rows),
             "all_files": source.all_files,
             **({"hidden": True} if source.hidden else {}),
+            **({"follow_links": True} if source.follow_links else {}),
             "include": list(source.include),
             "exclude": list(source.exclude),
             "limit": source.limit,

@@ -55,6 +55,7 @@ class SourceOptions:
         encoding: of the list; `auto` finds out.
         all_files: take every regular file, not only those with an image extension.
         hidden: take hidden files and what systems leave, too.
+        follow_links: go into links to folders, into each folder once.
         include: glob patterns of which a path must match one; none means all.
         exclude: glob patterns of which a path must match none.
         limit: label the first so many files only.
@@ -68,6 +69,7 @@ class SourceOptions:
     encoding: str = AUTO
     all_files: bool = False
     hidden: bool = False
+    follow_links: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     limit: int | None = None

@@ -114,6 +114,7 @@ class TableOptions(Record):
         accept_truncated: the share of its rows that an image may lack; None for what the bundle says.
         all_files: whether files without an image ending were taken, too.
         hidden: whether hidden files and what systems leave were taken, too.
+        follow_links: whether links to folders were gone into.
         include: glob patterns of which a path matched one; none means all.
         exclude: glob patterns of which a path matched none.
         limit: only so many files were taken.
@@ -137,6 +138,7 @@ class TableOptions(Record):
     accept_truncated: float | None = None
     all_files: bool = False
     hidden: bool = False
+    follow_links: bool = False
     include: Sequence[Text] = ()
     exclude: Sequence[Text] = ()
     limit: int | None = None

@@ -9,8 +9,11 @@ from pydantic import Field, SerializerFunctionWrapHandler, field_validator, mode
 from fashionbatch.specs.base import Parameters
 
 IMAGE_EXTENSIONS = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".apng", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".avif"}
-)
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".jfi", ".jif", ".pjpeg", ".pjp", ".mpo", ".png", ".apng", ".webp", ".gif",
+     ".bmp", ".dib", ".tif", ".tiff", ".btf", ".avif", ".avifs", ".heic", ".heif", ".heics", ".heifs", ".hif",
+     ".jpg_large", ".jpg-large", ".jpg:large", ".jpeg_large", ".png_large", ".png-large", ".png:large", ".jpg_orig",
+     ".jpg:orig", ".png_orig", ".png:orig"}
+)  # fmt: skip
 """Lower-case file name endings that say "image" where a folder is searched; what a file is, its content says."""
 
 

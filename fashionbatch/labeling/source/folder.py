@@ -5,8 +5,9 @@ loaded meanwhile. It holds no more than RUN_LENGTH names of one directory at a t
 disk.
 
 What becomes a row: regular files with an image extension (or all of them), links to such files, and links that lead
-nowhere, which were meant to be one. Links to directories are not followed, so there are no loops; sockets, pipes and
-devices are left out, and so is what is hidden or left by a system. Whatever is left out is counted.
+nowhere, which were meant to be one. Links to directories are not followed unless that is asked for, and then into each
+directory once, so there are no loops; sockets, pipes and devices are left out, and so is what is hidden or left by a
+system. Whatever is left out is counted.
 """
 
 from __future__ import annotations
@@ -73,10 +74,13 @@ class _Scanner:
         self.summary = ScanSummary()
         self._extensions = None if options.extensions is None else {os.fsencode(name) for name in options.extensions}
         self._takes_hidden = options.hidden
+        # Device and inode of each directory that was gone into, where links are followed.
+        self._entered: set[tuple[int, int]] | None = set() if options.follow_links else None
         self._include = PathPatterns(list(options.include)) if options.include else None
         self._exclude = PathPatterns(list(options.exclude)) if options.exclude else None
         self._skip = {os.fsencode(path) for path in options.skip}
         self._scratch = scratch
+        self._root = b""
 
     def files(self, folder: bytes) -> Iterator[FoundName]:
         """Every row, ascending. Not recursive: directories may be nested deeper than Python's stack."""
@@ -86,6 +90,8 @@ class _Scanner:
                 raise OSError(errno.EINVAL, "neither a folder nor a regular file")
             yield os.path.basename(folder), found.st_size, found.st_mtime_ns
             return
+        self._root = os.path.realpath(folder)
+        self._is_entered_first(folder)
         stack: list[tuple[bytes, Iterator[FoundName]]] = [(b"", self._sorted(self._entries(folder, b"")))]
         while stack:
             prefix, entries = stack[-1]
@@ -94,6 +100,8 @@ class _Scanner:
                 stack.pop()
             elif entry[0].endswith(b"/"):
                 path = prefix + entry[0]
+                if not self._is_entered_first(os.path.join(folder, path)):
+                    continue
                 stack.append((path, self._sorted(self._entries(folder, path))))
             else:
                 yield prefix + entry[0], entry[1], entry[2]
@@ -116,7 +124,7 @@ class _Scanner:
         """What a name in a directory is to the scan; None where it is no row and nothing to go into."""
         if path in self._skip or self._is_hidden(found.name):
             return None
-        if found.is_dir(follow_symlinks=False):
+        if found.is_dir(follow_symlinks=False) or self._leads_out(found):
             return None if self._is_excluded(path, is_directory=True) else (found.name + b"/", 0, 0)
         if not self._wanted(found.name):
             self._count_other(found)
@@ -133,6 +141,26 @@ class _Scanner:
             self.summary.special += not stat.S_ISDIR(seen.st_mode)
             return None
         return None if self._is_excluded(path) else (found.name, seen.st_size, seen.st_mtime_ns)
+
+    def _leads_out(self, found: os.DirEntry[bytes]) -> bool:
+        """Whether a name is a link to follow: to a directory elsewhere. What lies in the folder is found anyway."""
+        if self._entered is None or not found.is_symlink() or not found.is_dir():
+            return False
+        target = os.path.realpath(found.path)
+        return target != self._root and not target.startswith(os.path.join(self._root, b""))
+
+    def _is_entered_first(self, directory: bytes) -> bool:
+        """Whether a directory is not one that was gone into before, by another way."""
+        if self._entered is None:
+            return True
+        try:
+            seen = os.stat(directory)
+        except OSError:
+            return True  # listing it will say what is wrong
+        is_first = (seen.st_dev, seen.st_ino) not in self._entered
+        self._entered.add((seen.st_dev, seen.st_ino))
+        self.summary.directory_links += not is_first
+        return is_first
 
     def _is_hidden(self, name: bytes) -> bool:
         hidden = not self._takes_hidden and is_left_behind(os.fsdecode(name))

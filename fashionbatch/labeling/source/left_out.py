@@ -53,7 +53,8 @@ def _phrases(files: Counted) -> Iterator[str]:
     if files.excluded:
         yield f"{files.excluded:,} by --include and --exclude"
     if files.directory_links:
-        yield _counted(files.directory_links, "link to a folder", "links to folders")
+        links = _counted(files.directory_links, "link to a folder", "links to folders")
+        yield f"{links} (--follow-links goes into them, into each folder once)"
     if files.special:
         yield _counted(files.special, "socket, pipe or device", "sockets, pipes or devices")
     if files.unreadable_count:

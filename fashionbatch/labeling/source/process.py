@@ -46,6 +46,7 @@ def request_of(options: LabelOptions, folder: Path, paths: JobPaths) -> ScanOpti
     return ScanOptions(
         extensions=None if source.all_files else tuple(sorted(EXTENSIONS)),
         hidden=source.hidden,
+        follow_links=source.follow_links,
         include=source.include,
         exclude=source.exclude,
         skip=_own_files(folder, paths, options.output.embeddings),

@@ -14,6 +14,7 @@ class ScanOptions:
     Attributes:
         extensions: lower-case endings such as `.jpg`; None takes every regular file.
         hidden: whether hidden files and what systems leave are taken, too.
+        follow_links: whether links to folders are gone into, each folder once.
         include: glob patterns of which a path must match one; none means all.
         exclude: glob patterns of which a path must match none; a directory that does is not entered.
         skip: relative paths that are the run's own, such as an output inside the folder.
@@ -22,6 +23,7 @@ class ScanOptions:
 
     extensions: tuple[str, ...] | None
     hidden: bool = False
+    follow_links: bool = False
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()

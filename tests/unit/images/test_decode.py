@@ -148,7 +148,6 @@ def test_truncation_is_an_error_even_where_the_program_asks_pillow_to_tolerate_i
         (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "SVG"),
         (b"%PDF-1.7", "PDF"),
         (b"8BPS\0\1", "Photoshop"),
-        (b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC"),
         (b"\0\0\0\x18ftypisom\0\0\0\0", "MP4"),
         (bytes(100), "zero bytes"),
         (b"\x01\x02\x03\x04", "unknown kind"),

@@ -120,6 +120,31 @@ def test_a_folder_that_is_hidden_itself_may_be_labeled(tmp_path: Path) -> None:
     assert [record.path for record in run(tmp_path / ".photos")[0]] == [b"a.jpg"]
 
 
+def test_links_to_folders_are_followed_on_request_into_each_folder_once(photos: Path, tmp_path: Path) -> None:
+    make(photos, b"a/own.jpg", b"z.jpg")
+    make(tmp_path / "elsewhere", b"far.jpg", b"sub/deep.jpg")
+    for name, target in {
+        "0inside": photos / "a",
+        "a/loop": photos,
+        "b_out": tmp_path / "elsewhere",
+        "c_again": tmp_path / "elsewhere",
+        "d_deeper": tmp_path / "elsewhere" / "sub",
+        "e_nowhere": tmp_path / "none",
+        "elsewhere_loop": tmp_path,
+    }.items():
+        os.symlink(target, photos / name)
+    os.symlink(tmp_path / "elsewhere", tmp_path / "elsewhere" / "itself")
+    taken = ScanOptions(extensions=(".jpg",), follow_links=True)
+    records, summary = run(photos, taken)
+    assert [record.path for record in records] == [b"a/own.jpg", b"b_out/far.jpg", b"b_out/sub/deep.jpg", b"z.jpg"]
+    assert all(record.size == 3 for record in records)
+    assert summary.directory_links >= 4
+    (tmp_path / "manifest").unlink()
+    plain = run(photos)
+    assert [record.path for record in plain[0]] == [b"a/own.jpg", b"z.jpg"]
+    assert plain[1].directory_links == 6
+
+
 def test_what_was_left_out_is_told_in_words() -> None:
     summary = ScanSummary(
         hidden=2, special=1, directory_links=1, excluded=1200, unreadable_count=2, other={"none": 3, ".heic": 14}
@@ -129,7 +154,7 @@ def test_what_was_left_out_is_told_in_words() -> None:
         "3 without an ending",
         "2 hidden or left by a system (--hidden takes them)",
         "1,200 by --include and --exclude",
-        "1 link to a folder",
+        "1 link to a folder (--follow-links goes into them, into each folder once)",
         "1 socket, pipe or device",
         "2 folders that cannot be read",
     ]
