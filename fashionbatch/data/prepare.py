@@ -128,7 +128,7 @@ def look_at_labels(plan: Plan) -> list[str]:
     try:
         return list(source.spec.look(source.parameters, context))
     except DataError as error:
-        return [str(error)]
+        return [f"{error.message}; {error.hint}" if error.hint else error.message]
 
 
 def image_names(samples: Samples) -> list[str]:

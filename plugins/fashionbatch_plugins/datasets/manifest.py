@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -233,33 +233,43 @@ def _open(path: Path) -> Any:
 
 def _find_columns(reader: CsvReader, parameters: CsvManifest, path: Path) -> _Columns:
     names = [composed(name.strip()) for name in reader.header]
+    if not names:
+        raise DataError(f"{path} is empty")
     repeated = {name for name in names if name and names.count(name) > 1}
     if repeated:
         raise DataError(f"{path}:1: two columns are called {min(repeated)!r}")
+    lower = [name.lower() for name in names]
 
-    def find(name: str) -> int:
-        if composed(name) not in names:
-            hint = f"the header is: {', '.join(names)}"
-            raise DataError(f"{path}:1: there is no column {name!r}", hint=hint)
-        return names.index(composed(name))
+    def has(name: str) -> bool:
+        return composed(name) in names or composed(name).lower() in lower
+
+    def find(name: str, parameter: str) -> int:
+        if not has(name):
+            raise DataError(
+                f"{path}:1: there is no column {name!r}",
+                hint=f"the header is: {', '.join(names)}; `{parameter}` says another name",
+            )
+        exact = composed(name)
+        return names.index(exact) if exact in names else lower.index(exact.lower())
 
     def optional(name: str | None, usual: str) -> int | None:
-        if name is None or (name == usual and usual not in names):
+        if name is None or (name == usual and not has(usual)):
             return None
-        return find(name)
+        return find(name, f"{usual}_column")
 
-    usual = next((name for name in PATH_COLUMNS if name in names), "path")
-    at = find(parameters.path_column or usual)
-    labels = _label_cells(parameters, names, find)
+    usual = next(filter(has, PATH_COLUMNS), "path")
+    at = find(parameters.path_column or usual, "path_column")
+    labels = _label_cells(parameters, has, find)
     split, together = optional(parameters.split_column, "split"), optional(parameters.group_column, "group")
     taken = {at, *labels.columns, split}
     others = {name: index for index, name in enumerate(names) if index not in taken and name}
     return _Columns(at, labels, split, None if together is None else names[together], others)
 
 
-def _label_cells(parameters: CsvManifest, names: Sequence[str], find: Callable[[str], int]) -> LabelCells:
+def _label_cells(parameters: CsvManifest, has: Callable[[str], bool], find: Callable[[str, str], int]) -> LabelCells:
     if parameters.label_columns is not None:
-        return ManyColumns({composed(name): find(name) for name in parameters.label_columns}, parameters.classes)
-    name = parameters.label_column or ("labels" if "labels" in names else "label")
+        columns = {composed(name): find(name, "label_columns") for name in parameters.label_columns}
+        return ManyColumns(columns, parameters.classes)
+    name = parameters.label_column or ("labels" if has("labels") else "label")
     several = name == "labels" if parameters.several is None else parameters.several
-    return OneColumn((find(name),), parameters.separator if several else None, parameters.classes)
+    return OneColumn((find(name, "label_column"),), parameters.separator if several else None, parameters.classes)

@@ -81,7 +81,7 @@ def test_spreadsheets_and_odd_names_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "parameters", "message"),
     [
-        ("", {}, "items.csv:1: there is no column 'path'"),
+        ("", {}, "items.csv is empty"),
         ("path,label\n", {}, "lists no images"),
         ("photo,label\na.jpg,x\n", {}, "items.csv:1: there is no column 'path'"),
         ("path,kind\na.jpg,x\n", {}, "items.csv:1: there is no column 'label'"),
@@ -153,7 +153,7 @@ def test_a_delimiter_may_have_a_name(tmp_path: Path, name: str) -> None:
         CsvManifest(path="items.csv", delimiter="::")
 
 
-@pytest.mark.parametrize("column", ["filepath", "file", "image", "filename"])
+@pytest.mark.parametrize("column", ["filepath", "file", "image", "filename", "Path", " FilePath "])
 def test_the_column_of_paths_is_found_by_its_usual_names(tmp_path: Path, column: str) -> None:
     assert load(tmp_path, f"{column},label\na.jpg,x\n").images == [tmp_path / "a.jpg"]
 
