@@ -218,7 +218,7 @@ def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
     reading: dict[str, Any],
 ) -> Evaluation:
     from fashionbatch.evaluation.table_run import evaluate_table
-    from fashionbatch.labels.formats import FORMATS
+    from fashionbatch.labels.formats import ENDINGS
     from fashionbatch.labels.sidecar import find_sidecar
 
     sidecar = find_sidecar(table)
@@ -226,7 +226,7 @@ def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
         raise DataError(
             f"{table}: was written with another bundle than {bundle.path}", hint="its sidecar, .meta.json, says which"
         )
-    if data is not None and data.lower().endswith(tuple(f".{name}" for name in FORMATS)):
+    if data is not None and data.lower().endswith(tuple(f".{name}" for name in ENDINGS)):
         return evaluate_table(table, bundle.manifest, Path(data), **reading)
     truth, root = (
         (None, None)

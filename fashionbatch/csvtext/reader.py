@@ -112,7 +112,7 @@ class CsvReader:
     @property
     def line(self) -> int:
         """The line that the row ends on which was given last, from 1."""
-        return self._reader.line_num + self._skipped_lines
+        return self._reader.csv.line_num + self._skipped_lines
 
     def column(self, name: str) -> int | None:
         """Where a column stands, blanks around its name aside; None where there is none."""
@@ -120,19 +120,19 @@ class CsvReader:
         return names.index(name) if name in names else None
 
     def __iter__(self) -> Iterator[list[str]]:
-        line, width, has_blanks = self.line, len(self.header), not self._is_ours
-        rows = self._mended() if self._mends else self._reader
+        # Tables have millions of rows: nothing is looked up in this loop that can be looked up before it.
+        lines, width, is_ours = self._reader.csv, len(self.header), self._is_ours
+        rows = self._mended() if self._mends else lines
+        line = lines.line_num
         try:
             for row in rows:
-                if has_blanks and len(row) <= width and not any(row):
-                    pass
-                elif len(row) == width:
+                if len(row) == width and (is_ours or any(row)):
                     yield row
-                elif row:
-                    raise DataError(self._width_problem(len(row), line + 1), hint=self._width_hint())
-                line = self.line
+                elif len(row) > width or any(row):
+                    raise self._width_problem(len(row), line + 1 + self._skipped_lines)
+                line = lines.line_num
         except (csv.Error, UnicodeDecodeError) as error:
-            raise self._damage(error, line + 1) from None
+            raise self._damage(error, line + 1 + self._skipped_lines) from None
 
     # ------------------------------------------------------------------------------------------------ the encoding
 
@@ -183,16 +183,16 @@ class CsvReader:
         first = first_path = 0
         paths: set[int] | None = None
         try:
-            for row in reader:
+            for row in reader.csv:
                 paths = self._path_columns(row) if paths is None and row else paths
                 for number, cell in enumerate(row):
                     if _is_utf8(cell):
                         continue
                     if number in (paths or ()):
-                        first_path = first_path or reader.line_num
+                        first_path = first_path or reader.csv.line_num
                     else:
                         samples.append(_bytes_of(cell))
-                        first = first or reader.line_num
+                        first = first or reader.csv.line_num
                 if len(samples) >= _SAMPLES:
                     break
         except csv.Error:
@@ -228,7 +228,7 @@ class CsvReader:
 
     def _read_header(self) -> list[str]:
         try:
-            header = next(filter(None, self._reader), [])
+            header = next(filter(None, self._reader.csv), [])
         except (csv.Error, UnicodeDecodeError) as error:
             raise self._damage(error, 1 + self._skipped_lines) from None
         self._kept = self._path_columns(header)
@@ -238,13 +238,13 @@ class CsvReader:
         return {number for number, name in enumerate(header) if name.strip() in self._paths}
 
     def _mended(self) -> Iterator[list[str]]:
-        for row in self._reader:
+        for row in self._reader.csv:
             yield row if all(map(str.isascii, row)) else self._mend(row)
 
     def _mend(self, row: list[str]) -> list[str]:
         odd = [number for number, cell in enumerate(row) if number not in self._kept and not _is_utf8(cell)]
         if odd and self._guessed is None:
-            raise self._unknown_encoding(self._reader.line_num, _bytes_of(row[odd[0]]))
+            raise self._unknown_encoding(self._reader.csv.line_num, _bytes_of(row[odd[0]]))
         for number in odd:
             row[number] = _decoded(row[number], str(self._guessed)) or row[number]
         return row
@@ -260,12 +260,12 @@ class CsvReader:
             return DataError(f"{self._name}: is damaged: it is no whole text in {self.encoding}: {error.reason}")
         return DataError(f"{self._name}: line {line}: {_csv_problem(error)}")
 
-    def _width_problem(self, width: int, line: int) -> str:
+    def _width_problem(self, width: int, line: int) -> DataError:
         cells = "1 cell" if width == 1 else f"{width:,} cells"
-        return f"{self._name}: line {line} has {cells} where the header has {len(self.header):,}"
-
-    def _width_hint(self) -> str:
-        return f"a cell that holds {self.delimiter!r} is put in double quotes"
+        return DataError(
+            f"{self._name}: line {line} has {cells} where the header has {len(self.header):,}",
+            hint=f"a cell that holds {self.delimiter!r} is put in double quotes",
+        )
 
 
 def western_path(path: str) -> str | None:
@@ -274,7 +274,11 @@ def western_path(path: str) -> str | None:
 
 
 class _Rows:
-    """Rows of cells, without a look at what they are; bytes that are not in the encoding are lone surrogates."""
+    """Rows of cells, without a look at what they are; bytes that are not in the encoding are lone surrogates.
+
+    Attributes:
+        csv: gives the rows, and the line that the last one ends on.
+    """
 
     def __init__(self, file: BinaryIO, encoding: str, delimiter: str) -> None:
         # What UTF-16 is cut in cannot be kept as a lone surrogate.
@@ -282,15 +286,7 @@ class _Rows:
         self._text = io.TextIOWrapper(file, encoding, errors=errors, newline="")
         # By pieces, so that a file without line ends is not taken into memory. A piece has too few cells, or too many.
         lines = iter(partial(self._text.readline, _LARGEST_LINE), "")
-        self._rows = csv.reader(lines, delimiter=delimiter, strict=True)
-
-    @property
-    def line_num(self) -> int:
-        """The line that the last row ends on."""
-        return self._rows.line_num
-
-    def __iter__(self) -> Iterator[list[str]]:
-        return self._rows
+        self.csv = csv.reader(lines, delimiter=delimiter, strict=True)
 
     def detach(self) -> None:
         """Leave the file open."""

@@ -111,6 +111,9 @@ def read_parquet(path: Path, file: BinaryIO) -> Iterator[list[Cell]]:
 FORMATS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet, "xlsx": read_xlsx}
 """The formats that can be read. Each is the ending of a file's name, too."""
 
+ENDINGS = {**{name: name for name in FORMATS}, "tsv": "csv", "txt": "csv", "ndjson": "jsonl"}
+"""Endings of files' names -> the format."""
+
 
 # ------------------------------------------------------------------------------------------------------- every format
 

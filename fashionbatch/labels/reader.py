@@ -15,7 +15,7 @@ from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError
 from fashionbatch.labels.columns import type_of
 from fashionbatch.labels.files import open_regular
-from fashionbatch.labels.formats import FORMATS, read_csv
+from fashionbatch.labels.formats import ENDINGS, FORMATS, read_csv
 from fashionbatch.labels.sidecar import find_sidecar
 
 if TYPE_CHECKING:
@@ -117,8 +117,8 @@ def _format_of(path: Path, format_: str | None) -> str:
     known = ", ".join(FORMATS)
     if format_ is not None and format_ not in FORMATS:
         raise DataError(f"{path}: tables of the format {format_} cannot be read back; {known} can")
-    format_ = format_ or path.suffix.lower().removeprefix(".")
-    if format_ not in FORMATS:
+    format_ = format_ or ENDINGS.get(path.suffix.lower().removeprefix("."))
+    if format_ is None:
         raise DataError(
             f"{path}: the ending says no format that can be read; {known} can",
             hint="give it a name that ends in ." + ", .".join(FORMATS),

@@ -33,7 +33,7 @@ def register_datasets() -> Iterable[DatasetSpec]:
         parameters=manifest.CsvManifest,
         load=manifest.load_csv_manifest,
         look=manifest.look_at_csv_manifest,
-        reads=(".csv",),
+        reads=(".csv", ".tsv"),
     )
     yield DatasetSpec(
         name="npz",

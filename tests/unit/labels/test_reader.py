@@ -176,6 +176,15 @@ def test_an_unknown_ending_is_an_error_that_lists_the_formats_unless_the_format_
     )
 
 
+@pytest.mark.parametrize("ending", ["tsv", "txt", "TSV"])
+def test_tables_with_tabs_may_be_called_so(ending: str, tmp_path: Path) -> None:
+    path = tmp_path / f"a.{ending}"
+    path.write_text("path\tlabel\nx.jpg\tred, blue\n")
+    with TableReader(path) as table:
+        assert list(table.rows()) == [["x.jpg", "red, blue"]]
+        assert table.notes == [f"{path}: its cells are parted by tabs"]
+
+
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 @pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
 def test_line_ends_and_a_byte_order_mark_do_not_matter(end: bytes, mark: bytes, tmp_path: Path) -> None:
