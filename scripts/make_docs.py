@@ -1,4 +1,4 @@
-"""Makes the documents that are generated: the reference of commands, and the JSON schema of recipes for editors.
+"""Makes the documents that are generated: the reference of commands, the JSON schema of recipes, the table of formats.
 
     python scripts/make_docs.py            # write them
     python scripts/make_docs.py --check    # write nothing; exit code 1 where one is stale
@@ -9,11 +9,13 @@ The reference is built from the commands' parameters, not from click's help page
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import inspect
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import click
 
@@ -45,6 +47,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     """Each generated document and what should be in it now."""
     yield DOCS / "cli.md", cli_reference()
     yield DOCS / "recipe.schema.json", schema_text(_built_ins())
+    yield DOCS / "formats.md", formats_table()
 
 
 def cli_reference() -> str:
@@ -67,6 +70,24 @@ def cli_reference() -> str:
         assert command is not None
         lines += _command_lines(command, click.Context(command, info_name=verb, parent=root), depth=2)
     return "\n".join(lines) + "\n"
+
+
+def formats_table() -> str:
+    """Every format and oddity of image files with what comes of it, of the list that the tests decode."""
+    factory, cases = (_of_tests(name) for name in ("images_factory", "format_cases"))
+    text: str = cases.document(cases.cases(factory))
+    return text
+
+
+def _of_tests(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, DOCS.parent / "tests" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    # A dataclass looks its own module up.
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def _built_ins() -> Registry:

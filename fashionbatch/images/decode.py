@@ -278,6 +278,8 @@ def _identify(file: BinaryIO, limits: DecodeLimits) -> Image.Image:
 
             return open_heif(file, lambda what, size: _check_cost(what, size, limits))
         return Image.open(file, formats=(format_,))
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"DecompressionBombError: more pixels than the limit of {limits.pixels}") from error
     except OSError as error:
         unusual = bmp.by_masks(file, limits.pixels) if format_ == "BMP" else None
         if unusual is not None:
