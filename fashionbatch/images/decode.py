@@ -23,7 +23,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from fashionbatch.errors import ImageError
 from fashionbatch.images import bmp, geometry, jpeg, png
-from fashionbatch.images.formats import FORMATS, HEAD_BYTES, foreign_kind, sniff
+from fashionbatch.images.formats import HEAD_BYTES, WITHOUT_EXTRAS, foreign_kind, sniff
 from fashionbatch.images.pixels import to_eight_bits
 from fashionbatch.images.spec import AnyImageSpec, PlainResize, PlainSpec
 
@@ -269,7 +269,8 @@ def _identify(file: BinaryIO, limits: DecodeLimits) -> Image.Image:
     head = file.read(HEAD_BYTES)
     format_ = sniff(head)
     if format_ is None:
-        raise ImageError(f"UnidentifiedImageError: {foreign_kind(head)}, not an image in one of {' '.join(FORMATS)}")
+        known = " ".join(WITHOUT_EXTRAS)
+        raise ImageError(f"UnidentifiedImageError: {foreign_kind(head)}, not an image in one of {known}")
     try:
         if format_ == "TIFF":
             return _open_tiff(file, limits)

@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 from typing import Final
 
-FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF")
+WITHOUT_EXTRAS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+"""The formats that every installation reads. Messages name these: no table depends on what is installed."""
+
+FORMATS: Final = (*WITHOUT_EXTRAS, "HEIF")
 """The formats that are read; HEIF with the extra `heif`. Others (EPS, PSD, FITS, JPEG 2000) have had the holes."""
 
 HEAD_BYTES: Final = 64
