@@ -56,6 +56,10 @@ _METADATA = 14
 """The field of a model that holds what its maker wrote beside the graph."""
 _LONGEST_TEXT = 16 * 2**20
 _EXTERNAL = 1
+_INT32 = 0xFFFF_FFFF
+"""The bits of a varint that count where the field is an int32 or an enumeration."""
+_MEMORY = "_ORT_MEM_ADDR_"
+"""A part of a location by which OpenVINO means the memory of its own process, whatever lies on the disk."""
 # Number of a data type -> bits of one number. Texts are never raw.
 _BITS = {1: 32, 2: 8, 3: 8, 4: 16, 5: 16, 6: 32, 7: 64, 9: 8, 10: 16, 11: 64, 12: 32, 13: 64, 14: 64, 15: 128, 16: 16}
 _BITS |= {**dict.fromkeys((17, 18, 19, 20), 8), 21: 4, 22: 4, 23: 4}
@@ -180,6 +184,8 @@ def _problem_of_location(folder: Path, location: str) -> str | None:
     parts = PurePosixPath(location.replace("\\", "/")).parts
     if not parts or location.startswith(("/", "\\")) or ".." in parts or "\0" in location or ":" in parts[0]:
         return "is no path below the model's folder"
+    if _MEMORY in location:
+        return "stands for memory"
     place = folder
     for number, part in enumerate(parts, start=1):
         place /= part
@@ -227,16 +233,16 @@ def _tensor(view: memoryview, start: int, end: int) -> _Tensor:
             tensor.dims.append(_signed(value))
         elif number == _DIMS:
             tensor.dims += _packed(view, begins, ends)
-        elif number == _DATA_TYPE:
-            tensor.data_type = value
+        elif number == _DATA_TYPE and begins < 0:
+            tensor.data_type = value & _INT32
         elif number == _NAME and begins >= 0:
             tensor.name = _text(view, begins, ends)
         elif number == _RAW_DATA and begins >= 0:
             tensor.has_numbers, tensor.raw_bytes = True, ends - begins
         elif number in _NUMBERS:
             tensor.has_numbers = True
-        elif number == _DATA_LOCATION:
-            tensor.is_external = value == _EXTERNAL
+        elif number == _DATA_LOCATION and begins < 0:
+            tensor.is_external = value & _INT32 == _EXTERNAL
         elif number == _EXTERNAL_DATA and begins >= 0:
             key, text = _entry(view, begins, ends)
             if tensor.external.setdefault(key, text) != text:
@@ -256,6 +262,9 @@ def _fields(view: memoryview, start: int, end: int) -> Iterator[Field]:
     while place < end:
         tag, place = _varint(view, place, end)
         number, kind = tag >> 3, tag & 7
+        # Protocol Buffers reads 32 bits of a tag: with more of them a field is one for it and another one here.
+        if tag > _INT32 or number == 0:
+            raise _DamagedError
         if kind == _VARINT:
             value, place = _varint(view, place, end)
             yield number, value, -1, -1

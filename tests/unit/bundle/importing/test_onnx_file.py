@@ -122,7 +122,8 @@ def check(folder: Path, model: onnx.ModelProto) -> int:
 @pytest.mark.parametrize(
     ("location", "told"),
     [
-        (ADDRESS, "is not there"),
+        (ADDRESS, "stands for memory"),
+        (f"./{ADDRESS}", "stands for memory"),
         ("../secret", "is no path below the model's folder"),
         ("parts/../../secret", "is no path below the model's folder"),
         ("/etc/passwd", "is no path below the model's folder"),
@@ -217,6 +218,56 @@ def test_a_shape_and_numbers_from_two_halves_of_a_message_are_refused(folder: Pa
 def test_what_is_no_onnx_file_is_one_clear_error(folder: Path, content: bytes) -> None:
     (folder / "net.onnx").write_bytes(content)
     with pytest.raises(BundleError, match=r"net\.onnx: is damaged, or no ONNX file"):
+        check_onnx(folder / "net.onnx")
+
+
+def test_a_place_in_memory_is_none_on_the_disk_though_a_file_of_that_name_is_there(folder: Path) -> None:
+    (folder / ADDRESS).parent.mkdir(parents=True)
+    (folder / ADDRESS).write_bytes(bytes(64))
+    with pytest.raises(BundleError, match="stands for memory"):
+        check(folder, as_initializer(tensor(external={"location": ADDRESS, "offset": 16, "length": 16})))
+
+
+def varint(value: int) -> bytes:
+    return bytes([value & 0x7F | 0x80]) + varint(value >> 7) if value > 0x7F else bytes([value])
+
+
+def packed(number: int, content: bytes, *, beyond: int = 0) -> bytes:
+    """A field of bytes; `beyond` are bits of its tag over the 32 that count."""
+    return varint(number << 3 | 2 | beyond << 32) + varint(len(content)) + content
+
+
+def with_tensor(content: bytes) -> bytes:
+    return packed(7, packed(5, content))
+
+
+@pytest.mark.parametrize("number", [5, 13])
+def test_a_field_that_only_protocol_buffers_would_see_is_refused(folder: Path, number: int) -> None:
+    whole = tensor(raw_data=bytes(16)).SerializeToString()
+    location = packed(1, b"location") + packed(2, ADDRESS.encode())
+    hidden = packed(number, location, beyond=1)
+    (folder / "net.onnx").write_bytes(with_tensor(whole + hidden))
+    with pytest.raises(BundleError, match="is damaged"):
+        check_onnx(folder / "net.onnx")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        varint(2 << 3) + varint(TensorProto.FLOAT | 1 << 32),  # an enumeration has 32 bits
+        packed(2, b""),  # bytes where the type is a number: none that Protocol Buffers knows
+    ],
+)
+def test_a_type_that_is_written_oddly_does_not_hide_how_many_numbers_there_are(folder: Path, more: bytes) -> None:
+    (folder / "net.onnx").write_bytes(with_tensor(tensor(raw_data=bytes(15)).SerializeToString() + more))
+    with pytest.raises(BundleError, match="has 15 bytes where its shape says 16"):
+        check_onnx(folder / "net.onnx")
+
+
+@pytest.mark.parametrize("more", [varint(14 << 3) + varint(1 | 1 << 32), varint(14 << 3) + varint(1) + packed(14, b"")])
+def test_a_place_that_is_written_oddly_is_elsewhere_still(folder: Path, more: bytes) -> None:
+    (folder / "net.onnx").write_bytes(with_tensor(tensor(raw_data=bytes(16)).SerializeToString() + more))
+    with pytest.raises(BundleError, match="keeps its numbers in ''"):
         check_onnx(folder / "net.onnx")
 
 
