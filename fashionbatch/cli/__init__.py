@@ -19,7 +19,7 @@ from fashionbatch import __version__
 from fashionbatch.cli.quiet import quieten_tensorflow
 from fashionbatch.cli.signals import watched
 from fashionbatch.cli.tables import printable
-from fashionbatch.cli.terminal import ReaderLeftError, StreamError, harmless_output
+from fashionbatch.cli.terminal import ReaderLeftError, StreamError, harmless_output, style
 from fashionbatch.errors import FashionBatchError, RecipeError
 from fashionbatch.interrupts import telling_ctrl_c
 from fashionbatch.tracebacks import keep_traceback
@@ -101,16 +101,18 @@ def _run(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911 - one return 
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.Abort:
-        click.echo("interrupted", err=True)
+        _tell("interrupted")
         return 128 + signal.SIGINT
     except click.ClickException as error:
-        error.show()
+        # It is one also where nobody can be told of it.
+        with contextlib.suppress(OSError):
+            error.show()
         return error.exit_code
     except FashionBatchError as error:
         _show_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
+        _tell("interrupted")
         return 128 + signal.SIGINT
     except ReaderLeftError:
         return _reader_has_left()
@@ -122,7 +124,7 @@ def _run(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911 - one return 
 
 
 def _show_error(error: FashionBatchError) -> None:
-    label = click.style("error:", fg="red", bold=True)
+    label = style("error:", fg="red", bold=True)
     if isinstance(error, RecipeError):
         # Each problem begins its line with the position, where editors and terminals look for it.
         count = len(error.problems)
@@ -197,11 +199,11 @@ def _report_bug() -> int:
     text = traceback.format_exc()
     last_line = text.strip().splitlines()[-1]
     where = keep_traceback(text, name="fashionbatch-bug")
-    _tell(f"{click.style('a bug in fashionbatch:', fg='red', bold=True)} {last_line}\n  {where}")
+    _tell(f"{style('a bug in fashionbatch:', fg='red', bold=True)} {last_line}\n  {where}")
     return BUG_EXIT_CODE
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *_: Any, **__: Any) -> None:
     # Ours are sentences for the user; a library's are for its developers.
     if category.__module__.startswith("fashionbatch"):
-        click.echo(f"{click.style('warning:', fg='yellow', bold=True)} {message}", err=True)
+        _tell(f"{style('warning:', fg='yellow', bold=True)} {message}".replace("\n", "\n  "))

@@ -11,6 +11,7 @@ import click
 
 from fashionbatch.cli.bundle_import import import_bundle
 from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.cli.terminal import style
 
 if TYPE_CHECKING:
     from fashionbatch.bundle.manifest import BundleManifest
@@ -77,7 +78,7 @@ def verify_bundle(bundle: Path) -> None:
 def _report(bundle: Bundle, *, all_labels: bool) -> Iterator[str]:
     manifest = bundle.manifest
     image = manifest.image
-    yield f"{click.style(printable(manifest.name), bold=True)}  bundle format {manifest.format_version}"
+    yield f"{style(printable(manifest.name), bold=True)}  bundle format {manifest.format_version}"
     yield f"SHA-256  {bundle.digest}"
     yield (
         f"image    {image.size[0]} x {image.size[1]} {'grey' if image.channels == 1 else 'RGB'}, "

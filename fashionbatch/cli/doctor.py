@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fashionbatch.cli.tables import pad, printable
+from fashionbatch.cli.terminal import echo_styled
 from fashionbatch.display_width import display_width
 
 if TYPE_CHECKING:
@@ -35,12 +36,12 @@ def command(*, as_json: bool) -> int:
         return 1 if problems else 0
     width = max(display_width(finding.subject) for findings in sections.values() for finding in findings)
     for title, findings in sections.items():
-        click.secho(title, bold=True)
+        echo_styled(title, bold=True)
         for finding in findings:
             _show(finding, width)
     click.echo()
     if problems:
-        click.secho(f"broken: {', '.join(printable(finding.subject) for finding in problems)}", fg="red", bold=True)
+        echo_styled(f"broken: {', '.join(printable(finding.subject) for finding in problems)}", fg="red", bold=True)
         return 1
     click.echo("ready: photos can be labeled and networks trained")
     return 0
@@ -49,6 +50,6 @@ def command(*, as_json: bool) -> int:
 def _show(finding: Finding, width: int) -> None:
     mark, colour = _MARKS[finding.state]
     line = f"{mark} {pad(printable(finding.subject), width)}  {printable(finding.value)}"
-    click.secho(line, fg=colour)
+    echo_styled(line, fg=colour)
     if finding.hint is not None:
         click.echo(f"  {' ' * width}  hint: {finding.hint}")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fashionbatch.cli.tables import encoding_option, printable
+from fashionbatch.cli.terminal import style
 from fashionbatch.errors import DataError, OutputError, RecipeError
 
 if TYPE_CHECKING:
@@ -116,7 +117,7 @@ def command(
         ) as session:
             computed = _computed(session)
             evaluation = _judge_network(session, truth, root)
-    click.echo(f"{click.style(opened.manifest.name, bold=True)} on {evaluation.subject}")
+    click.echo(f"{style(opened.manifest.name, bold=True)} on {evaluation.subject}")
     if computed:
         click.echo(f"{computed['runtime']}, {computed['precision']}: {computed['precision_reason']}")
     for reason, count in evaluation.left_out.items():
@@ -124,7 +125,7 @@ def command(
     click.echo()
     click.echo(report_text(evaluation.metrics, opened.manifest.labels.display_names), nl=False)
     for note in evaluation.notes:
-        click.echo(f"{click.style('note:', fg='yellow', bold=True)} {printable(note)}")
+        click.echo(f"{style('note:', fg='yellow', bold=True)} {printable(note)}")
     if output is not None:
         from fashionbatch.pictures.report import Montage
 

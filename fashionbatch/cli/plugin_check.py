@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.cli.terminal import echo_styled
 from fashionbatch.errors import PluginError, UnknownNameError
 from fashionbatch.names import suggestion
 from fashionbatch.plugins import find_plugins
@@ -79,9 +80,9 @@ def print_verdicts(verdicts: Sequence[Verdict]) -> None:
         for verdict in verdicts
     ]
     title, *lines = format_table(("component", "contract", "seconds", "verdict"), rows)
-    click.secho(title, bold=True)
+    echo_styled(title, bold=True)
     for line, verdict in zip(lines, verdicts, strict=True):
-        click.secho(line, fg=_COLOURS[verdict.verdict] if verdict.verdict != "pass" else None)
+        echo_styled(line, fg=_COLOURS[verdict.verdict] if verdict.verdict != "pass" else None)
         if verdict.remedy:
             click.echo(f"    mend it: {printable(verdict.remedy)}")
     counts = {name: sum(verdict.verdict == name for verdict in verdicts) for name in _WORDS}

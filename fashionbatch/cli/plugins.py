@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from fashionbatch.cli.tables import format_table
+from fashionbatch.cli.terminal import echo_styled
 from fashionbatch.plugins import BUILT_IN, Origin, PluginWarning, describe_cost, load_plugins
 from fashionbatch.registry import Entry, Registry
 from fashionbatch.specs import KINDS, Parameters
@@ -52,12 +53,12 @@ def list_plugins(kind: str | None, as_json: bool) -> None:
         cost = describe_cost(loaded)
         if cost is not None and loaded.provider.distribution != BUILT_IN:
             provider = f"{loaded.provider.distribution} {loaded.provider.version}"
-            click.secho(f"slow  {loaded.entry_point} of {provider} {cost}", fg="yellow")
+            echo_styled(f"slow  {loaded.entry_point} of {provider} {cost}", fg="yellow")
     if registry.limits:
         click.echo(registry.limits)
     for failed in registry.failed:
         provider = f"{failed.provider.distribution} {failed.provider.version}"
-        click.secho(f"failed  {failed.entry_point} of {provider}: {failed.reason}", fg="red")
+        echo_styled(f"failed  {failed.entry_point} of {provider}: {failed.reason}", fg="red")
 
 
 @command.command("show")
@@ -70,7 +71,7 @@ def show_plugin(kind: str, name: str) -> None:
     """
     entry = _load().entry(kind, name)
     spec = entry.spec
-    click.secho(f"{spec.kind} {spec.name}", bold=True, nl=False)
+    echo_styled(f"{spec.kind} {spec.name}", bold=True, nl=False)
     click.echo(f"  ({entry.provider.distribution} {entry.provider.version}, plugin API {spec.api})")
     click.echo(spec.summary)
     for line in _particulars(entry):
@@ -263,6 +264,6 @@ def _range_text(field: dict[str, Any]) -> str:
 
 def _print_table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     title, *lines = format_table(head, rows)
-    click.secho(title, bold=True)
+    echo_styled(title, bold=True)
     for line in lines:
         click.echo(line)

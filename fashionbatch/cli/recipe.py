@@ -9,6 +9,7 @@ import click
 
 from fashionbatch import disk
 from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.cli.terminal import echo_styled, style
 from fashionbatch.errors import OutputError, Problem, RecipeError
 from fashionbatch.plan import Plan, PlannedPhase, advice, load_plan, make_plan, resolved_yaml
 from fashionbatch.plugins import load_plugins
@@ -47,14 +48,14 @@ def check_recipes(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
         except RecipeError as error:
             problems += error.problems
             continue
-        click.echo(f"{click.style('ok:', fg='green', bold=True)} {_summary(plan)}")
+        click.echo(f"{style('ok:', fg='green', bold=True)} {_summary(plan)}")
         given = advice(plan, document)
         if given:
-            click.secho("advice:", fg="yellow", bold=True)
+            echo_styled("advice:", fg="yellow", bold=True)
         for problem in given:
             click.echo(str(problem))
         for note in _notes(plan):
-            click.echo(f"{click.style('note:', fg='yellow', bold=True)} {printable(note)}")
+            click.echo(f"{style('note:', fg='yellow', bold=True)} {printable(note)}")
     if problems:
         raise RecipeError(problems)
 
@@ -75,7 +76,7 @@ def list_shipped() -> None:
     """List the recipes that come with FashionBatch."""
     rows = [(recipe.name, " ".join(recipe.description.split())) for recipe in list_recipes()]
     head, *lines = format_table(("recipe", "what it trains"), rows)
-    click.secho(head, bold=True)
+    echo_styled(head, bold=True)
     for line in lines:
         click.echo(line)
 

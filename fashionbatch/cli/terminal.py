@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import re
+import secrets
 import sys
 from collections.abc import Iterator
 from typing import TextIO
 
-_OURS = r"\x1b\[(?:0|1|2|3[1-6])m"
-"""What `click.style` writes for us: bold, dim, a colour, and back."""
+import click
+
+_MARK = str(secrets.randbelow(10**18))
+"""Tells our own colours from those in a stranger's text, which must not look like words of ours."""
+_OURS = rf"\x1b\[{_MARK};(?P<code>[0-2]|3[1-6])m"
 
 _OBEYED = re.compile(
     rf"{_OURS}|[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
@@ -22,9 +26,27 @@ _OBEYED = re.compile(
 """Control characters but tab and line end, marks that turn the direction of writing, and bytes that are no text."""
 
 
+def style(text: str, *, fg: str | None = None, bold: bool = False, dim: bool = False) -> str:
+    """As `click.style`, for texts that `HarmlessStream` writes: it lets these colours through and no others.
+
+    Args:
+        text: what is shown.
+        fg: the colour of its letters.
+        bold: whether they are thick.
+        dim: whether they are faint.
+    """
+    begin = click.style("", fg=fg, bold=bold or None, dim=dim or None, reset=False)
+    return "".join((begin.replace("\x1b[", f"\x1b[{_MARK};"), text, f"\x1b[{_MARK};0m"))
+
+
+def echo_styled(text: str, *, fg: str | None = None, bold: bool = False, dim: bool = False, nl: bool = True) -> None:
+    """Write a text to standard output, as `style` makes it; with a line end unless `nl` is False."""
+    click.echo(style(text, fg=fg, bold=bold, dim=dim), nl=nl)
+
+
 def harmless(text: str) -> str:
-    """The text with what a terminal would obey as escapes; line ends, tabs and our own colours stay."""
-    return _OBEYED.sub(lambda found: found[0] if len(found[0]) > 1 else _escaped(found[0]), text)
+    """The text with what a terminal would obey as escapes; line ends, tabs and what `style` has coloured stay."""
+    return _OBEYED.sub(lambda found: f"\x1b[{found['code']}m" if found["code"] else _escaped(found[0]), text)
 
 
 def _escaped(character: str) -> str:

@@ -12,7 +12,7 @@ import click
 import pytest
 from tqdm import tqdm
 
-from fashionbatch.cli.terminal import HarmlessStream, harmless, harmless_output
+from fashionbatch.cli.terminal import HarmlessStream, harmless, harmless_output, style
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,7 @@ from fashionbatch.cli.terminal import HarmlessStream, harmless, harmless_output
         ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
         ("\x1b[2J\x1b[H", r"\x1b[2J\x1b[H"),
         ("\x1b[8mhidden", r"\x1b[8mhidden"),
+        ("\x1b[31merror:\x1b[0m", r"\x1b[31merror:\x1b[0m"),
         ("\x9b2J", r"\x9b2J"),
         ("a\rb", r"a\rb"),
         ("a\x08\x7f\x00", r"a\x08\x7f\x00"),
@@ -37,10 +38,24 @@ def test_what_a_terminal_would_obey_becomes_visible(text: str, shown: str) -> No
 
 
 def test_our_own_colours_stay() -> None:
-    for colour in ("red", "yellow", "green"):
-        styled = click.style("error:", fg=colour, bold=True)
-        assert "\x1b" in styled
-        assert harmless(styled) == styled
+    for colour in ("red", "yellow", "green", "cyan", None):
+        assert harmless(style("error:", fg=colour, bold=True)) == click.style("error:", fg=colour, bold=True)
+    assert harmless(style("(3 s)", dim=True)) == click.style("(3 s)", dim=True)
+    assert click.unstyle(style("error:", fg="red")) == "error:"
+
+
+@pytest.mark.parametrize("colour", ["red", "green"])
+def test_a_strangers_colours_do_not_pass_for_ours(colour: str) -> None:
+    text = click.style("error: all is lost", fg=colour, bold=True)
+    escaped = text.replace("\x1b", r"\x1b")
+    assert harmless(text) == escaped
+    assert harmless(style(text, fg="cyan")) == click.style(escaped, fg="cyan")
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="there is no /dev/full")
+@pytest.mark.parametrize(("command", "code"), [(("no-such-verb",), 2), (("recipe", "check", "no such"), 1)])
+def test_a_mistake_is_the_same_mistake_where_nobody_can_be_told(command: tuple[str, ...], code: int) -> None:
+    assert _run("2>/dev/full", *command).returncode == code
 
 
 def test_both_streams_are_harmless_and_come_back_as_they_were(capsys: pytest.CaptureFixture[str]) -> None:

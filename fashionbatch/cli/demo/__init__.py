@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from fashionbatch import __version__, disk
+from fashionbatch.cli.terminal import echo_styled, style
 from fashionbatch.errors import InterruptedRunError, OutputError
 
 RECIPE = "quickstart"
@@ -176,18 +177,18 @@ def _show(files: DemoFiles) -> None:
     summary = summarise(files.table, read_known_labels(files.known_labels))
     _heading(4, f"The table: {files.table}, the first {len(summary.head)} of {summary.rows:,} rows")
     head, *rows = format_table(HEAD_COLUMNS, summary.head)
-    click.secho(head, bold=True)
+    echo_styled(head, bold=True)
     for row in rows:
         click.echo(row)
     counts = ", ".join(f"{count:,} {status}" for status, count in summary.statuses.items())
     pictures = sorted(path.name for path in files.run.glob("*.png"))
     click.echo()
-    click.echo(f"{click.style('status', bold=True)}    {counts}")
+    click.echo(f"{style('status', bold=True)}    {counts}")
     click.echo(
-        f"{click.style('accuracy', bold=True)}  {summary.accuracy:.1%}: {summary.right:,} of {summary.known:,} photos "
+        f"{style('accuracy', bold=True)}  {summary.accuracy:.1%}: {summary.right:,} of {summary.known:,} photos "
         f"have the label in {files.known_labels}"
     )
-    click.echo(f"{click.style('pictures', bold=True)}  {files.run}: {', '.join(pictures)}")
+    click.echo(f"{style('pictures', bold=True)}  {files.run}: {', '.join(pictures)}")
     click.echo()
     click.echo("Next, a classifier of your own:")
     _show_command(["recipe", "copy", RECIPE, "my.yaml"])
@@ -195,11 +196,11 @@ def _show(files: DemoFiles) -> None:
 
 def _heading(number: int, text: str) -> None:
     click.echo()
-    click.secho(f"{number}. {text}", bold=True)
+    echo_styled(f"{number}. {text}", bold=True)
 
 
 def _show_command(arguments: Sequence[str]) -> None:
-    click.secho(f"$ {shlex.join(['fashionbatch', *arguments])}", fg="cyan")
+    echo_styled(f"$ {shlex.join(['fashionbatch', *arguments])}", fg="cyan")
 
 
 def _run(arguments: Sequence[str]) -> None:
@@ -223,4 +224,4 @@ def _run(arguments: Sequence[str]) -> None:
             raise InterruptedRunError(message, signal_number=signal.SIGINT, hint=hint) from None
     if code:
         raise click.exceptions.Exit(code if code > 0 else 128 - code)
-    click.secho(f"({time.monotonic() - started:.0f} s)", dim=True)
+    echo_styled(f"({time.monotonic() - started:.0f} s)", dim=True)
