@@ -63,7 +63,7 @@ def draw_annotated(image: NDArray[np.uint8], reading: Reading, path: Path, *, co
         photo, chart = figure.subplots(1, 2)
         _draw_photo(photo, image, [_labeled(bar) for bar in _on_photo(reading, bars)], groups)
         _draw_bars(chart, bars)
-        return save_figure(figure, path)
+        return save_figure(figure, path, photos=True)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,11 @@ from fashionbatch.pictures.drawing.words import told_apart
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
+    from fashionbatch.pictures.drawing.fonts import Fonts
+
+Matrix: TypeAlias = Sequence[Sequence[int]] | NDArray[np.int64]
 SHARES_UP_TO = 12
 """Classes up to which each cell shows its share of the row under its count."""
 COUNTS_UP_TO = 30
@@ -37,11 +41,11 @@ _NAME_WIDTH = 22
 _WORST = 6
 _DIGIT = 0.64  # width of a digit in its size
 _RULED = 10  # classes between lines where every class has none
+_MOST_LINES = 26  # more would be all that is seen
+_DOT = 2.0  # points across, of a mistake whose cell is too small to be seen
 
 
-def draw_confusion(
-    matrix: Sequence[Sequence[int]], names: Sequence[str], path: Path, *, title: str = "confusion matrix"
-) -> Path:
+def draw_confusion(matrix: Matrix, names: Sequence[str], path: Path, *, title: str = "confusion matrix") -> Path:
     """Draw counts by right class (rows) and given class (columns), shaded by their share of the row.
 
     Right ones are blue, mistakes orange; mistakes are shaded more strongly, so that rare ones are seen as well. The
@@ -59,26 +63,39 @@ def draw_confusion(
     Raises:
         OutputError: the file cannot be written.
     """
+    with picture_style([title, *names]) as fonts:
+        return save_figure(confusion_figure(matrix, names, fonts, title), path)
+
+
+def confusion_figure(matrix: Matrix, names: Sequence[str], fonts: Fonts, title: str) -> Figure:
+    """The same as a figure, to be made and drawn within `picture_style`.
+
+    Args:
+        matrix: counts `(classes, classes)`.
+        names: how classes are shown.
+        fonts: of the style.
+        title: over the picture.
+    """
     counts = np.asarray(matrix, np.int64)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
-    worst = _worst(counts)
-    with picture_style([title, *names]) as fonts:
-        cell, size = _cell_size(len(names))
-        side = cell * len(names)
-        shown = told_apart([fonts.readable(name) for name in names], _NAME_WIDTH)
-        longest = max(map(display_width, shown)) * size * 0.6 / 72
-        flat = longest < cell
-        caption = _caption(counts, shares, worst, shown)
-        height = side + (0.2 if flat else longest) + 0.16 * (caption.count("\n") + 1)
-        figure = new_figure(max(3.6, side + longest + 0.8), height + 1.0)
-        add_title(figure, fonts.readable(title))
-        axes = figure.add_subplot()
-        colours = _shaded(shares)
-        axes.imshow(colours, aspect="equal")
-        _label_axes(axes, shown, size, rotation=0 if flat else 90)
-        _write_cells(axes, counts, shares, colours, min(size, _fitting(counts, cell)))
-        figure.supxlabel(caption, fontsize=8, color=GREY, x=MARGIN / figure.get_figwidth(), ha="left")
-        return save_figure(figure, path)
+    cell, size = _cell_size(len(names))
+    side = cell * len(names)
+    shown = told_apart([fonts.readable(name) for name in names], _NAME_WIDTH)
+    longest = max(map(display_width, shown)) * size * 0.6 / 72
+    flat = longest < cell
+    caption = _caption(counts, shares, _worst(counts), shown)
+    height = side + (0.2 if flat else longest) + 0.16 * (caption.count("\n") + 1)
+    figure = new_figure(max(3.6, side + longest + 0.8), height + 1.0)
+    add_title(figure, fonts.readable(title))
+    axes = figure.add_subplot()
+    colours = _shaded(shares)
+    axes.imshow(colours, aspect="equal")
+    _label_axes(axes, shown, size, rotation=0 if flat else 90)
+    if len(names) > NAMES_UP_TO:
+        _dot_mistakes(axes, shares)
+    _write_cells(axes, counts, shares, colours, min(size, _fitting(counts, cell)))
+    figure.supxlabel(caption, fontsize=8, color=GREY, x=MARGIN / figure.get_figwidth(), ha="left")
+    return figure
 
 
 def _cell_size(classes: int) -> tuple[float, float]:
@@ -117,9 +134,17 @@ def _label_axes(axes: Axes, shown: Sequence[str], size: float, *, rotation: int)
     for spine in axes.spines.values():
         spine.set(visible=True, color=FAINT, linewidth=0.8)
     # They lead the eye from a cell to its names.
-    for edge in range(1, len(shown), 1 if len(shown) <= 60 else _RULED):
+    ruled = 1 if len(shown) <= 60 else max(_RULED, -(-len(shown) // _MOST_LINES))
+    for edge in range(1, len(shown), ruled):
         axes.axhline(edge - 0.5, color=FAINT, linewidth=0.6)
         axes.axvline(edge - 0.5, color=FAINT, linewidth=0.6)
+
+
+def _dot_mistakes(axes: Axes, shares: NDArray[np.float64]) -> None:
+    """Mark mistakes in cells of a pixel or two, a larger share of the row by a larger dot."""
+    rows, columns = np.nonzero(shares * (1 - np.eye(len(shares))))
+    areas = (_DOT * (1 + shares[rows, columns])) ** 2
+    axes.scatter(columns, rows, s=areas, color=VERMILION, alpha=0.6, linewidths=0)
 
 
 def _write_cells(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.pictures.drawing.style import INK, RIGHT, RIGHT_MARK, WRONG, WRONG_MARK
+from fashionbatch.pictures.drawing.style import GREY, INK, RIGHT, RIGHT_MARK, WRONG, WRONG_MARK
 from fashionbatch.pictures.drawing.tiles import THICK, THIN, Caption, Section, Tile, draw_tiles
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ def draw_mistakes(
     predictions: Predictions,
     path: Path,
     *,
+    files: Sequence[str] = (),
     count: int = 25,
-    tile: int = 112,
+    tile: int = 144,
     title: str = "misclassified",
 ) -> Path:
     """Draw images that were labeled wrongly, `R:` the right label and `P:` the predicted one, the surest first.
@@ -34,6 +35,7 @@ def draw_mistakes(
         images: uint8 `(n, height, width, channels)`.
         predictions: of the same images.
         path: the PNG file.
+        files: the images' names, to find them by; empty writes none.
         count: how many at most.
         tile: the side of a tile in pixels.
         title: over the picture.
@@ -51,6 +53,7 @@ def draw_mistakes(
             (
                 Caption(f"R: {predictions.right_text(number)}", RIGHT),
                 Caption(f"P: {predictions.given_text(number)}", WRONG, predictions.percentage(number)),
+                *_file_caption(files, number),
             ),
             WRONG,
         )
@@ -110,8 +113,9 @@ def draw_disagreements(
     networks: Sequence[str],
     path: Path,
     *,
+    files: Sequence[str] = (),
     count: int = 30,
-    tile: int = 112,
+    tile: int = 144,
     title: str = "disagreements",
 ) -> Path:
     """Draw photos that networks label differently: the right label, then what each network gives, green or red.
@@ -122,6 +126,7 @@ def draw_disagreements(
         photos: the images to draw, in this order.
         networks: how the networks are called.
         path: the PNG file.
+        files: the images' names, to find them by; empty writes none.
         count: how many at most.
         tile: the side of a tile in pixels.
         title: over the picture.
@@ -138,7 +143,7 @@ def draw_disagreements(
         for number, own in enumerate(predictions, 1):
             colour, mark = (RIGHT, RIGHT_MARK) if own.correct[photo] else (WRONG, WRONG_MARK)
             captions.append(Caption(f"{number}: {mark} {own.given_text(photo)}", colour, own.percentage(photo)))
-        tiles.append(Tile(images[photo], captions))
+        tiles.append(Tile(images[photo], [*captions, *_file_caption(files, photo)]))
     names = ", ".join(f"{number}: {name}" for number, name in enumerate(networks, 1))
     note = f"{len(photos):,} of {len(images):,} images are labeled differently; {names}"
     return draw_tiles([Section(tiles, _columns(len(tiles)))], path, tile=tile, title=title, note=note)
@@ -186,6 +191,14 @@ def draw_samples(
         ]
         sections.append(Section(rows, 1 + len(augmented[0][1]), augmentation))
     return draw_tiles(sections, path, tile=tile, title=title, note=note)
+
+
+def _file_caption(files: Sequence[str], number: int) -> list[Caption]:
+    """The name of an image's file; bytes of it that are no UTF-8 as escapes."""
+    if not files:
+        return []
+    name = files[number].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return [Caption(name, GREY, is_file=True)]
 
 
 def _columns(tiles: int) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fashionbatch.pictures.drawing.fonts import find_fonts
-from fashionbatch.pictures.drawing.words import wrapped
+from fashionbatch.pictures.drawing.words import broken, wrapped
 
 if TYPE_CHECKING:
     from PIL import ImageDraw, ImageFont
@@ -31,6 +31,10 @@ class Lettering:
     def wrapped(self, text: str, size: int, room: float, lines: int, ending: str = "") -> list[str]:
         """The text on at most that many lines, as `words.wrapped` breaks and cuts it."""
         return wrapped(self._fonts.readable(text), room, lines, lambda part: self.width(part, size), ending)
+
+    def broken(self, path: str, size: int, room: float, lines: int) -> list[str]:
+        """A file's path on at most that many lines, as `words.broken` breaks it."""
+        return broken(self._fonts.readable(path), room, lines, lambda part: self.width(part, size))
 
     def write(self, draw: ImageDraw.ImageDraw, place: tuple[float, float], text: str, size: int, colour: str) -> None:
         """Write one line; `place` is the left end of its baseline."""

@@ -37,7 +37,7 @@ MARGIN = 0.1
 _TITLE_SIZE = 12  # points
 _TITLE_WIDTH = 240  # cells: more than two lines of the widest figure
 SIZE_LIMIT = 300_000
-"""Bytes over which a picture's colours are reduced to 256."""
+"""Bytes over which the colours of a drawing without photos are reduced to 256."""
 
 # Nothing that is drawn is cut off at the figure's edge, and no more than a margin is left beside it.
 _CROPPED: dict[str, Any] = {"bbox_inches": "tight", "pad_inches": MARGIN}
@@ -142,45 +142,58 @@ def _inches(figure: Figure, text: str, style: Mapping[str, Any]) -> float:
     return width
 
 
-def save_figure(figure: Figure, path: Path) -> Path:
+def save_figure(figure: Figure, path: Path, *, photos: bool = False) -> Path:
     """Write a figure as what its name ends in, one of PICTURE_ENDINGS, and return its path.
+
+    Args:
+        figure: what is written.
+        path: the file.
+        photos: whether there are photos in it, as in `save_image`.
 
     Raises:
         OutputError: it cannot be written.
     """
-    from PIL import Image
-
     kind = path.suffix.lower().lstrip(".")
-    buffer = io.BytesIO()
     if kind in _UNDATED:
+        buffer = io.BytesIO()
         figure.savefig(buffer, format=kind, metadata=_UNDATED[kind], **_CROPPED)
         write_picture(path, buffer.getvalue())
         return path
-    figure.savefig(buffer, format="png", metadata={"Software": None}, **_CROPPED)
-    buffer.seek(0)
-    with Image.open(buffer) as image:
-        drawn = image.convert("RGB")
+    drawn = rendered(figure)
     if kind in {"jpg", "jpeg"}:
         buffer = io.BytesIO()
         drawn.save(buffer, format="JPEG", quality=92, subsampling=0, dpi=(DPI, DPI))
         write_picture(path, buffer.getvalue())
         return path
-    return save_image(drawn, path, dpi=DPI)
+    return save_image(drawn, path, dpi=DPI, photos=photos)
 
 
-def save_image(image: Image.Image, path: Path, *, dpi: int | None = None) -> Path:
-    """Write an RGB image as PNG, with 256 colours where it would be larger than SIZE_LIMIT, and return its path.
+def rendered(figure: Figure) -> Image.Image:
+    """A figure as an RGB image of DPI pixels an inch."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None}, **_CROPPED)
+    buffer.seek(0)
+    with Image.open(buffer) as image:
+        return image.convert("RGB")
+
+
+def save_image(image: Image.Image, path: Path, *, dpi: int | None = None, photos: bool = False) -> Path:
+    """Write an RGB image as PNG and return its path.
 
     Args:
         image: what is written.
         path: the file.
         dpi: how many of its pixels make an inch; None says nothing of it.
+        photos: whether there are photos in it. A drawing that would be larger than SIZE_LIMIT gets 256 colours, which
+            it does not miss; photos keep theirs, however large the file becomes: 256 make steps of soft shades.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     data = _png(image, dpi)
-    if len(data) > SIZE_LIMIT:
+    if not photos and len(data) > SIZE_LIMIT:
         data = min(data, _png(image.quantize(256), dpi), key=len)
     write_picture(path, data)
     return path

@@ -21,7 +21,7 @@ CRISP_UP_TO = 64
 """Images up to this side are enlarged by whole pixels, so that a 28x28 digit stays sharp; larger ones are resampled."""
 CAPTIONS_FROM = 56
 """The smallest tile with captions; below it frames alone speak."""
-CAPTION_LINES = 2
+CAPTION_LINES, FILE_LINES = 2, 3
 _HAIRLINE = 1
 _GAP = 10
 _MARGIN = 14
@@ -37,11 +37,13 @@ class Caption(NamedTuple):
         text: cut where it does not fit on CAPTION_LINES lines.
         colour: of the letters.
         ending: a word after it that is never cut, a percentage say.
+        is_file: whether it is a file's path, which is broken anywhere and takes up to FILE_LINES lines.
     """
 
     text: str
     colour: str
     ending: str = ""
+    is_file: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +112,7 @@ def draw_tiles(sections: Sequence[Section], path: Path, *, tile: int, title: str
         else:
             text, size, colour = piece.what
             lettering.write(draw, (piece.left, piece.top + size), text, size, colour)
-    return save_image(canvas, path)
+    return save_image(canvas, path, photos=True)
 
 
 def _side(sections: Sequence[Section], tile: int) -> int:
@@ -161,11 +163,17 @@ def _arrange_row(row: Sequence[Tile], side: int, lettering: Lettering, top: int)
         lines = [
             (line, size, caption.colour)
             for caption in (one.captions if side >= CAPTIONS_FROM else ())
-            for line in lettering.wrapped(caption.text, size, side, CAPTION_LINES, caption.ending)
+            for line in _caption_lines(caption, size, side, lettering)
         ]
         pieces += [_Piece(line, left, top + side + 3 + number * (size + 4)) for number, line in enumerate(lines)]
         most = max(most, len(lines))
     return pieces, top + side + most * (size + 4) + _GAP + (4 if most else 0)
+
+
+def _caption_lines(caption: Caption, size: int, side: int, lettering: Lettering) -> list[str]:
+    if caption.is_file:
+        return lettering.broken(caption.text, size, side, FILE_LINES)
+    return lettering.wrapped(caption.text, size, side, CAPTION_LINES, caption.ending)
 
 
 def _draw_tile(canvas: Image.Image, one: Tile, left: int, top: int, side: int) -> None:

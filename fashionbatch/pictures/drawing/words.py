@@ -103,3 +103,23 @@ def wrapped(text: str, room: float, lines: int, measure: Callable[[str], float],
         return [*done, cut_to(" ".join(words), room, measure)]
     cut = cut_to(" ".join(words[:-1]), room - measure(f" {ending}"), measure)
     return [*done, f"{cut} {ending}".lstrip()]
+
+
+def broken(path: str, room: float, lines: int, measure: Callable[[str], float]) -> list[str]:
+    """A file's path on at most that many lines, broken after a slash where one fits, else anywhere.
+
+    The last line is cut where that is not enough: no other character of a path may be missing for the file to be found.
+
+    Args:
+        path: one line.
+        room: in the unit of `measure`.
+        lines: at most; at least one.
+        measure: how wide a text will be.
+    """
+    done: list[str] = []
+    while len(done) < lines - 1 and measure(path) > room:
+        fitting = next((count for count in range(len(path) - 1, 1, -1) if measure(path[:count]) <= room), 1)
+        count = path.rfind("/", 0, fitting) + 1 or fitting
+        done.append(path[:count])
+        path = path[count:]
+    return [*done, cut_to(path, room, measure)]

@@ -55,7 +55,7 @@ def figure(monkeypatch):
     """The last figure that was to be saved, as a function without arguments."""
     saved = []
 
-    def save(drawn, path):
+    def save(drawn, path, *, photos=False):
         drawn.canvas.draw()  # lays it out; a file would take two drawings more
         saved.append(drawn)
         return path

@@ -4,10 +4,12 @@ import dataclasses
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from fashionbatch.pictures.drawing.style import RIGHT, SIZE_LIMIT, WRONG
+from fashionbatch.pictures import grids
+from fashionbatch.pictures.drawing.style import GREY, RIGHT, SIZE_LIMIT, WRONG
 from fashionbatch.pictures.drawing.tiles import THICK, THIN, Caption, Section, Tile, draw_tiles, scaled
-from fashionbatch.pictures.grids import draw_mistakes, draw_montage, draw_samples
+from fashionbatch.pictures.grids import draw_disagreements, draw_mistakes, draw_montage, draw_samples
 
 
 def of_colour(image, colour):
@@ -98,11 +100,34 @@ def test_photos_of_any_shape_fit_their_tile(shape, size):
     assert (picture.height, picture.width) == size
 
 
-def test_large_grids_of_photos_stay_small_files(tmp_path, pixels):
-    noise = np.random.default_rng(0).integers(0, 255, (36, 24, 24, 3), np.uint8).repeat(4, axis=1).repeat(4, axis=2)
-    path = draw_tiles([Section([Tile(image, border=WRONG) for image in noise], 6)], tmp_path / "big.png", tile=100)
-    assert path.stat().st_size < 1.5 * SIZE_LIMIT
-    assert of_colour(pixels(path), WRONG).sum() > 0.9 * 36 * (100**2 - 92**2)
+def test_photos_keep_every_colour_however_large_the_file_becomes(tmp_path, pixels):
+    # Soft shades, of which 256 colours would make steps.
+    shades = np.stack(np.meshgrid(np.arange(96), np.arange(96)), axis=-1)
+    photo = np.concatenate([shades, np.full((96, 96, 1), 90)], axis=2).astype(np.uint8)
+    noise = np.random.default_rng(0).integers(0, 255, (36, 96, 96, 3), np.uint8)
+    tiles = [Tile(image, border=WRONG) for image in (*noise, photo)]
+    path = draw_tiles([Section(tiles, 6)], tmp_path / "big.png", tile=104)
+    assert path.stat().st_size > SIZE_LIMIT
+    with Image.open(path) as image:
+        assert image.mode == "RGB"
+    shown = pixels(path)
+    assert set(map(tuple, photo.reshape(-1, 3).tolist())) <= set(map(tuple, shown.reshape(-1, 3).tolist()))
+    assert of_colour(shown, WRONG).sum() > 0.9 * 37 * (104**2 - 96**2)
+
+
+def test_the_names_of_files_stand_under_mistakes_and_disagreements(tmp_path, photos, predictions, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(grids, "draw_tiles", lambda sections, path, **_: drawn.extend(sections[0].tiles))
+    files = [f"shoes/{number:04d}.jpg" for number in range(30)]
+    files[0] = "caf\udce9.jpg"  # a name that is no UTF-8
+    wrong = predictions.mistakes()
+    draw_mistakes(photos, predictions, tmp_path / "wrong.png", files=files)
+    assert [tile.captions[-1].text for tile in drawn] == [
+        "caf\\xe9.jpg" if number == 0 else files[number] for number in wrong
+    ]
+    drawn.clear()
+    draw_disagreements(photos, [predictions] * 2, [3, 4], ["a", "b"], tmp_path / "differ.png", files=files)
+    assert [tile.captions[-1] for tile in drawn] == [Caption(files[n], GREY, is_file=True) for n in (3, 4)]
 
 
 def test_captions_of_neighbours_keep_a_gap_between_them(tmp_path, pixels):

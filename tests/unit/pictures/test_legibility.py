@@ -12,7 +12,7 @@ from PIL import Image
 from fashionbatch.decisions import Reading, rule_for
 from fashionbatch.evaluation.measures.metrics import evaluate_split
 from fashionbatch.pictures.annotated import draw_annotated
-from fashionbatch.pictures.classes import ROWS, draw_classes
+from fashionbatch.pictures.classes import MOST, ROWS, draw_classes
 from fashionbatch.pictures.confusion import draw_confusion
 from fashionbatch.pictures.curves import PhaseBand, draw_curves
 from fashionbatch.pictures.drawing.fonts import find_fonts
@@ -205,11 +205,36 @@ def test_curves_of_labels_differ_without_their_colours_and_the_lowest_is_solid(l
     assert not overlapping(texts())
 
 
-@pytest.mark.parametrize(("spread", "closeups"), [(0.52, 1), (0.9, 0)])
-def test_curves_that_turn_in_a_corner_are_shown_closer(spread, closeups, figure, texts, tmp_path):
+@pytest.mark.parametrize(("spread", "panels"), [(0.52, 4), (0.9, 2)])
+def test_curves_that_turn_in_a_corner_are_shown_closer_in_panels_of_their_own(spread, panels, figure, texts, tmp_path):
     draw_labels(2, tmp_path / "trade_offs.png", spread=spread)
-    assert [len(axes.child_axes) for axes in figure().axes] == [closeups, closeups]
+    axes = figure().axes
+    assert len(axes) == panels
+    assert not any(one.child_axes for one in axes)
+    if panels == 4:
+        assert axes[0].get_xlim() == (-0.01, 1.01)
+        (left, right), (bottom, top) = axes[2].get_xlim(), axes[2].get_ylim()
+        assert left < 0 < right < 0.25
+        assert 0.75 < bottom < 1 < top
+        # All that is drawn large is as large as the whole.
+        assert axes[2].get_position().width == pytest.approx(axes[0].get_position().width, rel=0.05)
     assert not overlapping(texts())
+
+
+def test_the_legend_of_bars_stands_at_their_axis(figure, tmp_path):
+    names = [f"class {number}" for number in range(7)]
+    draw_classes(metrics_of(names).classes, names, tmp_path / "classes.png")
+    [axes] = figure().axes
+    legend, bars = axes.get_legend().get_window_extent(), axes.get_window_extent()
+    assert abs(legend.x0 - bars.x0) < 0.05 * bars.width
+    assert 0 <= legend.y0 - bars.y1 < 0.1 * DPI
+
+
+def test_of_a_thousand_classes_the_worst_are_drawn(figure, tmp_path):
+    names = [f"class {number}" for number in range(MOST + 1)]
+    draw_classes(metrics_of(names, 3 * len(names)).classes, names, tmp_path / "classes.png")
+    assert sum(len(axes.get_yticks()) for axes in figure().axes) == MOST
+    assert f"the {MOST} lowest F1 of {MOST + 1} classes" in figure().axes[0].get_legend().get_title().get_text()
 
 
 def test_the_bars_of_a_photo_say_that_they_are_probabilities(texts, tmp_path):

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fashionbatch.display_width import display_width
-from fashionbatch.pictures.drawing.words import shortened, told_apart, wrapped
+from fashionbatch.pictures.drawing.words import broken, shortened, told_apart, wrapped
 
 
 def test_a_text_that_fits_is_left_alone():
@@ -52,3 +53,16 @@ def test_an_ending_is_never_cut():
     assert wrapped("ankle boot", 11, 2, len, "(99%)") == ["ankle boot", "(99%)"]
     assert wrapped("a class with a very long name", 12, 2, len, "(82%)") == ["a class with", "a ve…e (82%)"]
     assert wrapped("incomprehensibilities", 12, 1, len, "(82%)") == ["inco…s (82%)"]
+
+
+@pytest.mark.parametrize(
+    ("path", "lines"),
+    [
+        ("a/b.jpg", ["a/b.jpg"]),
+        ("black_jeans/00000003.jpg", ["black_jeans/", "00000003.jpg"]),
+        ("a_folder_with_a_long_name/1.jpg", ["a_folder_wit", "h_a_long_nam", "e/1.jpg"]),
+        ("x" * 40, ["x" * 12, "x" * 12, "xxxxxxxx…xxx"]),
+    ],
+)
+def test_a_path_is_broken_after_a_slash_or_anywhere_and_keeps_its_characters(path, lines):
+    assert broken(path, 12, 3, len) == lines
