@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -278,7 +277,8 @@ def _make_folder(output: Path, *, overwrite: bool) -> None:
 
 def _write(output: Path, bundle: Bundle, evaluation: Evaluation, computed: dict[str, Any], montage: Any) -> list[str]:
     from fashionbatch import __version__
-    from fashionbatch.evaluation.report import confusion_csv, predictions_csv, report_text
+    from fashionbatch.evaluation.documents import json_text
+    from fashionbatch.evaluation.report import confusion_csv, groups_csv, predictions_csv, report_text
     from fashionbatch.pictures.drawing.files import write_picture
     from fashionbatch.pictures.report import draw_evaluation
 
@@ -296,11 +296,13 @@ def _write(output: Path, bundle: Bundle, evaluation: Evaluation, computed: dict[
         "metrics": evaluation.metrics.as_dict(),
     }
     texts = {
-        _METRICS: json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n",
+        _METRICS: json_text(document),
         "report.txt": report_text(evaluation.metrics, shown),
         "confusion_matrix.csv": confusion_csv(evaluation.metrics),
         "predictions.csv": predictions_csv(evaluation.names, evaluation.predictions),
     }
+    if evaluation.metrics.groups:
+        texts["groups.csv"] = groups_csv(evaluation.metrics)
     for name, text in texts.items():
         write_picture(output / name, text.encode("utf-8", "surrogateescape"))
     pictures = draw_evaluation(
@@ -310,6 +312,7 @@ def _write(output: Path, bundle: Bundle, evaluation: Evaluation, computed: dict[
         shown,
         output,
         title=f"{manifest.name}: {evaluation.split or 'evaluation'}",
+        files=evaluation.names,
         montage=montage,
     )
     return ["", f"{output}: {', '.join([*texts, *(path.name for path in pictures)])}"]

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from fashionbatch.evaluation.records import RunRecord
     from fashionbatch.specs import Split
 
-_FIGURES = ("accuracy", "label_accuracy", "mean_average_precision", "roc_auc", "loss")
+_FIGURES = ("accuracy", "label_accuracy", "mean_average_precision", "roc_auc", "loss", "cross_entropy")
+_OF_GROUPS = {"accuracy": "accuracy", "precision": "macro precision", "recall": "macro recall"}
 _SPLITS = ("test", "validation", "train")
 _PATTERNS = 8
 _RUN = click.Path(path_type=Path, file_okay=False)
@@ -120,6 +121,10 @@ def _figure_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
                 values = [record.figure(split, name) if record.name_of(name) == words else None for record in records]
                 if any(value is not None for value in values):
                     rows.append((f"{split} {words}", *map(_shown, values)))
+        for group in dict.fromkeys(group for record in records for group in record.groups(split)):
+            for name, words in _OF_GROUPS.items():
+                values = [record.group_figure(split, group, name) for record in records]
+                rows.append((f"{split} {group} {words}", *map(_shown, values)))
     summaries = [record.summary or {} for record in records]
     rows += [(name, *(_shown(summary.get(name)) for summary in summaries)) for name in ("parameters", "seed")]
     rows.append(("epochs", *(str(record.epochs) for record in records)))
@@ -150,6 +155,11 @@ def _draw_runs(records: Sequence[RunRecord], names: Sequence[str], output: Path)
     for record, name in zip(records, names, strict=True):
         accuracy = record.name_of("accuracy")
         figures = {f"{split} {accuracy}": record.figure(split, "accuracy") for split in ("test", "validation")}
+        figures |= {
+            f"{split} {group} accuracy": record.group_figure(split, group, "accuracy")
+            for split in ("test", "validation")
+            for group in record.groups(split)
+        }
         figures |= {"training seconds": record.seconds, "parameters": (record.summary or {}).get("parameters")}
         known = {figure: float(value) for figure, value in figures.items() if value is not None}
         pictures.append(RunPicture(name, record.history, known))
@@ -236,5 +246,6 @@ def _write_disagreement(found: Disagreement, names: Sequence[str], output: Path,
     write_picture(table, text.getvalue().encode("utf-8", "surrogateescape"))
     assert first.images is not None
     photos = [int(photo) for photo in found.photos]
-    picture = draw_disagreements(first.images, predictions, photos, names, output / "disagreements.png", count=count)
+    place = output / "disagreements.png"
+    picture = draw_disagreements(first.images, predictions, photos, names, place, files=first.names, count=count)
     return [table, picture]

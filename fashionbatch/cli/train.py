@@ -23,7 +23,9 @@ _FIGURES = (
     ("mean_average_precision", "mean average precision"),
     ("roc_auc", "area under ROC"),
     ("loss", "loss"),
+    ("cross_entropy", "cross-entropy"),
 )
+_GROUP = "group "
 
 
 @click.command()
@@ -102,8 +104,12 @@ def summary_lines(report: TrainingReport) -> list[str]:
 
 
 def _figure_table(summary: Any) -> list[str]:
-    figures = summary["figures"]
-    shown = [(key, title) for key, title in _FIGURES if any(key in values for values in figures.values())]
+    figures = {split: _with_groups(values) for split, values in summary["figures"].items()}
+    groups = dict.fromkeys(key for values in figures.values() for key in values if key.startswith(_GROUP))
+    of_groups = [(key, f"{key.removeprefix(_GROUP)} accuracy") for key in groups]
+    shown = [
+        (key, title) for key, title in (*_FIGURES, *of_groups) if any(key in values for values in figures.values())
+    ]
     splits = [name for name in ("test", "validation", "train") if name in figures]
     rows = [
         (
@@ -113,8 +119,16 @@ def _figure_table(summary: Any) -> list[str]:
         )
         for name in splits
     ]
-    titles = ["exact match" if key == "accuracy" and summary["thresholds"] else title for key, title in shown]
+    otherwise = {"loss": f"loss ({summary['loss']})"} if "loss" in summary else {}
+    if summary["thresholds"]:
+        otherwise["accuracy"] = "exact match"
+    titles = [otherwise.get(key, title) for key, title in shown]
     return list(format_table(("split", *titles, "images"), rows))
+
+
+def _with_groups(figures: Any) -> dict[str, Any]:
+    """The figures of a split, each group's accuracy among them."""
+    return {**figures, **{f"{_GROUP}{group}": one["accuracy"] for group, one in figures.get("groups", {}).items()}}
 
 
 def _list_layers(plan: Plan, data_path: Path | None) -> None:

@@ -26,6 +26,10 @@ class Winners:
     probabilities: NDArray[np.float32]
     named: NDArray[np.bool_]
 
+    def as_array(self) -> NDArray[np.int64]:
+        """The classes as they are counted, int64; `UNDECIDED` where none is named."""
+        return np.where(self.named, self.classes, UNDECIDED)
+
     def place(self, place: int) -> Winners:
         """The classes of one of several places, arrays of shape `(n,)`; the first place is 0."""
         return Winners(self.classes[:, place], self.probabilities[:, place], self.named[:, place])
@@ -81,7 +85,7 @@ class Decisions:
 
     def as_array(self) -> LabelArray:
         """The labels as they are counted; `UNDECIDED` where an image should have one label and has none."""
-        return self.chosen if self.has_many else np.where(self.winner.named, self.winner.classes, UNDECIDED)
+        return self.chosen if self.has_many else self.winner.as_array()
 
 
 def winners(classes: NDArray[np.int64], probabilities: NDArray[np.float32], least: np.float32 | None) -> Winners:

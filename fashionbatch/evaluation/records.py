@@ -13,7 +13,10 @@ from typing import Any
 
 from fashionbatch import disk
 from fashionbatch.errors import DataError
+from fashionbatch.evaluation.measures.figures import CROSS_ENTROPY
 
+CROSS_ENTROPY_FIGURE = "cross_entropy"
+"""What `summary.json` calls it. Runs that do not say which loss they were trained by call it `loss`."""
 MARKER, SUMMARY, HISTORY, BUNDLE = "run.json", "summary.json", "history.csv", "bundle"
 _LARGEST_BYTES = 1 << 28
 _DEPTH = 4  # folders below the one that is searched
@@ -47,19 +50,47 @@ class RunRecord:
 
     def figure(self, split: str, name: str) -> float | None:
         """A figure of a split, such as `accuracy`; None where the run has none."""
-        value = (self.summary or {}).get("figures", {}).get(split, {}).get(name)
-        return float(value) if isinstance(value, int | float) else None
+        figures = self._figures(split)
+        if name == CROSS_ENTROPY_FIGURE and name not in figures and not self.loss_name:
+            name = "loss"  # what runs called it that did not say which loss they were trained by
+        elif name == "loss" and not self.loss_name:
+            return None
+        return _number(figures.get(name))
+
+    def group_figure(self, split: str, group: str, name: str) -> float | None:
+        """A figure of a group of labels, such as its `accuracy`; None where the run has none."""
+        groups = self._figures(split).get("groups")
+        figures = groups.get(group) if isinstance(groups, dict) else None
+        return _number(figures.get(name)) if isinstance(figures, dict) else None
+
+    def groups(self, split: str) -> list[str]:
+        """The groups of labels that the run was judged by."""
+        groups = self._figures(split).get("groups")
+        return list(groups) if isinstance(groups, dict) else []
+
+    @property
+    def loss_name(self) -> str:
+        """The loss that the run was trained by, as its report calls it; empty for runs that do not say."""
+        name = (self.summary or {}).get("loss")
+        return name if isinstance(name, str) else ""
 
     def name_of(self, figure: str) -> str:
         """What a figure is called in words: of several labels an image, `accuracy` asks for all of them."""
+        if figure == "loss":
+            return f"loss ({self.loss_name})" if self.loss_name else CROSS_ENTROPY
+        if figure == CROSS_ENTROPY_FIGURE:
+            return CROSS_ENTROPY
         several = any(self.figure(split, "label_accuracy") is not None for split in ("train", "validation", "test"))
         return "exact match" if figure == "accuracy" and several else figure.replace("_", " ")
+
+    def _figures(self, split: str) -> Mapping[str, Any]:
+        figures = (self.summary or {}).get("figures", {}).get(split, {})
+        return figures if isinstance(figures, dict) else {}
 
     @property
     def seconds(self) -> float | None:
         """Of training, over all epochs."""
-        value = (self.summary or {}).get("seconds", {}).get("training")
-        return float(value) if isinstance(value, int | float) else None
+        return _number((self.summary or {}).get("seconds", {}).get("training"))
 
 
 def find_runs(folder: Path) -> tuple[list[RunRecord], list[DataError]]:
@@ -106,6 +137,10 @@ def recipe_differences(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
     paths = list(dict.fromkeys(path for one in flat for path in one))
     rows = {path: [one.get(path, "") for one in flat] for path in paths}
     return {path: values for path, values in rows.items() if len(set(values)) > 1}
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _run_directories(folder: Path) -> Iterator[Path]:

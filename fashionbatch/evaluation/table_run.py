@@ -18,6 +18,7 @@ from fashionbatch.evaluation.measures.figures import Metrics
 from fashionbatch.evaluation.measures.metrics import evaluate_decisions
 from fashionbatch.evaluation.predictions import Predictions
 from fashionbatch.evaluation.run import Evaluation
+from fashionbatch.evaluation.table_groups import GroupColumns
 from fashionbatch.evaluation.truth import Truth, class_of_name, printable
 from fashionbatch.labels.columns import (
     LABEL,
@@ -126,6 +127,7 @@ class _Rows:
         self._top = table.column(PROBABILITY) if PROBABILITY in table.columns else None
         self._number = {name: number for number, name in enumerate(manifest.labels.class_names)}
         self._classes = class_of_name(manifest)
+        self._groups = GroupColumns(manifest, table, self._class)
         self._right: list[Labels] = []
         self._given: list[Labels] = []
         self._probability: list[float] = []
@@ -153,6 +155,7 @@ class _Rows:
         self.names.append(printable(path))
         self._right.append(right)
         self._given.append(tuple(self._class(name, where) for name in labels if name))
+        self._groups.add(row, where)
         self._probability.append(_probability(None if self._top is None else row[self._top], where))
         if self._probabilities is not None:
             self._probabilities.append([_probability(row[column], where) for column in self._columns])
@@ -170,7 +173,10 @@ class _Rows:
         probabilities = None if self._probabilities is None else np.array(self._probabilities, np.float32)
         if probabilities is not None and not np.isfinite(probabilities).all():
             probabilities = None
-        metrics: Metrics = evaluate_decisions(right, given, self._rule, targets=targets, probabilities=probabilities)
+        winners = self._groups.winners()
+        metrics: Metrics = evaluate_decisions(
+            right, given, self._rule, targets=targets, probabilities=probabilities, winners=winners
+        )
         probability = np.array(self._probability, np.float32)
         predictions = Predictions(
             names=self._manifest.labels.display_names,
@@ -188,7 +194,7 @@ class _Rows:
             names=self.names,
             images=None,
             left_out=self.left_out,
-            notes=notes,
+            notes=(*notes, *self._groups.notes),
         )
 
     def _decisions(self) -> LabelArray:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch.plan import Resolved
-from fashionbatch.plugins import Origin, sign
+from fashionbatch.plugins import BUILT_IN, Origin, sign
 from fashionbatch.specs import LossSpec
 
 if TYPE_CHECKING:
@@ -37,6 +38,34 @@ def build_loss(
     sign([loss], component.origin)
     _try(loss, component.origin, outputs, weighed)
     return loss
+
+
+def measure_loss(
+    component: Resolved[LossSpec],
+    label_weights: NDArray[np.float32] | None,
+    targets: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+) -> float | None:
+    """What a loss says of probabilities; None for one that is no finite number.
+
+    Args:
+        component: as the recipe names it.
+        label_weights: as in `build_loss`.
+        targets: float32 `(n, outputs)`.
+        probabilities: float32 `(n, outputs)`.
+
+    Raises:
+        PluginError: the plugin failed.
+    """
+    loss = build_loss(component, label_weights, outputs=targets.shape[1], weighed=False)
+    with component.origin.calling("call"):
+        value = float(loss(targets, probabilities))
+    return value if math.isfinite(value) else None
+
+
+def loss_title(component: Resolved[LossSpec]) -> str:
+    """What a report calls a loss: its name, and of a plugin's `provider/name`."""
+    return component.spec.name if component.provider.distribution == BUILT_IN else component.qualified_name
 
 
 def _try(loss: keras.losses.Loss, origin: Origin, outputs: int, weighed: bool) -> None:

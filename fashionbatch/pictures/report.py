@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from fashionbatch.pictures.classes import draw_classes
 from fashionbatch.pictures.confusion import draw_confusion
 from fashionbatch.pictures.grids import draw_mistakes, draw_montage
+from fashionbatch.pictures.groups import draw_groups
 from fashionbatch.pictures.trade_offs import draw_trade_offs
 
 if TYPE_CHECKING:
@@ -43,18 +44,20 @@ def draw_evaluation(
     folder: Path,
     *,
     title: str,
+    files: Sequence[str] = (),
     montage: Montage | None = None,
 ) -> list[Path]:
-    """Draw what there is to draw: classes, confusion matrix, trade-offs, mistakes, a montage.
+    """Draw what there is to draw: classes, confusion matrix, groups, trade-offs, mistakes, a montage.
 
     Args:
         metrics: the figures.
         predictions: of the same images.
         images: uint8 `(n, height, width, channels)`; None draws no images.
         names: how classes are shown.
-        folder: where the files go; `classes.png`, `confusion_matrix.png`, `trade_offs.png`, `misclassified.png`,
-            `montage.png`.
+        folder: where the files go; `classes.png`, `confusion_matrix.png`, `groups.png`, `trade_offs.png`,
+            `misclassified.png`, `montage.png`.
         title: of every picture: a recipe's name and a split, say.
+        files: the images' names, which stand under mistakes; empty writes none.
         montage: None takes the defaults.
 
     Returns:
@@ -64,14 +67,18 @@ def draw_evaluation(
         OutputError: one cannot be written.
     """
     drawn = [draw_classes(metrics.classes, names, folder / "classes.png", title=title)]
-    if metrics.confusion:
-        drawn.append(draw_confusion(metrics.confusion, names, folder / "confusion_matrix.png", title=title))
+    shown = dict(zip((figures.name for figures in metrics.classes), names, strict=True))
+    if metrics.has_matrix:
+        matrix = metrics.confusion_array()
+        drawn.append(draw_confusion(matrix, names, folder / "confusion_matrix.png", title=title))
+    if metrics.groups:
+        drawn.append(draw_groups(metrics.groups, shown, folder / "groups.png", title=title))
     if metrics.curves:
-        shown = dict(zip((figures.name for figures in metrics.classes), names, strict=True))
         labels = [shown[curve.name] for curve in metrics.curves]
         drawn.append(draw_trade_offs(metrics.curves, labels, folder / "trade_offs.png", title=title))
     if images is not None:
-        drawn.append(draw_mistakes(images, predictions, folder / "misclassified.png", title=f"{title}, misclassified"))
+        mistakes = folder / "misclassified.png"
+        drawn.append(draw_mistakes(images, predictions, mistakes, files=files, title=f"{title}, misclassified"))
         wish = montage or Montage()
         drawn.append(
             draw_montage(

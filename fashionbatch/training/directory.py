@@ -22,7 +22,7 @@ FORMAT = 2
 _MARKER = "run.json"
 _LOCK = ".lock"
 _BUNDLE = "bundle"
-_PICTURES = "architecture classes confusion_matrix curves misclassified predictions trade_offs"
+_PICTURES = "architecture classes confusion_matrix curves groups misclassified predictions trade_offs"
 _SPLIT = "(train|validation|test)"
 _EVENTS = disk.Contents(patterns=(re.compile(r"events\.out\.tfevents\..+"),))
 _CONTENTS = disk.Contents(
@@ -33,6 +33,7 @@ _CONTENTS = disk.Contents(
         "report.txt",
         "report.json",
         "confusion_matrix.csv",
+        "groups.csv",
         "data.json",
         "architecture.txt",
         *(f"{name}.png" for name in _PICTURES.split()),

@@ -15,6 +15,7 @@ from fashionbatch.pictures.classes import draw_classes
 from fashionbatch.pictures.confusion import draw_confusion
 from fashionbatch.pictures.curves import PhaseBand, draw_curves
 from fashionbatch.pictures.grids import draw_mistakes, draw_montage
+from fashionbatch.pictures.groups import draw_groups
 from fashionbatch.pictures.trade_offs import draw_trade_offs
 from fashionbatch.plan import Plan
 from fashionbatch.specs import Split
@@ -45,11 +46,14 @@ def draw_pictures(
     drawn = [_draw_curves(folder, plan, history)]
     heading = f"{plan.recipe.name}: {judged}"
     drawn.append(draw_classes(figures.classes, shown, folder / "classes.png", title=heading))
-    if figures.confusion:
+    names_of = dict(zip(data.class_names, shown, strict=True))
+    if figures.has_matrix:
         title = f"{heading}, accuracy {figures.accuracy:.4f}"
-        drawn.append(draw_confusion(figures.confusion, shown, folder / "confusion_matrix.png", title=title))
+        drawn.append(draw_confusion(figures.confusion_array(), shown, folder / "confusion_matrix.png", title=title))
+    if figures.groups:
+        drawn.append(draw_groups(figures.groups, names_of, folder / "groups.png", title=heading))
     if figures.curves:
-        names = [_shown(data, curve.name) for curve in figures.curves]
+        names = [names_of[curve.name] for curve in figures.curves]
         drawn.append(draw_trade_offs(figures.curves, names, folder / "trade_offs.png", title=heading))
     drawn += _draw_photos(folder, data, labeled, judged, heading)
     diagram = draw_architecture(network.model, folder / "architecture.png")
@@ -62,7 +66,13 @@ def _draw_photos(folder: Path, data: PreparedData, labeled: Labeled, judged: Spl
     rule = labeled.bundle.manifest.rule
     predictions = predict_labels(split.targets, labeled.probabilities[judged], data.display_names, rule)
     return [
-        draw_mistakes(split.images, predictions, folder / "misclassified.png", title=f"{heading}, misclassified"),
+        draw_mistakes(
+            split.images,
+            predictions,
+            folder / "misclassified.png",
+            files=split.names,
+            title=f"{heading}, misclassified",
+        ),
         draw_montage(split.images, predictions, folder / "predictions.png", title=f"{heading}, predictions"),
     ]
 
@@ -80,7 +90,3 @@ def _draw_curves(folder: Path, plan: Plan, history: Sequence[Epoch]) -> Path:
         phases=[PhaseBand(name, epochs[0].epoch, epochs[-1].epoch) for name, epochs in phases if epochs],
         best_epoch=last[-1].epoch if last and stopping is not None and stopping.restore_best_weights else None,
     )
-
-
-def _shown(data: PreparedData, class_name: str) -> str:
-    return data.display_names[data.class_names.index(class_name)]

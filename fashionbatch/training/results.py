@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fashionbatch.data.prepared import PreparedData
+from fashionbatch.decisions import PLAIN_THRESHOLD
+from fashionbatch.evaluation.documents import json_text
 from fashionbatch.evaluation.measures.figures import Metrics
-from fashionbatch.evaluation.measures.metrics import evaluate_split
-from fashionbatch.evaluation.measures.overfitting import Verdict, judge_overfitting
+from fashionbatch.evaluation.measures.metrics import evaluate_decisions, evaluate_split
+from fashionbatch.evaluation.measures.overfitting import Gap, Verdict, judge_overfitting
 from fashionbatch.evaluation.measures.thresholds import thresholds_text
-from fashionbatch.evaluation.report import confusion_csv, report_text
+from fashionbatch.evaluation.report import confusion_csv, groups_csv, report_text
+from fashionbatch.model.loss import loss_title, measure_loss
 from fashionbatch.model.metrics import measure_metrics
 from fashionbatch.plan import Plan
 from fashionbatch.specs import Split
 from fashionbatch.training.bundling import Labeled
 from fashionbatch.training.checkpoint import write_text
+from fashionbatch.training.epochs.fitting import loss_weights
 from fashionbatch.training.epochs.history import Epoch, of_phase, to_csv
 
 _JUDGES: tuple[Split, ...] = ("test", "validation", "train")
+_OTHERS: tuple[Split, ...] = ("validation", "test")
 
 
 def judged_split(metrics: Mapping[Split, Metrics]) -> Split:
@@ -28,22 +33,43 @@ def judged_split(metrics: Mapping[Split, Metrics]) -> Split:
     return next(split for split in _JUDGES if split in metrics)
 
 
-def measure(data: PreparedData, labeled: Labeled) -> dict[Split, Metrics]:
-    """Every figure of every split, by the thresholds that the bundle labels with."""
+def measure(plan: Plan, data: PreparedData, labeled: Labeled) -> dict[Split, Metrics]:
+    """Every figure of every split, by the thresholds that the bundle labels with, and the loss that was trained."""
     rule = labeled.bundle.manifest.rule
-    return {
-        name: evaluate_split(split.targets, labeled.probabilities[name], rule) for name, split in data.splits.items()
-    }
+    label_weights, _ = loss_weights(plan, data)
+    measured: dict[Split, Metrics] = {}
+    for name, split in data.splits.items():
+        probabilities = labeled.probabilities[name]
+        measured[name] = replace(
+            evaluate_split(split.targets, probabilities, rule),
+            loss=measure_loss(plan.loss, label_weights, split.targets, probabilities),
+            loss_name=loss_title(plan.loss),
+        )
+    return measured
 
 
-def measure_plainly(data: PreparedData, labeled: Labeled) -> dict[Split, Metrics]:
-    """The same by a threshold of 0.5 for every label; empty where that is what the bundle has."""
+def measure_plainly(
+    data: PreparedData, labeled: Labeled, metrics: Mapping[Split, Metrics]
+) -> dict[Split, dict[str, Any]]:
+    """What is otherwise by a threshold of 0.5 for every label; empty where that is what the bundle has."""
     if not labeled.thresholds:
         return {}
-    return {
-        name: evaluate_split(split.targets, labeled.probabilities[name], data.rule)
-        for name, split in data.splits.items()
-    }
+    rule = data.rule
+    plain = {}
+    for name, split in data.splits.items():
+        right, decided = rule.truth(split.targets), rule.decide_all(labeled.probabilities[name]).as_array()
+        found = evaluate_decisions(right, decided, rule)
+        classes = [
+            replace(one, average_precision=measured.average_precision, threshold=PLAIN_THRESHOLD)
+            for one, measured in zip(found.classes, metrics[name].classes, strict=True)
+        ]
+        plain[name] = replace(metrics[name], **_decided(found), classes=tuple(classes), curves=(), groups={}).as_dict()
+    return plain
+
+
+def _decided(found: Metrics) -> dict[str, Any]:
+    """The figures that thresholds decide."""
+    return {name: getattr(found, name) for name in ("accuracy", "label_accuracy", "means", "notes")}
 
 
 def measure_extra(plan: Plan, data: PreparedData, labeled: Labeled) -> dict[Split, dict[str, float | None]]:
@@ -56,17 +82,48 @@ def measure_extra(plan: Plan, data: PreparedData, labeled: Labeled) -> dict[Spli
     }
 
 
-def verdicts(plan: Plan, history: Sequence[Epoch]) -> dict[str, Verdict]:
-    """Whether each phase learnt its images by heart."""
+def verdicts(plan: Plan, history: Sequence[Epoch], metrics: Mapping[Split, Metrics]) -> dict[str, Verdict]:
+    """Whether each phase learnt its images by heart; the last one by the figures of the network that came of it."""
     found = {}
     for phase in plan.phases:
         epochs = of_phase(history, phase.name)
         if epochs:
             validation = [epoch.val_loss for epoch in epochs if epoch.val_loss is not None]
+            gap = _final_gap(metrics) if phase is plan.phases[-1] else _gap_of(epochs, metrics)
             found[phase.name] = judge_overfitting(
-                [epoch.loss for epoch in epochs], validation, first_epoch=epochs[0].epoch
+                [epoch.loss for epoch in epochs], validation, first_epoch=epochs[0].epoch, gap=gap
             )
     return found
+
+
+def _final_gap(metrics: Mapping[Split, Metrics]) -> Gap | None:
+    """Of the finished network; the validation split is what curves and figures are compared by, else the test split."""
+    other = next((name for name in _OTHERS if name in metrics), None)
+    if other is None:
+        return None
+    training, held_back = metrics["train"], metrics[other]
+    return Gap(
+        training=training.accuracy,
+        other=held_back.accuracy,
+        training_images=training.images,
+        other_images=held_back.images,
+        split=other,
+        figure="exact match" if training.has_many else "accuracy",
+    )
+
+
+def _gap_of(epochs: Sequence[Epoch], metrics: Mapping[Split, Metrics]) -> Gap | None:
+    """Of the best epoch of an earlier phase: no network is left of it but what the epochs say."""
+    best = next((epoch for epoch in reversed(epochs) if epoch.best), epochs[-1])
+    if best.val_accuracy is None:
+        return None
+    return Gap(
+        training=best.accuracy,
+        other=best.val_accuracy,
+        training_images=metrics["train"].images,
+        other_images=metrics["validation"].images,
+        figure=f"{'label ' if metrics['train'].has_many else ''}accuracy in epoch {best.epoch}",
+    )
 
 
 def write_tables(
@@ -78,10 +135,10 @@ def write_tables(
     *,
     extra: Mapping[Split, Mapping[str, float | None]],
 ) -> None:
-    """Write `history.csv`, `report.txt`, `report.json`, `confusion_matrix.csv` and `data.json`."""
+    """Write history, report and confusion matrix as tables, texts and JSON, `data.json`, and of groups `groups.csv`."""
     write_text(folder / "history.csv", to_csv(history))
     sections = [f"{name}\n{'=' * len(name)}\n\n{report_text(metrics[name], data.display_names)}" for name in metrics]
-    plain = measure_plainly(data, labeled)
+    plain = measure_plainly(data, labeled, metrics)
     if labeled.thresholds:
         table = thresholds_text(labeled.thresholds, data.display_names)
         sections.append(f"thresholds, chosen on the validation split\n{'=' * 42}\n\n{table}")
@@ -90,11 +147,14 @@ def write_tables(
     write_text(folder / "report.txt", "\n\n".join(section.rstrip() for section in sections) + "\n")
     document: dict[str, Any] = {"splits": {name: figures.as_dict() for name, figures in metrics.items()}}
     if plain:
-        document["splits_at_0.5"] = {name: figures.as_dict() for name, figures in plain.items()}
+        document["splits_at_0.5"] = plain
     if extra:
         document["metrics"] = {name: dict(values) for name, values in extra.items()}
     write_json(folder / "report.json", document)
-    write_text(folder / "confusion_matrix.csv", confusion_csv(metrics[judged_split(metrics)]))
+    judged = metrics[judged_split(metrics)]
+    write_text(folder / "confusion_matrix.csv", confusion_csv(judged))
+    if judged.groups:
+        write_text(folder / "groups.csv", groups_csv(judged))
     about = {
         "notes": list(data.notes),
         "left_out": [{"name": name, "reason": reason} for name, reason in data.skipped],
@@ -116,4 +176,4 @@ def _extra_text(extra: Mapping[Split, Mapping[str, float | None]]) -> str:
 
 def write_json(path: Path, document: Mapping[str, Any]) -> None:
     """Write a JSON file in one step."""
-    write_text(path, json.dumps(document, ensure_ascii=False, indent=2, allow_nan=False) + "\n")
+    write_text(path, json_text(document))

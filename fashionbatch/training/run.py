@@ -19,24 +19,23 @@ from fashionbatch.data.advice import advice_on_data
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import DataError, InterruptedRunError, OutputError, TrainingError
-from fashionbatch.evaluation.measures.figures import Metrics
 from fashionbatch.inference.session import usable_cores
 from fashionbatch.model.framework import load_tensorflow, set_arithmetic
 from fashionbatch.model.network import Network
 from fashionbatch.model.precision import training_precision
 from fashionbatch.plan import Plan, unused
 from fashionbatch.plugins import Plugins, blaming
-from fashionbatch.specs import Split, TrainingPrecision, TrainingReport
+from fashionbatch.specs import TrainingPrecision, TrainingReport
 from fashionbatch.training import directory as run_directory
-from fashionbatch.training.bundling import Labeled, make_bundle, versions
+from fashionbatch.training.bundling import make_bundle, versions
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.epochs.callbacks import Callbacks, require_callbacks_can_work
-from fashionbatch.training.epochs.history import Epoch, of_phase
+from fashionbatch.training.epochs.history import Epoch
 from fashionbatch.training.epochs.interrupt import Stopped, stoppable
 from fashionbatch.training.epochs.loop import Loop
 from fashionbatch.training.pictures import draw_pictures
 from fashionbatch.training.report import Reporter, Show
-from fashionbatch.training.results import judged_split, measure, measure_extra, verdicts, write_json, write_tables
+from fashionbatch.training.results import measure, measure_extra, write_json, write_tables
 from fashionbatch.training.start import (
     groups_of,
     initialize,
@@ -44,6 +43,7 @@ from fashionbatch.training.start import (
     require_bundle_can_be_made,
     require_phases_can_run,
 )
+from fashionbatch.training.summary import summarize_figures, summarize_phases
 
 
 class TrainingWarning(UserWarning):
@@ -261,7 +261,7 @@ class _Run:
                 registry=self._plugins.registry,
                 reporter=self._reporter,
             )
-            metrics = measure(data, labeled)
+            metrics = measure(self._plan, data, labeled)
             extra = measure_extra(self._plan, data, labeled)
             write_tables(self._directory.path, data, labeled, metrics, history, extra=extra)
         with self._clock.measure("pictures"):
@@ -277,8 +277,8 @@ class _Run:
         summary = {
             **self._about(network, data),
             "precision": dict(precision),
-            "phases": self._phases(history),
-            **_figures(metrics, labeled, extra),
+            "phases": summarize_phases(self._plan, history, metrics),
+            **summarize_figures(metrics, labeled, extra),
             "pictures": pictures,
             "seconds": {**self._clock.seconds, "training": round(sum(epoch.seconds for epoch in history), 3)},
         }
@@ -307,46 +307,6 @@ class _Run:
             "versions": {"fashionbatch": __version__, "python": platform.python_version(), **versions()},
             "machine": {"processor": _processor(), "cores": usable_cores()},
         }
-
-    def _phases(self, history: Sequence[Epoch]) -> list[dict[str, Any]]:
-        judged = verdicts(self._plan, history)
-        return [
-            {
-                "name": phase.name,
-                "train": phase.resolved()["train"],
-                "epochs": len(epochs),
-                "epochs_planned": phase.epochs,
-                "best_epoch": next((epoch.epoch for epoch in reversed(epochs) if epoch.best), None),
-                "seconds": round(sum(epoch.seconds for epoch in epochs), 3),
-                "overfitting": {
-                    "kind": judged[phase.name].kind,
-                    "since_epoch": judged[phase.name].since_epoch,
-                    "text": judged[phase.name].text,
-                },
-            }
-            for phase in self._plan.phases
-            if (epochs := of_phase(history, phase.name))
-        ]
-
-
-def _figures(
-    metrics: Mapping[Split, Metrics], labeled: Labeled, extra: Mapping[Split, Mapping[str, float | None]]
-) -> dict[str, Any]:
-    names = ("images", "loss", "accuracy", "label_accuracy", "mean_average_precision", "roc_auc")
-    return {
-        "judged_by": judged_split(metrics),
-        "figures": {
-            split: {name: value for name in names if (value := getattr(figures, name)) is not None}
-            | {name: value for name, value in extra.get(split, {}).items() if value is not None}
-            for split, figures in metrics.items()
-        },
-        "thresholds": [found.threshold for found in labeled.thresholds],
-        "precision_parity": {
-            name: {"accuracy": record.accuracy, "same_labels": record.same_labels, **record.model_dump()}
-            for name, record in labeled.parity.items()
-        },
-        "bundle": labeled.bundle.digest,
-    }
 
 
 def _tell_of_missing_features(export: Path | None, show: Show) -> None:

@@ -127,7 +127,7 @@ def test_photos_that_are_gone_are_left_out_of_a_comparison_with_a_warning(make_r
     shutil.rmtree(tmp_path / "photos")
     with pytest.warns(RunsWarning, match=r"disagree are left out: '.*/photos' does not exist"):
         output = run("compare", one, two, "-o", tmp_path / "compared")
-    assert "validation accuracy  0.7500  0.7500" in output
+    assert ["validation", "accuracy", "0.7500", "0.7500"] in [line.split() for line in output.splitlines()]
     assert output.endswith(f"{tmp_path / 'compared'}: runs.png\n")
     assert [path.name for path in (tmp_path / "compared").iterdir()] == ["runs.png"]
 
@@ -142,3 +142,19 @@ def test_a_run_that_is_not_finished_is_compared_by_its_figures(make_run):
 def test_photos_that_were_asked_for_and_are_not_there_are_an_error(make_run, option):
     with pytest.raises(DataError):
         run("compare", make_run("one"), make_run("two"), *option)
+
+
+def test_groups_stand_side_by_side_and_a_loss_is_compared_with_none_of_another_kind(make_run):
+    old, new = make_run("old"), make_run("new")
+    groups = {"colour": {"images": 40, "accuracy": 0.875, "precision": 0.5, "recall": 0.25, "f1": 0.3}}
+    summary = json.loads((new / "summary.json").read_text(encoding="utf-8"))
+    summary["loss"] = "mine/focal"
+    summary["figures"]["validation"] = {"accuracy": 0.5, "loss": 0.125, "cross_entropy": 0.625, "groups": groups}
+    (new / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    rows = [line.split() for line in run("compare", old, new, "--figures-only").splitlines()]
+    assert ["validation", "loss", "(mine/focal)", "-", "0.1250"] in rows
+    # Runs from before losses had names were judged by the cross-entropy, and called it the loss.
+    assert ["validation", "cross-entropy", "0.5000", "0.6250"] in rows
+    assert ["validation", "colour", "accuracy", "-", "0.8750"] in rows
+    assert ["validation", "colour", "macro", "precision", "-", "0.5000"] in rows
+    assert ["validation", "colour", "macro", "recall", "-", "0.2500"] in rows

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.decisions import UNDECIDED, DecisionRule, LabelArray, right_images
 from fashionbatch.errors import DataError
-from fashionbatch.evaluation.measures.figures import ClassFigures, Curves, Means, Metrics
+from fashionbatch.evaluation.measures.figures import ClassFigures, Curves, GroupFigures, Means, Metrics
 
 TOP_K = (3, 5)
 """Reported where there are more than five classes."""
@@ -60,8 +60,11 @@ def evaluate_split(targets: NDArray[np.float32], probabilities: NDArray[np.float
             f"targets and probabilities must both be (n, {rule.outputs}), got {targets.shape} and {probabilities.shape}"
         )
     _require_images(len(targets))
-    right, decided = rule.truth(targets), rule.decide_all(probabilities).as_array()
-    return _collect(right, decided, rule, limits=rule.class_thresholds, known=_Known(targets, probabilities))
+    decisions = rule.decide_all(probabilities)
+    winners = {group: found.as_array() for group, found in decisions.groups.items()}
+    known = _Known(targets, probabilities)
+    right, decided = rule.truth(targets), decisions.as_array()
+    return _collect(right, decided, rule, limits=rule.class_thresholds, known=known, winners=winners)
 
 
 def evaluate_decisions(
@@ -71,6 +74,7 @@ def evaluate_decisions(
     *,
     targets: NDArray[np.float32] | None = None,
     probabilities: NDArray[np.float32] | None = None,
+    winners: Mapping[str, NDArray[np.int64]] | None = None,
 ) -> Metrics:
     """The figures of decisions that somebody else made: those in a label table, say.
 
@@ -81,6 +85,8 @@ def evaluate_decisions(
         targets: as in `evaluate_split`; with `probabilities`, for the figures that decisions alone do not give: loss,
             top-k, curves.
         probabilities: as in `evaluate_split`.
+        winners: group -> the number of the class that won in it, int64 `(n,)`; `UNDECIDED` where none was named. Groups
+            that are missing are not judged.
 
     Raises:
         DataError: there are no images.
@@ -90,7 +96,8 @@ def evaluate_decisions(
         raise ValueError(f"shapes differ: {right.shape} and {decided.shape}")
     _require_images(len(right))
     known = None if targets is None or probabilities is None else _Known(targets, probabilities)
-    return _collect(right, decided, rule, limits=[None] * len(rule.class_names), known=known)
+    limits = [None] * len(rule.class_names)
+    return _collect(right, decided, rule, limits=limits, known=known, winners=winners or {})
 
 
 @dataclass(frozen=True)
@@ -108,18 +115,31 @@ def _collect(
     *,
     limits: Sequence[float | None],
     known: _Known | None,
+    winners: Mapping[str, NDArray[np.int64]],
 ) -> Metrics:
     class_names, several = rule.class_names, rule.has_many
     questions = _questions(known, rule) if known else {}
     curves = {name: _curves(name, *pair) for name, pair in questions.items() if _both(pair[0])}
-    precisions = {name: _average_precision(*pair) for name, pair in questions.items()}
+    precisions = {
+        name: curves[name].average_precision if name in curves else _average_precision(*pair)
+        for name, pair in questions.items()
+    }
     classes = _class_figures(right, decided, class_names, limits, precisions)
     areas = [value for value in precisions.values() if value is not None]
     curve = None if several else next(iter(curves.values()), None)
+    cross_entropy = _cross_entropy(known, rule) if known else None
+    groups = {group: _group_figures(right, given, rule, group) for group, given in winners.items()}
+    notes = _notes(classes, has_no_curve=bool(questions) and not several and curve is None)
+    notes += tuple(
+        f"the group {group} cannot be judged: no image has exactly one of its labels"
+        for group, figures in groups.items()
+        if figures is None
+    )
     return Metrics(
         decoding=rule.decoding,
         images=len(right),
-        loss=_cross_entropy(known, rule) if known else None,
+        loss=cross_entropy,
+        cross_entropy=cross_entropy,
         accuracy=float(right_images(right, decided).mean()),
         label_accuracy=float((right == decided).mean()) if several else None,
         top_k=_top_k(known) if known and not several and len(class_names) > 5 else {},
@@ -128,10 +148,37 @@ def _collect(
         average_precision=curve.average_precision if curve else None,
         classes=classes,
         means=_means(right, decided, classes),
-        confusion=() if several else _confusion(right, decided, len(class_names)),
+        cells=() if several else _cells(right, decided, len(class_names)),
         undecided=0 if several else int((decided == UNDECIDED).sum()),
         curves=tuple(curves.values()),
-        notes=_notes(classes, has_no_curve=bool(questions) and not several and curve is None),
+        groups={group: figures for group, figures in groups.items() if figures is not None},
+        notes=notes,
+    )
+
+
+def _group_figures(right: LabelArray, given: NDArray[np.int64], rule: DecisionRule, group: str) -> GroupFigures | None:
+    """How well the winner of a group is found; None where no image has exactly one of the group's labels."""
+    number = {name: place for place, name in enumerate(rule.class_names)}
+    members = np.array(sorted(number[name] for name in rule.groups[group]), np.int64)
+    labels = right[:, members].sum(axis=1)
+    judged = labels == 1
+    if not judged.any():
+        return None
+    place = np.full(len(rule.class_names) + 1, UNDECIDED)  # the last one is for images without a winner
+    place[members] = np.arange(len(members))
+    names = [rule.class_names[member] for member in members]
+    true, found = right[judged][:, members].argmax(axis=1).astype(np.int64), place[given[judged]]
+    classes = _class_figures(true, found, names, [None] * len(names), {})
+    return GroupFigures(
+        images=len(true),
+        accuracy=float(right_images(true, found).mean()),
+        classes=classes,
+        means=_means(true, found, classes),
+        cells=_cells(true, found, len(names)),
+        undecided=int((found == UNDECIDED).sum()),
+        notes=_notes(classes, has_no_curve=False),
+        unlabeled=int((labels == 0).sum()),
+        ambiguous=int((labels > 1).sum()),
     )
 
 
@@ -193,15 +240,11 @@ def _counts(
     return hits, given, np.bincount(right, minlength=classes)
 
 
-def _confusion(right: LabelArray, decided: LabelArray, classes: int) -> tuple[tuple[int, ...], ...]:
-    from sklearn.metrics import confusion_matrix
-
-    # Undecided images are in no column; a matrix of nothing but those is one that scikit-learn refuses to make.
+def _cells(right: LabelArray, decided: LabelArray, classes: int) -> tuple[tuple[int, int, int], ...]:
+    """The cells of the confusion matrix that are not zero; undecided images are in none."""
     known = decided != UNDECIDED
-    if not known.any():
-        return ((0,) * classes,) * classes
-    matrix = confusion_matrix(right[known], decided[known], labels=list(range(classes)))
-    return tuple(tuple(int(count) for count in row) for row in matrix)
+    pairs, images = np.unique(right[known] * classes + decided[known], return_counts=True)
+    return tuple((*divmod(int(pair), classes), int(count)) for pair, count in zip(pairs, images, strict=True))
 
 
 def _cross_entropy(known: _Known, rule: DecisionRule) -> float:
@@ -243,7 +286,7 @@ def _average_precision(positive: NDArray[np.bool_], scores: NDArray[np.float32])
 
 
 def _curves(name: str, positive: NDArray[np.bool_], scores: NDArray[np.float32]) -> Curves:
-    from sklearn.metrics import precision_recall_curve, roc_auc_score, roc_curve
+    from sklearn.metrics import auc, precision_recall_curve, roc_curve
 
     false_rate, true_rate, _ = roc_curve(positive, scores)
     precision, recall, _ = precision_recall_curve(positive, scores, drop_intermediate=True)
@@ -253,7 +296,7 @@ def _curves(name: str, positive: NDArray[np.bool_], scores: NDArray[np.float32])
         name=name,
         false_positive_rate=_thinned(false_rate, by=false_rate + true_rate),
         true_positive_rate=_thinned(true_rate, by=false_rate + true_rate),
-        roc_auc=float(roc_auc_score(positive, scores)),
+        roc_auc=float(auc(false_rate, true_rate)),
         recall=_thinned(recall, by=-recall),
         precision=_thinned(precision, by=-recall),
         average_precision=average_precision,

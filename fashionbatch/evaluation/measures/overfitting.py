@@ -1,6 +1,7 @@
-"""A plain verdict from the losses of a training: does the network learn its images by heart?
+"""A plain verdict on a training: does the network learn its images by heart?
 
-Overfitting is validation loss that rises while training loss falls. Losses jitter from epoch to epoch, so two shapes
+Two things tell. One is the gap: how much more often the network is right about its training images than about others.
+The other is validation loss that rises while training loss falls. Losses jitter from epoch to epoch, so two shapes
 are fitted to the validation losses by isotonic regression: one that only falls, and one that falls and then rises to
 the end. The turn counts where the second fits so much better that jitter does not explain it.
 """
@@ -8,7 +9,7 @@ the end. The turn counts where the second fits so much better that jitter does n
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,6 +20,63 @@ _LEAST_JITTER = 0.005  # of the lowest validation loss: a few epochs without jit
 _EVIDENCE = 20.0  # of 100 curves that only jitter, about 5 come over it (simulated: 12 to 100 epochs, 3 noise levels)
 _MOST_POINTS = 300  # longer trainings are averaged down to at most so many, which keeps the fit quick
 _LAST = 3  # epochs at the end, whose median training loss is "now"
+_SMALL_GAP = 0.02  # nothing that a reader would act on
+_NO_SIGN = "no sign of overfitting"
+_CHANCE = 1.96  # standard errors that a gap stays within 19 times of 20, where there is none
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gap:
+    """How often the network is right about the images that it was trained with, and about others.
+
+    Attributes:
+        training: share of right training images, 0..1.
+        other: share of right images of the other split.
+        training_images: how many there were.
+        other_images: the same of the other split.
+        split: what the other split is called.
+        figure: what the shares are called.
+    """
+
+    training: float
+    other: float
+    training_images: int
+    other_images: int
+    split: str = "validation"
+    figure: str = "accuracy"
+
+    @property
+    def width(self) -> float:
+        """By how much the training images do better; below 0 where the others do."""
+        return self.training - self.other
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is less than anyone would act on."""
+        return self.width < _SMALL_GAP
+
+    @property
+    def may_be_chance(self) -> bool:
+        """Whether so few images would show such a gap now and then where there is none."""
+        pairs = ((self.training, self.training_images), (self.other, self.other_images))
+        variance = sum(share * (1 - share) / max(1, images) for share, images in pairs)
+        return self.width <= _CHANCE * float(np.sqrt(variance))
+
+    @property
+    def text(self) -> str:
+        """The gap and what it means, as a clause."""
+        shares = f"{self.figure} is {self.training:.4f} on the training images and {self.other:.4f} on {self.split}"
+        if self.width <= 0:
+            return f"{shares}, so what was learnt holds for images that the network has not seen"
+        gap = f"{shares}, a gap of {100 * self.width:.1f} points"
+        if self.is_small:
+            return f"{gap}, so what was learnt holds for images that the network has not seen"
+        if self.may_be_chance:
+            return f"{gap}, which {self.other_images:,} images may show by chance: hold back more of them to know"
+        return (
+            f"{gap}: the network knows its training images better than others, so expect the lower figure of new ones; "
+            "more images, augmentation, dropout or weight decay narrow the gap"
+        )
 
 
 @dataclass(frozen=True)
@@ -26,19 +84,23 @@ class Verdict:
     """What the losses say.
 
     Attributes:
-        kind: `none`, `overfitting`, `unstable` (validation loss rises, but training loss does not fall), `diverged`
-            (a loss is not a number), or `unknown` (no validation, or too few epochs).
-        since_epoch: the epoch from which on validation loss is over its lowest; None for `none` and `unknown`.
+        kind: `none`, `overfitting` (validation loss rises while training loss falls), `gap` (it does not rise, but the
+            network is clearly better at its training images), `unstable` (validation loss rises, but training loss does
+            not fall), `diverged` (a loss is not a number), or `unknown` (no validation, too few epochs, or a gap that
+            so few images may show by chance).
+        since_epoch: the epoch from which on validation loss is over its lowest; None for `none`, `gap` and `unknown`.
         text: one sentence for the user.
+        gap: by how much the share of right images is higher in training, -1..1; None where it is not known.
     """
 
-    kind: Literal["none", "overfitting", "unstable", "diverged", "unknown"]
+    kind: Literal["none", "overfitting", "gap", "unstable", "diverged", "unknown"]
     since_epoch: int | None
     text: str
+    gap: float | None = None
 
 
 def judge_overfitting(
-    training_loss: Sequence[float], validation_loss: Sequence[float], *, first_epoch: int = 1
+    training_loss: Sequence[float], validation_loss: Sequence[float], *, first_epoch: int = 1, gap: Gap | None = None
 ) -> Verdict:
     """Judge one stretch of training. Phases with different layers or rates are judged each by itself.
 
@@ -46,14 +108,32 @@ def judge_overfitting(
         training_loss: of each epoch.
         validation_loss: of the same epochs; empty where nothing was held back.
         first_epoch: the number of the first of them.
+        gap: of the network that came of it, or of its last epoch.
 
     Returns:
-        The verdict. It is about the curves: weights of the best epoch, where they were restored, are not overfitted.
+        The verdict. What it says of the curves is not said of the weights: where those of the best epoch were restored,
+        what came after it does not count for them. What it says of the gap is.
 
     Example:
         >>> judge_overfitting([0.6, 0.4, 0.3, 0.2, 0.1], [0.5, 0.4, 0.45, 0.5, 0.6]).since_epoch
         3
     """
+    verdict = _judge_curves(training_loss, validation_loss, first_epoch)
+    return verdict if gap is None else _with_gap(verdict, gap)
+
+
+def _with_gap(verdict: Verdict, gap: Gap) -> Verdict:
+    kind, text = verdict.kind, verdict.text
+    if kind == "none" and not gap.is_small:
+        text = f"validation loss does not rise{text.removeprefix(_NO_SIGN)}"
+    if kind in {"none", "unknown"} and not gap.is_small:
+        # The gap first: it is what the reader has to know.
+        kind = "unknown" if gap.may_be_chance else "gap"
+        return replace(verdict, kind=kind, text=f"{gap.text}; {text}", gap=gap.width)
+    return replace(verdict, text=f"{text}; {gap.text}", gap=gap.width)
+
+
+def _judge_curves(training_loss: Sequence[float], validation_loss: Sequence[float], first_epoch: int) -> Verdict:
     training, validation = np.asarray(training_loss, float), np.asarray(validation_loss, float)
     if not len(validation):
         return Verdict("unknown", None, "overfitting cannot be judged: there is no validation split")
@@ -79,7 +159,7 @@ def _judge(training: NDArray[np.float64], validation: NDArray[np.float64], first
     turn = _turn(_binned(validation, width))
     if turn is None:
         ending = "" if lowest == len(validation) - 1 else " and has not clearly risen since"
-        return Verdict("none", None, f"no sign of overfitting: {best}{ending}")
+        return Verdict("none", None, f"{_NO_SIGN}: {best}{ending}")
     turn *= width
     since = first_epoch + turn
     before, now = float(training[turn - 1]), float(np.median(training[turn:][-_LAST:]))

@@ -69,7 +69,7 @@ def prepare_fitting(
     """
     recipe = plan.recipe.training
     training = data.splits["train"]
-    label_weights, by_class = _weights(plan, data)
+    label_weights, by_class = loss_weights(plan, data)
     if of_features:
         model = network.head
     elif changes_targets(phase.augmentation):
@@ -101,8 +101,16 @@ def prepare_fitting(
     )
 
 
-def _weights(plan: Plan, data: PreparedData) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
-    """Weights of positive labels, or of each class's images; by the head's decoding."""
+def loss_weights(plan: Plan, data: PreparedData) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    """Weights of positive labels inside the loss, and of each class's images around it: one of the two, or neither.
+
+    Args:
+        plan: says how classes are weighed.
+        data: whose training images are counted for it.
+
+    Returns:
+        Float32 arrays `(labels,)`; the head's decoding says which of them there is.
+    """
     asked = plan.recipe.training.class_weight
     if asked is None:
         return None, None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -98,6 +99,20 @@ def test_a_multilabel_run_reports_labels_and_the_plain_threshold_too(several):
     assert table[0] == "label,right_yes,wrong_yes,wrong_no,right_no"
     assert sum(int(cell) for cell in table[1].split(",")[1:]) == 12
     assert "thresholds, chosen on the validation split" in (several.run_directory / "report.txt").read_text("utf-8")
+
+
+def test_groups_are_judged_wherever_a_run_is(several):
+    report = json.loads((several.run_directory / "report.json").read_text(encoding="utf-8"))
+    colour = report["splits"]["validation"]["groups"]["shape"]
+    assert colour["images"] == 12
+    assert sum(map(sum, colour["confusion"])) == 12
+    summary = several.summary["figures"]["validation"]["groups"]
+    assert summary["shape"]["accuracy"] == colour["accuracy"]
+    text = (several.run_directory / "report.txt").read_text(encoding="utf-8")
+    assert "accuracy of shape" in text
+    table = (several.run_directory / "groups.csv").read_text(encoding="utf-8").splitlines()
+    assert table[0] == "group,right,given,images"
+    assert sum(int(row.rsplit(",", 1)[1]) for row in table if row.startswith("ground,")) == 12
 
 
 def test_a_binary_head_learns_with_balanced_classes(plan_of, tmp_path):

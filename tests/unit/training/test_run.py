@@ -87,6 +87,30 @@ def test_the_summary_says_how_and_how_well(finished):
     assert {"data", "training", "evaluation"} <= set(summary["seconds"])
 
 
+def test_the_loss_is_the_one_that_was_trained_and_cross_entropy_stands_beside_it(finished):
+    report, _, _ = finished
+    figures = report.summary["figures"]["validation"]
+    assert report.summary["loss"] == "categorical_crossentropy"
+    with open(report.run_directory / "history.csv", encoding="utf-8") as file:
+        kept = [float(row["val_loss"]) for row in csv.DictReader(file) if row["best"] == "1"][-1]
+    assert figures["loss"] == pytest.approx(kept, abs=1e-4)
+    assert figures["cross_entropy"] == pytest.approx(kept, abs=1e-4)
+    text = (report.run_directory / "report.txt").read_text(encoding="utf-8")
+    assert f"loss (categorical_crossentropy)  {figures['loss']:.4f}" in text.replace("   ", "  ")
+    assert "cross-entropy" in text
+
+
+def test_another_loss_than_cross_entropy_is_reported_as_what_it_is(make_plan, plugins, tmp_path, undrawn):
+    smoothed = "architecture:", "loss: {name: categorical_crossentropy, label_smoothing: 0.4}\narchitecture:"
+    plan = make_plan(smoothed, ("epochs: 4", "epochs: 1"))
+    report = train(plan, tmp_path / "run", plugins=plugins, show=lambda line: None)
+    figures = report.summary["figures"]["validation"]
+    with open(report.run_directory / "history.csv", encoding="utf-8") as file:
+        [epoch] = csv.DictReader(file)
+    assert figures["loss"] == pytest.approx(float(epoch["val_loss"]), abs=1e-4)
+    assert abs(figures["loss"] - figures["cross_entropy"]) > 1e-3
+
+
 def test_the_bundles_graph_and_its_keras_network_agree(finished, plugins, make_plan):
     report, plan, _ = finished
     bundle = open_bundle(report.bundle)

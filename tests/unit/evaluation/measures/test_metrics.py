@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -7,7 +8,10 @@ import pytest
 
 from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
+from fashionbatch.evaluation.documents import json_text
+from fashionbatch.evaluation.measures.figures import FEWEST_POINTS, MATRIX_UP_TO
 from fashionbatch.evaluation.measures.metrics import CURVE_POINTS, evaluate_decisions, evaluate_split
+from fashionbatch.evaluation.report import confusion_csv
 
 SEVEN = [f"c{number}" for number in range(7)]
 
@@ -190,3 +194,42 @@ def test_no_images_is_an_error_and_so_are_shapes_that_do_not_fit():
         evaluate_split(np.zeros((0, 2), np.float32), np.zeros((0, 2), np.float32), rule_for("one_of_many", ["a", "b"]))
     with pytest.raises(ValueError, match=r"\(n, 2\)"):
         evaluate_split(np.zeros((1, 3), np.float32), np.zeros((1, 3), np.float32), rule_for("one_of_many", ["a", "b"]))
+
+
+def test_a_report_of_a_thousand_classes_grows_with_them_and_not_with_their_square():
+    classes = 1_300
+    numbers = np.arange(2 * classes) % classes
+    probabilities = one_hot(np.where(numbers % 100, numbers, (numbers + 1) % classes), classes) * 0.9
+    names = [f"class {number}" for number in range(classes)]
+    metrics = evaluate_split(one_hot(numbers, classes), probabilities, rule_for("one_of_many", names))
+    text = json_text(metrics.as_dict())
+    assert len(text) < 400 * classes
+    plain = json.loads(text)
+    assert plain["confusion"] == []
+    assert plain["mistakes"] == [[f"class {number}", f"class {number + 1}", 2] for number in range(0, classes, 100)]
+    table = confusion_csv(metrics).splitlines()
+    assert table[:3] == ["right,given,images", "class 0,class 1,2", "class 1,class 1,2"]
+    assert len(table) == 1 + classes
+
+
+def test_up_to_a_hundred_classes_the_whole_matrix_is_in_the_report():
+    numbers = np.arange(MATRIX_UP_TO)
+    names = [f"class {number}" for number in numbers]
+    targets = one_hot(numbers, MATRIX_UP_TO)
+    metrics = evaluate_split(targets, targets, rule_for("one_of_many", names))
+    assert metrics.as_dict()["confusion"] == np.eye(MATRIX_UP_TO, dtype=int).tolist()
+    assert len(confusion_csv(metrics).splitlines()) == 1 + MATRIX_UP_TO
+
+
+def test_curves_of_many_labels_share_the_points_that_one_would_have():
+    generator = np.random.default_rng(0)
+    targets = (generator.random((300, 2)) < 0.3).astype(np.float32)
+    rule = rule_for("several_of_many", ["red", "dress"])
+    few = evaluate_split(targets, generator.random((300, 2), dtype=np.float32), rule)
+    whole = few.curves[0]
+    assert few.as_dict()["curves"][0]["recall"] == list(whole.recall)
+    curve, *others = dataclasses.replace(few, curves=few.curves * 300).as_dict()["curves"]
+    assert len(others) == 599
+    assert len(curve["recall"]) == len(curve["precision"]) == FEWEST_POINTS < len(whole.recall)
+    assert (curve["recall"][0], curve["recall"][-1]) == (whole.recall[0], whole.recall[-1])
+    assert curve["average_precision"] == whole.average_precision

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fashionbatch.evaluation.measures.overfitting import judge_overfitting
+from fashionbatch.evaluation.measures.overfitting import Gap, judge_overfitting
 
 FALLING = [0.9, 0.7, 0.55, 0.45, 0.38, 0.33, 0.29, 0.26, 0.23, 0.2, 0.18, 0.16]
 
@@ -81,3 +81,50 @@ def test_thousands_of_epochs_are_judged_too():
     verdict = judge_overfitting(1 / (1 + epochs), 0.3 + np.abs(epochs - 2000) / 5000)
     assert verdict.kind == "overfitting"
     assert 1950 <= verdict.since_epoch <= 2050
+
+
+STEADY = [loss + 0.05 for loss in FALLING]
+
+
+def gap(training, other, images=1000):
+    return Gap(training=training, other=other, training_images=4 * images, other_images=images)
+
+
+def test_a_gap_is_no_absence_of_overfitting_though_validation_loss_falls():
+    verdict = judge_overfitting(FALLING, STEADY, gap=gap(0.99, 0.86))
+    assert (verdict.kind, verdict.since_epoch) == ("gap", None)
+    assert verdict.gap == pytest.approx(0.13)
+    assert "no sign of overfitting" not in verdict.text
+    assert "accuracy is 0.9900 on the training images and 0.8600 on validation, a gap of 13.0 points: " in verdict.text
+    assert "expect the lower figure" in verdict.text
+    assert "validation loss does not rise: validation loss was lowest" in verdict.text
+
+
+def test_a_gap_that_few_images_may_show_by_chance_is_no_verdict_either_way():
+    verdict = judge_overfitting(FALLING, STEADY, gap=gap(0.99, 0.86, images=20))
+    assert verdict.kind == "unknown"
+    assert "which 20 images may show by chance" in verdict.text
+    assert "no sign of overfitting" not in verdict.text
+
+
+@pytest.mark.parametrize(("training", "other"), [(0.99, 0.985), (0.9, 0.93)])
+def test_a_network_that_does_as_well_elsewhere_shows_no_sign_and_both_figures(training, other):
+    verdict = judge_overfitting(FALLING, STEADY, gap=gap(training, other))
+    assert verdict.kind == "none"
+    assert verdict.text.startswith("no sign of overfitting: ")
+    assert f"{training:.4f} on the training images and {other:.4f} on validation" in verdict.text
+
+
+def test_a_rise_stays_a_rise_and_tells_the_gap():
+    rising = [0.8, 0.6, 0.5, 0.42, 0.38, 0.36, 0.38, 0.41, 0.44, 0.48, 0.53, 0.6]
+    verdict = judge_overfitting(FALLING, rising, gap=gap(0.99, 0.86))
+    assert (verdict.kind, verdict.since_epoch) == ("overfitting", 7)
+    assert verdict.text.startswith("validation loss rises since epoch 7")
+    assert "a gap of 13.0 points" in verdict.text
+
+
+def test_one_epoch_and_a_test_split_alone_are_enough_for_a_gap():
+    wide = Gap(training=0.99, other=0.86, training_images=4000, other_images=1000, split="test")
+    for verdict in (judge_overfitting([0.5], [0.6], gap=wide), judge_overfitting(FALLING, [], gap=wide)):
+        assert verdict.kind == "gap"
+        assert "0.8600 on test" in verdict.text
