@@ -14,6 +14,8 @@ NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
+_NO_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
+"""What is said where no file can be made at all, such as in `/proc`."""
 
 
 @contextlib.contextmanager
@@ -34,4 +36,6 @@ def output_errors(
         hint = when_full if error.errno in _FULL else None
         if error.errno in _FORBIDDEN:
             hint = "give -o/--output a place that you may write to"
+        elif error.errno in _NO_PLACE:
+            hint = "give -o/--output a place in a folder that is there"
         raise OutputError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shlex
 import stat
 from pathlib import Path
 
 from fashionbatch.bundle.open import read_manifest
 from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
+from fashionbatch.images.formats import HEAD_BYTES, sniff
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
 
 _USUAL_NAME_MAX = 255
+_LIST_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst", ".list", ".json", ".jsonl", ".ndjson"})
 
 
 def check_options(options: LabelOptions, paths: JobPaths) -> None:
@@ -45,6 +49,8 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         raise DataError(f"{source.folder}: {error.strerror}", hint="give the folder of photos first") from None
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise DataError(f"{source.folder}: neither a folder nor a file")
+    if source.files_from is None and stat.S_ISREG(mode):
+        _refuse_list(source.folder)
     if str(output.table) == "-":
         raise OutputError(
             "-o/--output names a file, not standard output: a run that is stopped goes on with it",
@@ -59,6 +65,20 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         raise OutputError(f"{output.table} is {what}; -o/--output names the table")
     if not paths.directory.exists():
         refuse_existing_output(options)
+
+
+def _refuse_list(file: Path) -> None:
+    """Refuse a list of photos that was given as if it were a photo itself."""
+    if file.suffix.lower() not in _LIST_ENDINGS:
+        return
+    with contextlib.suppress(OSError, UnicodeDecodeError), file.open("rb") as opened:
+        # A photo keeps being one, whatever it is called.
+        # A photo keeps being one, whatever it is called.
+        if sniff(opened.read(HEAD_BYTES)) is None:
+            raise DataError(
+                f"{file}: is a list, not a photo or a folder of photos",
+                hint=f"--files-from {shlex.quote(str(file))} labels the files that it names",
+            )
 
 
 def check_name(paths: JobPaths) -> None:

@@ -231,6 +231,8 @@ def _require_writable(path: Path) -> None:
     while not os.path.lexists(existing):
         existing = existing.parent
     if not existing.is_dir():
-        raise OutputError(f"{path}: cannot be made: {existing} is no directory")
+        raise OutputError(
+            f"{path}: cannot be made: {existing} is no directory", hint="choose another place for the run"
+        )
     with disk.output_errors(path):
         disk.require_writable(existing)

@@ -61,16 +61,18 @@ def test_what_is_no_run_is_left_alone_even_with_overwrite(tmp_path: Path) -> Non
 def test_a_place_that_cannot_be_written_is_told_before_training_also_to_root(place: str) -> None:
     if not Path("/proc/self").exists():
         pytest.skip("needs /proc, a file system that nobody can write to")
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="cannot write") as caught:
         usable(Path(place))
+    assert "-o/--output" in (caught.value.hint or "")
 
 
 def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OutputError, match="is no directory"):
         usable(tmp_path / "file")
-    with pytest.raises(OutputError, match="is no directory"):
+    with pytest.raises(OutputError, match="is no directory") as caught:
         usable(tmp_path / "file" / "run")
+    assert caught.value.hint == "choose another place for the run"
 
 
 def test_two_trainings_cannot_share_a_directory(tmp_path: Path) -> None:
