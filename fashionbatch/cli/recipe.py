@@ -15,6 +15,8 @@ from fashionbatch.plan import Plan, PlannedPhase, advice, load_plan, make_plan, 
 from fashionbatch.plugins import load_plugins
 from fashionbatch.recipe.find import find_recipe, list_recipes
 from fashionbatch.recipe.load import load_recipe
+from fashionbatch.recipe.nodes import Mark, Node
+from fashionbatch.recipe.places import KnownPlaces
 
 set_option = click.option(
     "--set",
@@ -25,12 +27,32 @@ set_option = click.option(
 )
 
 
+class RecipeCommand(click.Command):
+    """A command on a recipe: says how to set what somebody gives as an option of its own, such as `--epochs 5`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does.
+
+        Raises:
+            click.UsageError: an option that there is not; the error says what sets it, where a recipe knows its name.
+        """
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            places = KnownPlaces(Node({}, Mark("")), load_plugins().registry)
+            place = places.place_of(error.option_name.lstrip("-").replace("-", "_"))
+            if place is None:
+                raise
+            message = f"No such option '{error.option_name}'. A value of the recipe is set by --set {place}=VALUE."
+            raise click.UsageError(message, ctx) from error
+
+
 @click.group()
 def command() -> None:
     """Check, show, list and copy recipes."""
 
 
-@command.command("check")
+@command.command("check", cls=RecipeCommand)
 @click.argument("recipes", nargs=-1, required=True, metavar="RECIPE...")
 @set_option
 def check_recipes(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:

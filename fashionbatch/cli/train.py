@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fashionbatch.cli.recipe import set_option
+from fashionbatch.cli.recipe import RecipeCommand, set_option
 from fashionbatch.cli.tables import format_table, printable
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ _FIGURES = (
 _GROUP = "group "
 
 
-@click.command()
+@click.command(cls=RecipeCommand)
 @click.argument("recipe")
 @click.option(
     "-o",

@@ -37,5 +37,5 @@ def output_errors(
         if error.errno in _FORBIDDEN:
             hint = "give -o/--output a place that you may write to"
         elif error.errno in _NO_PLACE:
-            hint = "give -o/--output a place in a folder that is there"
+            hint = "choose a place in a folder that is there"
         raise OutputError(f"cannot write {path}: {error.strerror or error}", hint=hint) from error

@@ -13,7 +13,7 @@ from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.images.formats import HEAD_BYTES, sniff
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.options import LabelOptions, SourceOptions
 from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
 
@@ -43,14 +43,7 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         check_embeddings(output.embeddings, paths)
     if options.work.part is not None and output.restart:
         raise FashionBatchError("--restart would discard what other parts have done", hint="remove the job directory")
-    try:
-        mode = os.stat(source.folder).st_mode
-    except OSError as error:
-        raise DataError(f"{source.folder}: {error.strerror}", hint="give the folder of photos first") from None
-    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
-        raise DataError(f"{source.folder}: neither a folder nor a file")
-    if source.files_from is None and stat.S_ISREG(mode):
-        _refuse_list(source.folder)
+    _check_source(source)
     if str(output.table) == "-":
         raise OutputError(
             "-o/--output names a file, not standard output: a run that is stopped goes on with it",
@@ -67,12 +60,21 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         refuse_existing_output(options)
 
 
+def _check_source(source: SourceOptions) -> None:
+    """Look at what is labeled: a folder, or one photo; a list of photos belongs elsewhere."""
+    folder = source.folder
+    try:
+        mode = os.stat(folder).st_mode
+    except OSError as error:
+        raise DataError(f"{folder}: {error.strerror}", hint="give the folder of photos first") from None
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise DataError(f"{folder}: neither a folder nor a file")
+    if source.files_from is None and stat.S_ISREG(mode) and folder.suffix.lower() in _LIST_ENDINGS:
+        _refuse_list(folder)
+
+
 def _refuse_list(file: Path) -> None:
-    """Refuse a list of photos that was given as if it were a photo itself."""
-    if file.suffix.lower() not in _LIST_ENDINGS:
-        return
-    with contextlib.suppress(OSError, UnicodeDecodeError), file.open("rb") as opened:
-        # A photo keeps being one, whatever it is called.
+    with contextlib.suppress(OSError), file.open("rb") as opened:
         # A photo keeps being one, whatever it is called.
         if sniff(opened.read(HEAD_BYTES)) is None:
             raise DataError(

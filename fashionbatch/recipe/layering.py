@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from fashionbatch.errors import Problem, RecipeError
-from fashionbatch.recipe.forms import DEFAULT_COMPONENTS, ONE_COMPONENT, WHOLE_VALUES, long_form
+from fashionbatch.recipe.forms import DEFAULT_COMPONENTS, LISTS, ONE_COMPONENT, PHASES, WHOLE_VALUES, long_form
 from fashionbatch.recipe.nodes import Mark, Node, NodePath, dotted, read_yaml
 
+_LISTS = frozenset({PHASES, *LISTS})
 SET_OPTION = "--set "
 """How the name of a place begins that is no place in a file, but an override on the command line."""
 
@@ -81,7 +82,7 @@ def _with(node: Node, rest: tuple[str, ...], done: NodePath, value: Node, mark: 
     if not rest:
         return value
     part, below = rest[0], rest[1:]
-    if isinstance(node.value, tuple):
+    if isinstance(node.value, tuple) or (node.value is None and done in _LISTS and part.isdecimal()):
         index = _index(part, node, done, mark)
         return node.with_item(index, _with(node.items[index], below, (*done, index), value, mark))
     if not node.is_mapping and node.value is not None:

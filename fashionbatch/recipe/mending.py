@@ -11,6 +11,7 @@ from fashionbatch.recipe.nodes import Node, scalar_value
 from fashionbatch.recipe.words import Schema
 
 _YAML_1_1 = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_NONE = frozenset({"none", "off", "no", "nil", "never", "false", "disabled"})
 _SEPARATED = re.compile(r"[(\[]?\s*(\d+)\s*[x×X*,;]\s*(\d+)\s*[)\]]?")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
@@ -30,7 +31,10 @@ def suggestion(node: Node, schemas: Sequence[Schema]) -> str:
         mended = _scalar(node, schema) or _pair(node, schema) or _list(node, schema) or _mapping(node, schema)
         if mended:
             return f"; {mended}"
-    if "string" in {schema.get("type") for schema in schemas} and isinstance(node.value, bool | int | float):
+    if isinstance(node.value, str) and node.value.lower() in _NONE and {"type": "null"} in [*schemas]:
+        return "; write null for none"
+    texts = [schema for schema in schemas if schema.get("type") == "string" and not schema.keys() & {"enum", "const"}]
+    if texts and isinstance(node.value, bool | int | float):
         return f'; write "{node.text}", with quotes, if that is the text'
     return ""
 

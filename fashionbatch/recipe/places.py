@@ -164,19 +164,31 @@ class KnownPlaces:
                 return f"; write {{name: {key}{own}}}"
         return f"; there are: {', '.join(known)}"
 
+    def place_of(self, key: str) -> str | None:
+        """The place in a recipe that a word means, such as `training.epochs` for `epochs`; None for none."""
+        for name in dict.fromkeys((key, *_SAME.get(key.lower(), ()))):
+            if paths := self._paths(name, ()):
+                return paths[0]
+        return None
+
     def _elsewhere(self, key: str, at: NodePath) -> str:
-        found = [one for one in self._every() if one.path[-1] == key and one.path[:-1] != at]
-        chosen = [one for one in found if one.owner is None or self._is_chosen(one, at)]
-        if not chosen:
+        paths = self._paths(key, at)
+        if not paths:
+            found = [one for one in self._every() if one.path[-1] == key and one.path[:-1] != at]
             return self._of_others([*found, *self._siblings(key, at)])
+        outermost = " at the outermost level" if at and "." not in paths[0] else ""
+        return f"did you mean {' or '.join(map(repr, paths[:_MOST_NAMED]))}{outermost}?"
+
+    def _paths(self, key: str, at: NodePath) -> list[str]:
+        """The places nearest to one where the recipe and its components know a key."""
+        found = [one for one in self._every() if one.path[-1] == key and one.path[:-1] != at]
+        chosen = [one for one in found if self._is_chosen(one, at)]
         # Not in each entry of a list, unless the key stands in one already.
         outside = [one for one in chosen if _shared(one.path, at) > _first_index(one.path)]
         chosen = outside or [one for one in chosen if 0 not in one.path] or chosen
-        nearest = max(_shared(one.path, at) for one in chosen)
+        nearest = max((_shared(one.path, at) for one in chosen), default=0)
         chosen = sorted((one for one in chosen if _shared(one.path, at) == nearest), key=_length)
-        paths = dict.fromkeys(dotted(_aligned(one.path, at)) for one in chosen)
-        outermost = " at the outermost level" if at and len(chosen[0].path) == 1 else ""
-        return f"did you mean {' or '.join(repr(path) for path in list(paths)[:_MOST_NAMED])}{outermost}?"
+        return list(dict.fromkeys(dotted(_aligned(one.path, at)) for one in chosen))
 
     def _of_others(self, found: Sequence[_Found]) -> str:
         """Components that would know the key, if they were the chosen ones."""

@@ -42,6 +42,21 @@ def test_help_begins_with_the_line_in_the_list_of_verbs():
     assert command.get_short_help_str(200) == VERBS["train"][1]
 
 
+@pytest.mark.parametrize(
+    ("option", "place"),
+    [
+        ("--epochs", "training.epochs"),
+        ("--lr", "training.optimizer.learning_rate"),
+        ("--batch-size", "training.batch_size"),
+    ],
+)
+def test_a_value_of_the_recipe_that_is_given_as_an_option_is_told_how_to_set(recipe, option, place):
+    result = invoke(recipe, option, "3")
+    assert result.exit_code == 2
+    assert f"No such option '{option}'. A value of the recipe is set by --set {place}=VALUE." in result.output
+    assert "--set" not in invoke(recipe, "--nonsense").output
+
+
 def test_a_dry_run_lists_the_layers_and_trains_nothing(recipe, tmp_path):
     result = invoke(recipe, "-o", tmp_path / "run", "--dry-run")
     assert result.exit_code == 0, result.output

@@ -14,6 +14,7 @@ from pydantic import Field, field_validator
 
 from fashionbatch.errors import WeightsError
 from fashionbatch.specs import DatasetContext, Parameters
+from fashionbatch_plugins.architectures.recognise import SIZES, recognise
 
 if TYPE_CHECKING:
     import h5py
@@ -216,14 +217,22 @@ def _from_file(name: str, size: tuple[int, int], path: Path) -> keras.Model:
     try:
         with h5py.File(path, "r") as file:
             is_old = "layer_names" in file.attrs
+            looks_like = recognise(file)
             if not is_old and "layers" not in file:
                 raise WeightsError(f"{path} holds no Keras weights")
             misfits = [] if is_old else _misfits(model, file["layers"])
     except OSError as error:
         raise WeightsError(f"{path} is no HDF5 file: {error}") from error
+    hint = None
+    if looks_like is not None and looks_like != name:
+        count = SIZES[looks_like].layers
+        hint = (
+            f"this looks like {looks_like} ({count} of {count} layers); "
+            f"write architecture: {{name: pretrained, backbone: {looks_like}, ...}}"
+        )
     if misfits:
         more = f"; and {len(misfits) - _SHOWN_MISFITS} more" if len(misfits) > _SHOWN_MISFITS else ""
-        raise WeightsError(f"{path} does not fit {name}: {'; '.join(misfits[:_SHOWN_MISFITS])}{more}")
+        raise WeightsError(f"{path} does not fit {name}: {'; '.join(misfits[:_SHOWN_MISFITS])}{more}", hint=hint)
     with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
         # Keras tells the formats apart by the file's name.
         link = Path(folder) / ("old.h5" if is_old else "new.weights.h5")
@@ -231,7 +240,8 @@ def _from_file(name: str, size: tuple[int, int], path: Path) -> keras.Model:
         try:
             model.load_weights(link)
         except (ValueError, KeyError) as error:
-            raise WeightsError(f"{path} does not fit {name}: {' '.join(str(error).split())[:300]}") from error
+            reason = " ".join(str(error).split())[:300]
+            raise WeightsError(f"{path} does not fit {name}: {reason}", hint=hint) from error
     return model
 
 

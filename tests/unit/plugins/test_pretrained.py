@@ -12,6 +12,7 @@ from fashionbatch.data.context import LocalContext
 from fashionbatch.errors import WeightsError
 from fashionbatch_plugins.architectures import pretrained
 from fashionbatch_plugins.architectures.pretrained import BACKBONES, Pretrained
+from fashionbatch_plugins.architectures.recognise import SIZES, recognise
 
 
 def built(channels=3, side=32, **parameters):
@@ -67,6 +68,44 @@ def test_layers_without_a_name_of_their_own_are_numbered_within_the_network():
     names = [[layer.name for layer in built(backbone="MobileNetV3Small")[0].layers[1:]] for _ in range(2)]
     assert names[0] == names[1]
     assert "rescaling1" in names[0]
+
+
+def test_sizes_tell_every_backbone_from_every_other(saved):
+    import h5py
+
+    assert set(SIZES) == set(BACKBONES)
+    assert len(set(SIZES.values())) == len(SIZES)
+    with h5py.File(saved[0]) as file:
+        assert recognise(file) == "MobileNet"
+
+
+VGG16 = (64, 64, 128, 128, 256, 256, 256, 512, 512, 512, 512, 512, 512)
+
+
+@pytest.fixture(params=["new", "new with its top", "old", "old with its top"])
+def vgg16(request, tmp_path):
+    """A file as if it held the weights of VGG16; no number of them is stored."""
+    import h5py
+
+    is_old = request.param.startswith("old")
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        if is_old:
+            file.attrs["layer_names"] = []
+        parent = file if is_old else file.create_group("layers")
+        for number, (before, filters) in enumerate(zip((3, *VGG16), VGG16, strict=False)):
+            layer = parent.create_group(f"conv2d_{number}/vars")
+            layer.create_dataset("0", (3, 3, before, filters))
+            layer.create_dataset("1", (filters,))
+        parent.create_group("flatten")
+        if "top" in request.param:
+            parent.create_group("predictions" if is_old else "dense").create_dataset("0", (512, 1000))
+    return tmp_path / "w.h5"
+
+
+def test_weights_of_another_backbone_say_whose_they_look_like(vgg16):
+    with pytest.raises(WeightsError, match="does not fit MobileNet") as caught:
+        pretrained._from_file("MobileNet", (32, 32), vgg16)
+    assert (caught.value.hint or "").startswith("this looks like VGG16 (13 of 13 layers); write architecture: ")
 
 
 @pytest.fixture(scope="module")

@@ -255,10 +255,18 @@ def test_options_apply_from_left_to_right():
     assert document_.data["training"] == {"epochs": 2}
 
 
+CLASS_WEIGHT = (
+    "training.class_weight: must be 'balanced', a mapping of names to a number (larger than 0) or null; got 'None'; "
+    "write null for none"
+)
+
+
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
         ("training.epochs=ten", "training.epochs: must be a whole number, at least 1 and at most 100000; got 'ten'"),
+        ("training.phases.0.epochs=3", "training.phases.0: 'training.phases' has no entry '0'; it is empty"),
+        ("training.class_weight=None", CLASS_WEIGHT),
         ("training.epoch=5", "training.epoch: unknown key 'epoch'; did you mean 'epochs'?"),
         ("trainig.epochs=5", "trainig: unknown key 'trainig'; did you mean 'training'?"),
         ("augmentation.3=flip", "augmentation.3: 'augmentation' has no entry '3'; its entries are 0 to 0"),

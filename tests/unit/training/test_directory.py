@@ -63,7 +63,7 @@ def test_a_place_that_cannot_be_written_is_told_before_training_also_to_root(pla
         pytest.skip("needs /proc, a file system that nobody can write to")
     with pytest.raises(OutputError, match="cannot write") as caught:
         usable(Path(place))
-    assert "-o/--output" in (caught.value.hint or "")
+    assert "place" in (caught.value.hint or "")
 
 
 def test_a_file_in_the_way_is_told(tmp_path: Path) -> None:
