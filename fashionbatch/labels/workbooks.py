@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import re
 import struct
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -41,7 +42,11 @@ def read_xlsx(path: Path, file: BinaryIO) -> Iterator[list[Cell]]:
         openpyxl = _openpyxl(path)
         try:
             _check_sizes(path, file)
-            with contextlib.closing(openpyxl.load_workbook(file, read_only=True, data_only=True)) as workbook:
+            with warnings.catch_warnings():
+                # Of what a sheet has beside its cells, such as drop-down lists.
+                warnings.simplefilter("ignore")
+                opened = openpyxl.load_workbook(file, read_only=True, data_only=True)
+            with contextlib.closing(opened) as workbook:
                 yield from _rows(workbook.worksheets[0].iter_rows(values_only=True))
         except DataError:
             raise

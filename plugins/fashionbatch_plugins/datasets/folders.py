@@ -182,10 +182,11 @@ def _collect(
             else:
                 found.skipped.append((path, _NOT_AN_IMAGE))
         added = len(found.images) - before
-        if not added and split in {"validation", "test"}:
+        judged = split or _split_of(Path(os.path.abspath(top)).name)
+        if not added and judged in {"validation", "test"}:
             # A class that this split lacks; leaving the folder out would take the class from training, too.
             found.notes.append(
-                f"the class folder {str(folder)!r} holds no images, so {split} has none of class {name!r}"
+                f"the class folder {str(folder)!r} holds no images, so {judged} has none of class {name!r}"
             )
         elif not added:
             raise DataError(

@@ -89,8 +89,9 @@ def notes_on_place(path: str, root: Path, tops: Sequence[tuple[Path, Split | Non
         sight: what is in a folder.
     """
     here = Path(os.path.abspath(root))
+    # The other splits are given alone to be judged by; only training needs several.
     split = sight.split_of(here.name)
-    if split is not None and all(named is None for _, named in tops):
+    if split == "train" and all(named is None for _, named in tops):
         beside = [
             folder.name for folder in sight.folders(here.parent) if sight.split_of(folder.name) not in {None, split}
         ]

@@ -238,6 +238,7 @@ def test_the_training_split_alone_is_told_with_the_path_of_all(tmp_path: Path, m
         f"`path: {tmp_path}/pets` takes them as splits"
     )
     assert load(tmp_path / "pets").notes == []
+    assert load(tmp_path / "pets" / "test").notes == []
     monkeypatch.chdir(tmp_path / "pets" / "train")
     (note,) = load_image_folder(ImageFolder(path="."), LocalContext(tmp_path / "pets" / "train")).notes
     assert "`path: ./..` takes them" in note
@@ -260,6 +261,7 @@ def test_a_class_that_a_split_lacks_is_told_and_stays_a_class(tmp_path: Path, sp
     assert samples.notes == [
         f"the class folder '{tmp_path}/{split}/dog' holds no images, so {split} has none of class 'dog'"
     ]
+    assert load(tmp_path / split).class_names == ("cat",), "a split that is given alone, to be judged by"
     (tmp_path / "train" / "hen").mkdir()
     with pytest.raises(DataError, match="hen' holds no images"):
         load(tmp_path)
