@@ -31,7 +31,8 @@ class Progress:
 
     Attributes:
         phase: index of the phase that the state belongs to.
-        phase_is_done: its last epoch is over and its best weights are restored; optimizer state is gone.
+        phase_is_done: its last epoch is over and its best weights are restored; optimizer state is gone. Never so of
+            the last phase, which may be asked for more epochs; earlier versions did not keep its optimizer.
         epochs_in_phase: epochs of that phase that are finished.
         history: all epochs so far, as plain data.
         watch: fields of the phase's `Watch`.

@@ -192,22 +192,55 @@ def begun_with(directory: RunDirectory, plan: Plan) -> dict[str, Any]:
         raise OutputError(
             f"{directory.marker}: cannot be resumed from: {error}", hint="--overwrite begins the run anew"
         ) from error
-    # Callbacks look on: a run may go on with others.
-    begun, now = _without_callbacks(recipe), _without_callbacks(json.loads(json.dumps(plan.resolved())))
+    begun, now = _lasting(recipe), _lasting(json.loads(json.dumps(plan.resolved())))
     different = list(_differences(begun, now))
     if different:
         raise OutputError(
             f"{directory.path}: the run was begun with another recipe: {'; '.join(different[:5])}"
             + (f"; and {len(different) - 5} more" if len(different) > 5 else ""),
-            hint="resume with the same recipe and settings, or begin anew with --overwrite",
+            hint="resume with the same recipe and settings, begin anew with --overwrite, or train another run from the "
+            f"weights of this one, with `initialize_from: {directory.path}` in its recipe",
         )
     assert isinstance(document, dict)
     return document
 
 
-def _without_callbacks(recipe: Mapping[str, Any]) -> dict[str, Any]:
-    training = {key: value for key, value in recipe["training"].items() if key != "callbacks"}
-    return {**recipe, "training": training}
+def go_on(
+    directory: RunDirectory, plan: Plan, begun: Mapping[str, Any], extension: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Say that a run goes on for other epochs than were planned. It is not finished from then on.
+
+    Args:
+        directory: of the run.
+        plan: with the epochs that are planned now.
+        begun: what the run was begun with.
+        extension: what is kept of it, in the order of time, as `went_on`.
+
+    Returns:
+        What the run counts as begun with now.
+    """
+    with disk.output_errors(directory.path):
+        # First of all: a run that is killed in between is one that is not finished, in either number of epochs.
+        disk.remove(directory.summary)
+    when = datetime.now(UTC).isoformat(timespec="seconds")
+    went_on = [*begun.get("went_on", ()), {**extension, "when": when, "fashionbatch": __version__}]
+    document = {**begun, "recipe": plan.resolved(), "went_on": went_on}
+    write_text(directory.recipe, resolved_yaml(plan))
+    write_text(directory.marker, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    return document
+
+
+def planned_epochs(recipe: Mapping[str, Any]) -> list[int]:
+    """The epochs of each phase of a resolved recipe."""
+    training = recipe["training"]
+    return [phase["epochs"] for phase in training["phases"]] or [training["epochs"]]
+
+
+def _lasting(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """What has to stay as it is. Callbacks look on, and epochs that are not over yet may become more."""
+    training = {key: value for key, value in recipe["training"].items() if key not in {"callbacks", "epochs"}}
+    phases = [{key: value for key, value in phase.items() if key != "epochs"} for phase in training["phases"]]
+    return {**recipe, "training": {**training, "phases": phases}}
 
 
 def _differences(one: Any, other: Any, where: str = "") -> Iterator[str]:

@@ -9,7 +9,7 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from fashionbatch.training.epochs.callbacks import Callbacks, require_callbacks_
 from fashionbatch.training.epochs.history import Epoch
 from fashionbatch.training.epochs.interrupt import Stopped, stoppable
 from fashionbatch.training.epochs.loop import Loop
+from fashionbatch.training.extending import Extension, extension_of
 from fashionbatch.training.pictures import draw_pictures
 from fashionbatch.training.report import Reporter, Show
 from fashionbatch.training.results import measure, measure_extra, write_json, write_tables
@@ -85,7 +86,7 @@ def train(
         output: the run directory; made if it is not there.
         plugins: runtimes are looked for in its registry; its `training_finished` hooks are called at the end.
         data_path: takes the place of the source's path.
-        resume: continue the run that is in `output`; a finished one is left as it is.
+        resume: continue the run that is in `output`; a finished one is left as it is, unless the plan has more epochs.
         overwrite: replace the run that is in `output`, once the new one is about to begin.
         keep_features: leave the features of a frozen backbone in the run directory, a `.npy` file a split.
         show: prints a line.
@@ -95,7 +96,7 @@ def train(
         The run directory, its bundle, and the figures of `summary.json`.
 
     Raises:
-        OutputError: `output` is in use, or cannot be written.
+        OutputError: `output` is in use, cannot be written, or is to be resumed as what it is not.
         InterruptedRunError: SIGINT or SIGTERM arrived; finished epochs are kept.
         RecipeError: the recipe names a class or a layer that is not there.
         FashionBatchError: whatever else is wrong with data, network or training.
@@ -103,7 +104,8 @@ def train(
     directory, reporter = RunDirectory(output), Reporter(show, bars=bars)
     state = run_directory.require_usable(directory, resume=resume, overwrite=overwrite)
     begun = run_directory.begun_with(directory, plan) if state == "resumed" else None
-    if begun is not None and directory.is_complete:
+    extension = extension_of(directory, begun, plan) if begun is not None else None
+    if begun is not None and directory.is_complete and extension is None:
         show(f"{output} is finished already")
         _tell_of_missing_features(output / "features" if keep_features else None, show)
         return _report(directory, _read_summary(directory))
@@ -118,7 +120,7 @@ def train(
     with stoppable(), plan.placing():
         try:
             with blaming(plan.origins):
-                return run.to_the_end(begun, data_path)
+                return run.to_the_end(begun, data_path, extension)
         except (Stopped, KeyboardInterrupt) as stop:
             number = stop.signal_number if isinstance(stop, Stopped) else signal.SIGINT
             raise run.interrupted(number) from None
@@ -142,8 +144,11 @@ class _Run:
         self._clock = _Clock()
         self._loop: Loop | None = None
         self._initial: Mapping[str, Any] | None = None
+        self._went_on: Sequence[Mapping[str, Any]] = ()
 
-    def to_the_end(self, begun: Mapping[str, Any] | None, data_path: Path | None) -> TrainingReport:
+    def to_the_end(
+        self, begun: Mapping[str, Any] | None, data_path: Path | None, extension: Extension | None
+    ) -> TrainingReport:
         asked = begun["precision"] if begun is not None else self._plan.recipe.training.precision
         precision, reason = training_precision(asked)
         set_arithmetic(precision)
@@ -161,6 +166,11 @@ class _Run:
                 facts = {"fingerprint": data.fingerprint, "precision": precision, "initialized_from": self._initial}
                 run_directory.begin(self._directory, self._plan, facts)
             else:
+                if extension is not None:
+                    begun = run_directory.go_on(self._directory, self._plan, begun, asdict(extension))
+                    for line in extension.lines():
+                        self._reporter.show(line)
+                self._went_on = begun.get("went_on", ())
                 state = self._directory.checkpoints.load()
                 if state is None:
                     self._make_ready(network, data)
@@ -296,6 +306,7 @@ class _Run:
             "architecture": self._plan.architecture.spec.name,
             "parameters": int(network.model.count_params()),
             "initialized_from": self._initial,
+            **({"went_on": list(self._went_on)} if self._went_on else {}),
             "data": {
                 "source": self._plan.source.spec.name,
                 "fingerprint": data.fingerprint,

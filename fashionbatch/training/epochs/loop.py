@@ -171,7 +171,9 @@ class Loop:
             self._reporter.show(f"weights of epoch {running.watch.best_epoch} restored ({best})")
         else:
             running.put_averages_in_place()
-        self._save(index, running, is_done=True)
+        if index < len(self._plan.phases) - 1:
+            self._save(index, running, is_done=True)
+        # The state after the last epoch of all stays as it was, with the optimizer: the run may be asked to go on.
 
     def _save(self, index: int, running: _Phase, *, is_done: bool) -> None:
         progress = Progress(

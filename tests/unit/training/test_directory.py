@@ -87,8 +87,8 @@ def test_what_differs_within_a_phase_is_told_setting_by_setting(make_plan, tmp_p
     phases = "seed: 7\n  phases: [{train: head, epochs: 1, augmentation: []}, {train: all, epochs: 2}]\n"
     directory = RunDirectory(tmp_path)
     begin(directory, make_plan(("seed: 7\n", phases)), {})
-    changed = make_plan(("seed: 7\n", phases.replace("epochs: 2", "epochs: 3")))
-    with pytest.raises(OutputError, match=r"with another recipe: training\.phases\.1\.epochs was 2, is 3\n"):
+    changed = make_plan(("seed: 7\n", phases.replace("epochs: 2", "epochs: 2, batch_size: 16")))
+    with pytest.raises(OutputError, match=r"with another recipe: training\.phases\.1\.batch_size was 8, is 16\n"):
         begun_with(directory, changed)
 
 

@@ -139,7 +139,7 @@ def test_early_stopping_restores_the_best_weights(make_plan, data, tmp_path):
     progress = RunDirectory(tmp_path).checkpoints.load().progress
     best = min(history, key=lambda epoch: epoch.val_loss)
     assert len(history) < 8
-    assert progress.phase_is_done
+    assert not progress.phase_is_done, "the last state is the last epoch's, which more epochs would go on from"
     assert progress.watch["best_epoch"] == best.epoch
     assert progress.best_file == f"best-{best.epoch:05}.weights.h5"
     assert [path.name for path in (tmp_path / "checkpoints").glob("best-*")] == [progress.best_file]
