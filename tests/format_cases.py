@@ -359,7 +359,7 @@ def _foreign(factory: ModuleType) -> Iterator[Case]:
         "zero bytes": lambda: bytes(100),
         "an empty file": lambda: b"",
     }
-    read = "JPEG PNG WEBP GIF BMP TIFF AVIF HEIF"
+    read = "JPEG PNG WEBP GIF BMP TIFF AVIF"
     for kind, make in what.items():
         words = f"UnidentifiedImageError: {kind}, not an image in one of {read}"
         yield Case("What is no image, or of another format", kind, ERROR, words, make)

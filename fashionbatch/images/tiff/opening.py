@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import BinaryIO, Final
 
 import numpy as np
+import PIL
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, ImagePalette, TiffImagePlugin, UnidentifiedImageError
 
@@ -21,6 +22,7 @@ _COLOURS: Final = {_WHITE_IS_ZERO: 1, 1: 1, _RGB: 3, _CMYK: 4}
 _ASSOCIATED = 1
 _ALPHAS: Final = frozenset({_ASSOCIATED, 2, 999})
 _NOT_COMPRESSED, _SEPARATE = 1, 2
+_PILLOW: Final = int(PIL.__version__.partition(".")[0])
 
 CostCheck = Callable[[str, tuple[int, int]], None]
 """Called with what is about to be read and its width and height; raises ImageError where that is too much."""
@@ -105,7 +107,9 @@ def _mended(image: Image.Image, directory: Directory) -> Image.Image:
             width, height = directory.number(tags.WIDTH, 0), directory.number(tags.LENGTH, 0)
             image._mode = "RGB"
             image.use_load_libtiff = True
-            arguments = ("RGBX", False, image.tag_v2.offset)
+            # Pillow 12 names the compression too, which libtiff reads for itself.
+            named = ("raw",) if _PILLOW < 13 else ()
+            arguments = ("RGBX", *named, False, image.tag_v2.offset)
             image.tile = [ImageFile._Tile("libtiff", (0, 0, width, height), 0, arguments)]
     return image
 
