@@ -129,6 +129,12 @@ def _jpeg(factory: ModuleType) -> Iterator[Case]:
     xmp = b'<rdf:Description tiff:Orientation="6"/>'
     yield shown("orientation in XMP alone", lambda: factory.encode(picture, "JPEG", xmp=xmp, **plain), ", not turned")
     yield shown("a film or a preview behind it", lambda: factory.plain("JPEG") + b"ftypmp42" * 100)
+    second = [Image.fromarray(picture[::-1])]
+    yield shown(
+        "two pictures in one file (MPO)",
+        lambda: factory.encode(picture, "MPO", save_all=True, append_images=second, **plain),
+        ": the first one",
+    )
     photo = _photo()
     for kind, options in {
         "sequential": {},

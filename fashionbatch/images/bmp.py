@@ -17,6 +17,12 @@ _BITFIELDS, _ALPHA_BITFIELDS = 3, 6
 _HEADERS_WITH_MASKS: Final = frozenset({52, 56, 108, 124})
 
 
+def ignore_unused_alpha(image: Image.Image) -> None:
+    """Make a loaded BMP opaque whose alpha is zero everywhere: programs that know no transparency leave it so."""
+    if image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        image.putalpha(255)
+
+
 def by_masks(file: BinaryIO, most_pixels: int) -> Image.Image | None:
     """The picture of a BMP of 16 or 32 bits a pixel with masks of any width and place; None for any other.
 

@@ -230,6 +230,8 @@ def _load(
         png.check_whole(file, image)
     # EXIF may follow the pixels of a PNG, and Pillow turns a TIFF while it loads it: so it is read afterwards.
     image.load()
+    if image.format == "BMP":
+        bmp.ignore_unused_alpha(image)
     return (0, 0, *image.size), geometry.read_orientation(image)
 
 

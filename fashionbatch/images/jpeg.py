@@ -128,8 +128,13 @@ def _is_done_with(image: Any, data: bytes) -> bool:
 
 def _has_several_scans(file: BinaryIO, image: Any) -> bool:
     """Whether the first scan leaves out components; Pillow has read to the end of its header."""
+    place = image.fp.tell()
+    if not place:
+        # Of several pictures in one file, an MPO, Pillow goes back to the start of the first.
+        file.seek(0)
+        return len(read_marks(file.read()).scans) > 1
     # The header of a scan of all components has eight bytes, and two for each of them.
-    file.seek(max(0, image.fp.tell() - 8 - 2 * image.layers))
+    file.seek(max(0, place - 8 - 2 * image.layers))
     return file.read(2) != _START_OF_SCAN
 
 
@@ -145,24 +150,26 @@ def _check_whole(file: BinaryIO, image: Image.Image, start: int, scale: int) -> 
     file.seek(-len(END), os.SEEK_END)
     if file.read() != END:
         # Cameras may append a preview or a film: the marker need not be the end, but it has to be there.
-        file.seek(start)
-        if END not in file.read():
+        file.seek(0)
+        data = file.read()
+        # Where the scan begins is not known of an MPO, and a thumbnail before it has an end marker of its own.
+        if (data.find(END, start) < 0) if start else (read_marks(data).end is None):
             raise ImageError(_NO_END)
     corner = image.getpixel((image.width - 1, image.height - 1))
     looks_cut = _MISSING.issuperset(corner if isinstance(corner, tuple) else (corner,))
-    if looks_cut and not _same_with_more(file, image, start, scale):
+    if looks_cut and not _same_with_more(file, image, scale):
         raise ImageError(_EARLY_END)
 
 
-def _same_with_more(file: BinaryIO, image: Image.Image, start: int, scale: int) -> bool:
+def _same_with_more(file: BinaryIO, image: Image.Image, scale: int) -> bool:
     """Whether further data before the end marker would change nothing: then the grey corner is the photo's own."""
     file.seek(0)
     data = file.read()
-    if read_marks(data).lacks_restarts(data):
+    marks = read_marks(data)
+    if marks.end is None or marks.lacks_restarts(data):
         # Further data would be skipped in search of the next restart marker.
         return False
-    end = data.find(END, start)
-    with Image.open(io.BytesIO(data[:end] + _PADDING + END), formats=("JPEG",)) as longer:
+    with Image.open(io.BytesIO(data[: marks.end] + _PADDING + END), formats=("JPEG",)) as longer:
         draft(longer, scale, len(image.getbands()))
         longer.load()
         return longer.tobytes() == image.tobytes()

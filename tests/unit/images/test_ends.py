@@ -68,6 +68,38 @@ def test_a_jpeg_cut_anywhere_with_an_end_marker_behind_is_an_error(kind: str, sp
     assert decode_image(data, spec).any()
 
 
+@pytest.mark.parametrize("kind", ["sequential", "progressive"])
+def test_of_several_jpegs_in_one_file_the_first_has_to_be_whole(images_factory: ModuleType, kind: str) -> None:
+    pictures = [Image.fromarray(photo()), Image.fromarray(photo()[::-1])]
+    pictures[0].getexif()[271] = "a camera"
+    data = images_factory.encode(
+        pictures[0], "MPO", save_all=True, append_images=pictures[1:], exif=pictures[0].getexif(), **KINDS[kind]
+    )
+    for spec in (SPEC, SMALL):
+        assert note_of(data, spec) == ""
+    plain = decode_image(images_factory.encode(pictures[0], "JPEG", **KINDS[kind]), SPEC)
+    np.testing.assert_array_equal(decode_image(data, SPEC), plain)
+    end = read_marks(data).end
+    assert end is not None
+    with pytest.raises(ImageError, match="of 240 rows are missing"):
+        decode_image(data[: end * 2 // 3] + data[end:], SPEC)
+
+
+@pytest.mark.parametrize("kind", ["sequential", "progressive"])
+def test_a_grey_corner_behind_a_thumbnail_is_the_photos_own(images_factory: ModuleType, kind: str) -> None:
+    pixels = photo()
+    pixels[100:] = 128
+    exif = Image.Exif()
+    exif[271] = "x" * 20
+    thumbnail = jpeg()
+    segment = b"Exif\0\0" + exif.tobytes()[6:] + thumbnail[:30000]
+    data = images_factory.encode(pixels, "JPEG", **KINDS[kind])
+    data = data[:2] + b"\xff\xe1" + struct.pack(">H", len(segment) + 2) + segment + data[2:]
+    assert np.abs(decode_image(data, SPEC).astype(int) - pixels).mean() < 12
+    with pytest.raises(ImageError, match="rows are missing"):
+        decode_image(data[: -len(data) // 8] + END, SPEC)
+
+
 @pytest.mark.parametrize("kind", ["progressive", "progressive_restarts"])
 def test_a_progressive_jpeg_that_lacks_whole_scans_is_an_error(kind: str) -> None:
     data = jpeg(**KINDS[kind])

@@ -148,6 +148,15 @@ def test_transparency_of_a_bmp_by_masks_is_seen_where_there_is_any(images_factor
             assert np.abs(pixels[5, 5] - np.array([8, 195, 8])).max() <= 8
 
 
+@pytest.mark.parametrize("alpha", [0, 0xFF000000])
+def test_a_bmp_whose_alpha_is_zero_everywhere_is_opaque(images_factory: ModuleType, alpha: int) -> None:
+    picture = images_factory.picture()
+    values = (picture.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)) | np.uint32(alpha)
+    masks = (0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    data = images_factory.bmp_by_masks(values.astype("<u4"), masks, header_size=124)
+    np.testing.assert_array_equal(decode_image(data, GREEN), picture)
+
+
 @pytest.mark.parametrize("masks", [(0xF00, 0xF0, 0x5), (0, 0xF0, 0xF)])
 def test_masks_that_cannot_be_are_an_error(images_factory: ModuleType, masks: tuple[int, ...]) -> None:
     with pytest.raises(ImageError, match="BMP bitfields"):
