@@ -152,9 +152,9 @@ def test_an_output_that_exists_is_left_alone_without_overwrite(
 def test_a_folder_without_images_says_what_it_holds_and_leaves_nothing(
     options: MakeOptions, photos: Path, tmp_path: Path
 ) -> None:
-    for name in ("a.txt", "b.txt", "c.heic"):
+    for name in ("a.txt", "b.txt", "c.pdf"):
         (photos / name).touch()
-    with pytest.raises(DataError, match=r"no images in .*; left out: 2 .txt, 1 .heic\n.*--all-files"):
+    with pytest.raises(DataError, match=r"no images in .*; left out: 2 .txt, 1 .pdf\n.*--all-files"):
         label(options())
     assert os.listdir(tmp_path) == ["photos"]
 
