@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -128,7 +128,8 @@ def truth_of_folder(
     """Labeled images that lie somewhere: all of them, or the test split where the source itself names one.
 
     They are read by the dataset of the bundle's recipe, if it can read them, else as a folder for each class, or as a
-    CSV file of paths and labels, or as an .npz file of arrays.
+    CSV file of paths and labels, or as an .npz file of arrays. To a network of several labels, names of folders mean
+    what they mean to the recipe's dataset, also where that cannot read the folder as a whole.
 
     Args:
         path: a folder, such a file, or whatever the dataset reads; or `data:NAME`.
@@ -140,7 +141,7 @@ def truth_of_folder(
     Raises:
         DataError: nothing there can be read, or has labels that the bundle does not know.
     """
-    samples = _samples_of_folder(path, registry, plan)
+    samples = _samples_of_folder(path, registry, plan, several=manifest.rule.has_many)
     named = [] if samples.splits is None else [split for split in SPLITS if split in samples.splits]
     if "test" in named or "validation" in named:
         split: Split = "test" if "test" in named else "validation"
@@ -184,7 +185,7 @@ def decode_truth(truth: Truth, manifest: BundleManifest, *, root: Path | None = 
     )
 
 
-def _samples_of_folder(path: Path, registry: Registry, plan: Plan | None) -> Samples:
+def _samples_of_folder(path: Path, registry: Registry, plan: Plan | None, *, several: bool) -> Samples:
     if not os.fspath(path).startswith(DATA_SCHEME) and not os.path.exists(path):
         raise DataError(f"{path}: there is no such folder or file, and no recipe of that name")
     if plan is not None:
@@ -193,7 +194,13 @@ def _samples_of_folder(path: Path, registry: Registry, plan: Plan | None) -> Sam
             return load_samples(plan, data_path=path)
     spec = _reader_of(path, registry)
     parameters = spec.parameters.model_validate({str(spec.path_parameter): os.fspath(path)})
-    return spec.load(parameters, LocalContext(base=Path.cwd()))
+    samples = spec.load(parameters, LocalContext(base=Path.cwd()))
+    labels_of = plan.source.spec.labels_of_folder if several and plan is not None else None
+    if labels_of is None or plan is None:
+        return samples
+    own = plan.source.parameters
+    labels = [tuple(part for name in names for part in labels_of(own, name)) for names in samples.labels]
+    return replace(samples, labels=labels, class_names=tuple(sorted({part for parts in labels for part in parts})))
 
 
 def _reader_of(path: Path, registry: Registry) -> DatasetSpec:

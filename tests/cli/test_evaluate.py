@@ -150,6 +150,57 @@ def test_several_labels_are_read_from_the_names_of_folders(tmp_path):
     assert "mean average precision" in output
 
 
+def test_groups_have_the_same_figures_from_photos_and_from_their_table(tmp_path):
+    # The recipe leaves out a folder that these photos do not have: they are read by their folders' names all the same.
+    source = f"{{name: multilabel_folder, path: {tmp_path}, separator: _, exclude: [shoes]}}"
+    recipe = RECIPE.replace("{name: image_folder, path: PATH}", source).replace(
+        "training:", "head: multilabel\ntraining:"
+    )
+    bundle = make_tiny_bundle(
+        tmp_path / "bundle",
+        decoding="several_of_many",
+        class_names=("red", "green", "blue"),
+        groups={"hue": ("red", "green", "blue"), "cold": ("green", "blue")},
+        recipe_yaml=recipe,
+    )
+    colours = {"red": (255, 0, 0), "blue": (0, 0, 255), "green": (255, 0, 0), "red_green": (255, 255, 0)}
+    for name, colour in colours.items():
+        paint(tmp_path / "photos" / name / "0.png", colour)
+    table, folder = tmp_path / "labels.csv", tmp_path / "report"
+    run(classify.command, tmp_path / "photos", "-b", bundle, "-o", table, "-q", "-j", "1", "--precision", "float32")
+    by_table = run(evaluate.command, bundle, "--predictions", table)
+    arguments = ("--data", tmp_path / "photos", "--precision", "float32", "-o", folder)
+    by_network = run(evaluate.command, bundle, *arguments)
+    for output in (by_table, by_network):
+        assert figure(output, "accuracy of hue") == 0.6667
+        assert figure(output, "left out, with several of them") == 1
+    parts = [output.split("group hue")[1].split("note:")[0] for output in (by_table, by_network)]
+    assert parts[0].split() == parts[1].split()
+    groups = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["metrics"]["groups"]
+    assert groups["hue"]["confusion"] == [[1, 0, 0], [1, 0, 0], [0, 0, 1]]
+    assert groups["cold"]["images"] == 3
+    assert (folder / "groups.csv").read_text(encoding="utf-8").splitlines()[1:4] == [
+        "hue,red,red,1",
+        "hue,green,red,1",
+        "hue,blue,blue,1",
+    ]
+    assert (folder / "groups.png").stat().st_size > 0
+
+
+def test_a_table_without_a_groups_column_says_that_it_is_not_judged(tmp_path):
+    bundle = make_tiny_bundle(
+        tmp_path / "bundle",
+        decoding="several_of_many",
+        class_names=("red", "green"),
+        groups={"hue": ("red", "green")},
+    )
+    table = tmp_path / "labels.csv"
+    table.write_text("filepath,status,error,labels\nred/a.png,ok,,red\n", encoding="utf-8")
+    output = run(evaluate.command, bundle, "--predictions", table)
+    assert "the table has no column 'hue', so that group is not judged" in output
+    assert "accuracy of hue" not in output
+
+
 def test_output_holds_figures_lists_and_pictures(bundle, photos, tmp_path):
     folder = tmp_path / "report"
     output = run(evaluate.command, bundle, "--data", photos, "-o", folder, "--montage", "4", "--tile", "32")

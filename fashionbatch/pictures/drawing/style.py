@@ -173,7 +173,8 @@ def rendered(figure: Figure) -> Image.Image:
     from PIL import Image
 
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None}, **_CROPPED)
+    # Packed as little as may be: it is unpacked at once.
+    figure.savefig(buffer, format="png", pil_kwargs={"compress_level": 1}, **_CROPPED)
     buffer.seek(0)
     with Image.open(buffer) as image:
         return image.convert("RGB")
