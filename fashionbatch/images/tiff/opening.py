@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, ImagePalette, TiffImagePlugin, UnidentifiedImageError
 
 from fashionbatch.errors import ImageError
+from fashionbatch.images import jpeg
+from fashionbatch.images.damage import truncated
+from fashionbatch.images.jpeg_marks import read_marks
 from fashionbatch.images.pixels import scaled_alpha, scaled_samples
 from fashionbatch.images.tiff import directory as tags
 from fashionbatch.images.tiff.directory import Directory, as_classic, read_directory
@@ -21,7 +24,9 @@ _WHITE_IS_ZERO, _RGB, _PALETTE, _CMYK, _YCBCR = 0, 2, 3, 5, 6
 _COLOURS: Final = {_WHITE_IS_ZERO: 1, 1: 1, _RGB: 3, _CMYK: 4}
 _ASSOCIATED = 1
 _ALPHAS: Final = frozenset({_ASSOCIATED, 2, 999})
-_NOT_COMPRESSED, _SEPARATE = 1, 2
+_NOT_COMPRESSED, _JPEG = 1, 7
+_SEPARATE = 2
+_COMPONENTS_OF_JPEG: Final = frozenset({1, 3, 4})
 _PILLOW: Final = int(PIL.__version__.partition(".")[0])
 
 CostCheck = Callable[[str, tuple[int, int]], None]
@@ -64,7 +69,38 @@ def open_tiff(file: BinaryIO, check_cost: CostCheck) -> Image.Image:
         if unusual is None:
             raise
         return unusual
+    if directory.number(tags.COMPRESSION, _NOT_COMPRESSED) == _JPEG:
+        _check_jpegs(file, directory)
+        file.seek(0)
     return _mended(image, directory)
+
+
+def _check_jpegs(file: BinaryIO, directory: Directory) -> None:
+    """Refuse a TIFF of JPEGs one of which ends before its picture does: libtiff shows the rest in grey.
+
+    Raises:
+        ImageError: rows are missing.
+    """
+    is_planar = directory.number(tags.PLANAR, 1) == _SEPARATE
+    if not is_planar and directory.number(tags.SAMPLES, 1) not in _COMPONENTS_OF_JPEG:
+        # Pillow opens such a JPEG within a TIFF alone.
+        return
+    width, height = directory.number(tags.WIDTH, 1), directory.number(tags.LENGTH, 1)
+    is_tiled = bool(directory.numbers(tags.TILE_OFFSETS))
+    offsets = directory.numbers(tags.TILE_OFFSETS if is_tiled else tags.STRIP_OFFSETS)
+    counts = directory.numbers(tags.TILE_COUNTS if is_tiled else tags.STRIP_COUNTS)
+    across = -(-width // max(1, directory.number(tags.TILE_WIDTH, width))) if is_tiled else 1
+    rows = max(1, directory.number(tags.TILE_LENGTH if is_tiled else tags.ROWS_PER_STRIP, height))
+    shared = directory.fields.get(tags.JPEG_TABLES)
+    # What all pieces share stands once, as a JPEG without a picture, between its start and its end marker.
+    tables = shared.data.removesuffix(jpeg.END) if shared is not None else b""
+    for number, (offset, count) in enumerate(zip(offsets, counts, strict=False)):
+        file.seek(offset)
+        piece = file.read(count)
+        whole = tables + piece[2:] if tables else piece
+        if not jpeg.ends_complete(whole[: read_marks(whole).data_end]):
+            top = min(number // across * rows, height - 1)
+            raise ImageError(truncated(height - top, height))
 
 
 def _by_pillow(file: BinaryIO) -> Image.Image:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import struct
 from types import ModuleType
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from PIL import Image
 
 from fashionbatch.errors import ImageError
 from fashionbatch.images import DecodeLimits, decode_image
@@ -164,6 +166,26 @@ def test_a_cut_of_planes_is_told_in_rows(images_factory: ModuleType, deflate: bo
     struct.pack_into("<L", wrong, offsets + 4 * 11, len(data) - 1)
     with pytest.raises(ImageError, match="6 of 24 rows are missing"):
         decode_image(bytes(wrong), SPEC)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("tags", [{278: 64}, {}])
+def test_a_tiff_of_jpegs_is_whole_or_an_error(images_factory: ModuleType, mode: str, tags: dict[int, int]) -> None:
+    pixels = np.random.default_rng(0).integers(90, 160, (200, 300, 3), np.uint8)
+    image = Image.fromarray(pixels).convert(mode)
+    data = images_factory.encode(image, "TIFF", compression="jpeg", tiffinfo=tags)
+    spec = ImageSpec(size=(200, 300))
+    expected = decode_image(images_factory.encode(image, "TIFF"), spec)
+    assert np.abs(decode_image(data, spec).astype(int) - expected).mean() < 25
+    with Image.open(io.BytesIO(data)) as opened:
+        fields = opened.tag_v2  # type: ignore[attr-defined]
+        offset, count = (fields[tag][-1] for tag in (273, 279))
+    for end in (b"\xff\xd9", b""):
+        # The last piece is cut in its middle, and what was behind the cut is put out of the way.
+        wrong = bytearray(data)
+        wrong[offset + count // 2 : offset + count] = end.ljust(count - count // 2, b"\0")
+        with pytest.raises(ImageError, match="of 200 rows are missing"):
+            decode_image(bytes(wrong), spec)
 
 
 def test_limits_hold_for_samples_too(images_factory: ModuleType) -> None:
