@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from fashionbatch.errors import DataError
 from fashionbatch.specs import Samples
 
+_PLACE = ("data", "split", "group_by")
+"""Where a recipe says what belongs together."""
+
 
 def group_numbers(samples: Samples, names: Sequence[str], group_by: str) -> tuple[NDArray[np.int64], list[str]]:
     """Number the groups.
@@ -45,25 +48,27 @@ def group_numbers(samples: Samples, names: Sequence[str], group_by: str) -> tupl
 def _match(samples: Samples, names: Sequence[str], pattern: str) -> list[str]:
     columns = f"its columns are: {', '.join(samples.groups)}" if samples.groups else "it has no columns"
     if isinstance(samples.images, np.ndarray):
-        raise DataError(f"split.group_by: the source has no column {pattern!r}; {columns}")
+        raise DataError(f"the source has no column {pattern!r}; {columns}", place=_PLACE)
     try:
         compiled = re.compile(pattern)
     except re.error as error:
         raise DataError(
-            f"split.group_by: {pattern!r} is neither a column of the source nor a regular expression: {error}",
+            f"{pattern!r} is neither a column of the source nor a regular expression: {error}",
             hint=columns,
+            place=_PLACE,
         ) from error
     if compiled.groups == 0:
         raise DataError(
-            f"split.group_by: {pattern!r} is no column of the source, and as a regular expression it has no group",
+            f"{pattern!r} is no column of the source, and as a regular expression it has no group",
             hint=f"put the part of the name that is the key in parentheses; {columns}",
+            place=_PLACE,
         )
     matches = [compiled.search(name) for name in names]
     missed = [name for name, match in zip(names, matches, strict=True) if match is None]
     if missed:
         raise DataError(
-            f"split.group_by: {pattern!r} does not match {len(missed)} of {len(names)} file names, "
-            f"such as {missed[0]!r}",
+            f"{pattern!r} does not match {len(missed)} of {len(names)} file names, such as {missed[0]!r}",
             hint=f"a key that may be missing is written (...)? and leaves its image by itself; {columns}",
+            place=_PLACE,
         )
     return [match[1] or "" for match in matches if match is not None]

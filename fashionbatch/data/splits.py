@@ -68,7 +68,7 @@ def assign_splits(samples: Samples, names: Sequence[str], recipe: SplitRecipe) -
     if fractions:
         _draw_fractions(fractions, samples, placed, recipe, groups)
     if groups is not None:
-        _check_groups(groups, placed, str(group_by))
+        _check_groups(groups, placed)
     _note_unused(source, placed, notes)
     _check_classes(samples, placed, notes)
     indices = {split: np.flatnonzero(placed == split) for split in SPLITS}
@@ -91,8 +91,9 @@ def _take_named(part: Split, name: Split, source: NDArray[np.object_], placed: N
     if not there.any():
         named = ", ".join(split for split in SPLITS if (source == split).any())
         raise DataError(
-            f"split.{part}: the source has no images that it calls {name}; it has: {named}",
+            f"the source has no images that it calls {name}; it has: {named}",
             hint=f"give a fraction, such as `{part}: 0.2`",
+            place=("data", "split", part),
         )
     placed[there] = part
 
@@ -100,7 +101,10 @@ def _take_named(part: Split, name: Split, source: NDArray[np.object_], placed: N
 def _take_last(part: Split, number: int, placed: NDArray[np.object_]) -> None:
     pool = np.flatnonzero(placed == "train")
     if number >= len(pool):
-        raise DataError(f"split.{part}: the last {number} images cannot be taken from {len(pool)}; none would train")
+        raise DataError(
+            f"the last {number} images cannot be taken from {len(pool)}; none would train",
+            place=("data", "split", part),
+        )
     placed[pool[-number:]] = part
 
 
@@ -160,7 +164,7 @@ def _check_enough(
             )
 
 
-def _check_groups(groups: tuple[Indices, list[str]], placed: NDArray[np.object_], group_by: str) -> None:
+def _check_groups(groups: tuple[Indices, list[str]], placed: NDArray[np.object_]) -> None:
     numbers, keys = groups
     used = placed != _UNUSED
     pairs = {(int(number), str(split)) for number, split in zip(numbers[used], placed[used], strict=True)}
@@ -169,9 +173,9 @@ def _check_groups(groups: tuple[Indices, list[str]], placed: NDArray[np.object_]
     if torn:
         where = " and ".join(sorted(split for number, split in pairs if number == torn[0]))
         raise DataError(
-            f"split.group_by {group_by!r}: {len(torn)} groups would stand on both sides, "
-            f"such as {keys[torn[0]]!r} in {where}",
+            f"{len(torn)} groups would stand on both sides, such as {keys[torn[0]]!r} in {where}",
             hint="the source's own splits and the last N are taken as they are; draw a fraction instead",
+            place=("data", "split", "group_by"),
         )
 
 

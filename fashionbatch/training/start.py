@@ -30,6 +30,9 @@ from fashionbatch.training.epochs.fitting import prepare_fitting
 if TYPE_CHECKING:
     import keras
 
+_START = ("initialize_from",)
+"""Where a recipe says what training starts from."""
+
 
 def make_network(plan: Plan, class_count: int) -> Network:
     """Build the plan's network with first weights that the seed decides."""
@@ -63,8 +66,9 @@ def initialize(plan: Plan, network: Network, registry: Registry) -> FitReport | 
     bundle = open_bundle(_bundle_of(plan.base / Path(start).expanduser()))
     if bundle.recipe_text() is None:
         raise WeightsError(
-            f"initialize_from: {bundle.path} was imported; a graph has no layers whose weights could be taken",
+            f"{bundle.path} was imported; a graph has no layers whose weights could be taken",
             hint="name a run, or the bundle of one",
+            place=_START,
         )
     model = keras_model_of(bundle, registry)
     weights = named_weights(model)
@@ -164,8 +168,10 @@ def _bundle_of(path: Path) -> Path:
             return candidate
     if not path.exists():
         raise WeightsError(
-            f"initialize_from: {path} does not exist", hint="name a run directory or a bundle, relative to the recipe"
+            f"{path} does not exist",
+            hint="name a run directory or a bundle, relative to the recipe",
+            place=_START,
         )
     if (path / "run.json").is_file():
-        raise WeightsError(f"initialize_from: the run {path} is not finished", hint="finish it with --resume")
-    raise WeightsError(f"initialize_from: {path} is neither a run nor a bundle")
+        raise WeightsError(f"the run {path} is not finished", hint="finish it with --resume", place=_START)
+    raise WeightsError(f"{path} is neither a run nor a bundle", place=_START)

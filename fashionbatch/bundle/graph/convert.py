@@ -171,7 +171,7 @@ def _describe(port: Any) -> str:
 
 def first_sentence(error: BaseException) -> str:
     """What an error of OpenVINO or TensorFlow says, without the places in their sources that it begins with."""
-    noise = ("Exception from", "Check '", "FrontEnd API failed", "While ", "Loading input model")
+    noise = ("Exception from", "Check '", "FrontEnd API failed", "While ", "Loading input model", "Model wasn't", "-- ")
     lines = [line.strip() for line in str(error).splitlines()]
     sentences = [line for line in lines if line and not line.startswith(noise)]
     return next(iter(sentences), type(error).__name__)
