@@ -127,6 +127,12 @@ class PathFinder:
             return ascii(path)
         return f"{os.path.join(self.root, path)!a} ({path!a}, relative to {self.root!a})"
 
+    def end_that_is_there(self, path: str) -> str | None:
+        """The longest end of a path that is a file below the root: what stands before it is of another machine."""
+        parts = plain_path(path).split("/")
+        ends = ("/".join(parts[start:]) for start in range(1, len(parts)))
+        return next((end for end in ends if end and self._is_there(end)), None)
+
     def _is_on_disk(self, path: str) -> bool:
         try:
             return bool(path) and os.path.exists(os.path.join(self.root, path))

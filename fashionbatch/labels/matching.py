@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from fashionbatch.errors import DataError
 from fashionbatch.names import alike, composed, loose_form
 
 _SHOWN = 5
+_BETWEEN = re.compile("[,;/]")
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,24 @@ def match_labels(
             f"{truth}: {says} {_listed(otherwise, found)}",
             hint=f"--truth-as-text takes {pairs}; or write the labels as the table has them",
         )
-    if lost and (is_complete or len(lost) == len(found)):
+    if lost and (is_complete or len(lost) == len(found) or any(_is_several(label, known) for label in lost)):
+        several = any(_is_several(label, known) for label in lost)
+        shown = f"the labels are {', '.join(map(repr, sorted(known)[:10]))}{' ...' if len(known) > 10 else ''}"
         raise DataError(
             f"{truth}: {says} {_listed(lost, found)}",
-            hint=f"the labels are {', '.join(map(repr, sorted(known)[:10]))}{' ...' if len(known) > 10 else ''}",
+            hint="several labels of a file are joined by `|`" if several else shown,
         )
     notes = [f"{truth}: {says} {_listed(lost, found)}; where it is right, every table is wrong"] if lost else []
     if otherwise:
         pairs = ", ".join(f"{label!r} for {meant!r}" for label, meant in list(otherwise.items())[:_SHOWN])
         notes.append(f"{truth}: labels are taken for those of the table: {pairs}")
     return Matched(otherwise, tuple(notes))
+
+
+def _is_several(label: str, known: Collection[str]) -> bool:
+    """Whether a label is a list of known ones, as other programs write it: `a, b` or `['a', 'b']`."""
+    parts = [part.strip(" '\"") for part in _BETWEEN.split(label.strip("[](){} "))]
+    return (len(parts) > 1 or label.startswith(("[", "{", "("))) and all(part in known for part in parts)
 
 
 def written_otherwise(labels: Iterable[str], known: Collection[str]) -> dict[str, str]:

@@ -119,6 +119,8 @@ class _Listing:
         what = "none of its files is there" if missing == rows else f"{_files(missing)} not there"
         note = f"{self._name}: {what}; the first is {self._finder.place(first)}"
         note += f", which {foreign}" if foreign else ""
+        if end := self._finder.end_that_is_there(first):
+            note += f"; {end!a} is there, so leave out what stands before that"
         if missing == rows and self._options.path_column is None and "," in first:
             note += "; of a list with columns, --path-column names that of the paths"
         return [*notes, f"warning: {note}" if missing == rows else note]

@@ -26,6 +26,7 @@ from fashionbatch_plugins.datasets.misplaced import Sight, notes_on_place, refus
 
 _SPLIT_NAME: Final = re.compile(r"(train|training)|(val|valid|validation)|(test|testing)", re.IGNORECASE)
 _SPLIT_ENDING: Final = re.compile(r"[ _-]?(set|data|images)$", re.IGNORECASE)
+_READERS: Final = {".csv": "csv_manifest", ".tsv": "csv_manifest", ".npz": "npz"}
 _NOT_AN_IMAGE: Final = "not the name of an image file"
 _NO_FOLDERS: Final = "make a folder for each class and put its images there"
 
@@ -92,7 +93,11 @@ class _Found:
 def _load(parameters: _Folders, context: DatasetContext, labels_of: Callable[[str], tuple[str, ...]]) -> Samples:
     root = context.locate(parameters.path)
     if not root.is_dir():
-        raise DataError(f"{parameters.path!r} is a file, not a folder of class folders")
+        reader = _READERS.get(root.suffix.lower())
+        raise DataError(
+            f"{parameters.path!r} is a file, not a folder of class folders",
+            hint=f"the dataset {reader} reads it" if reader else None,
+        )
     found = _Found()
     refuse_folder_too_low(parameters.path, root, _SIGHT)
     tops = _split_roots(root, parameters.split_folders, found)

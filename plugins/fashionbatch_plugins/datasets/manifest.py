@@ -156,9 +156,14 @@ class _Table:
         if found is None:
             foreign = foreign_path(name.strip())
             if foreign:
-                raise DataError(f"{where}: {name!r} {foreign}")
+                raise DataError(f"{where}: {name!r} {foreign}", hint=self.hint(name))
             self.first_missing = self.first_missing or line
         return Path(self.finder.root) / (found or name)
+
+    def hint(self, name: str) -> str | None:
+        """What to write for a path of another machine whose end is a file here."""
+        end = self.finder.end_that_is_there(name)
+        return None if end is None else f"{self.finder.root!r} holds {end!r}: leave out what stands before that"
 
     def notes(self) -> Iterator[str]:
         """What there is to say about the lines."""
@@ -204,7 +209,7 @@ def load_csv_manifest(parameters: CsvManifest, context: DatasetContext) -> Sampl
         others = f", and none of the other {len(table.images) - 1:,} either" if len(table.images) > 1 else ""
         raise DataError(
             f"{path}:{table.first_missing}: there is no file {place}{others}",
-            hint="`root` names the folder that the paths are relative to",
+            hint=table.hint(table.finder.first_missing) or "`root` names the folder that the paths are relative to",
         )
     labels = table.columns.labels
     return Samples(

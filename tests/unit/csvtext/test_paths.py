@@ -88,3 +88,18 @@ def test_paths_are_compared_without_what_machines_write_differently() -> None:
 )
 def test_a_path_is_seen_from_the_folder_that_it_leads_into(path: str, found: str | None) -> None:
     assert path_below(path, "/work/photos", ["/elsewhere", "/work"]) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "end"),
+    [
+        ("/home/kim/photos/cat/a.jpg", "cat/a.jpg"),
+        (r"C:\photos\cat\a.jpg", "cat/a.jpg"),
+        ("photos/cat/a.jpg", "cat/a.jpg"),
+        ("/home/kim/none.jpg", None),
+        ("none.jpg", None),
+        ("none/", None),
+    ],
+)
+def test_the_end_of_a_path_of_another_machine_is_found(finder: PathFinder, path: str, end: str | None) -> None:
+    assert finder.end_that_is_there(path) == end

@@ -230,3 +230,12 @@ def test_rows_of_empty_cells_are_no_files(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("filepath;label;;\na;x;;\n;;;\n\n;;\nb;y;;\n")
     found = compare_tables(tmp_path / "a.csv", tmp_path / "a.csv")
     assert (found.both, found.shares) == (2, {"x": (0.5, 0.5), "y": (0.5, 0.5)})
+
+
+@pytest.mark.parametrize("cell", ["red, dress", "['red', 'dress']", '["red"]', "red;dress"])
+def test_right_labels_that_are_lists_say_how_several_are_joined(tmp_path: Path, cell: str) -> None:
+    ours = table_of(tmp_path / "t.csv", {"a": "red|dress", "b": "red"})
+    quoted = cell.replace('"', '""')
+    (tmp_path / "truth.csv").write_text(f'filepath,label\na,"{quoted}"\nb,red\n')
+    with pytest.raises(DataError, match=r"hint: several labels of a file are joined by `\|`"):
+        compare_tables(ours, ours, truth=tmp_path / "truth.csv")

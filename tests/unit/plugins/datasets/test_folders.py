@@ -272,3 +272,10 @@ def test_folders_that_differ_by_case_alone_are_told(tmp_path: Path) -> None:
     samples = load(tmp_path)
     assert samples.class_names == ("Dress", "dress", "shirt")
     assert "differ by case" in samples.notes[0]
+
+
+def test_a_file_that_another_dataset_reads_names_that_one(tmp_path: Path) -> None:
+    touch(tmp_path, "items.csv")
+    with pytest.raises(DataError, match="is a file, not a folder") as error:
+        load(tmp_path / "items.csv")
+    assert error.value.hint == "the dataset csv_manifest reads it"

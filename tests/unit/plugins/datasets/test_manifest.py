@@ -257,3 +257,10 @@ def test_a_group_column_keeps_images_together_without_a_word_in_the_recipe(tmp_p
     assert "images with one 'group' stay on one side of every split" in samples.notes[0]
     assert load(tmp_path, "path,label,shop\na.jpg,x,1\n", group_column="shop").keep_together == "shop"
     assert load(tmp_path, "path,label,group\na.jpg,x,1\n", group_column=None).keep_together is None
+
+
+@pytest.mark.parametrize("before", ["/home/kim/data/", "C:\\data\\", "data/"])
+def test_paths_of_another_machine_whose_end_is_here_say_what_to_leave_out(tmp_path: Path, before: str) -> None:
+    with pytest.raises(DataError) as error:
+        load(tmp_path, f"path,label\n{before}sub/a.jpg,x\n")
+    assert error.value.hint == f"'{tmp_path}' holds 'sub/a.jpg': leave out what stands before that"
