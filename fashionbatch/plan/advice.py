@@ -174,7 +174,8 @@ def _on_files(plan: Plan) -> Iterator[tuple[NodePath, str]]:
             continue
         file = os.path.join(plan.base, os.path.expanduser(value))
         if not os.path.exists(file):
-            yield place, f"there is nothing at {file!r} yet; it must be there to train"
+            variables = "; variables such as $HOME are not read in recipes" if "$" in value else ""
+            yield place, f"there is nothing at {file!r} yet; it must be there to train{variables}"
 
 
 def _path(plan: Plan, index: int) -> NodePath:

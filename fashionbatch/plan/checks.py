@@ -195,8 +195,13 @@ def _watched_figures(recipe: _Recipe) -> Iterator[Problem]:
     has_validation = recipe.split is None or recipe.split.validation != 0.0
     for path, monitor in _watched(recipe):
         if monitor not in known:
-            meant = suggestion(monitor, known, otherwise="")
-            message = f"no figure is called {monitor!r}{meant}{';' if not meant else ''} there are: {', '.join(known)}"
+            metric = monitor.removeprefix("val_")
+            if metric in recipe.registry.names("metric"):
+                meant = f"; metric {metric!r} gives one, under 'training.metrics'"
+            else:
+                meant = suggestion(monitor, known, otherwise="")
+            between = "" if meant.endswith("?") else ";"
+            message = f"no figure is called {monitor!r}{meant}{between} there are: {', '.join(known)}"
             yield recipe.document.problem((*path, "monitor"), message)
         elif monitor.startswith("val_") and not has_validation:
             message = f"watches {monitor}, but data.split.validation is 0: there is nothing to measure it on"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -69,7 +70,7 @@ _NEEDLESS: Final[Mapping[str, Mapping[str, str]]] = {
 """Kind -> what a recipe need not name -> why."""
 
 
-def meaning(kind: str, name: str, registry: Registry) -> str | None:
+def meaning(kind: str, name: str, registry: Registry) -> str | None:  # noqa: PLR0911 - one a meaning
     """What to say of a name that no component of its kind has, to stand after "; "; None where nothing is known.
 
     Args:
@@ -80,6 +81,8 @@ def meaning(kind: str, name: str, registry: Registry) -> str | None:
     plain = _plain(name)
     if why := _NEEDLESS.get(kind, {}).get(plain):
         return f"leave it out: {why}"
+    if kind == "schedule" and re.fullmatch(r"[\d.]+(e-?\d+)?", name):
+        return "remove the quotes for a constant rate"
     known = registry.names(kind)
     called = _CALLED.get(kind, {}).get(plain)
     same = next((one for one in known if _plain(one) == plain), None)

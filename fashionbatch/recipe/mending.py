@@ -12,6 +12,7 @@ from fashionbatch.recipe.words import Schema
 
 _YAML_1_1 = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 _NONE = frozenset({"none", "off", "no", "nil", "never", "false", "disabled"})
+_COLOURS = {"white": "ffffff", "black": "000000", "grey": "808080", "gray": "808080"}
 _SEPARATED = re.compile(r"[(\[]?\s*(\d+)\s*[x×X*,;]\s*(\d+)\s*[)\]]?")
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)\s*%")
 
@@ -28,7 +29,13 @@ def suggestion(node: Node, schemas: Sequence[Schema]) -> str:
         if meant := names.suggestion(node.value, [one for one in choices if isinstance(one, str)], otherwise=""):
             return meant
     for schema in schemas:
-        mended = _scalar(node, schema) or _pair(node, schema) or _list(node, schema) or _mapping(node, schema)
+        mended = (
+            _scalar(node, schema)
+            or _pair(node, schema)
+            or _colour(node, schema)
+            or _list(node, schema)
+            or _mapping(node, schema)
+        )
         if mended:
             return f"; {mended}"
     if isinstance(node.value, str) and node.value.lower() in _NONE and {"type": "null"} in [*schemas]:
@@ -46,6 +53,8 @@ def _scalar(node: Node, schema: Schema) -> str:
             return f"write {_YAML_1_1[value.lower()]}"
         if kind in {"integer", "number"} and (number := _number(value)) is not None:
             return "remove the quotes" if _takes(schema, number) else ""
+        if kind in {"integer", "number"} and (mended := _number_in(value)):
+            return mended
     if kind == "integer" and isinstance(value, float) and value.is_integer() and _takes(schema, int(value)):
         return f"write {int(value)}"
     if kind == "number" and (share := _percentage(node)) is not None and _is_share(schema):
@@ -74,12 +83,21 @@ def _whole(texts: Sequence[str]) -> list[Any]:
     return [int(text) for text in texts if text.isdecimal()]
 
 
+def _colour(node: Node, schema: Schema) -> str:
+    """Red, green and blue, where a colour was named or written as on web pages."""
+    entries = schema.get("prefixItems", [])
+    if len(entries) != 3 or not isinstance(node.value, str):
+        return ""
+    found = re.fullmatch(r"#?([0-9a-fA-F]{6})", _COLOURS.get(node.value.lower(), node.value))
+    return f"write {list(bytes.fromhex(found[1]))}" if found else ""
+
+
 def _list(node: Node, schema: Schema) -> str:
     """A list of one, where its entry was written alone."""
     if schema.get("type") != "array" or not isinstance(schema.get("items"), dict):
         return ""
     if isinstance(node.value, str) and node.value:
-        return f"write [{node.value}]"
+        return "a space is missing behind '-'" if node.value.startswith("-") else f"write [{node.value}]"
     if not node.is_mapping:
         return ""
     return "begin each entry with '- '" if schema["items"].get("type") == "object" and node.entries else ""
@@ -88,6 +106,8 @@ def _list(node: Node, schema: Schema) -> str:
 def _mapping(node: Node, schema: Schema) -> str:
     """A section of one entry, where the entry's value was written alone."""
     properties: dict[str, Any] = schema.get("properties", {})
+    if schema.get("title") == "Component" and len(node.items) == 1 and isinstance(node.items[0].value, str):
+        return f"write {node.items[0].value}, without brackets"
     if schema.get("title") == "Component" or schema.get("type") != "object" or not properties:
         return ""
     if node.value is True and not schema.get("required"):
@@ -134,6 +154,16 @@ def _percentage(node: Node) -> float | None:
         value = float(node.value) if isinstance(node.value, int | float) else 0.0
         value = value if value >= 2 else 0.0
     return value if 0 < value < 100 else None
+
+
+def _number_in(text: str) -> str:
+    """How to write a number that something stands behind or within."""
+    if re.fullmatch(r"\d{1,3}([,_' ]\d{3})+", text):
+        return f"write {''.join(filter(str.isdecimal, text))}"
+    if (found := re.fullmatch(r"([\d.]+)#.*", text)) and _number(found[1]) is not None:
+        return "a comment needs a space before its '#'"
+    found = re.fullmatch(r"([\d.]+)\s*[;,]", text)
+    return f"write {found[1]}" if found and _number(found[1]) is not None else ""
 
 
 def _number(text: str) -> float | None:

@@ -88,8 +88,18 @@ _NOWHERE: Final[Mapping[str, str]] = {
 }
 """What other programs have and a recipe has not -> why."""
 
+_GENERAL: Final = frozenset({"mode", "factor", "size", "threshold", "alpha", "path", "interpolation", "fill"})
+"""Words that mean something else in each component: one far away is not what was meant."""
+
+_THRESHOLDS = "leave it out: the thresholds of labels are chosen on the validation images"
 _LEFT_OUT: Final[Mapping[NodePath, str]] = {
     ("data", "split", "train"): "leave it out: what validation and test do not take is trained on",
+    ("threshold",): _THRESHOLDS,
+    ("head", "threshold"): _THRESHOLDS,
+    ("training", "threshold"): _THRESHOLDS,
+    ("training", "early_stopping", "mode"): "leave it out: whether more of a figure is better is known",
+    ("include",): "a recipe inherits another by 'extends: FILE'",
+    ("base",): "a recipe inherits another by 'extends: FILE'",
     ("training", "train"): "leave it out: all layers are trained, unless 'training.phases' says otherwise",
 }
 
@@ -128,17 +138,18 @@ class KnownPlaces:
             known: the keys of that mapping.
         """
         meant = _SAME.get(key.lower(), ())
+        near = key in _GENERAL and bool(at)
         here = next((name for name in meant if name in known), None)
         said = _slip(key) or _LEFT_OUT.get((*at, key)) or (f"did you mean {here!r}?" if here else "")
         for name in dict.fromkeys((key, *meant)):
-            said = said or self._elsewhere(name, at)
+            said = said or self._elsewhere(name, at, near=near)
         if not said and (reason := _NOWHERE.get(key.lower())):
             said = f"leave it out: {reason}"
         if not said and (close := names.closest(key, known)):
             said = f"did you mean {close!r}?"
         every = list(dict.fromkeys(str(found.path[-1]) for found in self._every())) if not said else []
         for close in difflib.get_close_matches(key.lower(), every, n=1, cutoff=_CLOSE):
-            said = self._elsewhere(close, at)
+            said = self._elsewhere(close, at, near=near)
         otherwise = f"there are: {', '.join(known)}" if known else "there are no parameters"
         return f"; {said or otherwise}"
 
@@ -171,11 +182,14 @@ class KnownPlaces:
                 return paths[0]
         return None
 
-    def _elsewhere(self, key: str, at: NodePath) -> str:
+    def _elsewhere(self, key: str, at: NodePath, *, near: bool = False) -> str:
+        """Where a key is known; where `near`, only in the section in which it stands."""
         paths = self._paths(key, at)
+        if near and not any(path.split(".")[0] == at[0] for path in paths):
+            return self._of_others(list(self._siblings(key, at)), at)
         if not paths:
             found = [one for one in self._every() if one.path[-1] == key and one.path[:-1] != at]
-            return self._of_others([*found, *self._siblings(key, at)])
+            return self._of_others([*found, *self._siblings(key, at)], at)
         outermost = " at the outermost level" if at and "." not in paths[0] else ""
         return f"did you mean {' or '.join(map(repr, paths[:_MOST_NAMED]))}{outermost}?"
 
@@ -190,7 +204,7 @@ class KnownPlaces:
         chosen = sorted((one for one in chosen if _shared(one.path, at) == nearest), key=_length)
         return list(dict.fromkeys(dotted(_aligned(one.path, at)) for one in chosen))
 
-    def _of_others(self, found: Sequence[_Found]) -> str:
+    def _of_others(self, found: Sequence[_Found], at: NodePath) -> str:
         """Components that would know the key, if they were the chosen ones."""
         owners = [one for one in found if one.owner is not None and one.path[: len(PHASES)] != PHASES]
         if not owners:
@@ -199,8 +213,9 @@ class KnownPlaces:
         kind = next(iter(kinds))
         of_kind = [one for one in owners if one.owner and one.owner[0] == kind]
         called = ", ".join(dict.fromkeys(repr(one.owner[1]) for one in of_kind if one.owner))
+        here = of_kind[0].path[:-1] == tuple(0 if isinstance(part, int) else part for part in at)
         place = dotted([part for part in of_kind[0].path if part != 0])
-        return f"did you mean {place!r}? it is a parameter of {kind} {called}"
+        return ("" if here else f"did you mean {place!r}? ") + f"it is a parameter of {kind} {called}"
 
     def _siblings(self, key: str, at: NodePath) -> Iterator[_Found]:
         """The components that could stand where the key does and know it."""

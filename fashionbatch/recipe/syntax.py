@@ -9,6 +9,7 @@ from typing import NamedTuple
 import yaml
 
 _WINDOWS_PATH = re.compile(r"[A-Za-z]:[\x00-\x1f\x7f\x85\xa0\u2028\u2029]")
+_WIDE_COLON = "\uff1a"
 BACKSLASHES = (
     "in double quotes a backslash begins an escape such as \\n; "
     "write a path in single quotes, or with '/' for each '\\'"
@@ -43,6 +44,8 @@ def explain(error: yaml.MarkedYAMLError, lines: Sequence[str]) -> SyntaxMistake:
     if place is None:
         return SyntaxMistake(None, f"is not valid YAML: {problem} {context}".rstrip())
     line = _line(lines, place.line)
+    if odd := _odd_indentation(lines[: place.line + 1]):
+        return odd
     if "'\\t'" in problem or line[: place.column + 1].strip(" ").startswith("\t"):
         return SyntaxMistake(place, "a tab stands where YAML allows only spaces; indent with spaces")
     if "mapping values are not allowed" in problem:
@@ -86,6 +89,17 @@ def _second_colon(place: Place, lines: Sequence[str]) -> SyntaxMistake:
     )
 
 
+def _odd_indentation(lines: Sequence[str]) -> SyntaxMistake | None:
+    """A line that begins with what looks like a space and is none, as copied from a page or a chat."""
+    for number, line in enumerate(lines):
+        start = line[: len(line) - len(line.lstrip())]
+        odd = next((column for column, character in enumerate(start) if character not in " \t"), None)
+        if odd is not None:
+            name = f"U+{ord(start[odd]):04X}"
+            return SyntaxMistake(Place(number, odd), f"the character {name} looks like a space and is none; retype it")
+    return None
+
+
 def _lacking_above(place: Place, lines: Sequence[str], *, same_indent: bool = False) -> SyntaxMistake | None:
     """The mistake of the line above, where that has no ':' and so is read as one text with what follows."""
     for number in range(place.line - 1, -1, -1):
@@ -101,6 +115,8 @@ def _lacking_above(place: Place, lines: Sequence[str], *, same_indent: bool = Fa
 
 def _lacks_colon(line: str) -> str:
     text = line.partition(" #")[0].strip().removeprefix("- ").strip()
+    if _WIDE_COLON in text:
+        return f"this line has the wide colon {_WIDE_COLON!r}; write ':' and a space"
     if found := re.fullmatch(r"([\w.-]+):(\S.*)", text):
         return f"a space is missing behind ':'; write '{found[1]}: {found[2]}'"
     if found := re.fullmatch(r"([\w.-]+)\s*=\s*(\S.*)", text):
