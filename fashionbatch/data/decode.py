@@ -28,6 +28,7 @@ IN_MEMORY_BYTES: Final = 1 << 30
 """Up to this many bytes the pixels of a split are kept in memory; more go to a memory-mapped file."""
 
 _UNDER_WAY_PER_THREAD: Final = 4
+_LARGEST_NOTES: Final = 1 << 30
 
 _Result: TypeAlias = tuple[str, NDArray[np.uint8]] | str
 """A digest and pixels, or why there are none."""
@@ -150,7 +151,7 @@ def _key(originals: Originals, spec: ImageSpec) -> str:
 
 def _cached_outcome(pixels: Path, notes: Path, spec: ImageSpec) -> Outcome | None:
     try:
-        stored: dict[str, Any] = json.loads(notes.read_text(encoding="utf-8"))
+        stored: dict[str, Any] = json.loads(disk.read_regular(notes, _LARGEST_NOTES))
         outcome = Outcome(stored["kept"], stored["digests"], [(where, why) for where, why in stored["failed"]])
         whole = pixels.stat().st_size == len(outcome.kept) * int(np.prod(spec.shape))
     except (OSError, ValueError, KeyError, TypeError):

@@ -133,7 +133,7 @@ def table_is_complete(paths: JobPaths, embeddings: Path | None) -> Sidecar | Non
 
 def _digest(path: Path) -> str | None:
     try:
-        with open(path, "rb") as file:
+        with disk.open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError:
         return None

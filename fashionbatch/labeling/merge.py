@@ -166,7 +166,7 @@ def _take_over(paths: JobPaths, job: Job, directory: Path) -> None:
 
 def _copy(source: Path, target: Path) -> None:
     def write(file: BinaryIO) -> None:
-        with open(source, "rb") as stream:
+        with disk.open_regular(source, follow_links=False) as stream:
             shutil.copyfileobj(stream, file, 1 << 20)
 
     disk.write_file(target, write)

@@ -104,7 +104,7 @@ def _difference(path: Path, weights: WeightsSpec) -> str | None:
     size = path.stat().st_size
     if size != weights.size:
         return f"it has {size:,} bytes and should have {weights.size:,}"
-    with open(path, "rb") as file:
+    with disk.open_regular(path) as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     return None if digest == weights.sha256 else f"its SHA-256 is {digest} and should be {weights.sha256}"
 

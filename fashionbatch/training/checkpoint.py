@@ -118,7 +118,7 @@ class Checkpoints:
         if not file.exists():
             return None
         try:
-            with np.load(file, allow_pickle=False) as stored:
+            with disk.open_regular(file) as opened, np.load(opened, allow_pickle=False) as stored:
                 header = json.loads(bytes(stored["header"]))
                 if header.pop("format") != FORMAT:
                     raise ValueError("it is of another version")

@@ -19,6 +19,8 @@ from fashionbatch.plan import Plan, resolved_yaml
 from fashionbatch.training.checkpoint import Checkpoints, write_text
 
 FORMAT = 2
+LARGEST_RECORD = 1 << 26
+"""Bytes that a JSON file of a run may have."""
 _MARKER = "run.json"
 _LOCK = ".lock"
 _BUNDLE = "bundle"
@@ -184,7 +186,7 @@ def begun_with(directory: RunDirectory, plan: Plan) -> dict[str, Any]:
         OutputError: it is damaged, of another version, or was begun with another recipe; the message says which keys.
     """
     try:
-        document = json.loads(directory.marker.read_text(encoding="utf-8"))
+        document = json.loads(disk.read_regular(directory.marker, LARGEST_RECORD))
         if document["format"] != FORMAT:
             raise ValueError("it is of another version")
         recipe = document["recipe"]

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from fashionbatch import __version__
+from fashionbatch import __version__, disk
 from fashionbatch.data.advice import advice_on_data
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.data.prepared import PreparedData
@@ -334,7 +334,7 @@ def _read_summary(directory: RunDirectory) -> dict[str, Any]:
     import json
 
     try:
-        document = json.loads(directory.summary.read_text(encoding="utf-8"))
+        document = json.loads(disk.read_regular(directory.summary, run_directory.LARGEST_RECORD))
     except (OSError, ValueError) as error:
         raise OutputError(
             f"{directory.summary}: cannot be read: {error}", hint="--overwrite begins the run anew"

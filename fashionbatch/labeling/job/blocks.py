@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from fashionbatch import disk
 from fashionbatch.errors import OutputError
 
 BLOCK_ROWS = 1000
@@ -95,9 +96,9 @@ class BlockReader:
     def __init__(self, path: Path, magic: bytes) -> None:
         self.path = path
         try:
-            self._file = open(path, "rb")  # noqa: SIM115 - closed by close()
+            self._file = disk.open_regular(path)
         except OSError as error:
-            raise OutputError(f"{path}: {error.strerror}") from error
+            raise OutputError(f"{path}: {disk.why_unreadable(error)}") from error
         try:
             self._read_index(magic)
         except BaseException:
@@ -119,7 +120,7 @@ class BlockReader:
 
     def digest(self) -> str:
         """SHA-256 of the whole file in hex."""
-        with open(self.path, "rb") as file:
+        with disk.open_regular(self.path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
 
     def close(self) -> None:

@@ -198,11 +198,12 @@ def _brief(value: Any) -> str:
 def _read(kind: type[RecordT], path: Path) -> RecordT | None:
     hint = "`--restart` begins anew"
     try:
-        with open(path, "rb") as file:
-            content = json.loads(file.read(_LARGEST_BYTES))
+        content = json.loads(disk.read_regular(path, _LARGEST_BYTES, follow_links=False))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise OutputError(f"{path}: {disk.why_unreadable(error)}", hint=hint) from None
+    except (ValueError, RecursionError) as error:
         raise OutputError(f"{path}: cannot be read: {error}", hint=hint) from None
     if not isinstance(content, dict) or content.get("format") != JOB_FORMAT:
         raise OutputError(f"{path}: not written by this version of FashionBatch", hint=hint)

@@ -20,6 +20,7 @@ from fashionbatch.labels.records import Count, Record, Sha256, Text
 SMALLEST, LARGEST = 1000, 10_000
 _USUAL_COUNT = 2000
 _CELLS = 2_000_000
+_LARGEST_NOTES = 1 << 26
 
 
 @dataclass
@@ -241,7 +242,7 @@ class ShardStore:
 
     def _require_digest(self, shard: int, part: ShardPart) -> None:
         path, expected = self.path(shard, part), getattr(self._read_notes(shard), part.digest)
-        with disk.output_errors(path), open(path, "rb") as file:
+        with disk.output_errors(path), disk.open_regular(path, follow_links=False) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
         if digest != expected:
             raise self._damaged(shard)
@@ -251,7 +252,8 @@ class ShardStore:
 
     def _read_notes(self, shard: int) -> ShardNotes:
         try:
-            return ShardNotes.of_json(json.loads(self._notes_path(shard).read_bytes()))
+            notes = disk.read_regular(self._notes_path(shard), _LARGEST_NOTES, follow_links=False)
+            return ShardNotes.of_json(json.loads(notes))
         except (OSError, ValueError, RecursionError):
             raise self._damaged(shard) from None
 

@@ -183,9 +183,9 @@ def _label_columns(table: Sidecar | JobDescription) -> list[str]:
 
 def _require_digest(path: Path, expected: str, problem: str) -> None:
     try:
-        with open(path, "rb") as file:
+        with disk.open_regular(path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror}", hint=_HINT) from None
+        raise DataError(f"{path}: {disk.why_unreadable(error)}", hint=_HINT) from None
     if digest != expected:
         raise DataError(f"{path}: {problem}", hint=_HINT)

@@ -132,6 +132,8 @@ def _features(network: Network, split: SplitData, key: str, reporter: Reporter) 
 def _read(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
     """The features in a file, memory-mapped; None where it is not what it should be, and is made again."""
     try:
+        # A named pipe would keep NumPy waiting for ever.
+        disk.open_regular(path).close()
         features: Any = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError):
         return None

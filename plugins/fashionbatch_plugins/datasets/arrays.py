@@ -64,6 +64,9 @@ def read_npz(file: Traversable, where: str) -> dict[str, NDArray[Any]]:
             raise DataError(f"{where} is no .npz file", hint=hint)
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             return {key: archive[key] for key in archive.files}
+    except MemoryError:
+        # A few bytes may claim to be an array of any size.
+        raise DataError(f"{where} holds an array that the memory has no room for", hint=hint) from None
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise DataError(f"{where} cannot be read as an .npz file: {reason}", hint=hint) from error

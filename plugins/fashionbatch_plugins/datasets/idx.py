@@ -22,6 +22,8 @@ FILES: Final = (
 """The four files of a set: training images and labels, test images and labels."""
 
 _UNSIGNED_BYTE: Final = 8
+_LARGEST_BYTES: Final = 1 << 32
+"""Unpacked: what is larger was packed to fill the memory."""
 
 
 def find_set(folder: Path) -> list[Path] | None:
@@ -48,7 +50,13 @@ def read_content(path: Path) -> bytes:
     """
     try:
         content = path.read_bytes()
-        return gzip.decompress(content) if content.startswith(b"\x1f\x8b") else content
+        if not content.startswith(b"\x1f\x8b"):
+            return content
+        with gzip.open(path) as unpacked:
+            content = unpacked.read(_LARGEST_BYTES + 1)
+        if len(content) <= _LARGEST_BYTES:
+            return content
+        raise DataError(f"{path} holds more than {_LARGEST_BYTES:,} bytes when it is unpacked")
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path} cannot be read: {error}", hint="fetch the file again") from error
 

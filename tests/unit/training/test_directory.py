@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,13 @@ def test_two_trainings_cannot_share_a_directory(tmp_path: Path) -> None:
         pass
     with locked(directory):
         pass
+
+
+def test_a_pipe_where_a_run_was_noted_is_not_waited_for(make_plan, tmp_path: Path) -> None:
+    directory = RunDirectory(tmp_path)
+    os.mkfifo(directory.marker)
+    with pytest.raises(OutputError, match="cannot be resumed from"):
+        begun_with(directory, make_plan())
 
 
 def test_what_differs_within_a_phase_is_told_setting_by_setting(make_plan, tmp_path: Path) -> None:

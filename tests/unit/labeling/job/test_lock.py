@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import Job, differences, discard, read_job, write_record
+from fashionbatch.labeling.job.record import Job, differences, discard, read_job, read_table_record, write_record
 
 
 def a_job(**changes: Any) -> Job:
@@ -232,6 +233,24 @@ def test_a_damaged_description_is_a_clear_error(paths: JobPaths, content: bytes)
     paths.job.write_bytes(content)
     with pytest.raises(OutputError, match=r"job\.json.*\n.*--restart"):
         read_job(paths)
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (os.mkfifo, "is a named pipe"),
+        (os.mkdir, "is a folder"),
+        (lambda path: path.symlink_to("/dev/zero"), "is a symbolic link"),
+    ],
+)
+def test_a_description_that_is_no_plain_file_is_not_waited_for(
+    paths: JobPaths, make: Callable[[Path], None], told: str
+) -> None:
+    paths.directory.mkdir()
+    for path, read in ((paths.job, read_job), (paths.table, read_table_record)):
+        make(path)
+        with pytest.raises(OutputError, match=told):
+            read(paths)
 
 
 def test_differences_name_what_differs() -> None:

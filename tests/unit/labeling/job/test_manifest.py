@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -77,7 +78,13 @@ def test_impossible_and_unordered_paths_are_refused(path: bytes) -> None:
 
 
 def test_a_missing_manifest_is_a_clear_error(tmp_path: Path) -> None:
-    with pytest.raises(OutputError, match="No such file"):
+    with pytest.raises(OutputError, match="there is no such file"):
+        Manifest(tmp_path / "m")
+
+
+def test_a_pipe_is_no_manifest_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "m")
+    with pytest.raises(OutputError, match="is a named pipe"):
         Manifest(tmp_path / "m")
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import os
 from collections import Counter
 from pathlib import Path
 
@@ -87,6 +88,16 @@ def test_notes_that_hold_something_else_are_damage(store: ShardStore, change: di
     notes.write_text(json.dumps(json.loads(notes.read_bytes()) | change))
     with pytest.raises(OutputError, match=r"000000\.rows: damaged"):
         store.counts([0])
+
+
+@pytest.mark.parametrize("ending", [".json", ".rows"])
+def test_a_pipe_in_a_shards_place_is_damage_and_not_waited_for(store: ShardStore, ending: str) -> None:
+    store.commit(0, [b"a"], counts(ok=1))
+    path = store.directory / f"000000{ending}"
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(OutputError, match=r"damaged|named pipe"):
+        store.require_whole(0)
 
 
 @pytest.mark.parametrize("damage", [b"", b"{}", b"[]", b'{"sha256": 1, "statuses": [], "labels": {}}', b"\xff"])

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import io
 import struct
 import sys
+import zipfile
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,8 +19,9 @@ from fashionbatch.data.context import LocalContext
 from fashionbatch.errors import DataError
 from fashionbatch.specs import Parameters, Samples
 from fashionbatch_plugins.datasets import mnist
+from fashionbatch_plugins.datasets.arrays import read_npz
 from fashionbatch_plugins.datasets.digits import load_digits
-from fashionbatch_plugins.datasets.idx import FILES
+from fashionbatch_plugins.datasets.idx import FILES, read_content
 from fashionbatch_plugins.datasets.mnist import (
     FashionMnist,
     Mnist,
@@ -129,6 +132,24 @@ def test_files_that_are_no_npz_are_refused(tmp_path: Path, content: bytes, messa
     np.save(tmp_path / "b.npy", IMAGES)
     with pytest.raises(DataError, match="one array"):
         load_npz(Npz(path="b.npy"), LocalContext(tmp_path))
+
+
+def test_an_array_that_claims_to_be_larger_than_the_memory_is_refused(tmp_path: Path) -> None:
+    header = io.BytesIO()
+    np.lib.format.write_array_header_2_0(header, {"descr": "<f8", "fortran_order": False, "shape": (1 << 50,)})
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
+        archive.writestr("x_train.npy", header.getvalue())
+    with pytest.raises(DataError, match="that the memory has no room for"):
+        read_npz(tmp_path / "a.npz", "a.npz")
+
+
+def test_what_unpacks_to_more_than_it_may_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fashionbatch_plugins.datasets.idx._LARGEST_BYTES", 1000)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(1001)))
+    (tmp_path / "b.gz").write_bytes(gzip.compress(bytes(1000)))
+    assert read_content(tmp_path / "b.gz") == bytes(1000)
+    with pytest.raises(DataError, match=r"a\.gz holds more than 1,000 bytes when it is unpacked"):
+        read_content(tmp_path / "a.gz")
 
 
 def test_a_damaged_npz_is_refused(tmp_path: Path) -> None:
