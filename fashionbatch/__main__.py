@@ -21,14 +21,17 @@ def main() -> NoReturn:
         oldest, newest, found = (".".join(map(str, version)) for version in (OLDEST, NEWEST, sys.version_info[:2]))
         sys.exit(f"error: fashionbatch needs Python {oldest} to {newest}; {sys.executable} is {found}")
     _open_standard_streams()
-    from fashionbatch.cli import main as run_command_line
-
     try:
+        from fashionbatch.cli import main as run_command_line
+
         run_command_line()
     except SystemExit as end:
         if end.code in _INTERRUPTED:
             _leave(end.code)
         raise
+    except KeyboardInterrupt:
+        # While it was still being loaded; later the command line itself says so.
+        _leave(_INTERRUPTED[0])
 
 
 def _open_standard_streams() -> None:

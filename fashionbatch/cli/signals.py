@@ -47,7 +47,9 @@ def orderly_end(message: str) -> Iterator[Callable[[], int]]:
     if threading.current_thread() is not threading.main_thread():
         yield lambda: 0
         return
-    before = {number: signal.signal(number, handle) for number in _SIGNALS}
+    # One that is ignored from the start stays so: a script's background jobs are to survive Ctrl-C.
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handle) for number in heeded}
     try:
         yield ask
     finally:

@@ -191,3 +191,18 @@ def test_a_plugin_that_hangs_is_named_on_ctrl_c(tmp_path, add_distribution):
     out, said = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, "")
     assert said == "error: interrupted while plugin 'hang' of hang-fb 1.2 was imported\n"
+
+
+def test_ctrl_c_while_it_is_still_being_loaded_leaves_no_traceback() -> None:
+    script = (
+        "import sys, signal\n"
+        "class Interrupted:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'fashionbatch.cli':\n"
+        "            signal.raise_signal(signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupted())\n"
+        "from fashionbatch.__main__ import main\n"
+        "main()\n"
+    )
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (process.returncode, process.stdout, process.stderr) == (130, "", "")

@@ -9,6 +9,8 @@ import textwrap
 
 import pytest
 
+from fashionbatch.cli.signals import orderly_end
+
 # A lock that is taken twice waits for ever, whatever signal arrives: so does a library that waits for its own threads.
 STUCK = """
     import ctypes
@@ -28,9 +30,9 @@ BUSY = """
 """
 SILENT = """
     import queue
-    print("silent", flush=True)
     while True:
         try:
+            print("silent", flush=True)
             queue.SimpleQueue().get()
         except KeyboardInterrupt:
             pass
@@ -85,3 +87,14 @@ def test_work_that_moves_is_left_to_its_orderly_end() -> None:
     _, said = process.communicate()
     assert process.returncode == 143
     assert said == "\nstopping\n"
+
+
+def test_a_signal_that_is_ignored_from_the_start_stays_ignored() -> None:
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        with orderly_end("stopping") as ask:
+            signal.raise_signal(signal.SIGINT)
+            assert ask() == 0
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
