@@ -15,6 +15,7 @@ from typing import IO, Any, NoReturn
 
 import fashionbatch
 from fashionbatch import errors
+from fashionbatch.orphans import end_with_parent
 
 _ROOT = str(Path(fashionbatch.__file__).resolve().parent.parent)
 # Appended, so that it never hides anything; it is needed where FashionBatch runs from a checkout without installation.
@@ -113,11 +114,13 @@ def ask_python(module: str, question: Mapping[str, Any], *, time_limit_s: float 
 def answer_question(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> NoReturn:
     """The other end of `ask_python`: answer the question on standard input, then end this process.
 
-    What goes wrong unexpectedly ends it with a traceback.
+    What goes wrong unexpectedly ends it with a traceback. It ends with the process that asks, too.
 
     Args:
         answer: gives the answer, as JSON. `memory_limit` in a question is bytes that this process may take.
     """
+    # Who waits for the answer may be killed, and what is done here may be endless.
+    end_with_parent()
     question = json.load(sys.stdin)
     # Whatever libraries print is no answer.
     answers = os.dup(1)

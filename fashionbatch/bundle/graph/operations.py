@@ -29,6 +29,9 @@ that its own files never use (`Constant` reads memory that nobody has filled), a
 here: state that outlives a batch, random numbers, texts, boxes around things, video frames.
 """
 
+FEWEST_INPUTS = {"Broadcast": 2, "Slice": 4}
+"""Of operations that OpenVINO's reader takes for granted to have so many: it crashes where they have fewer."""
+
 REASONS = {
     "readvalue": "keeps state between batches",
     "assign": "keeps state between batches",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+from fashionbatch.bundle.graph.operations import FEWEST_INPUTS
 
 _SOURCES = {"Const", "Parameter"}
 """Operations that need no input."""
@@ -56,7 +59,7 @@ class Wiring:
         self._inputs[target] = source
 
     def check(self) -> None:
-        """See that every input is connected, that nothing computes from nothing, and that there are no circles.
+        """See that every input is connected, that nothing computes from too little, and that there are no circles.
 
         Raises:
             WiringError: it is not so.
@@ -66,9 +69,12 @@ class Wiring:
             if source is None:
                 raise WiringError(f"input {port} of layer {self._names[layer]!r} is not connected")
             sources[layer].add(source[0])
+        counts = Counter(layer for layer, _ in self._inputs)
         for layer, kind in self._types.items():
-            if not sources[layer] and kind not in _SOURCES:
-                raise WiringError(f"layer {self._names[layer]!r} ({kind}) has no input")
+            fewest = 0 if kind in _SOURCES else FEWEST_INPUTS.get(kind, 1)
+            if counts[layer] < fewest:
+                told = f"{counts[layer]} of at least {fewest} inputs" if counts[layer] else "no input"
+                raise WiringError(f"layer {self._names[layer]!r} ({kind}) has {told}")
         self._require_order(sources)
 
     def _require_order(self, sources: dict[str, set[str]]) -> None:

@@ -13,10 +13,12 @@ from typing import Any
 from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.source.folder import scan_folder
 from fashionbatch.labeling.source.request import ScanOptions
+from fashionbatch.orphans import end_with_parent
 
 
 def main(request_pipe: int) -> None:
     """The process: what to do as JSON from a pipe; progress, then the summary, as JSON lines on standard output."""
+    end_with_parent()
     # A list on standard input is read in the group of the terminal, so its signals arrive here too. They are for the
     # process that began the scan, which ends this one.
     for ignored in (signal.SIGINT, signal.SIGTERM):

@@ -6,22 +6,21 @@ It may be killed at any moment: what it was at is in shared memory, where the pa
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import importlib
 import os
 import resource
 import signal
 import stat
-import sys
 import time
 from collections.abc import Callable
 from io import BufferedReader
 from typing import Any
 
+from fashionbatch.orphans import end_with_parent
+
 OUT_OF_MEMORY = 86
 """The exit code of a worker that an image has brought to its memory limit."""
 
-_PR_SET_PDEATHSIG = 1
 _WHOLE_FILE_LIMIT = 1 << 26
 
 
@@ -200,11 +199,7 @@ def _end_with_parent() -> None:
     # The parent decides when a worker ends: after a first Ctrl-C or SIGTERM to all, it still needs them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    parent = os.getppid()
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(0)
+    end_with_parent()
 
 
 def _limit_memory(limit: int) -> None:

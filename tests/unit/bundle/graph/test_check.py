@@ -77,6 +77,8 @@ def test_a_graph_of_ours_passes(tmp_path: Path, decoding: str, channels: int) ->
         ('type="Parameter"', 'type="Const"', "has no offset and size"),
         ('type="Result"', 'type="ReLU"', "gives 0 outputs"),
         ('type="Const"', 'type="Broadcast"', "(Broadcast) has no input"),
+        ('type="Convert"', 'type="Broadcast"', "(Broadcast) has 1 of at least 2 inputs"),
+        ('type="MatMul"', 'type="Slice"', "(Slice) has 2 of at least 4 inputs"),
         ("<layers>", "<layers>" + LAYER.format("Parameter", "opset1"), "takes 2 inputs"),
         ("<layers>", "<layers>" + LAYER.format("Result", "opset1"), "(Result) has no input"),
         ("<layers>", "<layers>" + 2 * LAYER.format("Parameter", "opset1"), "'90', which is none or another one's"),
