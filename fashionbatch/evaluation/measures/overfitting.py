@@ -21,7 +21,7 @@ _EVIDENCE = 20.0  # of 100 curves that only jitter, about 5 come over it (simula
 _MOST_POINTS = 300  # longer trainings are averaged down to at most so many, which keeps the fit quick
 _LAST = 3  # epochs at the end, whose median training loss is "now"
 _SMALL_GAP = 0.02  # nothing that a reader would act on
-_NO_SIGN = "no sign of overfitting"
+_NO_SIGN, _LOSS = "no sign of overfitting", "validation loss"
 _CHANCE = 1.96  # standard errors that a gap stays within 19 times of 20, where there is none
 
 
@@ -125,7 +125,7 @@ def judge_overfitting(
 def _with_gap(verdict: Verdict, gap: Gap) -> Verdict:
     kind, text = verdict.kind, verdict.text
     if kind == "none" and not gap.is_small:
-        text = f"validation loss does not rise{text.removeprefix(_NO_SIGN)}"
+        text = f"validation loss does not rise: it{text.removeprefix(f'{_NO_SIGN}: {_LOSS}')}"
     if kind in {"none", "unknown"} and not gap.is_small:
         # The gap first: it is what the reader has to know.
         kind = "unknown" if gap.may_be_chance else "gap"
@@ -152,7 +152,7 @@ def _judge_curves(training_loss: Sequence[float], validation_loss: Sequence[floa
 def _judge(training: NDArray[np.float64], validation: NDArray[np.float64], first_epoch: int) -> Verdict:
     lowest = int(validation.argmin())
     best = (
-        f"validation loss was lowest ({validation[lowest]:.4f}) in epoch {first_epoch + lowest} "
+        f"{_LOSS} was lowest ({validation[lowest]:.4f}) in epoch {first_epoch + lowest} "
         f"of {first_epoch + len(validation) - 1}"
     )
     width = -(-len(validation) // _MOST_POINTS)
