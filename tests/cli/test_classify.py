@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -38,6 +39,22 @@ def classify(bundle: Path, photos: Path, tmp_path: Path) -> Classify:
         return cli._run(["classify", str(photos), "-b", name, "-o", str(output), "-j", "1", *more])
 
     return run
+
+
+def test_photos_that_lack_rows_are_accepted_on_request_and_counted(
+    classify: Classify, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], images_factory: ModuleType
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8)
+    whole = images_factory.encode(noise, "JPEG")
+    (photos / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (photos / "endless.jpg").write_bytes(whole[:-2])
+    assert classify() == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("4 ok (1 with a note), 1 error")
+    assert classify("--accept-truncated", "0.7", "--overwrite") == 0
+    assert capsys.readouterr().out.splitlines()[0].endswith("5 ok (2 with a note)")
+    assert "rows are missing (" in (tmp_path / "labels.csv").read_text()
+    assert classify("--accept-truncated", "1.5", "--overwrite") == 2
+    assert "1.5" in capsys.readouterr().err
 
 
 def test_says_first_what_it_does_and_last_what_came_of_it(
