@@ -37,7 +37,7 @@ class Caption(NamedTuple):
         text: cut where it does not fit on CAPTION_LINES lines.
         colour: of the letters.
         ending: a word after it that is never cut, a percentage say.
-        is_file: whether it is a file's path, which is broken anywhere and takes up to FILE_LINES lines.
+        is_file: whether it is a file's path, whose name is broken anywhere: it takes up to FILE_LINES lines.
     """
 
     text: str

@@ -106,20 +106,22 @@ def wrapped(text: str, room: float, lines: int, measure: Callable[[str], float],
 
 
 def broken(path: str, room: float, lines: int, measure: Callable[[str], float]) -> list[str]:
-    """A file's path on at most that many lines, broken after a slash where one fits, else anywhere.
+    """A file's path on at most that many lines: its folders on the first, cut in their middle, its name on the others.
 
-    The last line is cut where that is not enough: no other character of a path may be missing for the file to be found.
+    The name is broken anywhere and keeps all characters as long as there is a line for them: files are found by them.
 
     Args:
         path: one line.
         room: in the unit of `measure`.
-        lines: at most; at least one.
+        lines: at most; at least two.
         measure: how wide a text will be.
     """
-    done: list[str] = []
-    while len(done) < lines - 1 and measure(path) > room:
-        fitting = next((count for count in range(len(path) - 1, 1, -1) if measure(path[:count]) <= room), 1)
-        count = path.rfind("/", 0, fitting) + 1 or fitting
-        done.append(path[:count])
-        path = path[count:]
-    return [*done, cut_to(path, room, measure)]
+    if measure(path) <= room:
+        return [path]
+    folder, slash, name = path.rpartition("/")
+    done = [cut_to(folder + slash, room, measure)] if slash else []
+    while len(done) < lines - 1 and measure(name) > room:
+        count = next((count for count in range(len(name) - 1, 1, -1) if measure(name[:count]) <= room), 1)
+        done.append(name[:count])
+        name = name[count:]
+    return [*done, cut_to(name, room, measure)]

@@ -60,9 +60,10 @@ def test_an_ending_is_never_cut():
     [
         ("a/b.jpg", ["a/b.jpg"]),
         ("black_jeans/00000003.jpg", ["black_jeans/", "00000003.jpg"]),
-        ("a_folder_with_a_long_name/1.jpg", ["a_folder_wit", "h_a_long_nam", "e/1.jpg"]),
+        ("a_folder_with_a_long_name/1.jpg", ["a_folder…me/", "1.jpg"]),
+        ("a_folder_with_a_long_name/IMG_2024_12345.jpg", ["a_folder…me/", "IMG_2024_123", "45.jpg"]),
         ("x" * 40, ["x" * 12, "x" * 12, "xxxxxxxx…xxx"]),
     ],
 )
-def test_a_path_is_broken_after_a_slash_or_anywhere_and_keeps_its_characters(path, lines):
+def test_a_path_that_does_not_fit_keeps_the_name_of_its_file(path, lines):
     assert broken(path, 12, 3, len) == lines
