@@ -64,7 +64,7 @@ class _Embeddings(click.ParamType[Path]):
         return path
 
 
-@click.command("classify")
+@click.command("classify", context_settings={"allow_extra_args": True})
 @click.argument("folder", type=_PATH, required=False)
 @click.option(
     "-b", "--bundle", "bundles", type=_PATH, required=True, multiple=True, help="What training made; may be repeated."
@@ -170,6 +170,11 @@ def command(
     --files-from it is what the paths are relative to, by default the current directory. With --show, one photo is
     labeled, printed and drawn; then a table is made only where -o names one.
     """
+    if context.args:
+        raise click.UsageError(
+            f"one folder or photo is labeled at once, and {context.args[0]!r} is one more; write the paths of several "
+            "into a list for --files-from LIST, or name their folder, with --include '*.jpg' for some of it"
+        )
     if show is not None:
         check_request(context, folder, has_table=output is not None)
     elif output is None:

@@ -66,7 +66,10 @@ def _check_source(source: SourceOptions) -> None:
     try:
         mode = os.stat(folder).st_mode
     except OSError as error:
-        raise DataError(f"{folder}: {error.strerror}", hint="give the folder of photos first") from None
+        hint = "give the folder of photos first"
+        if set("*?[") & set(folder.name):
+            hint = f"give the folder, and which of its files by --include: {folder.parent} --include '{folder.name}'"
+        raise DataError(f"{folder}: {error.strerror}", hint=hint) from None
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise DataError(f"{folder}: neither a folder nor a file")
     if source.files_from is None and stat.S_ISREG(mode) and folder.suffix.lower() in _LIST_ENDINGS:

@@ -140,6 +140,7 @@ def test_a_number_of_images_given_as_the_bundle_is_understood(
         ("--threshold", "nan"),
         ("--precision", "float16"),
         ("--what",),
+        ("second.jpg",),
     ],
 )
 def test_wrong_usage_has_exit_code_2(classify: Classify, tmp_path: Path, arguments: tuple[str, ...]) -> None:

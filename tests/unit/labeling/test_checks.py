@@ -29,3 +29,9 @@ def test_a_list_that_is_given_as_a_photo_is_told_where_it_belongs(
 def test_a_photo_is_one_whatever_it_is_called(options: Callable[..., LabelOptions], tmp_path: Path) -> None:
     Image.new("RGB", (4, 4)).save(tmp_path / "photo.txt", "PNG")
     check_options(options(folder=tmp_path / "photo.txt", output=tmp_path / "out.csv"), JobPaths(tmp_path / "out.csv"))
+
+
+def test_a_pattern_is_told_as_the_option_that_takes_one(options: Callable[..., LabelOptions], tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        check_options(options(folder=tmp_path / "*.jpg"), JobPaths(tmp_path / "out.csv"))
+    assert f"{tmp_path} --include '*.jpg'" in (caught.value.hint or "")
