@@ -57,6 +57,16 @@ def test_a_run_directory_is_whole(finished):
     assert all((report.run_directory / name).stat().st_size for name in report.summary["pictures"])
 
 
+def test_what_the_recipe_says_in_vain_is_told_before_training(make_plan, plugins, tmp_path):
+    phases = "  seed: 7\n  class_weight: {none: 2}\n  phases: [{train: all, optimizer: sgd}]"
+    plan, lines = make_plan(("batch_size: 8", "batch_size: 80"), ("  seed: 7", phases)), []
+    with pytest.raises(RecipeError, match="the data have no class 'none'"):
+        train(plan, tmp_path / "run", plugins=plugins, show=lines.append)
+    notes = [line for line in lines if line.startswith("note: ")]
+    assert any("a batch may have 80 images, but there are 36 to train on" in note for note in notes)
+    assert any("training.optimizer: is used by no phase: 'phase1' has an optimizer of its own" in note for note in notes)
+
+
 def test_each_epoch_is_told_in_one_line(finished):
     _, _, lines = finished
     epochs = [line for line in lines if line.startswith("epoch ")]
