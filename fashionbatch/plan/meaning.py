@@ -40,7 +40,11 @@ _CALLED: Final[Mapping[str, Mapping[str, str]]] = {
         **dict.fromkeys(("focalloss", "categoricalfocalcrossentropy"), "focal"),
         "binaryfocalcrossentropy": "binary_focal",
     },
-    "metric": {**dict.fromkeys(("rocauc", "aucroc"), "auc"), **dict.fromkeys(("f1score", "fscore"), "f1")},
+    "metric": {
+        **dict.fromkeys(("top1", "top3", "top5", "topk", "top5accuracy", "topkcategoricalaccuracy"), "top_k_accuracy"),
+        **dict.fromkeys(("rocauc", "aucroc"), "auc"),
+        **dict.fromkeys(("f1score", "fscore"), "f1"),
+    },
     "schedule": {
         **dict.fromkeys(("step", "steplr", "multistep", "multisteplr", "stepdecay"), "piecewise_constant"),
         **dict.fromkeys(("cosineannealing", "cosinedecay", "onecycle", "warmup"), "cosine"),
@@ -78,7 +82,7 @@ def meaning(kind: str, name: str, registry: Registry) -> str | None:  # noqa: PL
         name: as the user wrote it.
         registry: the components that there are.
     """
-    plain = _plain(name)
+    plain = _plain(name.partition("(")[0])  # Adam(lr=0.001)
     if why := _NEEDLESS.get(kind, {}).get(plain):
         return f"leave it out: {why}"
     if kind == "schedule" and re.fullmatch(r"[\d.]+(e-?\d+)?", name):

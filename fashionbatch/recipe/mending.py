@@ -98,6 +98,8 @@ def _list(node: Node, schema: Schema) -> str:
         return ""
     if isinstance(node.value, str) and node.value:
         return "a space is missing behind '-'" if node.value.startswith("-") else f"write [{node.value}]"
+    if isinstance(node.value, int | float) and schema["items"].get("type") in {"integer", "number"}:
+        return "" if isinstance(node.value, bool) else f"write [{node.text}]"
     if not node.is_mapping:
         return ""
     return "begin each entry with '- '" if schema["items"].get("type") == "object" and node.entries else ""

@@ -53,7 +53,9 @@ _SAME: Final[Mapping[str, tuple[str, ...]]] = {
     **dict.fromkeys(("dataset", "datasets", "train_data"), ("source",)),
     **dict.fromkeys(("val", "valid", "val_split", "validation_split", "val_fraction", "val_size"), ("validation",)),
     **dict.fromkeys(("test_split", "test_size", "holdout"), ("test",)),
-    **dict.fromkeys(("directory", "root", "folder", "dir", "data_dir", "data_path", "image_dir"), ("path",)),
+    **dict.fromkeys(
+        ("directory", "root", "folder", "dir", "file", "filename", "data_dir", "data_path", "image_dir"), ("path",)
+    ),
     **dict.fromkeys(("pretrained", "pretrained_weights", "checkpoint"), ("weights",)),
     **dict.fromkeys(("earlystopping", "early_stop"), ("early_stopping",)),
     **dict.fromkeys(("random_state", "random_seed"), ("seed",)),
@@ -79,6 +81,7 @@ _NOWHERE: Final[Mapping[str, str]] = {
     **dict.fromkeys(
         ("workers", "num_workers", "threads", "prefetch"), "images are read in parallel as they are needed"
     ),
+    "include_top": "the recipe's head takes the place of the top",
     "shuffle": "training images are shuffled before each epoch",
     "verbose": "the program says what it does",
     **dict.fromkeys(
@@ -88,6 +91,8 @@ _NOWHERE: Final[Mapping[str, str]] = {
 }
 """What other programs have and a recipe has not -> why."""
 
+_CALLED_NAME: Final = ("type", "class_name", "class", "kind", "_target_", "id")
+"""How other programs call the key of a component's name."""
 _GENERAL: Final = frozenset({"mode", "factor", "size", "threshold", "alpha", "path", "interpolation", "fill"})
 """Words that mean something else in each component: one far away is not what was meant."""
 
@@ -169,6 +174,8 @@ class KnownPlaces:
         if kind is None or self._registry is None:
             return ""
         known = self._registry.names(kind)
+        if called := next((key for key in _CALLED_NAME if node.child(key) is not None), None):
+            return f"; write 'name' for {called!r}"
         for key, entry in node.entries.items():
             if key in known and len(node.entries) == 1:
                 own = "".join(f", {name}: {inner.node.text or '...'}" for name, inner in entry.node.entries.items())

@@ -81,7 +81,10 @@ class Pretrained(Parameters):
     @field_validator("weights", mode="before")
     @classmethod
     def _null_means_none(cls, weights: object) -> object:
-        return "none" if weights is None or weights == "" else weights
+        if weights is None or weights == "":
+            return "none"
+        # However they are capitalised: a file would hardly be called so.
+        return weights.lower() if isinstance(weights, str) and weights.lower() in {"none", "imagenet"} else weights
 
 
 def build_pretrained(pixels: keras.KerasTensor, parameters: Pretrained) -> keras.KerasTensor:

@@ -39,6 +39,8 @@ def test_a_backbone_is_found_however_it_is_capitalised():
 
 def test_no_weights_may_be_written_as_null():
     assert Pretrained.model_validate({"weights": None}).weights == "none"
+    assert Pretrained.model_validate({"weights": "None"}).weights == "none"
+    assert Pretrained.model_validate({"weights": "ImageNet"}).weights == "imagenet"
 
 
 @pytest.mark.parametrize(("pooling", "features"), [("average", 1024), ("max", 1024), ("flatten", 1024)])

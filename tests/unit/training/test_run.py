@@ -64,7 +64,9 @@ def test_what_the_recipe_says_in_vain_is_told_before_training(make_plan, plugins
         train(plan, tmp_path / "run", plugins=plugins, show=lines.append)
     notes = [line for line in lines if line.startswith("note: ")]
     assert any("a batch may have 80 images, but there are 36 to train on" in note for note in notes)
-    assert any("training.optimizer: is used by no phase: 'phase1' has an optimizer of its own" in note for note in notes)
+    assert any(
+        "training.optimizer: is used by no phase: 'phase1' has an optimizer of its own" in note for note in notes
+    )
 
 
 def test_each_epoch_is_told_in_one_line(finished):
