@@ -12,12 +12,20 @@ _LEFT_BEHIND = frozenset(
         "$recycle.bin",  # Windows: what was deleted
         "system volume information",  # Windows
         "recycler",  # Windows, earlier
+        "found.000",  # Windows: what a check of the disk has found
+        "_vti_cnf",  # Windows: FrontPage's notes, of the same names as the photos
+        "zbthumbnail.info",  # Windows: thumbnails of ZoomBrowser
+        "picasa.ini",
         "@eadir",  # Synology: its thumbnails, as .jpg
         "#recycle",  # Synology: what was deleted
         "#snapshot",  # Synology
         "@tmp",  # Synology
         "@__thumb",  # QNAP: its thumbnails, as .jpg
         "@recycle",  # QNAP: what was deleted
+        "@recently-snapshot",  # QNAP
+        "lost.dir",  # Android: what a check of a card has found
+        "network trash folder",  # macOS, on drives of a network
+        "temporary items",  # macOS, on drives of a network
         "lost+found",  # Linux: what a check of the file system has found
         "icon\r",  # macOS: a folder's own picture
     }

@@ -56,6 +56,10 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
     if os.path.lexists(paths.output) and not stat.S_ISREG(os.lstat(paths.output).st_mode):
         what = "a folder" if paths.output.is_dir() else "no plain file"
         raise OutputError(f"{output.table} is {what}; -o/--output names the table")
+    for beside in (paths.meta, paths.files):
+        # A run of hours is not to find that out at its end.
+        if os.path.exists(beside) and not beside.is_file():
+            raise OutputError(f"{beside} is no plain file, and in the way of what belongs to {output.table}")
     if not paths.directory.exists():
         refuse_existing_output(options)
 

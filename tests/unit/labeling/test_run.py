@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -397,3 +398,16 @@ def register_engines():
     add_distribution("idle", {"idle_for_fb": source}, {"idle": "idle_for_fb"})
     with pytest.raises(FashionBatchError, match=r"plugin idle 1\.2 \(engine 'idle'\): run left 1 of 1 shards undone"):
         label(options(engine="idle"))
+
+
+@pytest.mark.parametrize("ending", [".meta.json", ".files"])
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_what_is_in_the_way_of_a_sidecar_is_told_before_the_run(
+    options: Callable[..., LabelOptions], ending: str, make: Callable[[Path], None]
+) -> None:
+    given = options()
+    table = given.output.table
+    make(table.with_name(table.name + ending))
+    with pytest.raises(OutputError, match=rf"{re.escape(ending)} is no plain file, and in the way"):
+        label(given)
+    assert not table.with_name(table.name + ".job").exists()
