@@ -50,7 +50,10 @@ def names_in(text: str, *, is_yaml: bool = False, is_list: bool = False) -> list
         LabelFormError: it holds none, or leaves one out.
     """
     if text.lstrip()[:1] in {"[", "{"}:
-        return _from_document(_parsed(text))
+        try:
+            return _from_document(_parsed(text))
+        except RecursionError:
+            raise LabelFormError("is nested too deeply for a list of labels") from None
     if is_yaml:
         return _from_document(_parsed_yaml(text))
     lines = [line.strip() for line in re.split("\r\n|\n|\r", text)]
