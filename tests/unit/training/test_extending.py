@@ -55,6 +55,18 @@ def test_a_finished_run_goes_on_as_if_it_had_been_asked_for_more_from_the_first(
     assert "goes on after epoch 2: 4 epochs in place of 2" in lines
 
 
+def test_a_run_whose_best_weights_were_restored_goes_on_from_its_last_ones(make_plan, plugins, tmp_path):
+    no_schedule = ("  schedule: inverse_time\n", "")
+    first = ("patience: 3}", "patience: 5, min_delta: 100}")  # so that the first epoch stays the best one
+    two, four = make_plan(no_schedule, first, SHORT), make_plan(no_schedule, first)
+    train(two, tmp_path / "run", plugins=plugins, show=quiet)
+    train(four, tmp_path / "run", plugins=plugins, resume=True, show=quiet)
+    train(four, tmp_path / "whole", plugins=plugins, show=quiet)
+    assert rows(tmp_path / "run") == rows(tmp_path / "whole")
+    with open(tmp_path / "run" / "history.csv", encoding="utf-8") as file:
+        assert [row["best"] for row in csv.DictReader(file)] == ["1", "0", "0", "0"]
+
+
 def test_the_run_says_that_it_went_on_and_is_resumed_as_what_it_is_now(run, make_plan, plugins):
     train(make_plan(PLAIN, ("epochs: 4", "epochs: 3")), run, plugins=plugins, resume=True, show=quiet)
     summary = json.loads((run / "summary.json").read_text(encoding="utf-8"))
