@@ -15,7 +15,7 @@ import signal
 import subprocess
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fashionbatch.errors import FashionBatchError
@@ -329,14 +329,30 @@ class WorkerPool:
                     # It has just died; its pipe for replies says so at the next look.
                     break
 
+        self._renew_for_suspects()
+
     def _next_for(self, worker: Worker) -> Chunk | None:
-        for position, chunk in enumerate(self._queue):
-            # Suspects wait for a worker that has decoded nothing yet.
+        # Suspects wait for a worker that has decoded nothing yet; so such a one takes them before anything else.
+        order: Iterable[tuple[int, Chunk]] = enumerate(self._queue)
+        if worker.is_fresh:
+            order = sorted(order, key=lambda item: not item[1].is_suspect)
+        for position, chunk in order:
             if (chunk.is_suspect and not worker.is_fresh) or not worker.has_room_for(chunk):
                 continue
             del self._queue[position]
             return chunk
         return None
+
+    def _renew_for_suspects(self) -> None:
+        """Put a fresh worker in the place of an idle one where a suspect waits for one and there is none."""
+        if not any(chunk.is_suspect for chunk in self._queue) or any(each.is_fresh for each in self._workers.values()):
+            return
+        idle = next((worker for worker in self._workers.values() if not worker.chunks), None)
+        if idle is not None:
+            self._disconnect(idle)
+            idle.process.kill()
+            self._reap(idle)
+            self._start(idle.number)
 
     def _last_words(self) -> str:
         errors = self._launcher.errors

@@ -13,7 +13,7 @@ from fashionbatch.labeling.workers import pool
 from fashionbatch.labeling.workers.frames import FrameLayout, Frames
 from fashionbatch.labeling.workers.launch import Launcher
 from fashionbatch.labeling.workers.pool import WorkerPool, messages
-from fashionbatch.labeling.workers.tasks import Outcome, Task
+from fashionbatch.labeling.workers.tasks import Chunk, Outcome, Task
 from fashionbatch.specs import ImageSpec
 
 SPEC = ImageSpec(size=(2, 2))
@@ -26,6 +26,7 @@ class Harness:
 
     def __init__(self, folder: Path, count: int, timeout_s: float, memory_limit: int, decoder: str) -> None:
         self.folder = folder
+        self.outcomes: dict[int, Outcome] = {}
         self.launcher = Launcher()
         self.pool = WorkerPool(count, self.launcher, timeout_s=timeout_s, memory_limit=memory_limit, decoder=decoder)
         self.frames = Frames(self.launcher.frame_file, FrameLayout((SPEC.shape,), 8, PLACES // 8, count), create=True)
@@ -43,7 +44,7 @@ class Harness:
 
     def finish(self, tasks: Sequence[Task]) -> list[tuple[str, str]]:
         self.pool.put(tasks)
-        outcomes: dict[int, Outcome] = {}
+        outcomes = self.outcomes = {}
         while self.pool.busy:
             for outcome in self.pool.wait(10):
                 assert outcome.place not in outcomes
@@ -176,6 +177,26 @@ def test_a_worker_that_is_stopped_before_it_is_ready_is_replaced(
     os.kill(stopped.process.pid, signal.SIGSTOP)
     assert harness.decode("paint 1") == [("ok", "")]
     assert stopped.process.poll() == -signal.SIGKILL
+
+
+def test_a_suspect_waits_for_no_worker_that_does_not_come(make_pool: MakePool) -> None:
+    harness = make_pool()
+    assert harness.decode("paint 1") == [("ok", "")]
+    [used] = harness.pool._workers.values()
+    harness.pool._queue.append(Chunk(99, [harness.task(1, "paint 2")], tries=1))
+    assert harness.finish([harness.task(2, "paint 3")]) == [("ok", "")]
+    assert used.process.poll() == -signal.SIGKILL
+    assert harness.outcomes[1] == Outcome(1, "ok", "")
+
+
+def test_a_fresh_worker_takes_a_suspect_first(make_pool: MakePool) -> None:
+    harness = make_pool()
+    [fresh] = harness.pool._workers.values()
+    harness.pool._queue.append(Chunk(98, [harness.task(1, "paint 1")]))
+    harness.pool._queue.append(Chunk(99, [harness.task(2, "paint 2")], tries=1))
+    assert harness.finish([harness.task(3, "paint 3")]) == [("ok", "")]
+    assert fresh.process.poll() is None
+    assert [harness.outcomes[place].status for place in (1, 2)] == ["ok", "ok"]
 
 
 def test_a_file_that_has_gone_or_changed_says_so(make_pool: MakePool, photos: Path) -> None:
