@@ -25,5 +25,5 @@ def advice_on_data(plan: Plan, data: PreparedData) -> Iterator[str]:
             )
     labels = [names for split in data.splits.values() for names in split.labels]
     exclusive = all(len(names) == 1 for names in labels) and len(data.class_names) > 1
-    if data.decoding == "several_of_many" and exclusive and not plan.source.spec.exclusive:
+    if data.rule.has_many and exclusive and not plan.source.spec.exclusive:
         yield "every image has exactly one label; head 'multiclass' chooses one, 'multilabel' may give none or several"

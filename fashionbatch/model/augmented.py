@@ -54,9 +54,10 @@ def training_model(network: Network, augmentation: Sequence[Resolved[Augmentatio
         make = partial(_named_layer, component, layer_seed, taken)
         layer = built(component, _purpose(pixels), make, keras.layers.Layer)
         with component.origin.calling("call"):
-            _require_alike(component, layer(pixels, training=True), pixels)
             changed = layer(pixels)
-        _require_alike(component, changed, pixels)
+            in_training = _traced(layer, pixels)
+        for result in (changed, in_training):
+            _require_alike(component, result, pixels)
         pixels = changed
     return keras.Model(image, _probabilities(network, pixels), name=f"{network.model.name}_training")
 
@@ -177,8 +178,18 @@ def _checked_change(
     return change, layer
 
 
+def _traced(layer: keras.layers.Layer, pixels: keras.KerasTensor) -> Any:
+    """What a layer gives in training, as Keras compiles it there; nothing is computed."""
+    import tensorflow as tf
+
+    signature = tf.TensorSpec(tuple(pixels.shape), tf.float32)
+    traced = tf.function(lambda images: layer(images, training=True), autograph=False)
+    return traced.get_concrete_function(signature).structured_outputs
+
+
 def _require_alike(component: Resolved[AugmentationSpec], changed: Any, before: keras.KerasTensor) -> None:
     shape, dtype = tuple(getattr(changed, "shape", ())), getattr(changed, "dtype", type(changed).__name__)
+    dtype = getattr(dtype, "name", dtype)  # TensorFlow's own, which has one
     if shape != tuple(before.shape) or dtype != "float32":
         raise PluginError(
             f"{who(component)} turned float32 {tuple(before.shape)} into {dtype} {shape}; "

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 from fashionbatch.errors import Problem
+from fashionbatch.plan.checks import gives_several
 from fashionbatch.plan.components import HEAD
 from fashionbatch.plan.model import Plan
 from fashionbatch.plan.unused import unused
@@ -151,7 +152,7 @@ def _in_gib(count: int) -> str:
 
 def _on_exclusive_labels(plan: Plan) -> Iterator[tuple[NodePath, str]]:
     source, head = plan.source.spec, plan.head.spec
-    if head.decoding == "several_of_many" and source.exclusive:
+    if gives_several(head) and source.exclusive:
         yield (
             HEAD,
             f"decides each label for itself, so that an image may get none or several; but each image of "

@@ -28,6 +28,11 @@ DECISIONS: Mapping[Decoding, str] = {
 _RESERVED_COLUMNS = frozenset({"filepath", "filepath_b64", "status", "error", "label", "labels", "prob"})
 
 
+def gives_several(head: HeadSpec) -> bool:
+    """Whether a head may give an image several labels; `fashionbatch.decisions`, which stands higher, has the rule."""
+    return head.decoding == "several_of_many"
+
+
 @dataclass(frozen=True)
 class _Recipe:
     """What the checks look at: sections are None where they are not valid by themselves."""
@@ -153,7 +158,7 @@ def _known_classes(recipe: _Recipe) -> Iterator[Problem]:
         named += [((*path, key), key) for key in (node.entries if node else ())]
     for group, labels in _groups(head).items():
         named += [((*HEAD, "groups", group, index), label) for index, label in enumerate(labels)]
-    several = head is not None and isinstance(head.spec, HeadSpec) and head.spec.decoding == "several_of_many"
+    several = head is not None and isinstance(head.spec, HeadSpec) and gives_several(head.spec)
     for place, name in named:
         # `classes` may be folders such as red_dress, which name several labels.
         if composed(name) not in classes and not (several and any(composed(name) in one for one in classes)):
