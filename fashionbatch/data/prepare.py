@@ -55,14 +55,15 @@ def prepare_data(
     shown = display_names(samples.class_names, recipe.labels.names)
     names = image_names(samples)
     assignment = assign_splits(samples, names, recipe.split)
-    skipped = [(_printable(os.fspath(path)), reason) for path, reason in samples.skipped]
+    unused = [(_printable(os.fspath(path)), reason) for path, reason in samples.skipped]
+    undecoded: list[tuple[str, str]] = []
     prepared: dict[Split, SplitData] = {}
     digests: dict[Split, list[str]] = {}
     for split, indices in assignment.indices.items():
         if split not in splits:
             continue
         images, outcome = _decode(samples, indices, recipe.image, split, progress)
-        skipped.extend((names[indices[position]], reason) for position, reason in outcome.failed)
+        undecoded.extend((names[indices[position]], reason) for position, reason in outcome.failed)
         kept = indices[outcome.kept]
         labels = [samples.labels[index] for index in kept]
         _check_left(split, samples.class_names, labels, outcome)
@@ -74,9 +75,14 @@ def prepare_data(
         display_names=shown,
         decoding=decoding,
         splits=prepared,
-        skipped=skipped,
+        skipped=[*unused, *undecoded],
         duplicates=duplicates,
-        notes=[*samples.notes, *assignment.notes, *_notes(skipped, duplicates), *_contradictions(prepared, digests)],
+        notes=[
+            *samples.notes,
+            *assignment.notes,
+            *_notes(unused, undecoded, duplicates),
+            *_contradictions(prepared, digests),
+        ],
         fingerprint=_fingerprint(recipe.image, samples.class_names, prepared, digests),
         label_groups=samples.label_groups,
     )
@@ -214,11 +220,19 @@ def _contradictions(prepared: Mapping[Split, SplitData], digests: Mapping[Split,
             )
 
 
-def _notes(skipped: Sequence[tuple[str, str]], duplicates: Sequence[tuple[str, ...]]) -> Iterable[str]:
-    if skipped:
-        name, reason = skipped[0]
-        files = "1 file was" if len(skipped) == 1 else f"{len(skipped)} files were"
-        yield f"{files} left out, such as {name!r} ({reason})."
+def _notes(
+    unused: Sequence[tuple[str, str]], undecoded: Sequence[tuple[str, str]], duplicates: Sequence[tuple[str, ...]]
+) -> Iterable[str]:
+    # Told apart: an image that cannot be decoded is missed, a text file is not.
+    if undecoded:
+        name, reason = undecoded[0]
+        many = f"{len(undecoded):,} images that cannot be decoded are"
+        images = "1 image that cannot be decoded is" if len(undecoded) == 1 else many
+        yield f"{images} left out, such as {name!r} ({reason})."
+    if unused:
+        name, reason = unused[0]
+        files = "1 file is" if len(unused) == 1 else f"{len(unused):,} files are"
+        yield f"{files} left out as none of the images, such as {name!r} ({reason})."
     if duplicates:
         images = "1 image stands" if len(duplicates) == 1 else f"{len(duplicates)} images stand"
         pair = " and ".join(repr(name) for name in duplicates[0][:2])

@@ -89,7 +89,9 @@ def test_unreadable_files_are_left_out_and_told_of(plan: Plan, photos: Path, ima
     assert sorted(Path(name).name for name in reasons) == ["003.png", "004.png", "005.png", "notes.txt"]
     assert reasons["cat/003.png"].startswith("OSError: ")
     assert reasons["dog/005.png"] == "FileNotFoundError: No such file or directory"
-    assert data.notes[0].startswith("4 files were left out, such as ")
+    assert data.notes[0].startswith("3 images that cannot be decoded are left out, such as 'cat/003.png' (OSError: ")
+    assert data.notes[1].startswith("1 file is left out as none of the images, such as ")
+    assert "notes.txt" in data.notes[1]
     for split in data.splits.values():
         assert not set(split.names) & set(reasons)
 
