@@ -151,7 +151,8 @@ def _count_lines(samples: Samples, assignment: Assignment, shown: Sequence[str])
         yield f"note: {printable(note)}"
     if samples.skipped:
         path, reason = samples.skipped[0]
-        yield f"left out {len(samples.skipped):,} files that cannot be used, such as {printable(str(path))}: {reason}"
+        files = "1 file" if len(samples.skipped) == 1 else f"{len(samples.skipped):,} files"
+        yield f"left out {files} that cannot be used, such as {printable(str(path))}: {reason}"
 
 
 def _choose(samples: Samples, indices: NDArray[np.int64], count: int, seed: int) -> list[int]:
