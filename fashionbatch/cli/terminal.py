@@ -8,15 +8,15 @@ goes through here, whoever writes it.
 from __future__ import annotations
 
 import contextlib
+import os
 import re
-import secrets
 import sys
 from collections.abc import Iterator
 from typing import TextIO
 
 import click
 
-_MARK = str(secrets.randbelow(10**18))
+_MARK = str(int.from_bytes(os.urandom(7)))
 """Tells our own colours from those in a stranger's text, which must not look like words of ours."""
 _OURS = rf"\x1b\[{_MARK};(?P<code>[0-2]|3[1-6])m"
 
