@@ -78,16 +78,16 @@ def test_paths_are_compared_without_what_machines_write_differently() -> None:
         ("photos/a.jpg", "a.jpg"),
         (r"photos\sub\a.jpg", "sub/a.jpg"),
         ("./photos/a.jpg", "a.jpg"),
-        ("../work/photos/a.jpg", "a.jpg"),
-        ("/work/photos/a.jpg", "a.jpg"),
+        ("../data/photos/a.jpg", "a.jpg"),
+        ("/data/photos/a.jpg", "a.jpg"),
         ("a.jpg", None),
         ("photos", None),
-        ("/work/photos2/a.jpg", None),
+        ("/data/photos2/a.jpg", None),
         ("photos/../a.jpg", None),
     ],
 )
 def test_a_path_is_seen_from_the_folder_that_it_leads_into(path: str, found: str | None) -> None:
-    assert path_below(path, "/work/photos", ["/elsewhere", "/work"]) == found
+    assert path_below(path, "/data/photos", ["/elsewhere", "/data"]) == found
 
 
 @pytest.mark.parametrize(
