@@ -292,7 +292,7 @@ def _tiff(factory: ModuleType) -> Iterator[Case]:
     )
     yield shown("orientation 6", lambda: factory.oriented(6, "TIFF"), factory.picture(), ", upright")
     yield shown("several pages", factory.multi_page_tiff, factory.picture(), ": the first page")
-    signed = "NotImplementedError: a TIFF of samples that are not read in this type and order"
+    signed = "UnidentifiedImageError: a TIFF of samples that are not read in this type and order"
     yield Case(
         "TIFF", "signed colours in planes", ERROR, signed, lambda: factory.tiff(wide.astype("i2"), 2, is_planar=True)
     )

@@ -60,7 +60,7 @@ def open_tiff(file: BinaryIO, check_cost: CostCheck) -> Image.Image:
     if _comes_out_wrong(directory):
         image = _by_samples(file, directory, check_cost)
         if image is None:
-            raise ImageError("NotImplementedError: a TIFF of samples that are not read in this type and order")
+            raise ImageError("UnidentifiedImageError: a TIFF of samples that are not read in this type and order")
         return image
     try:
         image = _by_pillow(file)

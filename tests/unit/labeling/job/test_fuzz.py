@@ -18,27 +18,9 @@ from fashionbatch.labels.sidecar import parse_sidecar
 
 DIGEST = "0" * 64
 JOB: dict[str, Any] = {
-    "format": 1,
-    "fashionbatch": "0.2",
-    "bundles": [{"name": "shoes", "digest": DIGEST}],
-    "folder": "/photos",
+    **json.loads(Path(__file__).with_name("job.json").read_text()),
     "options": {"format": "csv", "embeddings": "x.npy", "files_from": "list.txt", "previous": "old.csv"},
-    "compute": {
-        "runtime": "openvino",
-        "version": "2026.4",
-        "device": "cpu",
-        "precision": ["float32"],
-        "batch_size": 8,
-        "instruction_set": "avx2",
-    },
-    "decoding": {"policy": 1, "pillow": "12.3"},
     "embeddings": {"file": "x.npy", "format": "npy", "tensor": "pool", "port": 0, "size": 4},
-    "columns": ["filepath", "status", "error", "label", "prob"],
-    "column_types": ["path", "text", "text", "text", "probability"],
-    "bundle_paths": ["/bundles/shoes"],
-    "files": {"rows": 1, "bytes": 10, "digest": DIGEST},
-    "shards": [0, 1],
-    "created": "2026-11-26T00:00:00+00:00",
 }
 SIDECAR: dict[str, Any] = json.loads((Path(__file__).parents[2] / "labels" / "sidecar.json").read_text())
 TABLE = {"format": 1, "sha256": DIGEST, "meta": SIDECAR, "staged": {"x.npy": ".x.npy.01234567.tmp"}}

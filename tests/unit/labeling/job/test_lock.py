@@ -16,28 +16,7 @@ from fashionbatch.labeling.job.record import Job, differences, discard, read_job
 
 
 def a_job(**changes: Any) -> Job:
-    described: dict[str, Any] = {
-        "format": 1,
-        "fashionbatch": "0.1",
-        "bundles": [{"name": "shoes", "digest": "0" * 64}],
-        "folder": "/photos",
-        "options": {"format": "csv"},
-        "compute": {
-            "runtime": "openvino",
-            "version": "2026.4",
-            "device": "cpu",
-            "precision": ["float32"],
-            "batch_size": 8,
-            "instruction_set": "avx2",
-        },
-        "decoding": {"policy": 1, "pillow": "12.3"},
-        "columns": ["filepath", "status", "error", "label", "prob"],
-        "column_types": ["path", "text", "text", "text", "probability"],
-        "bundle_paths": ["/bundles/shoes"],
-        "files": {"rows": 1, "bytes": 10, "digest": "1" * 64},
-        "shards": [0, 1],
-        "created": "2026-11-26T00:00:00+00:00",
-    }
+    described = json.loads(Path(__file__).with_name("job.json").read_text())
     return Job.of_json({**described, **changes})
 
 
