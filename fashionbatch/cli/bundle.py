@@ -96,7 +96,7 @@ def _report(bundle: Bundle, *, all_labels: bool) -> Iterator[str]:
         yield ""
         rows = [(record.kind, record.name, record.provider, record.version) for record in manifest.plugins]
         yield from format_table(("made with", "name", "provider", "version"), rows)
-    if manifest.precision_parity:
+    if manifest.precision_parity or "int8" in manifest.precisions:
         yield ""
         yield from _precisions(manifest)
     yield ""
@@ -109,17 +109,27 @@ def _report(bundle: Bundle, *, all_labels: bool) -> Iterator[str]:
 
 
 def _precisions(manifest: BundleManifest) -> Iterator[str]:
+    from fashionbatch.bundle.graph.gate import judge
+
+    parity = manifest.precision_parity
     rows = []
-    for precision, record in manifest.precision_parity.items():
-        row = [precision, f"{record.accuracy:.4f}", f"{record.same_labels:.2%}", f"{record.images:,}"]
+    for precision, record in parity.items():
+        accuracy = "-" if record.accuracy is None else f"{record.accuracy:.4f}"
+        row = [precision, accuracy, f"{record.same_labels:.2%}", f"{record.images:,} {record.source}"]
         paired = record.against_float32
         if precision != "float32" and paired is not None:
             row += [f"{paired.only_float32_right:,}", f"{paired.only_this_right:,}"]
         else:
             row += ["-", "-"]
         rows.append(row)
-    head = ("precision", "accuracy", "labels as in float32", "validation images", "float32 alone right", "it alone")
+    head = ("precision", "accuracy", "labels as in float32", "images", "float32 alone right", "it alone")
     yield from format_table(head, rows)
+    for precision in manifest.precisions:
+        if precision == "float32":
+            continue
+        verdict = judge(precision, parity)
+        if precision in parity or precision == "int8":
+            yield f"{precision}: `auto` {'may take it' if verdict.allowed else 'does not take it'}: {verdict.sentence}"
 
 
 def _extras(manifest: BundleManifest) -> Iterator[str]:

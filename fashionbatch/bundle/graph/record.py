@@ -30,7 +30,7 @@ def graph_kind(precision: Precision) -> GraphKind:
 
 
 class PairedCounts(Part):
-    """Images of the validation split by which of two precisions labeled them right."""
+    """Images by which of two precisions labeled them right."""
 
     both_right: int = Field(ge=0)
     only_float32_right: int = Field(ge=0)
@@ -39,27 +39,33 @@ class PairedCounts(Part):
 
 
 class PrecisionRecord(Part):
-    """How one precision fared on the validation split, in numbers of images.
+    """How one precision fared, in numbers of images. `fashionbatch.bundle.graph.gate` judges by it.
 
     Attributes:
         images: how many it labeled.
-        right: how many of them right (for `several_of_many`: every label of the image).
+        right: how many of them right (for `several_of_many`: every label of the image); None where nobody knows what
+            is right.
         same_label: how many with the label that float32 gave.
-        against_float32: both precisions' labels image by image; None in bundles of format 1, which did not count that.
+        against_float32: both precisions' labels image by image; None where nobody knows what is right, and in bundles
+            of format 1, which did not count that.
+        source: where the images come from: the validation split, or photos that were given to judge by.
     """
 
     images: int = Field(ge=1)
-    right: int = Field(ge=0)
+    right: int | None = Field(ge=0)
     same_label: int = Field(ge=0)
     against_float32: PairedCounts | None = None
+    source: Literal["validation", "photos"] = "validation"
 
     @model_validator(mode="after")
     def _counts_add_up(self) -> PrecisionRecord:
-        if max(self.right, self.same_label) > self.images:
+        if max(self.right or 0, self.same_label) > self.images:
             raise ValueError(f"more images right or the same than the {self.images} that there are")
         paired = self.against_float32
         if paired is None:
             return self
+        if self.right is None:
+            raise ValueError("against_float32 counts right images where right does not")
         if paired.both_right + paired.only_this_right != self.right:
             raise ValueError("against_float32 does not add up to right")
         if self.right + paired.only_float32_right + paired.neither_right != self.images:
@@ -70,9 +76,9 @@ class PrecisionRecord(Part):
         return self
 
     @property
-    def accuracy(self) -> float:
-        """Share of right labels, 0..1."""
-        return self.right / self.images
+    def accuracy(self) -> float | None:
+        """Share of right labels, 0..1; None where nobody knows what is right."""
+        return None if self.right is None else self.right / self.images
 
     @property
     def same_labels(self) -> float:
