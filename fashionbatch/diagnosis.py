@@ -20,6 +20,7 @@ from typing import Literal
 from fashionbatch import __version__
 from fashionbatch.data.context import CACHE_VARIABLE, DATA_VARIABLE, cache_path, data_directory
 from fashionbatch.inference.cores import usable_cores
+from fashionbatch.inference.cpu import cpu_flags, cpu_name, int8_units
 from fashionbatch.inference.session import DEFAULT_RUNTIME
 from fashionbatch.labeling.job.machine import instruction_set
 from fashionbatch.model.precision import cpu_computes_bfloat16
@@ -121,10 +122,12 @@ def _extras() -> Iterator[Finding]:
 
 def _machine() -> Iterator[Finding]:
     yield Finding("system", f"{platform.system()} {platform.release()}")
+    yield Finding("cpu", cpu_name())
     yield Finding("cores", f"{usable_cores()} of {os.cpu_count()} may be used")
     yield _memory()
     yield Finding("instructions", instruction_set())
     yield Finding("bfloat16", _bfloat16())
+    yield Finding("int8", _int8())
     gpu = next((device for device in _GPU_DEVICES if Path(device).exists()), None)
     if gpu is not None:
         yield Finding("gpu", f"{gpu} is there; `--runtime tensorflow --device gpu` uses it where TensorFlow sees it")
@@ -147,9 +150,16 @@ def _memory() -> Finding:
 def _bfloat16() -> str:
     if cpu_computes_bfloat16():
         return "amx_bf16: labeling and training compute in it, several times faster than in float32"
-    if "avx512_bf16" in instruction_set():
-        return "avx512_bf16: labeling computes in it, about twice as fast as in float32; training in float32"
+    if "avx512_bf16" in cpu_flags():
+        return "avx512_bf16: labeling can compute in it, faster on some CPUs and slower on others; training in float32"
     return "not computed by this CPU: labeling and training are in float32"
+
+
+def _int8() -> str:
+    units = int8_units(cpu_flags())
+    if units:
+        return f"{units}: labeling computes in it, several times faster than in float32, where a bundle allows it"
+    return "no units for it in this CPU: sums may saturate, so that labels are others than where there are"
 
 
 # ----------------------------------------------------------------------------------------------- runtimes and plugins

@@ -35,6 +35,7 @@ def describe_request(options: LabelOptions, folder: Path, loaded: Loaded) -> Req
 def describe_job(options: LabelOptions, folder: Path, loaded: Loaded, sessions: Sequence[Session]) -> JobDescription:
     """All that the rows depend on, but for the files themselves."""
     compute = options.compute
+    precisions = [session.precision for session in sessions]
     return JobDescription.of_json(
         {
             "format": JOB_FORMAT,
@@ -44,9 +45,9 @@ def describe_job(options: LabelOptions, folder: Path, loaded: Loaded, sessions: 
                 "runtime": compute.runtime,
                 "version": ", ".join(dict.fromkeys(session.runtime.version for session in sessions)),
                 "device": compute.device,
-                "precision": [session.precision for session in sessions],
+                "precision": precisions,
                 "batch_size": compute.batch_size,
-                "instruction_set": instruction_set(),
+                "instruction_set": instruction_set(precisions),
                 **_where_there_are("parameters", loaded.runtime_parameters),
             },
             "decoding": {"policy": POLICY["version"], "pillow": PIL.__version__},

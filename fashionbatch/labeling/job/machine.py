@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
+
+from fashionbatch.inference.cpu import cpu_flags, int8_units
 
 _LEVELS = (
     ("amx_bf16", "amx_bf16"),
@@ -16,16 +19,18 @@ _LEVELS = (
 )
 
 
-def instruction_set() -> str:
-    """The widest vector instructions of this CPU, such as `x86_64 avx2`: with others, last digits differ."""
-    try:
-        with open("/proc/cpuinfo", encoding="ascii", errors="replace") as file:
-            line = next((line for line in file if line.startswith(("flags", "Features"))), "")
-    except OSError:
-        line = ""
-    flags = set(line.partition(":")[2].split())
+def instruction_set(precisions: Sequence[str] = ()) -> str:
+    """The widest vector instructions of this CPU, such as `x86_64 avx2`: with others, last digits differ.
+
+    Args:
+        precisions: what is computed in. Where int8 is among them, the units for it are named, too, as in
+            `x86_64 avx2 avx_vnni`: without them sums may saturate. Jobs in the other precisions go on on a CPU that
+            differs in nothing else.
+    """
+    flags = cpu_flags()
     level = next((name for flag, name in _LEVELS if flag in flags), "")
-    return f"{platform.machine()} {level}".strip()
+    units = int8_units(flags) if "int8" in precisions else ""
+    return " ".join(dict.fromkeys(filter(None, (platform.machine(), level, units))))
 
 
 def process_age_s() -> float:
