@@ -222,10 +222,14 @@ def test_float32_is_always_there_and_gpus_are_for_tensorflow() -> None:
 @pytest.mark.parametrize(
     ("capabilities", "flags", "expected"),
     [
-        (["FP32", "INT8"], "avx2", ("float32",)),
-        (["FP32", "BF16"], "avx512f avx512_bf16", ("float32", "bfloat16")),  # faster on some CPUs, slower on others
-        (["FP32", "BF16"], "avx512f amx_bf16 amx_tile", ("bfloat16", "float32")),
-        (["FP32", "BF16"], "avx512f avx512bw", ("float32", "bfloat16")),  # imitated, and slower
+        (["FP32", "INT8"], "avx2", ("float32", "int8")),
+        (
+            ["FP32", "BF16"],
+            "avx512f avx512_bf16",
+            ("float32", "bfloat16", "int8"),
+        ),  # faster on some CPUs, slower on others
+        (["FP32", "BF16"], "avx512f amx_bf16 amx_tile", ("bfloat16", "float32", "int8")),
+        (["FP32", "BF16"], "avx512f avx512bw", ("float32", "bfloat16", "int8")),  # imitated, and slower
     ],
 )
 def test_bfloat16_comes_first_where_the_cpu_has_amx(
@@ -242,13 +246,60 @@ def test_on_a_system_that_does_not_list_its_cpu_float32_comes_first(
 ) -> None:
     monkeypatch.setattr(runtimes, "_openvino_capabilities", lambda: ["BF16"])
     monkeypatch.setattr(runtimes, "_CPUINFO", tmp_path / "absent")
-    assert openvino_precisions("cpu") == ("float32", "bfloat16")
+    assert openvino_precisions("cpu") == ("float32", "bfloat16", "int8")
 
 
 def test_bfloat16_on_a_cpu_without_it_is_a_clear_error(graph: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runtimes, "_openvino_capabilities", lambda: ["FP32"])
     with pytest.raises(RuntimeUnavailableError, match="does not compute bfloat16 on this machine's cpu"):
         OpenVinoRuntime(request(graph, precision="bfloat16"))
+
+
+# ------------------------------------------------------------------------------------------------------------- int8
+
+
+@pytest.fixture(scope="module")
+def quantized(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A network that says itself that its convolution multiplies numbers of 8 bits."""
+    random = np.random.default_rng(6)
+    pixels = ops.parameter([-1, *SHAPE], ov.Type.u8, name="pixels")
+    x = ops.transpose(ops.multiply(ops.convert(pixels, "f32"), np.float32(1 / 255)), ops.constant([0, 3, 1, 2]))
+    low, high = (ops.constant(np.float32(value)) for value in (0, 1))
+    x = ops.fake_quantize(x, low, high, low, high, 256)
+    kernel = ops.constant(random.integers(-64, 64, (32, 3, 3, 3)).astype(np.int8))
+    kernel = ops.multiply(ops.convert(kernel, "f32"), np.float32(0.01))
+    x = ops.relu(ops.convolution(x, kernel, [1, 1], [1, 1], [1, 1], [1, 1], name="convolution"))
+    features = ops.reduce_mean(x, ops.constant([2, 3]), keep_dims=False, name="mean")
+    weights = ops.constant(random.normal(0, 1, (32, OUTPUTS)).astype(np.float32))
+    file = tmp_path_factory.mktemp("quantized") / "model.int8.xml"
+    model = ov.Model([ops.softmax(ops.matmul(features, weights, False, False), 1)], [pixels], "quantized")
+    ov.save_model(model, file, compress_to_fp16=False)
+    return file
+
+
+def test_an_int8_graph_is_computed_in_8_bits(quantized: Path) -> None:
+    opened = OpenVinoRuntime(request(quantized, precision="int8"))
+    layers = {
+        operation.get_friendly_name(): operation.get_rt_info()
+        for operation in opened._compiled.get_runtime_model().get_ops()
+    }
+    opened.close()
+    kinds = {str(info["runtimePrecision"].astype(str)) for name, info in layers.items() if "convolution" in name}
+    assert kinds
+    assert kinds <= {"u8", "i8", "U8", "I8"}
+
+
+def test_int8_gives_an_image_the_same_bits_in_every_batch(quantized: Path) -> None:
+    given = batches(6)
+    opened = OpenVinoRuntime(request(quantized, precision="int8"))
+    first = np.concatenate(run(opened, given))
+    turned = np.concatenate(run(opened, np.ascontiguousarray(given[:, ::-1])))
+    opened.close()
+    alone = OpenVinoRuntime(request(quantized, precision="int8", batch_size=1, streams=1))
+    single = np.concatenate(run(alone, given.reshape(-1, 1, *SHAPE)))
+    alone.close()
+    np.testing.assert_array_equal(first, turned.reshape(6, 4, OUTPUTS)[:, ::-1].reshape(24, OUTPUTS))
+    np.testing.assert_array_equal(first, single)
 
 
 # ---------------------------------------------------------------------------------------------------------- features
