@@ -19,18 +19,15 @@ from fashionbatch.bundle.reference import read_reference
 from fashionbatch.decisions import DecisionRule
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.images import POLICY
+from fashionbatch.inference.computing import DEFAULT_BATCH_SIZE, DEFAULT_RUNTIME, Computing
 from fashionbatch.inference.cores import usable_cores
-from fashionbatch.inference.precision import choose_precision
+from fashionbatch.inference.precision import PrecisionChoice
 from fashionbatch.inference.rebuild import keras_model_of
 from fashionbatch.inference.reference import Agreement, CheckedRuntime
-from fashionbatch.registry import OurName, Registry
+from fashionbatch.registry import Registry
 from fashionbatch.specs import FeatureTensor, Parameters, Precision, Runtime, RuntimeRequest, RuntimeSpec
 
 __all__ = ["DEFAULT_BATCH_SIZE", "DEFAULT_RUNTIME", "Session", "open_session", "require_features", "usable_cores"]
-
-DEFAULT_RUNTIME = OurName("openvino")
-DEFAULT_BATCH_SIZE = 8
-"""Small batches are faster on a CPU: their activations stay in its caches."""
 
 
 @dataclass
@@ -59,8 +56,7 @@ class Session:
         runtime: what computes; labeling drives it by `submit` and `collect`. It gives no result before those for the
             bundle's reference images were right, where the bundle has them.
         runtime_name: how it is registered.
-        precision: the arithmetic, fixed for the session.
-        precision_reason: why that one, in words for the user.
+        choice: the arithmetic, fixed for the session, and why it is that one.
         batch_size: images in each batch that goes in.
         device: `cpu` or `gpu`.
         streams: batches computed side by side.
@@ -69,11 +65,20 @@ class Session:
     manifest: BundleManifest
     runtime: Runtime
     runtime_name: str
-    precision: Precision
-    precision_reason: str
+    choice: PrecisionChoice
     batch_size: int
     device: str
     streams: int
+
+    @property
+    def precision(self) -> Precision:
+        """The arithmetic, fixed for the session."""
+        return self.choice.precision
+
+    @property
+    def precision_reason(self) -> str:
+        """Why that one, in words for the user."""
+        return self.choice.reason
 
     def predict(
         self,
@@ -170,7 +175,7 @@ def open_session(
     registry: Registry,
     runtime: str = DEFAULT_RUNTIME,
     parameters: Parameters | None = None,
-    precision: Precision | Literal["auto"] = "auto",
+    precision: Precision | PrecisionChoice | Literal["auto"] = "auto",
     batch_size: int = DEFAULT_BATCH_SIZE,
     device: str = "cpu",
     streams: int | None = None,
@@ -184,7 +189,8 @@ def open_session(
             looked for when it asks for them.
         runtime: the name of a runtime.
         parameters: the runtime's own, checked; None takes its defaults.
-        precision: `auto` takes the fastest that the bundle's measurements allow.
+        precision: `auto` takes the fastest that the bundle's measurements allow, as far as that is known without
+            timing it now; or what somebody has chosen already.
         batch_size: images in each batch. Numbers differ in their last digits from one batch size to another.
         device: `cpu` or `gpu`.
         streams: batches computed side by side, each on one thread; by default as many as cores may be used.
@@ -199,22 +205,32 @@ def open_session(
         UnknownNameError: no such runtime.
         RuntimeUnavailableError: this machine does not offer the runtime, the device or the precision.
     """
+    computing = Computing(
+        registry, runtime, parameters, batch_size, device, usable_cores() if streams is None else streams
+    )
+    return open_with(computing, bundle, precision, features=features)
+
+
+def open_with(
+    computing: Computing,
+    bundle: Bundle,
+    precision: Precision | PrecisionChoice | Literal["auto"] = "auto",
+    *,
+    features: FeatureTensor | None = None,
+) -> Session:
+    """As `open_session`, for one who opens several sessions in the same way.
+
+    Raises:
+        FashionBatchError: as `open_session`.
+    """
     manifest = bundle.manifest
     _require_same_decoding(bundle)
     _require_plain_probabilities(bundle)
-    spec = registry.get(RuntimeSpec, runtime)
+    spec, batch_size, device = computing.spec, computing.batch_size, computing.device
     if features is not None:
         require_features(spec)
-    available = spec.precisions(device)
-    if not available:
-        raise RuntimeUnavailableError(
-            f"runtime {runtime!r} finds no {device} that it can use on this machine",
-            hint="`--device gpu` needs the runtime `tensorflow` and a GPU that TensorFlow sees"
-            if device != "cpu"
-            else None,
-        )
-    chosen, reason = choose_precision(manifest, available, precision)
-    streams = usable_cores() if streams is None else streams
+    choice = precision if isinstance(precision, PrecisionChoice) else computing.choose(bundle, precision)
+    chosen = choice.precision
     check_graph(bundle.path, manifest, graph_kind(chosen))
     reference = read_reference(bundle)
     opened = spec.open(
@@ -225,21 +241,27 @@ def open_session(
             outputs=manifest.outputs,
             precision=chosen,
             device=device,
-            streams=streams,
-            keras_model=lambda: keras_model_of(bundle, registry),
+            streams=computing.streams,
+            keras_model=lambda: keras_model_of(bundle, computing.registry),
             features=features,
-            parameters=parameters or spec.parameters(),
+            parameters=computing.parameters or spec.parameters(),
         )
     )
     if reference is not None:
         try:
             opened = CheckedRuntime(
-                opened, reference, manifest, batch_size=batch_size, precision=chosen, device=device, name=runtime
+                opened,
+                reference,
+                manifest,
+                batch_size=batch_size,
+                precision=chosen,
+                device=device,
+                name=computing.runtime,
             )
         except BaseException:
             opened.close()
             raise
-    return Session(manifest, opened, runtime, chosen, reason, batch_size, device, streams)
+    return Session(manifest, opened, computing.runtime, choice, batch_size, device, computing.streams)
 
 
 def require_features(spec: RuntimeSpec) -> None:

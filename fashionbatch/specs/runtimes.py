@@ -86,9 +86,12 @@ class RuntimeSpec(Spec):
     """Something that computes a bundle's network.
 
     Attributes:
-        precisions: what this machine can compute with it on a device; empty where the runtime cannot be used.
+        precisions: what this machine can compute with it on a device, first what is the fastest as far as the runtime
+            can tell without trying; empty where the runtime cannot be used.
         open: makes the network ready; raises RuntimeUnavailableError where the request cannot be met.
         gives_features: whether it heeds `RuntimeRequest.features`; the probabilities must be the same bits then.
+        version: what `Runtime.version` will be. How fast a network was is kept for one version; a runtime that does not
+            say it is taken to change with its distribution.
     """
 
     kind: ClassVar[str] = "runtime"
@@ -97,3 +100,4 @@ class RuntimeSpec(Spec):
     precisions: Callable[[str], tuple[Precision, ...]]
     open: Callable[[RuntimeRequest], Runtime]
     gives_features: bool = False
+    version: Callable[[], str] | None = None

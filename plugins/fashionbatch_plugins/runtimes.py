@@ -36,6 +36,7 @@ def register_runtimes() -> Iterable[RuntimeSpec]:
         precisions=openvino_precisions,
         open=OpenVinoRuntime,
         gives_features=True,
+        version=openvino_version,
     )
     yield RuntimeSpec(
         name="tensorflow",
@@ -62,6 +63,14 @@ def openvino_precisions(device: str) -> tuple[Precision, ...]:
         # is imitated.
         found.insert(0 if "amx_bf16" in _cpu_flags() else len(found), "bfloat16")
     return (*found, "int8")
+
+
+def openvino_version() -> str:
+    """Name and version, as jobs record them."""
+    with _without_converter():
+        import openvino as ov
+
+    return f"OpenVINO {ov.get_version()}"
 
 
 def _openvino_capabilities() -> list[str]:
@@ -126,10 +135,9 @@ class OpenVinoRuntime:
                 f"OpenVINO does not compute {request.precision} on this machine's {request.device}",
                 hint="`--precision float32` runs on every CPU",
             )
-        import openvino as ov
 
         self._shape = (request.batch_size, *request.input_shape)
-        self.version = f"OpenVINO {ov.get_version()}"
+        self.version = openvino_version()
         # One request more for each stream than runs, so that a stream never waits for Python to fill the next.
         self.slots = 2 * request.streams
         compiled = _compile(request, self._shape)
