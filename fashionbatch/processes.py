@@ -5,10 +5,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, NoReturn
@@ -69,13 +71,20 @@ class ProcessEndedError(Exception):
         return signal.Signals(-self.status).name if self.status < 0 else ""
 
 
-def ask_python(module: str, question: Mapping[str, Any], *, time_limit_s: float | None = None) -> dict[str, Any]:
+def ask_python(
+    module: str,
+    question: Mapping[str, Any],
+    *,
+    time_limit_s: float | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> dict[str, Any]:
     """Have a process of our own answer a question: what it does may crash, and takes only the process along.
 
     Args:
         module: its `main` calls `answer_question`.
         question: JSON.
         time_limit_s: seconds that it may take; None for no limit.
+        progress: is called with what the other process reports of its way, which `main` then takes a place for.
 
     Returns:
         The answer.
@@ -85,13 +94,26 @@ def ask_python(module: str, question: Mapping[str, Any], *, time_limit_s: float 
         ProcessEndedError: there is no answer.
         TimeoutError: it took longer, and was ended.
     """
-    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as answered, tempfile.TemporaryFile() as failed:
+    with contextlib.ExitStack() as stack:
+        asked, answered, failed = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
         asked.write(json.dumps(question).encode())
         asked.seek(0)
-        process = start_python(module, stdin=asked, stdout=answered, stderr=failed)
+        places: tuple[int, ...] = ()
+        if progress is not None:
+            reports, place = os.pipe()
+            stack.callback(os.close, reports)
+            places = (place,)
         try:
-            status = process.wait(time_limit_s)
-        except subprocess.TimeoutExpired:
+            process = start_python(module, places, pass_fds=places, stdin=asked, stdout=answered, stderr=failed)
+        finally:
+            for place in places:
+                os.close(place)
+        ends = None if time_limit_s is None else time.monotonic() + time_limit_s
+        try:
+            if progress is not None:
+                _follow(reports, progress, ends)
+            status = process.wait(_left(ends))
+        except (subprocess.TimeoutExpired, TimeoutError):
             raise TimeoutError(f"no answer within {time_limit_s:g} s") from None
         finally:
             with contextlib.suppress(ProcessLookupError):
@@ -109,6 +131,33 @@ def ask_python(module: str, question: Mapping[str, Any], *, time_limit_s: float 
         raise kind(str(answer["message"]), hint=answer["hint"])
     assert isinstance(answer, dict)
     return answer
+
+
+def _follow(reports: int, progress: Callable[[int], object], ends: float | None) -> None:
+    """Tell what comes through a pipe, a number a line, until its other end is closed."""
+    poll = select.poll()
+    poll.register(reports, select.POLLIN)
+    rest = b""
+    while True:
+        left = _left(ends)
+        if not poll.poll(None if left is None else 1000 * left):
+            raise TimeoutError
+        data = os.read(reports, 1 << 16)
+        if not data:
+            return
+        *lines, rest = (rest + data).split(b"\n")
+        if lines:
+            progress(int(lines[-1]))
+
+
+def _left(ends: float | None) -> float | None:
+    return None if ends is None else max(0.0, ends - time.monotonic())
+
+
+def report_progress(place: int, done: int) -> None:
+    """In the other process: say how far it is. Who asked may have gone."""
+    with contextlib.suppress(OSError):
+        os.write(place, b"%d\n" % done)
 
 
 def answer_question(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> NoReturn:

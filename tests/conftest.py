@@ -86,3 +86,22 @@ def under_a_handler_of_ours() -> Iterator[None]:
     before = signal.signal(signal.SIGINT, lambda *_: None)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session")
+def int8_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`model.int8.xml` of the network of `make_tiny_bundle` with its default labels; its weights lie beside it."""
+    import numpy as np
+
+    from fashionbatch.bundle.quantizing.quantize import quantize_graph
+    from fashionbatch.bundle.quantizing.ways import WAYS
+    from fashionbatch.testing.bundles import make_tiny_bundle
+
+    folder = tmp_path_factory.mktemp("int8")
+    bundle = make_tiny_bundle(folder / "bundle")
+    colours = np.random.default_rng(8).integers(0, 256, (40, 1, 1, 3), dtype=np.uint8)
+    images = np.ascontiguousarray(np.broadcast_to(colours, (40, 8, 8, 3)))
+    (folder / "int8").mkdir()
+    found = quantize_graph(bundle / "model.xml", images, folder / "int8", WAYS[0])
+    assert found is not None
+    return found.graph

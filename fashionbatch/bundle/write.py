@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
@@ -26,6 +27,7 @@ from fashionbatch.bundle.graph.record import (
     GraphKind,
     GraphOrigin,
     PrecisionRecord,
+    QuantizationRecord,
 )
 from fashionbatch.bundle.manifest import (
     FORMAT_VERSION,
@@ -51,6 +53,30 @@ if TYPE_CHECKING:
     import openvino as ov
 
 _P = TypeVar("_P", bound=Part)
+
+
+@dataclass(frozen=True)
+class QuantizedGraph:
+    """The network of a bundle in 8 bits, and what is known of it.
+
+    Attributes:
+        graph: the `.xml` file, under the name that it has in a bundle; its weights lie beside it.
+        made: how it was made.
+        quantization: by which way, with which images.
+        parity: how it fared; None where nothing could be compared.
+        thresholds: its own, where those of float32 would cost it labels; empty where they do not.
+    """
+
+    graph: Path
+    made: GraphOrigin
+    quantization: QuantizationRecord
+    parity: PrecisionRecord | None = None
+    thresholds: tuple[float, ...] = ()
+
+    @property
+    def versions(self) -> dict[str, str]:
+        """Of what made it."""
+        return self.made.versions
 
 
 def write_bundle(
@@ -135,14 +161,18 @@ def update_bundle(
     precision_parity: Mapping[Precision, PrecisionRecord] | None = None,
     thresholds: Sequence[float] | None = None,
     reference: Reference | None = None,
+    quantized: QuantizedGraph | None = None,
+    directory: Path | None = None,
 ) -> Bundle:
     """Add what was measured with a written bundle to it; the network stays as it is, and so does what is not named.
 
     Args:
         bundle: as it was written or opened. One of format 1 becomes one of the newest format.
-        precision_parity: how each precision fared on the validation split.
+        precision_parity: how each precision fared.
         thresholds: of the head, for every precision; None leaves those that are there.
         reference: takes the place of the one that is there.
+        quantized: the same network in 8 bits; takes the place of one that is there.
+        directory: where the bundle goes; in its own place unless given. A bundle that is there is replaced.
 
     Returns:
         The bundle with its new digest.
@@ -151,34 +181,64 @@ def update_bundle(
         BundleError: what is added does not fit the bundle.
         OutputError: the bundle cannot be written.
     """
-    manifest, directory = bundle.manifest, Path(os.path.realpath(bundle.path))
-    with disk.output_errors(directory), disk.new_directory(directory, replace=True) as temporary:
-        for name in manifest.files:
-            disk.link_or_copy(directory / name, temporary / name)
-        files = dict(manifest.files)
+    manifest, place = bundle.manifest, Path(os.path.realpath(bundle.path if directory is None else directory))
+    if directory is not None:
+        require_replaceable(place)
+    own = Path(os.path.realpath(bundle.path))
+    with disk.output_errors(place), disk.new_directory(place, replace=True) as temporary:
+        changed = {*(GRAPH_FILES["int8"] if quantized else ()), *((REFERENCE_NAME,) if reference else ())}
+        for name in manifest.files.keys() - changed:
+            # Two bundles that shared a file would change together.
+            (disk.link_or_copy if own == place else disk.copy_new)(own / name, temporary / name)
+        if reference is not None:
+            write_reference(reference, temporary)
+        if quantized is not None:
+            _copy_graph(quantized.graph, temporary)
         try:
-            if reference is not None:
-                (temporary / REFERENCE_NAME).unlink(missing_ok=True)
-                write_reference(reference, temporary)
-                files[REFERENCE_NAME] = _record(temporary / REFERENCE_NAME)
             manifest = _revised(
                 manifest,
                 format_version=FORMAT_VERSION,
-                decision=_with_thresholds(manifest.decision, thresholds),
-                graphs=_with_parity(manifest.graphs, precision_parity),
+                decision=_with_thresholds(manifest.decision, thresholds, quantized),
+                graphs=_with_parity(_with_quantized(manifest.graphs, quantized), precision_parity),
                 reference=manifest.reference if reference is None else reference.record,
-                files=dict(sorted(files.items())),
+                created_with=dict(
+                    sorted({**manifest.created_with, **(quantized.versions if quantized else {})}.items())
+                ),
+                files={
+                    file.name: _record(file) if file.name in changed else manifest.files[file.name]
+                    for file in sorted(temporary.iterdir())
+                },
             )
         except ValidationError as error:
             raise BundleError(f"{bundle.path}: {error.errors(include_url=False)[0]['msg']}") from error
+        if quantized is not None:
+            check_graph(temporary, manifest, "int8")
         data = _write_manifest(temporary, manifest)
-    return Bundle(bundle.path, manifest, hashlib.sha256(data).hexdigest())
+    return Bundle(bundle.path if directory is None else directory, manifest, hashlib.sha256(data).hexdigest())
 
 
-def _with_thresholds(decision: Decision, thresholds: Sequence[float] | None) -> Decision:
-    if thresholds is None:
-        return decision
-    own: dict[Precision, tuple[float, ...]] = {"float32": tuple(map(float, thresholds))} if thresholds else {}
+def _copy_graph(graph: Path, directory: Path) -> None:
+    names = GRAPH_FILES["int8"]
+    for source, name in zip((graph, graph.with_suffix(".bin")), names, strict=True):
+        disk.link_or_copy(source, directory / name)
+
+
+def _with_quantized(graphs: Mapping[GraphKind, Graph], quantized: QuantizedGraph | None) -> dict[GraphKind, Graph]:
+    if quantized is None:
+        return dict(graphs)
+    parity: dict[Precision, PrecisionRecord] = {"int8": quantized.parity} if quantized.parity else {}
+    return {**graphs, "int8": Graph(made=quantized.made, quantization=quantized.quantization, parity=parity)}
+
+
+def _with_thresholds(
+    decision: Decision, thresholds: Sequence[float] | None, quantized: QuantizedGraph | None
+) -> Decision:
+    own = dict(decision.thresholds)
+    if thresholds is not None:
+        own = {"float32": tuple(map(float, thresholds))} if thresholds else {}
+    if quantized is not None:
+        own.pop("int8", None)
+        own |= {"int8": quantized.thresholds} if quantized.thresholds else {}
     return _revised(decision, thresholds=own)
 
 

@@ -131,7 +131,7 @@ def import_bundle(
         raise click.UsageError("--weights belongs to --keras-application")
     if model is None and labels is None:
         raise click.UsageError("--keras-application needs --labels FILE")
-    _require_free(output, overwrite=overwrite)
+    require_free(output, overwrite=overwrite)
     found = read_label_file(labels) if labels is not None else labels_of_model(model or Path())
     class_names = found.names
     fields = {key: choice for key, choice in choices.items() if key != "channels"}
@@ -176,7 +176,8 @@ def _notes(bundle: Bundle, labels: LabelList) -> Iterator[str]:
         )
 
 
-def _require_free(output: Path, *, overwrite: bool) -> None:
+def require_free(output: Path, *, overwrite: bool) -> None:
+    """Insist on a place where nothing is, unless a bundle there is to be replaced."""
     from fashionbatch.errors import OutputError
 
     if not overwrite and os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):

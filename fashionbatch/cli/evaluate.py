@@ -142,29 +142,30 @@ def _truth(
     from fashionbatch.evaluation.truth import truth_of_folder, truth_of_split
     from fashionbatch.plan import load_plan
 
-    if data is not None and _is_recipe(data):
+    if data is not None and is_recipe(data):
         return truth_of_split(load_plan(data, registry), bundle.manifest, split, as_text=as_text), None
     if data is None:
-        plan = _plan_of(bundle, registry)
+        plan = plan_of(bundle, registry)
         if plan is None:
             raise DataError(
                 f"{bundle.path}: the bundle has no recipe that says what data it was trained with",
                 hint="give a folder of labeled images, or a recipe, with --data",
             )
-        with _hint("if the data lie somewhere else now, give the place with --data PATH --split test"):
+        with hinted("if the data lie somewhere else now, give the place with --data PATH --split test"):
             return truth_of_split(plan, bundle.manifest, split, as_text=as_text), None
     path = Path(data)
     root = path if path.is_dir() else None
-    plan = _usable_plan_of(bundle, registry)
+    plan = usable_plan_of(bundle, registry)
     if split is None:
         return truth_of_folder(path, bundle.manifest, registry, plan, as_text=as_text), root
     if plan is None:
         raise click.UsageError("--split needs a recipe that says how the data are split; give one with --data")
-    with _hint("without --split all labeled images there are judged"):
+    with hinted("without --split all labeled images there are judged"):
         return truth_of_split(plan, bundle.manifest, split, data_path=path, as_text=as_text), root
 
 
-def _is_recipe(data: str) -> bool:
+def is_recipe(data: str) -> bool:
+    """Whether `--data` names a recipe, and not a folder or file of images."""
     from fashionbatch.recipe.find import shipped_recipe
 
     if os.path.exists(data):
@@ -172,7 +173,8 @@ def _is_recipe(data: str) -> bool:
     return data.lower().endswith(_RECIPE_ENDINGS) or shipped_recipe(data) is not None
 
 
-def _plan_of(bundle: Bundle, registry: Registry) -> Plan | None:
+def plan_of(bundle: Bundle, registry: Registry) -> Plan | None:
+    """The recipe that a bundle was trained by; None for an imported one."""
     from fashionbatch.plan import plan_from_text
 
     text = bundle.recipe_text()
@@ -180,16 +182,18 @@ def _plan_of(bundle: Bundle, registry: Registry) -> Plan | None:
     return None if text is None else plan_from_text(text, registry, Path.cwd(), name=str(bundle.recipe))
 
 
-def _usable_plan_of(bundle: Bundle, registry: Registry) -> Plan | None:
+def usable_plan_of(bundle: Bundle, registry: Registry) -> Plan | None:
+    """The same, and None where it cannot be used here."""
     # A plugin that the recipe needs may be missing here; a folder of images can be read all the same.
     try:
-        return _plan_of(bundle, registry)
+        return plan_of(bundle, registry)
     except RecipeError:
         return None
 
 
 @contextmanager
-def _hint(text: str) -> Iterator[None]:
+def hinted(text: str) -> Iterator[None]:
+    """Add a hint to what is wrong with data."""
     try:
         yield
     except DataError as error:
@@ -233,7 +237,7 @@ def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
         if data is None and split is None
         else _truth(bundle, data, split, registry, as_text=reading["as_text"])
     )
-    plan = _usable_plan_of(bundle, registry)
+    plan = usable_plan_of(bundle, registry)
     labels_of = _labels_of_folders(plan)
     return evaluate_table(table, bundle.manifest, truth, root=root, labels_of=labels_of, **reading)
 

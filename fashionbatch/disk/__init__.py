@@ -32,6 +32,7 @@ from fashionbatch.disk.directories import new_directory
 from fashionbatch.disk.errors import output_errors
 from fashionbatch.disk.files import (
     StagedFile,
+    copy_new,
     link_or_copy,
     make_directory,
     remove,
@@ -62,6 +63,7 @@ __all__ = [
     "UnreadableError",
     "append_line",
     "copy_into",
+    "copy_new",
     "finish_moving",
     "is_locked",
     "is_temporary_name_of",

@@ -198,8 +198,17 @@ def link_or_copy(file: Path, target: Path) -> None:
     try:
         os.link(file, target)
     except OSError:
-        with write_new(target, sync=False) as copy, open(file, "rb") as source:
-            shutil.copyfileobj(source, copy, 1 << 20)
+        copy_new(file, target)
+
+
+def copy_new(file: Path, target: Path) -> None:
+    """Copy a file into a directory that `new_directory` made.
+
+    Raises:
+        OSError: it cannot be read, or not be written there.
+    """
+    with write_new(target, sync=False) as copy, open(file, "rb") as source:
+        shutil.copyfileobj(source, copy, 1 << 20)
 
 
 def make_directory(path: Path) -> None:

@@ -100,14 +100,34 @@ class GraphOrigin(Part):
     versions: dict[str, str] = Field(default_factory=dict)
 
 
+class QuantizationRecord(Part):
+    """How a graph of 8 bits came about.
+
+    Attributes:
+        way: one of `fashionbatch.bundle.quantizing.ways`, the best of those that were tried.
+        tried: all of them, in order.
+        images: how many calibrated it: they say how large the numbers between two layers become.
+        source: where those come from: the training split, or photos that were given for it.
+        seed: by which they were chosen.
+    """
+
+    way: str
+    tried: tuple[str, ...] = Field(min_length=1)
+    images: int = Field(ge=1)
+    source: Literal["train", "photos"]
+    seed: int = Field(ge=0)
+
+
 class Graph(Part):
     """One graph of the network; its files' names follow from its kind, see `GRAPH_FILES`.
 
     Attributes:
         made: None where a bundle does not say, as those of format 1.
+        quantization: of a graph of 8 bits; None of others.
         parity: for each precision that computes this graph, how it fared on the validation split; empty where nothing
             could be compared, as for imported models.
     """
 
     made: GraphOrigin | None = None
+    quantization: QuantizationRecord | None = None
     parity: dict[Precision, PrecisionRecord] = Field(default_factory=dict)

@@ -12,11 +12,12 @@ import openvino as ov
 import pytest
 from openvino import opset13 as ops
 
+from fashionbatch.bundle.graph.check import check_graph
 from fashionbatch.bundle.graph.features import find_features
-from fashionbatch.bundle.graph.record import GraphOrigin, PrecisionRecord
+from fashionbatch.bundle.graph.record import GraphOrigin, PairedCounts, PrecisionRecord, QuantizationRecord
 from fashionbatch.bundle.manifest import Head, Labels, PluginRecord
 from fashionbatch.bundle.open import Bundle, open_bundle
-from fashionbatch.bundle.write import update_bundle, write_bundle
+from fashionbatch.bundle.write import QuantizedGraph, update_bundle, write_bundle
 from fashionbatch.disk import directories, steps
 from fashionbatch.errors import BundleError, OutputError
 from fashionbatch.images import POLICY
@@ -263,3 +264,80 @@ def test_bundle_json_is_indented_and_ends_with_a_line_end(tmp_path: Path) -> Non
     text = (write(tmp_path / "b").path / "bundle.json").read_text(encoding="utf-8")
     assert text.endswith("}\n")
     assert json.dumps(json.loads(text), indent=2, ensure_ascii=False) + "\n" == text
+
+
+# ------------------------------------------------------------------------------------------------------ graph of 8 bits
+
+
+COUNTS = PairedCounts(both_right=8, only_float32_right=0, only_this_right=1, neither_right=1)
+
+
+def quantized(graph: Path, **changes: Any) -> QuantizedGraph:
+    fields: dict[str, Any] = {
+        "made": GraphOrigin(converter="nncf", method="in a test", versions={"nncf": "3.4.0"}),
+        "quantization": QuantizationRecord(way="fast", tried=("fast",), images=40, source="photos", seed=42),
+        "parity": PrecisionRecord(images=10, right=9, same_label=9, against_float32=COUNTS, source="photos"),
+    }
+    return QuantizedGraph(graph, **{**fields, **changes})
+
+
+def test_a_graph_of_8_bits_is_added_and_the_float32_graph_stays(tmp_path: Path, int8_graph: Path) -> None:
+    bundle = open_bundle(make_tiny_bundle(tmp_path / "b"))
+    updated = update_bundle(bundle, quantized=quantized(int8_graph))
+    opened = open_bundle(bundle.path)
+    assert opened == updated
+    manifest = opened.manifest
+    assert manifest.precisions == ("float32", "bfloat16", "int8")
+    assert manifest.precision_parity["int8"].right == 9
+    assert manifest.graphs["int8"].quantization == quantized(int8_graph).quantization
+    assert manifest.created_with["nncf"] == "3.4.0"
+    assert manifest.graphs["float32"] == bundle.manifest.graphs["float32"]
+    assert opened.graph_for("int8").read_bytes() == int8_graph.read_bytes()
+    check_graph(opened.path, manifest, "int8")
+    again = update_bundle(opened, quantized=quantized(int8_graph, parity=None))
+    assert again.manifest.graphs["int8"].parity == {}
+    assert names(bundle.path) == [
+        "bundle.json", "model.bin", "model.int8.bin", "model.int8.xml", "model.xml", "reference.npz"
+    ]  # fmt: skip
+
+
+def test_it_may_have_thresholds_of_its_own(tmp_path: Path, int8_graph: Path) -> None:
+    bundle = open_bundle(make_tiny_bundle(tmp_path / "b", decoding="several_of_many", thresholds=[0.5, 0.4, 0.3]))
+    own = update_bundle(bundle, quantized=quantized(int8_graph, thresholds=(0.5, 0.4, 0.2))).manifest
+    assert own.rule_in("int8").thresholds == (0.5, 0.4, 0.2)
+    assert own.rule.thresholds == (0.5, 0.4, 0.3)
+    plain = update_bundle(open_bundle(bundle.path), quantized=quantized(int8_graph)).manifest
+    assert plain.rule_in("int8").thresholds == (0.5, 0.4, 0.3)
+
+
+def test_another_place_leaves_the_bundle_as_it_is_and_shares_no_file(tmp_path: Path, int8_graph: Path) -> None:
+    bundle = open_bundle(make_tiny_bundle(tmp_path / "b"))
+    other = update_bundle(bundle, quantized=quantized(int8_graph), directory=tmp_path / "new" / "int8")
+    assert open_bundle(tmp_path / "new" / "int8") == other
+    assert open_bundle(bundle.path) == bundle
+    assert not (other.path / "model.bin").samefile(bundle.path / "model.bin")
+
+
+def test_a_graph_of_8_bits_that_does_not_fit_changes_nothing(tmp_path: Path, int8_graph: Path) -> None:
+    bundle = open_bundle(make_tiny_bundle(tmp_path / "b", class_names=["a", "b", "c", "d"]))
+    with pytest.raises(BundleError, match="gives an array"):
+        update_bundle(bundle, quantized=quantized(int8_graph))
+    foreign = tmp_path / "model.int8.xml"
+    foreign.write_bytes(
+        int8_graph.read_bytes()
+        .replace(b'type="Softmax"', b'type="Assign"')
+        .replace(b'type="SoftMax"', b'type="Assign"')
+    )
+    foreign.with_suffix(".bin").write_bytes(int8_graph.with_suffix(".bin").read_bytes())
+    with pytest.raises(BundleError, match="keeps state between batches"):
+        update_bundle(open_bundle(make_tiny_bundle(tmp_path / "c")), quantized=quantized(foreign))
+    assert open_bundle(bundle.path) == bundle
+
+
+def test_other_places_are_never_overwritten(tmp_path: Path, int8_graph: Path) -> None:
+    bundle = open_bundle(make_tiny_bundle(tmp_path / "b"))
+    (tmp_path / "album").mkdir()
+    (tmp_path / "album" / "photo.jpg").write_bytes(b"mine")
+    with pytest.raises(OutputError, match="holds files, but no bundle"):
+        update_bundle(bundle, quantized=quantized(int8_graph), directory=tmp_path / "album")
+    assert names(tmp_path / "album") == ["photo.jpg"]

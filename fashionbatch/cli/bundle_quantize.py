@@ -1,0 +1,147 @@
+"""`fashionbatch bundle quantize`: a graph of 8 bits beside a bundle's float32 graph."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fashionbatch.cli.tables import printable
+
+if TYPE_CHECKING:
+    from fashionbatch.bundle.open import Bundle
+    from fashionbatch.quantizing.material import Material
+    from fashionbatch.registry import Registry
+
+
+@click.command("quantize")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option(
+    "--data",
+    metavar="SOURCE|RECIPE",
+    help="A folder of labeled images, a folder of photos without labels, or a recipe whose data to take.  "
+    "[default: the data that it was trained with]",
+)
+@click.option(
+    "--unlabeled",
+    is_flag=True,
+    help="The folders in --data say nothing about labels. A folder without folders in it is taken so anyway.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), help="Write another bundle, and leave this one as it is."
+)
+@click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
+@click.option(
+    "--time-limit",
+    type=click.FloatRange(min=0, min_open=True),
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long ways are tried that keep more labels.",
+)
+@click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="By which images are chosen.")
+@click.option(
+    "--truth-as-text",
+    is_flag=True,
+    help="Take right labels for those of the bundle that are only written otherwise: 1.0 for 1, Dress for dress.",
+)
+def quantize_command(
+    bundle: Path,
+    *,
+    data: str | None,
+    unlabeled: bool,
+    output: Path | None,
+    overwrite: bool,
+    time_limit: float,
+    seed: int,
+    truth_as_text: bool,
+) -> None:
+    """Quantize a bundle's network to 8 bits, which is computed faster.
+
+    Some of the images calibrate it and the others judge it: how many labels it keeps, and how many of them are right.
+    The ways to quantize are tried until it is as good as float32; the best one is kept.
+
+    \b
+    fashionbatch bundle quantize mobilenet/ --data photos-by-class/
+    fashionbatch bundle quantize runs/shoes/bundle -o shoes-int8/
+    """  # noqa: D301 - click reads \b as a control character: lines below it are not wrapped
+    from fashionbatch.bundle.open import open_bundle
+    from fashionbatch.bundle.quantizing.quantize import require_nncf
+    from fashionbatch.bundle.write import require_replaceable
+    from fashionbatch.cli.bundle_import import require_free
+    from fashionbatch.plugins import load_plugins
+    from fashionbatch.quantizing.run import judge_of, quantize_bundle
+    from fashionbatch.training.report import Reporter
+
+    if unlabeled and data is None:
+        raise click.UsageError("--unlabeled needs --data FOLDER")
+    require_nncf()
+    opened = open_bundle(bundle)
+    if output is not None:
+        require_free(output, overwrite=overwrite)
+    require_replaceable(output or bundle)
+    registry = load_plugins().registry
+    material = _material(opened, data, registry, seed, unlabeled=unlabeled, as_text=truth_as_text)
+    for note in material.notes:
+        click.echo(f"note: {note}")
+    click.echo(
+        f"{len(material.calibration.images):,} images calibrate, {len(material.images):,} others judge"
+        + ("" if material.targets is not None else ", by the labels of float32: the right ones are not known")
+    )
+    reporter = Reporter(click.echo, bars=sys.stderr.isatty())
+    found = quantize_bundle(
+        opened,
+        material.calibration,
+        judge_of(opened, material, registry, reporter),
+        registry=registry,
+        observer=reporter,
+        directory=output,
+        time_limit_s=time_limit,
+    )
+    for line in _told(found.bundle, allowed=found.verdict.allowed):
+        click.echo(line)
+
+
+def _told(bundle: Bundle, *, allowed: bool) -> list[str]:
+    from fashionbatch.bundle.graph.record import GRAPH_FILES, GRAPH_WEIGHTS_NAME
+
+    files, path = bundle.manifest.files, printable(str(bundle.path))
+    sizes = [files[name].size / 2**20 for name in (GRAPH_FILES["int8"][1], GRAPH_WEIGHTS_NAME)]
+    means = "`--precision auto` may take int8" if allowed else "`--precision auto` stays with float32"
+    return [
+        f"{path}: weights of {sizes[0]:.1f} MiB beside {sizes[1]:.1f} MiB in float32; {means}",
+        f"Now: fashionbatch classify PHOTOS -b {path} {'' if allowed else '--precision int8 '}-o labels.csv",
+    ]
+
+
+def _material(
+    bundle: Bundle, data: str | None, registry: Registry, seed: int, *, unlabeled: bool, as_text: bool
+) -> Material:
+    from fashionbatch.cli.evaluate import hinted, is_recipe, plan_of, usable_plan_of
+    from fashionbatch.errors import DataError
+    from fashionbatch.plan import load_plan
+    from fashionbatch.quantizing.material import material_of_folder, material_of_photos, material_of_recipe
+
+    if data is None:
+        plan = plan_of(bundle, registry)
+        if plan is None:
+            raise DataError(
+                f"{bundle.path}: the bundle has no recipe that says what data it was trained with",
+                hint="give photos as the network will see them with --data FOLDER, better with their labels",
+            )
+        with hinted("if the data lie somewhere else now, give the place with --data PATH"):
+            return material_of_recipe(plan, bundle.manifest, seed)
+    if is_recipe(data):
+        return material_of_recipe(load_plan(data, registry), bundle.manifest, seed)
+    path = Path(data)
+    if unlabeled or _holds_photos_alone(path):
+        return material_of_photos(path, bundle.manifest, seed)
+    with hinted("--unlabeled takes them as photos without labels"):
+        plan = usable_plan_of(bundle, registry)
+        return material_of_folder(path, bundle.manifest, registry, plan, seed, as_text=as_text)
+
+
+def _holds_photos_alone(path: Path) -> bool:
+    return path.is_dir() and not any(one.is_dir() for one in path.iterdir())
