@@ -10,9 +10,9 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any, BinaryIO, Final, cast
-from xml.sax.saxutils import escape
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 from fashionbatch.specs import Cell
@@ -115,7 +115,8 @@ def _text(text: str) -> str:
     if len(text) > _LONGEST // 2:
         text = _shortened(text)
     text = _NO_XML.sub(lambda match: f"_x{ord(match[0]):04X}_", _LIKE_AN_ESCAPE.sub("_x005F_", text))
-    return escape(text)
+    # As xml.sax.saxutils does it, which imports everything that speaks HTTP.
+    return escape(text, quote=False)
 
 
 def _shortened(text: str) -> str:
