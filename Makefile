@@ -65,13 +65,18 @@ clean: ## remove what was built, cached or written by the demo; .venv and runs/ 
 	rm -rf build dist demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
+# What pip does for a wheel and not for a checkout: without it, commands start slower where Python may not write it itself.
+BYTECODE := $(BIN)/python -m compileall -q fashionbatch plugins
+
 # A stamp is newer than pyproject.toml once its dependencies are installed.
 $(VENV)/.installed: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@$(BYTECODE)
 	@touch $@
 
 $(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(BYTECODE)
 	@touch $@ $(VENV)/.installed
 
 $(BIN)/python:
