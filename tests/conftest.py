@@ -105,3 +105,17 @@ def int8_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = quantize_graph(bundle / "model.xml", images, folder / "int8", WAYS[0])
     assert found is not None
     return found.graph
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _unquantized() -> Iterator[None]:
+    """Trainings in this process make no graph of 8 bits, which takes seconds, unless a test asks for `quantizing`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fashionbatch.training.quantization.is_available", lambda: False)
+        yield
+
+
+@pytest.fixture
+def quantizing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trainings make a graph of 8 bits, as for a user with the extra `int8`."""
+    monkeypatch.setattr("fashionbatch.training.quantization.is_available", lambda: True)

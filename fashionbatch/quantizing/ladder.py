@@ -7,7 +7,7 @@ several that lose a little too much, one may pass by luck. The record names all 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,6 +83,7 @@ def climb(
     registry: Registry,
     observer: Observer,
     time_limit_s: float,
+    ways: Sequence[Way] = WAYS,
 ) -> tuple[Try, tuple[str, ...]]:
     """Try one way after the other.
 
@@ -94,6 +95,7 @@ def climb(
         registry: where the runtime is registered.
         observer: what the user sees.
         time_limit_s: seconds after which no other way is begun, and one that is under way is given up.
+        ways: those that are tried, in this order.
 
     Returns:
         The first try that passes the gate, else the best one; and the names of all ways that were tried.
@@ -109,7 +111,7 @@ def climb(
     best: Try | None = None
     problem: FashionBatchError | None = None
     tried: list[str] = []
-    for way in WAYS:
+    for way in ways:
         if way.images > CALIBRATION_IMAGES >= len(calibration.images):
             continue
         started = time.monotonic()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fashionbatch.bundle.graph.gate import Verdict
 from fashionbatch.bundle.graph.record import GraphOrigin, QuantizationRecord
 from fashionbatch.bundle.open import Bundle
+from fashionbatch.bundle.quantizing.ways import WAYS, Way
 from fashionbatch.bundle.reference import Reference, choose_reference, read_reference, synthetic_images
 from fashionbatch.bundle.write import QuantizedGraph, update_bundle
 from fashionbatch.inference.candidate import open_candidate
@@ -44,6 +46,7 @@ def quantize_bundle(
     observer: Observer,
     directory: Path | None = None,
     time_limit_s: float = TIME_LIMIT_S,
+    ways: Sequence[Way] = WAYS,
 ) -> Quantized:
     """Quantize a bundle's network by the first way that keeps its labels, or the best that there is.
 
@@ -55,6 +58,7 @@ def quantize_bundle(
         observer: what the user sees.
         directory: where the bundle goes; in its own place unless given.
         time_limit_s: seconds that the ways may take together.
+        ways: those that are tried, in this order.
 
     Returns:
         The bundle, which is there whole or as it was.
@@ -66,7 +70,14 @@ def quantize_bundle(
     """
     with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
         best, tried = climb(
-            bundle, calibration, by, Path(folder), registry=registry, observer=observer, time_limit_s=time_limit_s
+            bundle,
+            calibration,
+            by,
+            Path(folder),
+            registry=registry,
+            observer=observer,
+            time_limit_s=time_limit_s,
+            ways=ways,
         )
         images = best.file.images
         quantized = QuantizedGraph(

@@ -170,6 +170,9 @@ class Training(Parameters):
     precision: TrainingPrecision | Literal["auto"] = Field(
         "auto", description="The arithmetic of training; auto: bfloat16 where the CPU has amx_bf16, else float32."
     )
+    quantize: Literal["auto", "off"] = Field(
+        "auto", description="auto: the bundle gets a graph of 8 bits, too, where the extra int8 is installed."
+    )
     seed: int = Field(42, ge=0, lt=2**32, description="First weights, order of images, augmentation and dropout.")
     phases: tuple[Phase, ...] = Field(
         (), description="Transfer learning: what is trained in which order; all layers at once where it is empty."

@@ -35,6 +35,7 @@ from fashionbatch.training.epochs.interrupt import Stopped, stoppable
 from fashionbatch.training.epochs.loop import Loop
 from fashionbatch.training.extending import Extension, extension_of
 from fashionbatch.training.pictures import draw_pictures
+from fashionbatch.training.quantization import quantize_trained
 from fashionbatch.training.report import Reporter, Show
 from fashionbatch.training.results import measure, measure_extra, write_json, write_tables
 from fashionbatch.training.start import (
@@ -274,6 +275,10 @@ class _Run:
             metrics = measure(self._plan, data, labeled)
             extra = measure_extra(self._plan, data, labeled)
             write_tables(self._directory.path, data, labeled, metrics, history, extra=extra)
+        with self._clock.measure("quantization"):
+            labeled = quantize_trained(
+                self._plan, labeled, data, registry=self._plugins.registry, reporter=self._reporter
+            )
         with self._clock.measure("pictures"):
             pictures = draw_pictures(
                 self._directory.path,

@@ -27,7 +27,7 @@ data:
   split: {validation: 0.25, test: 0.0, seed: 1}
 augmentation: [random_flip]
 architecture: {name: mlp, dense: [8], dropout: 0.3, batch_norm: true}
-training: {epochs: EPOCHS, batch_size: BATCH, seed: 5}
+training: {epochs: EPOCHS, batch_size: BATCH, seed: 5, quantize: off}
 """
 
 
