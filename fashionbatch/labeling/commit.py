@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fashionbatch.labeling.in_hand import FinishedShard
 from fashionbatch.labeling.job.shards import ShardStore
-from fashionbatch.labeling.pipeline import FinishedShard
 from fashionbatch.labeling.products.product import LabeledShard, Product
 
 

@@ -112,7 +112,7 @@ def run_shards(run: Run, ready: Ready) -> float | None:
             f"left {undone:,} of {len(ready.pending):,} shards undone",
             hint="start the same command again, with `--engine local` if it happens again: what is done stays",
         )
-    return clock.first
+    return min(filter(None, (clock.first, ready.pipeline.first_labels)), default=None)
 
 
 def resources_wanted(run: Run, loaded: Loaded) -> Resources:

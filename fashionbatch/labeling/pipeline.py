@@ -9,108 +9,23 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fashionbatch.errors import DataError, InterruptedRunError
-from fashionbatch.labeling.job.frozen import JobFiles, ShardRows
-from fashionbatch.labeling.job.manifest import ScannedFile
+from fashionbatch.labeling.in_hand import CHUNK, Batch, FinishedShard, Lane, ShardInHand
+from fashionbatch.labeling.job.frozen import JobFiles
 from fashionbatch.labeling.job.shards import ShardStore
 from fashionbatch.labeling.workers.frames import PENDING, Frames
 from fashionbatch.labeling.workers.pool import WorkerPool
 from fashionbatch.labeling.workers.tasks import Outcome, Task
-from fashionbatch.specs import Runtime, ShardProgress, StopSignal
+from fashionbatch.specs import ShardProgress, StopSignal
 
-CHUNK = 8
-"""Images that a worker gets at once: few enough to share them out evenly, enough for tiny images not to be all talk."""
 _TICK_S = 0.25
-
-
-@dataclass(frozen=True)
-class Lane:
-    """One bundle's network.
-
-    Attributes:
-        runtime: what computes it.
-        shape: which of the frames' image shapes it takes.
-        outputs: numbers for each image.
-        features: how many numbers follow them, where embeddings are wanted.
-    """
-
-    runtime: Runtime
-    shape: int
-    outputs: int
-    features: int = 0
-
-
-@dataclass
-class FinishedShard:
-    """What is known about the rows of a shard.
-
-    Attributes:
-        number: of the shard.
-        rows: its files, and those that failed.
-        answers: for each lane float32 `(files to label, outputs + features)`.
-        lanes: the networks.
-        digests: uint8 `(files to label, 32)`, SHA-256 of each, zeros where it was not read; `(0, 32)` if not kept.
-    """
-
-    number: int
-    rows: ShardRows
-    answers: list[NDArray[np.float32]]
-    digests: NDArray[np.uint8]
-    lanes: Sequence[Lane] = ()
-
-    @property
-    def probabilities(self) -> list[NDArray[np.float32]]:
-        """For each lane float32 `(files to label, outputs)`."""
-        return [answers[:, : lane.outputs] for lane, answers in zip(self.lanes, self.answers, strict=True)]
-
-    @property
-    def features(self) -> NDArray[np.float32]:
-        """Of the first lane, float32 `(files to label, features)`."""
-        return self.answers[0][:, self.lanes[0].outputs :]
-
-
-@dataclass
-class _Shard:
-    result: FinishedShard
-    to_label: Sequence[ScannedFile]
-    order: Sequence[int]
-    batches_left: int
-    unissued: Iterator[int]
-    is_dropped: bool = False
-    commit: Future[None] | None = None
-
-
-@dataclass
-class _Batch:
-    shard: _Shard
-    positions: Sequence[int]
-    buffer: int
-    decoding: int
-    computing: int
-    same: int = 0
-    failed: int = 0
-
-    @property
-    def size(self) -> int:
-        return len(self.positions)
-
-    @property
-    def is_blank(self) -> bool:
-        return self.same + self.failed == self.size
-
-
-def buffers_needed(batch_size: int, workers: int, slots: int) -> int:
-    """How many batches must fit into the shared memory, so that neither the workers nor the networks wait for room."""
-    chunks_out = 3 * workers
-    return slots + 1 + -(-chunks_out * min(CHUNK, batch_size) // batch_size)
 
 
 class Pipeline:
@@ -126,6 +41,10 @@ class Pipeline:
         commit: makes rows of a finished shard and puts it on the disk; called in a thread of its own.
         progress: where the work is told of, unless `reporting_to` says otherwise.
         stop_signal: the number of the signal that asks for an end, 0 while there is none; likewise.
+
+    Attributes:
+        first_labels: when the first rows that are run were labeled before that, by `time.monotonic`; None where none
+            were.
     """
 
     def __init__(
@@ -151,12 +70,14 @@ class Pipeline:
         self._commit = commit
         self._progress = progress
         self._stop_signal = stop_signal
+        self._is_rehearsing = True
+        self.first_labels: float | None = None
         self._lanes: Sequence[Lane] = ()
         self._ready: list[deque[int]] = []
         self._in_flight: list[int] = []
         self._free = deque(range(frames.layout.buffers))
-        self._shards: dict[int, _Shard] = {}
-        self._batches: dict[int, _Batch] = {}
+        self._shards: dict[int, ShardInHand] = {}
+        self._batches: dict[int, Batch] = {}
         self._batch_of: dict[int, int] = {}
         self._keys = itertools.count()
         self._committer = ThreadPoolExecutor(1, thread_name_prefix="commit")
@@ -177,13 +98,14 @@ class Pipeline:
         self._issue()
 
     def connect(self, lanes: Sequence[Lane]) -> None:
-        """Give it the networks."""
+        """Give it the networks. Where a rehearsal was held with others, what they have labeled is labeled anew."""
+        for shard in self._shards.values():
+            shard.label_again(self._frames.layout.batch_size)
         self._lanes = lanes
         self._ready = [deque() for _ in lanes]
         self._in_flight = [0 for _ in lanes]
         for shard in self._shards.values():
-            self._allocate(shard)
-            self._advance(shard)
+            shard.prepare(lanes)
 
     def feed(self) -> None:
         """Give the networks what has been decoded so far, without waiting for more of it."""
@@ -191,6 +113,29 @@ class Pipeline:
             self._decoded(outcome)
         self._issue()
         self._submit()
+
+    def rehearse(self, batches: int) -> int:
+        """Label the first batches of what was begun, as far as there are so many; nothing of it is committed yet.
+
+        Returns:
+            How many files were labeled.
+
+        Raises:
+            DataError: the folder has gone.
+            InterruptedRunError: there was a signal.
+        """
+        shards = self._shards.values()
+        while sum(len(shard.labeled) for shard in shards) < batches:
+            self._require_no_signal()
+            if not self._step():
+                break
+        return sum(rows for shard in shards for rows, _ in shard.untold)
+
+    def rest(self) -> None:
+        """Wait for the networks until none of them has anything under way."""
+        while any(self._ready) or any(self._in_flight):
+            self._submit()
+            self._collect(wait=True)
 
     def run_shard(self, number: int, *, ahead: int | None = None) -> None:
         """Label one shard; returns when it is on the disk, at once if it is there already.
@@ -207,7 +152,7 @@ class Pipeline:
         self._require_no_signal()
         if number not in self._shards and self._store.is_done(number):
             return
-        shard = self._open_shard(number)
+        shard = self._take_up(number)
         while shard.commit is None or not shard.commit.done():
             if self._stop_signal():
                 self._drop_all_but(number)
@@ -249,7 +194,7 @@ class Pipeline:
                 self._decoded(outcome)
         return True
 
-    def _open_shard(self, number: int) -> _Shard:
+    def _open_shard(self, number: int) -> ShardInHand:
         if number in self._shards:
             return self._shards[number]
         rows = self._files.rows(*self._store.rows(number))
@@ -258,17 +203,24 @@ class Pipeline:
         order = sorted(range(len(to_label)), key=lambda row: bool(rows.expected and rows.expected[row]))
         starts = range(0, len(to_label), self._frames.layout.batch_size)
         digests = np.zeros((len(to_label) if self._has_digests else 0, self._frames.digests.shape[1]), np.uint8)
-        shard = _Shard(FinishedShard(number, rows, [], digests), to_label, order, len(starts), iter(starts))
+        shard = ShardInHand(FinishedShard(number, rows, [], digests), to_label, order, len(starts), iter(starts))
         self._shards[number] = shard
-        self._allocate(shard)
+        shard.prepare(self._lanes)
         if not to_label:
             self._advance(shard)
         return shard
 
-    def _allocate(self, shard: _Shard) -> None:
-        rows = len(shard.to_label)
-        shard.result.lanes = self._lanes
-        shard.result.answers = [np.zeros((rows, lane.outputs + lane.features), np.float32) for lane in self._lanes]
+    def _take_up(self, number: int) -> ShardInHand:
+        """Run a shard: from now on what is labeled is told of and committed."""
+        self._is_rehearsing = False
+        shard = self._open_shard(number)
+        if self.first_labels is None:
+            self.first_labels = shard.first_labels
+        for rows, failed in shard.untold:
+            self._progress(rows, failed)
+        shard.untold = []
+        self._advance(shard)
+        return shard
 
     def _drop_all_but(self, number: int) -> None:
         """Begin no further batch of other shards; what a worker or a network has of them already comes to nothing."""
@@ -288,13 +240,13 @@ class Pipeline:
             else:
                 return
 
-    def _issue_batch(self, shard: _Shard, start: int) -> None:
+    def _issue_batch(self, shard: ShardInHand, start: int) -> None:
         batch_size = self._frames.layout.batch_size
         positions = shard.order[start : start + batch_size]
         key, buffer = next(self._keys), self._free.popleft()
         first_place = buffer * batch_size
         places = slice(first_place, first_place + batch_size)
-        self._batches[key] = _Batch(shard, positions, buffer, len(positions), len(self._lanes))
+        self._batches[key] = Batch(shard, start, positions, buffer, len(positions), len(self._lanes))
         self._batch_of[buffer] = key
         self._frames.states[places] = PENDING
         self._frames.digests[places] = 0
@@ -362,17 +314,24 @@ class Pipeline:
     def _finish(self, key: int) -> None:
         batch = self._batches.pop(key)
         self._free.append(batch.buffer)
-        self._progress(batch.size, batch.failed)
-        batch.shard.batches_left -= 1
-        self._advance(batch.shard)
+        shard = batch.shard
+        if self._is_rehearsing:
+            shard.first_labels = shard.first_labels or time.monotonic()
+            shard.labeled.append(batch.start)
+            shard.untold.append((batch.size, batch.failed))
+        else:
+            self._progress(batch.size, batch.failed)
+        shard.batches_left -= 1
+        self._advance(shard)
 
-    def _advance(self, shard: _Shard) -> None:
-        """Commit a shard when nothing of it is left to label and the networks are known."""
-        if self._lanes and not shard.batches_left and not shard.is_dropped and shard.commit is None:
-            reused = len(shard.result.rows.files) - len(shard.to_label)
-            if reused:
-                self._progress(reused, 0)
-            shard.commit = self._committer.submit(self._commit, shard.result)
+    def _advance(self, shard: ShardInHand) -> None:
+        """Commit a shard when nothing of it is left to label, once it is run."""
+        if self._is_rehearsing or shard.batches_left or shard.is_dropped or shard.commit is not None:
+            return
+        reused = len(shard.result.rows.files) - len(shard.to_label)
+        if reused:
+            self._progress(reused, 0)
+        shard.commit = self._committer.submit(self._commit, shard.result)
 
     def _require_no_signal(self) -> None:
         if self._stop_signal():

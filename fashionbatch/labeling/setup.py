@@ -18,13 +18,14 @@ from fashionbatch.errors import FashionBatchError, OutputError
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.labeling import describe
 from fashionbatch.labeling.commit import commit
+from fashionbatch.labeling.in_hand import Lane, buffers_needed
 from fashionbatch.labeling.job.frozen import JobFiles
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import Job, JobDescription, differences, discard, write_record
 from fashionbatch.labeling.job.shards import ShardStore, plan_shards
 from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.pipeline import Lane, Pipeline, buffers_needed
+from fashionbatch.labeling.pipeline import Pipeline
 from fashionbatch.labeling.reporter import Reporter, Silent
 from fashionbatch.labeling.reuse.previous import reuse_rows
 from fashionbatch.labeling.source.process import ScanProcess, request_of
