@@ -77,11 +77,7 @@ class Computing:
         if not choice.untimed:
             return choice
         rates = find_rates(self.setting(bundle))
-        return choice if rates is None else self.choose_by(bundle, rates)
-
-    def choose_by(self, bundle: Bundle, rates: dict[Precision, float]) -> PrecisionChoice:
-        """What `auto` takes by the rates that were measured, images a second in each precision."""
-        return choose_precision(bundle.manifest, self.available, "auto", rates)
+        return choice if rates is None else choose_precision(bundle.manifest, self.available, "auto", rates)
 
     def require(self, bundle: Bundle, precision: Precision, hint: str | None = None) -> None:
         """Insist on a precision: see `require_precision`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -60,6 +61,7 @@ class Session:
         batch_size: images in each batch that goes in.
         device: `cpu` or `gpu`.
         streams: batches computed side by side.
+        opened_s: the time that opening it took.
     """
 
     manifest: BundleManifest
@@ -69,6 +71,7 @@ class Session:
     batch_size: int
     device: str
     streams: int
+    opened_s: float
 
     @property
     def precision(self) -> Precision:
@@ -223,6 +226,7 @@ def open_with(
     Raises:
         FashionBatchError: as `open_session`.
     """
+    began = time.monotonic()
     manifest = bundle.manifest
     _require_same_decoding(bundle)
     _require_plain_probabilities(bundle)
@@ -261,7 +265,16 @@ def open_with(
         except BaseException:
             opened.close()
             raise
-    return Session(manifest, opened, computing.runtime, choice, batch_size, device, computing.streams)
+    return Session(
+        manifest=manifest,
+        runtime=opened,
+        runtime_name=computing.runtime,
+        choice=choice,
+        batch_size=batch_size,
+        device=device,
+        streams=computing.streams,
+        opened_s=time.monotonic() - began,
+    )
 
 
 def require_features(spec: RuntimeSpec) -> None:

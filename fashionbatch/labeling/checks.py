@@ -13,7 +13,7 @@ from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.images.formats import HEAD_BYTES, sniff
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.options import LabelOptions, SourceOptions
+from fashionbatch.labeling.options import ComputeOptions, LabelOptions, SourceOptions
 from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
 
@@ -38,6 +38,7 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         raise FashionBatchError("--files-from does not go together with --include or --exclude")
     if reuse.retry_errors and reuse.previous is None:
         raise FashionBatchError("--retry-errors needs an earlier table, which --previous names")
+    _check_precision(options.compute)
     if output.embeddings is not None:
         _check_use_of_embeddings(options)
         check_embeddings(output.embeddings, paths)
@@ -62,6 +63,14 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
             raise OutputError(f"{beside} is no plain file, and in the way of what belongs to {output.table}")
     if not paths.directory.exists():
         refuse_existing_output(options)
+
+
+def _check_precision(compute: ComputeOptions) -> None:
+    if compute.measure and compute.precision != "auto":
+        raise FashionBatchError(
+            f"--measure and --precision {compute.precision} do not go together",
+            hint="--measure is for `--precision auto`, which takes what was measured",
+        )
 
 
 def _check_source(source: SourceOptions) -> None:

@@ -48,7 +48,7 @@ def describe_job(options: LabelOptions, folder: Path, loaded: Loaded, sessions: 
                 "precision": precisions,
                 "batch_size": compute.batch_size,
                 "instruction_set": instruction_set(precisions),
-                **_where_there_are("parameters", loaded.runtime_parameters),
+                **_where_there_are("parameters", loaded.computing.parameters),
             },
             "decoding": {"policy": POLICY["version"], "pillow": PIL.__version__},
             "embeddings": loaded.embeddings and loaded.embeddings.record.as_json(),
@@ -57,6 +57,18 @@ def describe_job(options: LabelOptions, folder: Path, loaded: Loaded, sessions: 
             "bundle_paths": [str(bundle.path.resolve()) for bundle in loaded.bundles],
         }
     )
+
+
+def describe_choices(sessions: Sequence[Session]) -> list[dict[str, Any]]:
+    """Why each network is computed in its precision, as a job keeps it."""
+    return [
+        {
+            "precision": session.precision,
+            "reason": session.choice.reason,
+            **({"rates": dict(session.choice.rates)} if session.choice.rates else {}),
+        }
+        for session in sessions
+    ]
 
 
 def _request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, Any]:
@@ -95,9 +107,9 @@ def _options_of_rows(rows: RowOptions) -> dict[str, Any]:
     return described
 
 
-def _where_there_are(name: str, parameters: Parameters) -> dict[str, Any]:
+def _where_there_are(name: str, parameters: Parameters | None) -> dict[str, Any]:
     """The entry for a component's parameters, for one that has any."""
-    return {name: parameters.model_dump(mode="json")} if type(parameters).model_fields else {}
+    return {name: parameters.model_dump(mode="json")} if parameters and type(parameters).model_fields else {}
 
 
 def describe_table(output: Path, job: Job, counts: Counts, times: dict[str, Any], digests: dict[str, Any]) -> Sidecar:
@@ -129,6 +141,7 @@ def describe_table(output: Path, job: Job, counts: Counts, times: dict[str, Any]
             "folder": job.folder,
             "options": described["options"],
             "compute": described["compute"],
+            **({"precision_choices": described["precision_choices"]} if "precision_choices" in described else {}),
             "decoding": described["decoding"],
             "versions": {
                 "fashionbatch": __version__,

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from fashionbatch.bundle.graph.features import find_features
 from fashionbatch.bundle.open import Bundle, open_bundle
-from fashionbatch.inference.session import Session, open_session, require_features
+from fashionbatch.inference.computing import Computing
+from fashionbatch.inference.precision import PrecisionChoice
+from fashionbatch.inference.session import Session, open_with, require_features
 from fashionbatch.labeling.job.shards import ShardPart
-from fashionbatch.labeling.options import ComputeOptions, LabelOptions, OutputOptions
+from fashionbatch.labeling.options import LabelOptions, OutputOptions
 from fashionbatch.labeling.products.embeddings import Embeddings
 from fashionbatch.labeling.products.product import Product
 from fashionbatch.labeling.products.table import BundleColumns, LabelTable, TableRows
@@ -40,7 +42,7 @@ class Loaded:
     Attributes:
         bundles: what the files are labeled with.
         plugins: the loaded ones.
-        runtime_parameters: the runtime's, checked.
+        computing: how the networks are computed.
         engine: what runs the shards.
         table: the table that is made.
         specs: each kind of image that the bundles take, once.
@@ -49,7 +51,7 @@ class Loaded:
 
     bundles: list[Bundle]
     plugins: Plugins
-    runtime_parameters: Parameters
+    computing: Computing
     engine: Engine
     table: LabelTable
     specs: list[ImageSpec]
@@ -79,28 +81,14 @@ class Loaded:
         """What each shard carries."""
         return tuple(product.part for product in self.products)
 
-    def open_sessions(self, compute: ComputeOptions) -> list[Session]:
-        """Load each bundle's network. From here on labels are decided by the thresholds for its precision.
+    def open_session(self, bundle: Bundle, choice: PrecisionChoice) -> Session:
+        """Load a bundle's network.
 
         Raises:
             RuntimeUnavailableError: this machine does not offer what was asked for.
-            BundleError: a graph is not what its bundle says.
+            BundleError: the graph is not what the bundle says.
         """
-        sessions = [
-            open_session(
-                bundle,
-                registry=self.plugins.registry,
-                runtime=compute.runtime,
-                parameters=self.runtime_parameters,
-                precision=compute.precision,
-                batch_size=compute.batch_size,
-                device=compute.device,
-                features=self.features,
-            )
-            for bundle in self.bundles
-        ]
-        self.table.rows.compute_in([session.precision for session in sessions])
-        return sessions
+        return open_with(self.computing, bundle, choice, features=self.features)
 
 
 def load(options: LabelOptions) -> Loaded:
@@ -126,7 +114,13 @@ def load(options: LabelOptions) -> Loaded:
     return Loaded(
         bundles=bundles,
         plugins=plugins,
-        runtime_parameters=checked_parameters(runtime, options.compute.settings, "--runtime-set"),
+        computing=Computing(
+            registry,
+            options.compute.runtime,
+            checked_parameters(runtime, options.compute.settings, "--runtime-set"),
+            options.compute.batch_size,
+            options.compute.device,
+        ),
         engine=Engine(
             engine,
             checked_parameters(engine, options.work.settings, "--engine-set"),

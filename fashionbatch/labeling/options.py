@@ -84,6 +84,7 @@ class ComputeOptions:
         settings: the runtime's parameters.
         device: `cpu` or `gpu`.
         precision: of the arithmetic; `auto` takes the fastest that is safe.
+        measure: whether a new job times the precisions anew, whatever is kept of an earlier time.
         batch_size: images in a batch.
     """
 
@@ -91,6 +92,7 @@ class ComputeOptions:
     settings: Settings = ()
     device: str = "cpu"
     precision: Precision | Literal["auto"] = "auto"
+    measure: bool = False
     batch_size: int = 8
 
 

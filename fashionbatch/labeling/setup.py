@@ -9,12 +9,15 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 from fashionbatch import disk
+from fashionbatch.bundle.open import Bundle
 from fashionbatch.errors import FashionBatchError, OutputError
+from fashionbatch.inference.precision import PrecisionChoice
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.labeling import describe
 from fashionbatch.labeling.commit import commit
@@ -26,6 +29,7 @@ from fashionbatch.labeling.job.shards import ShardStore, plan_shards
 from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.pipeline import Pipeline
+from fashionbatch.labeling.precisions import Rehearsal, is_worth_measuring, known_choices, likely
 from fashionbatch.labeling.reporter import Reporter, Silent
 from fashionbatch.labeling.reuse.previous import reuse_rows
 from fashionbatch.labeling.source.process import ScanProcess, request_of
@@ -95,6 +99,11 @@ class Ready:
     pending: list[int]
     following: dict[int, int]
 
+    @classmethod
+    def of(cls, job: Job, loaded: Loaded, store: ShardStore, pipeline: Pipeline, pending: list[int]) -> Ready:
+        """With each pending shard followed by the next one."""
+        return cls(job, loaded, store, pipeline, pending, dict(itertools.pairwise(pending)))
+
 
 def begin_job(run: Run) -> Ready:
     """Find the files, describe the job and put it on the disk. Nothing of it is left where that fails.
@@ -108,8 +117,9 @@ def begin_job(run: Run) -> Ready:
         with contextlib.closing(ScanProcess(run.source, request_of(options, run.folder, paths), paths)) as scan:
             loaded = load(options)
             frames = station.share_frames(loaded)
+            choices = known_choices(loaded, options)
             # A scan that takes long is used to load the networks; else decoding is begun first, and goes on meanwhile.
-            sessions = [] if scan.has_ended else station.open_sessions(loaded)
+            sessions = [] if scan.has_ended else station.open_sessions(loaded, map(likely, choices))
             found = asdict(scan.finish(run.reporter.scanning, run.stop_signal))
         for note in found.pop("notes"):
             run.reporter.say(note if note.startswith("warning") else f"note: {note}")
@@ -121,7 +131,12 @@ def begin_job(run: Run) -> Ready:
         # What is reused of an earlier table, and so what is to be decoded, is known only with the networks: which
         # precision they compute in is among what has to be the same.
         pipeline = None if options.reuse.previous else station.pipeline(store, loaded, frames, pending)
-        sessions = sessions or station.open_sessions(loaded)
+        is_measured = pipeline is not None and is_worth_measuring(options, choices, files.rows)
+        sessions = station.open_sessions(loaded, map(likely, choices) if is_measured else choices, sessions)
+        if pipeline is not None:
+            station.connect(loaded, pipeline, sessions)
+            if is_measured:
+                sessions = station.settle(loaded, pipeline, sessions, choices, files.rows)
         description = describe.describe_job(options, run.source, loaded, sessions)
         reused = _reuse(run, description)
         job = Job.of_json(
@@ -130,14 +145,17 @@ def begin_job(run: Run) -> Ready:
                 "files": files.as_json(),
                 "shards": bounds,
                 "created": describe.now(),
+                "precision_choices": describe.describe_choices(sessions),
                 **({"reused": reused.as_json()} if reused else {}),
             }
         )
         with disk.output_errors(paths.shards):
             paths.shards.mkdir(exist_ok=True)
         write_record(paths.job, job)
-        pipeline = pipeline or station.pipeline(store, loaded, frames, pending)
-        ready = station.connect(job, loaded, store, pipeline, pending, sessions)
+        if pipeline is None:
+            pipeline = station.pipeline(store, loaded, frames, pending)
+            station.connect(loaded, pipeline, sessions)
+        ready = Ready.of(job, loaded, store, pipeline, pending)
     _say_what_is_done(run, job, loaded, sessions)
     return ready
 
@@ -175,9 +193,10 @@ def _open(run: Run, job: Job, *, undone: bool) -> tuple[Ready, list[Session]]:
     done = store.done()
     pending = [shard for shard in run.shards(store) if shard not in done] if undone else []
     pipeline = station.pipeline(store, loaded, frames, pending)
-    sessions = station.open_sessions(loaded)
+    sessions = station.open_sessions(loaded, known_choices(loaded, run.options, job))
     _require_same_job(run, job, describe.describe_job(run.options, run.source, loaded, sessions))
-    return station.connect(job, loaded, store, pipeline, pending, sessions), sessions
+    station.connect(loaded, pipeline, sessions)
+    return Ready.of(job, loaded, store, pipeline, pending), sessions
 
 
 @dataclass(frozen=True)
@@ -216,11 +235,24 @@ class _Station:
         self.pool.configure(frames, folder=os.fsencode(self.run.folder), specs=specs)
         return frames
 
-    def open_sessions(self, loaded: Loaded) -> list[Session]:
-        """Load the networks."""
-        sessions = loaded.open_sessions(self.run.options.compute)
-        for session in sessions:
-            self.run.stack.callback(session.close)
+    def open_session(self, loaded: Loaded, bundle: Bundle, choice: PrecisionChoice) -> Session:
+        """Load a network; it is closed at the end of the run, if not before."""
+        session = loaded.open_session(bundle, choice)
+        self.run.stack.callback(session.close)
+        return session
+
+    def open_sessions(
+        self, loaded: Loaded, choices: Iterable[PrecisionChoice], already: Sequence[Session] = ()
+    ) -> list[Session]:
+        """Load the networks, but for those that are open already in the precision of their choice."""
+        sessions = []
+        for bundle, choice, old in itertools.zip_longest(loaded.bundles, choices, already):
+            if old is not None and old.precision == choice.precision:
+                sessions.append(replace(old, choice=choice))
+                continue
+            if old is not None:
+                old.close()
+            sessions.append(self.open_session(loaded, bundle, choice))
         return sessions
 
     def pipeline(self, store: ShardStore, loaded: Loaded, frames: Frames, pending: Sequence[int]) -> Pipeline:
@@ -242,20 +274,13 @@ class _Station:
             pipeline.begin(pending[0])
         return pipeline
 
-    def connect(  # noqa: PLR0917 - what was got ready, piece by piece
-        self,
-        job: Job,
-        loaded: Loaded,
-        store: ShardStore,
-        pipeline: Pipeline,
-        pending: list[int],
-        sessions: Sequence[Session],
-    ) -> Ready:
+    def connect(self, loaded: Loaded, pipeline: Pipeline, sessions: Sequence[Session]) -> None:
         """Give the pipeline its networks, once they have shown that they compute what they should.
 
         Raises:
             RuntimeUnavailableError: one of them does not.
         """
+        loaded.table.rows.compute_in([session.precision for session in sessions])
         features = loaded.features.size if loaded.features else 0
         pipeline.connect(
             [
@@ -273,7 +298,21 @@ class _Station:
         except BaseException:
             pipeline.close()  # Nothing may be written any more to a job that is discarded.
             raise
-        return Ready(job, loaded, store, pipeline, pending, dict(itertools.pairwise(pending)))
+
+    def settle(
+        self,
+        loaded: Loaded,
+        pipeline: Pipeline,
+        sessions: Sequence[Session],
+        choices: Sequence[PrecisionChoice],
+        files: int,
+    ) -> list[Session]:
+        """Find out which precision is the fastest, while the first photos are labeled."""
+        rehearsal = Rehearsal(loaded, pipeline, partial(self.open_session, loaded), self.run.reporter.say)
+        settled = rehearsal.settle(sessions, choices, files=files, is_asked_for=self.run.options.compute.measure)
+        if [session.runtime for session in settled] != [session.runtime for session in sessions]:
+            self.connect(loaded, pipeline, settled)
+        return settled
 
 
 def _say_what_is_done(run: Run, job: Job, loaded: Loaded, sessions: Sequence[Session]) -> None:

@@ -175,6 +175,20 @@ class Compute(Record):
     parameters: Mapping[str, Any] = Field(default_factory=dict)
 
 
+class PrecisionRecord(Record):
+    """What a bundle's network was computed in, and why. No row depends on the reason.
+
+    Attributes:
+        precision: of the arithmetic.
+        reason: why that one, in words.
+        rates: images a second in each precision, where they were timed on the machine that began the job.
+    """
+
+    precision: str
+    reason: Text
+    rates: Mapping[str, float] = Field(default_factory=dict)
+
+
 class DecodingRecord(Record):
     """How image files were decoded.
 

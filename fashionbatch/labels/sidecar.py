@@ -20,6 +20,7 @@ from fashionbatch.labels.records import (
     FilesRecord,
     PathText,
     PlainName,
+    PrecisionRecord,
     Record,
     ReuseCounts,
     Sha256,
@@ -113,6 +114,7 @@ class Sidecar(Record):
         folder: that was labeled, resolved; paths in the table are relative to it. One file may stand in its place.
         options: that decide which rows there are.
         compute: what computed.
+        precision_choices: why each bundle's network was computed in its precision; empty in tables of 0.1.
         decoding: how files were decoded.
         versions: of what made the table.
         files: what the scan gave.
@@ -131,6 +133,7 @@ class Sidecar(Record):
     folder: PathText
     options: TableOptions
     compute: Compute
+    precision_choices: Sequence[PrecisionRecord] = ()
     decoding: DecodingRecord
     versions: Versions
     files: FilesRecord

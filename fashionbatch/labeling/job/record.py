@@ -22,6 +22,7 @@ from fashionbatch.labels.records import (
     FilesRecord,
     PathText,
     PlainName,
+    PrecisionRecord,
     Record,
     ReuseCounts,
     Sha256,
@@ -42,6 +43,7 @@ _FOUND_BY_EACH_RUN = {
     "bundle_paths",
     "fashionbatch",
     "reused",
+    "precision_choices",
 }
 
 
@@ -90,12 +92,14 @@ class Job(JobDescription):
         files: what the scan gave.
         shards: where each shard begins, and where the last one ends.
         created: when the job was begun, in ISO 8601.
+        precision_choices: why each bundle's network is computed in its precision; empty in jobs that 0.1 began.
         reused: how the files compare with an earlier table; None without one.
     """
 
     files: FilesRecord
     shards: Sequence[Count] = Field(min_length=2)
     created: str
+    precision_choices: Sequence[PrecisionRecord] = ()
     reused: ReuseCounts | None = None
 
 
