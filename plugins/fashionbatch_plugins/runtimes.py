@@ -25,6 +25,7 @@ from fashionbatch_plugins.signal_stack import kept_signal_stack
 _PRECISION_HINTS: dict[Precision, str] = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
 """What is computed where nothing else is written down. An int8 graph says itself which of its numbers have 8 bits."""
 _CPUINFO = Path("/proc/cpuinfo")
+_INT8_UNITS = frozenset({"avx_vnni", "avx512_vnni", "amx_int8"})
 
 
 @hookimpl
@@ -52,17 +53,18 @@ def register_runtimes() -> Iterable[RuntimeSpec]:
 def openvino_precisions(device: str) -> tuple[Precision, ...]:
     """What OpenVINO computes on this machine's CPU; first what is the fastest as far as its instructions tell.
 
-    int8 on every one: a graph of 8 bits needs no instructions of its own, though it is slow without them.
+    int8 on every one: a graph of 8 bits needs no instructions of its own, but without them sums may saturate.
     """
     if device != "cpu":
         return ()
-    found: list[Precision] = ["float32"]
+    flags, found = _cpu_flags(), list[Precision](["float32"])
     # Asked for bfloat16 on a CPU without it, OpenVINO raises a bare RuntimeError; so it is asked what there is.
     if "BF16" in _openvino_capabilities():
         # With avx512_bf16 alone one CPU is faster in it than in float32 and the next one slower; without that, too, it
         # is imitated.
-        found.insert(0 if "amx_bf16" in _cpu_flags() else len(found), "bfloat16")
-    return (*found, "int8")
+        found.insert(0 if "amx_bf16" in flags else len(found), "bfloat16")
+    found.insert(0 if flags & _INT8_UNITS else len(found), "int8")
+    return tuple(found)
 
 
 def openvino_version() -> str:

@@ -229,10 +229,13 @@ def test_float32_is_always_there_and_gpus_are_for_tensorflow() -> None:
             ("float32", "bfloat16", "int8"),
         ),  # faster on some CPUs, slower on others
         (["FP32", "BF16"], "avx512f amx_bf16 amx_tile", ("bfloat16", "float32", "int8")),
+        (["FP32", "INT8"], "avx2 avx_vnni", ("int8", "float32")),
+        (["FP32", "BF16"], "avx512f avx512_vnni avx512_bf16", ("int8", "float32", "bfloat16")),
+        (["FP32", "BF16"], "avx512f avx512_vnni amx_bf16 amx_int8", ("int8", "bfloat16", "float32")),
         (["FP32", "BF16"], "avx512f avx512bw", ("float32", "bfloat16", "int8")),  # imitated, and slower
     ],
 )
-def test_bfloat16_comes_first_where_the_cpu_has_amx(
+def test_what_the_cpu_has_instructions_for_comes_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capabilities: list[str], flags: str, expected: tuple[str, ...]
 ) -> None:
     (tmp_path / "cpuinfo").write_text(f"flags\t\t: fpu {flags} sse2\n", encoding="ascii")
