@@ -19,8 +19,11 @@ from typing import Literal
 
 from fashionbatch import __version__
 from fashionbatch.data.context import CACHE_VARIABLE, DATA_VARIABLE, cache_path, data_directory
+from fashionbatch.display_width import counted
 from fashionbatch.inference.cores import usable_cores
 from fashionbatch.inference.cpu import cpu_flags, cpu_name, int8_units
+from fashionbatch.inference.precision import fastest, rate_text
+from fashionbatch.inference.rates import all_rates
 from fashionbatch.inference.session import DEFAULT_RUNTIME
 from fashionbatch.labeling.job.machine import instruction_set
 from fashionbatch.model.precision import cpu_computes_bfloat16
@@ -65,6 +68,7 @@ def diagnose() -> dict[str, list[Finding]]:
         "versions": list(_versions()),
         "machine": list(_machine()),
         "runtimes": list(_runtimes(plugins)),
+        "speed": list(_speed()),
         "plugins": list(_plugins(plugins)),
         "data": list(_data()),
         "pictures": list(_pictures()),
@@ -184,6 +188,20 @@ def _runtimes(plugins: Plugins) -> Iterator[Finding]:
     if DEFAULT_RUNTIME not in names:
         hint = f"`pip install --force-reinstall {_DISTRIBUTION}`"
         yield Finding(DEFAULT_RUNTIME, "not registered, and `classify` runs on it", "broken", hint)
+
+
+def _speed() -> Iterator[Finding]:
+    """What was timed on this machine, and what `--precision auto` takes by it."""
+    here = [kept for kept in all_rates() if kept.setting.is_here]
+    if not here:
+        yield Finding("measured", "nothing yet: `classify` does it by itself in large folders, `--measure` in any")
+    for kept in here[:_SHOWN_NAMES]:
+        setting = kept.setting
+        rates = ", ".join(f"{precision} {rate_text(rate)} images/s" for precision, rate in kept.rates.items())
+        where = f"{setting.version}, batches of {setting.batch_size}, {counted(setting.streams, 'core')}"
+        yield Finding(kept.name, f"auto takes {fastest(kept.rates)}: {rates} ({where}, {kept.measured[:10]})")
+    if len(here) > _SHOWN_NAMES:
+        yield Finding("measured", f"{len(here) - _SHOWN_NAMES} more")
 
 
 def _plugins(plugins: Plugins) -> Iterator[Finding]:

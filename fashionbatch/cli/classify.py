@@ -129,6 +129,7 @@ class _Embeddings(click.ParamType[Path]):
     show_default=True,
     help="auto: the fastest that kept the labels in validation.",
 )
+@click.option("--measure", is_flag=True, help="Time the precisions on this machine anew, for auto.")
 @click.option("--timeout", type=_Duration(), default=30, show_default=True, help="Time to decode one file.")
 @click.option(
     "--accept-truncated",
@@ -247,7 +248,9 @@ def _options(
         source=groups.SourceOptions(folder or Path(), keep=tuple(keep.split(",")) if keep else (), **of_source),
         output=groups.OutputOptions(output or Path(), overwrite=overwrite, **of_output),
         rows=RowOptions(**given("topk", "probabilities", "threshold", "spreadsheet_safe", "accept_truncated")),
-        compute=groups.ComputeOptions(**runtime, **given("device", "precision", "batch_size", settings="runtime_set")),
+        compute=groups.ComputeOptions(
+            **runtime, **given("device", "precision", "measure", "batch_size", settings="runtime_set")
+        ),
         work=groups.WorkOptions(
             part=part and groups.Part(*part),
             **engine,

@@ -30,6 +30,11 @@ _FLAGS = ("avx2", "avx_vnni", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16
 Rate = Annotated[float, Field(gt=0)]
 
 
+def _flags_here() -> tuple[str, ...]:
+    flags = cpu_flags()
+    return tuple(flag for flag in _FLAGS if flag in flags)
+
+
 class Setting(Part):
     """All that a network's speed depends on.
 
@@ -53,7 +58,12 @@ class Setting(Part):
     batch_size: int
     streams: int
     cpu: str = Field(default_factory=cpu_name)
-    flags: tuple[str, ...] = Field(default_factory=lambda: tuple(flag for flag in _FLAGS if flag in cpu_flags()))
+    flags: tuple[str, ...] = Field(default_factory=_flags_here)
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is of this machine's CPU."""
+        return (self.cpu, self.flags) == (cpu_name(), _flags_here())
 
     @property
     def key(self) -> str:

@@ -9,8 +9,8 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -118,8 +118,10 @@ def begin_job(run: Run) -> Ready:
             loaded = load(options)
             frames = station.share_frames(loaded)
             choices = known_choices(loaded, options)
-            # A scan that takes long is used to load the networks; else decoding is begun first, and goes on meanwhile.
-            sessions = [] if scan.has_ended else station.open_sessions(loaded, map(likely, choices))
+            hopes = [likely(choice) for choice in choices]
+            # A scan that takes long is used to load the networks, unless it depends on the number of files which ones;
+            # else decoding is begun first, and goes on meanwhile.
+            sessions = [] if scan.has_ended or hopes != choices else station.open_sessions(loaded, choices)
             found = asdict(scan.finish(run.reporter.scanning, run.stop_signal))
         for note in found.pop("notes"):
             run.reporter.say(note if note.startswith("warning") else f"note: {note}")
@@ -132,7 +134,7 @@ def begin_job(run: Run) -> Ready:
         # precision they compute in is among what has to be the same.
         pipeline = None if options.reuse.previous else station.pipeline(store, loaded, frames, pending)
         is_measured = pipeline is not None and is_worth_measuring(options, choices, files.rows)
-        sessions = station.open_sessions(loaded, map(likely, choices) if is_measured else choices, sessions)
+        sessions = sessions or station.open_sessions(loaded, hopes if is_measured else choices)
         if pipeline is not None:
             station.connect(loaded, pipeline, sessions)
             if is_measured:
@@ -241,19 +243,10 @@ class _Station:
         self.run.stack.callback(session.close)
         return session
 
-    def open_sessions(
-        self, loaded: Loaded, choices: Iterable[PrecisionChoice], already: Sequence[Session] = ()
-    ) -> list[Session]:
-        """Load the networks, but for those that are open already in the precision of their choice."""
-        sessions = []
-        for bundle, choice, old in itertools.zip_longest(loaded.bundles, choices, already):
-            if old is not None and old.precision == choice.precision:
-                sessions.append(replace(old, choice=choice))
-                continue
-            if old is not None:
-                old.close()
-            sessions.append(self.open_session(loaded, bundle, choice))
-        return sessions
+    def open_sessions(self, loaded: Loaded, choices: Sequence[PrecisionChoice]) -> list[Session]:
+        """Load the networks."""
+        chosen = zip(loaded.bundles, choices, strict=True)
+        return [self.open_session(loaded, bundle, choice) for bundle, choice in chosen]
 
     def pipeline(self, store: ShardStore, loaded: Loaded, frames: Frames, pending: Sequence[int]) -> Pipeline:
         """A pipeline that is decoding already; its networks are still to be connected."""
@@ -316,6 +309,8 @@ class _Station:
 
 
 def _say_what_is_done(run: Run, job: Job, loaded: Loaded, sessions: Sequence[Session]) -> None:
+    if run.options.compute.measure and not any(session.choice.rates for session in sessions):
+        run.reporter.say("note: nothing is timed: there is no choice of precision in this job")
     run.reporter.say(describe.opening_line(run.options, job.files, loaded, sessions))
     if job.reused:
         run.reporter.say(f"compared with {run.options.reuse.previous}: {job.reused}")
