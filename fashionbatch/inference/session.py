@@ -71,7 +71,7 @@ class Session:
     batch_size: int
     device: str
     streams: int
-    opened_s: float
+    opened_s: float = 0.0
 
     @property
     def precision(self) -> Precision:

@@ -9,6 +9,7 @@ import pytest
 
 from fashionbatch import diagnosis
 from fashionbatch.diagnosis import Finding, broken, diagnose
+from fashionbatch.inference.rates import Setting, keep_rates
 from fashionbatch.plugins import Plugins, load_plugins
 from fashionbatch.registry import FailedPlugin, Provider, Registry
 from fashionbatch.specs import RuntimeSpec
@@ -88,6 +89,21 @@ def test_the_cache_is_measured_and_not_made(tmp_path: Path, monkeypatch: pytest.
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "features.npy").write_bytes(bytes(3_000_000))
     assert "3 MB" in finding("data", "cache").value
+
+
+def test_what_was_timed_on_this_cpu_is_shown_with_what_is_taken_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path))
+    assert "nothing yet" in finding("speed", "measured").value
+    setting = Setting(bundle="00ff", runtime="openvino", version="OpenVINO 2026.4", batch_size=8, streams=2)
+    keep_rates(setting, "shoes", {"float32": 301.0, "int8": 724.0})
+    keep_rates(setting.model_copy(update={"cpu": "another"}), "hats", {"float32": 1.0, "int8": 2.0})
+    [found] = diagnose()["speed"]
+    assert found.subject == "shoes"
+    assert found.value.startswith(
+        "auto takes int8: float32 301 images/s, int8 724 images/s (OpenVINO 2026.4, batches of 8, 2 cores, 20"
+    )
 
 
 def test_an_extra_that_is_not_installed_comes_with_its_command(monkeypatch: pytest.MonkeyPatch) -> None:
