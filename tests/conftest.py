@@ -100,11 +100,31 @@ def int8_graph(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("int8")
     bundle = make_tiny_bundle(folder / "bundle")
     colours = np.random.default_rng(8).integers(0, 256, (40, 1, 1, 3), dtype=np.uint8)
+    colours[..., 0] = 255  # The range of the numbers is that of the mean photo.
     images = np.ascontiguousarray(np.broadcast_to(colours, (40, 8, 8, 3)))
     (folder / "int8").mkdir()
     found = quantize_graph(bundle / "model.xml", images, folder / "int8", WAYS[0])
     assert found is not None
     return found.graph
+
+
+@pytest.fixture(scope="session")
+def int8_bundle(int8_graph: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bundle of `make_tiny_bundle` with a graph of 8 bits that `auto` may take."""
+    from fashionbatch.bundle.graph.record import GraphOrigin, PairedCounts, PrecisionRecord, QuantizationRecord
+    from fashionbatch.bundle.open import open_bundle
+    from fashionbatch.bundle.write import QuantizedGraph, update_bundle
+
+    counts = PairedCounts(both_right=990, only_float32_right=0, only_this_right=0, neither_right=10)
+    quantized = QuantizedGraph(
+        int8_graph,
+        GraphOrigin(converter="nncf", method="in a test"),
+        QuantizationRecord(way="fast", tried=("fast",), images=40, source="photos", seed=42),
+        PrecisionRecord(images=1000, right=990, same_label=998, against_float32=counts, source="photos"),
+    )
+    # The graph's names are those of the bundle that it was made of.
+    place = tmp_path_factory.mktemp("int8-bundle") / "b"
+    return update_bundle(open_bundle(int8_graph.parents[1] / "bundle"), quantized=quantized, directory=place).path
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -251,7 +251,13 @@ def _add_features(graph: Any, request: RuntimeRequest, features: FeatureTensor) 
 
     found = [operation for operation in graph.get_ops() if operation.get_friendly_name() == features.operation]
     if len(found) != 1 or features.port >= found[0].get_output_size():
-        raise BundleError(f"{request.graph}: has no tensor {features.operation!r} to take features from")
+        raise BundleError(
+            f"{request.graph}: has no tensor {features.operation!r} to take features from",
+            # The bundle says where they stand in the float32 graph. Quantizing keeps names, but need not.
+            hint="`--precision float32` takes them from the graph that it was made of"
+            if request.precision == "int8"
+            else None,
+        )
     tensor = found[0].output(features.port)
     shape = tensor.partial_shape
     if (

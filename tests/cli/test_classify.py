@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -250,6 +251,30 @@ def test_int8_asked_of_a_bundle_without_it_is_one_clear_error(
 ) -> None:
     assert classify("--precision", "int8") == 1
     assert "bundle tiny holds no graph for int8, only for float32 and bfloat16" in capsys.readouterr().err
+
+
+def test_int8_gives_the_labels_of_float32_and_embeddings_near_its_own(
+    classify: Classify, int8_bundle: Path, tmp_path: Path
+) -> None:
+    tables, rows = {}, {}
+    for precision in ("float32", "int8"):
+        place, features = tmp_path / f"{precision}.csv", tmp_path / f"{precision}.npy"
+        more = ("--precision", precision, "--embeddings", str(features))
+        assert classify(*more, output=place, name=str(int8_bundle)) == 0
+        with open(place, encoding="utf-8", newline="") as file:
+            tables[precision] = [(row["filepath"], row["label"]) for row in csv.DictReader(file)]
+        rows[precision] = np.load(features)
+    assert tables["int8"] == tables["float32"]
+    assert '"int8"' in (tmp_path / "int8.csv.meta.json").read_text(encoding="utf-8")
+    np.testing.assert_allclose(rows["int8"], rows["float32"], atol=2)  # of 255: 8 bits are steps of one
+
+
+def test_int8_labels_alike_with_embeddings_and_without(classify: Classify, int8_bundle: Path, tmp_path: Path) -> None:
+    plain, beside = tmp_path / "plain.csv", tmp_path / "beside.csv"
+    assert classify("--precision", "int8", output=plain, name=str(int8_bundle)) == 0
+    more = ("--precision", "int8", "--embeddings", str(tmp_path / "rows.npy"))
+    assert classify(*more, output=beside, name=str(int8_bundle)) == 0
+    assert plain.read_bytes() == beside.read_bytes()
 
 
 BFLOAT16_RUNTIME = """

@@ -372,6 +372,25 @@ def test_features_that_the_graph_does_not_have_are_told(pooled: Path, operation:
         OpenVinoRuntime(request(pooled, features=FeatureTensor(operation=operation, port=0, size=size)))
 
 
+def test_features_that_int8_does_not_have_point_at_float32(quantized: Path) -> None:
+    wanted = FeatureTensor(operation="nowhere", port=0, size=32)
+    with pytest.raises(BundleError, match="has no tensor 'nowhere' to take features from") as raised:
+        OpenVinoRuntime(request(quantized, precision="int8", features=wanted))
+    assert raised.value.hint is not None
+    assert raised.value.hint.startswith("`--precision float32`")
+
+
+def test_features_of_an_int8_graph_follow_probabilities_that_stay_the_same_bits(quantized: Path) -> None:
+    given, wanted = batches(6), FeatureTensor(operation="mean", port=0, size=32)
+    plain = OpenVinoRuntime(request(quantized, precision="int8"))
+    opened = OpenVinoRuntime(request(quantized, precision="int8", features=wanted))
+    for without, beside in zip(run(plain, given), run(opened, given), strict=True):
+        np.testing.assert_array_equal(beside[:, :OUTPUTS], without)
+        assert np.abs(beside[:, OUTPUTS:]).max() > 0
+    plain.close()
+    opened.close()
+
+
 def test_a_signal_does_no_harm_after_networks_that_ended_in_another_order_than_they_began(graph: Path) -> None:
     program = """
 import signal, sys
