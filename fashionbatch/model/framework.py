@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import platform
 import re
 import sys
 import tempfile
@@ -14,6 +15,9 @@ from fashionbatch.specs import TrainingPrecision
 
 MATH_MODE = "TF_SET_ONEDNN_FPMATH_MODE"
 """oneDNN's arithmetic inside TensorFlow; read once, when TensorFlow is imported."""
+
+KERNELS = "TF_ENABLE_ONEDNN_OPTS"
+"""Whether TensorFlow computes with oneDNN; read once, when TensorFlow is imported."""
 
 # What TensorFlow writes to file descriptor 2 while it is imported, before its log level is heeded: that logging has not
 # begun, informational lines (I...), and that there is no GPU. Everything else is passed on.
@@ -39,6 +43,7 @@ def load_tensorflow(precision: TrainingPrecision | None = None) -> None:
         return
     if precision is not None:
         set_arithmetic(precision)
+    _take_fast_kernels()
     if "TF_CPP_MIN_LOG_LEVEL" not in os.environ:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
     elif os.environ["TF_CPP_MIN_LOG_LEVEL"] != "3":
@@ -56,10 +61,21 @@ def set_arithmetic(precision: TrainingPrecision) -> None:
     """Choose the arithmetic of convolutions and matrix products for when TensorFlow will be imported."""
     if tensorflow_is_loaded():
         return
+    _take_fast_kernels()
     if precision == "bfloat16":
         os.environ[MATH_MODE] = "BF16"
     else:
         os.environ.pop(MATH_MODE, None)
+
+
+def _take_fast_kernels() -> None:
+    """Have TensorFlow compute with oneDNN on any x86 CPU, unless the environment says what it shall do.
+
+    By itself it does so only where the CPU has AVX-512 VNNI or what came later. What it takes elsewhere needed 1.3 to
+    2.8 times the CPU seconds for the same steps of training, on a Zen 3 (docs/training.md).
+    """
+    if platform.machine() in {"x86_64", "AMD64"}:
+        os.environ.setdefault(KERNELS, "1")
 
 
 def arithmetic_of_tensorflow() -> TrainingPrecision:

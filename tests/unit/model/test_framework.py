@@ -28,6 +28,8 @@ def machine(tmp_path, monkeypatch):
         monkeypatch.setattr(framework, "tensorflow_is_loaded", lambda: loaded)
 
     monkeypatch.setenv(framework.MATH_MODE, "")
+    monkeypatch.setenv(framework.KERNELS, "")
+    monkeypatch.delenv(framework.KERNELS)
     return pretend
 
 
@@ -59,6 +61,21 @@ def test_the_precision_is_in_the_environment_before_tensorflow_reads_it(machine)
     assert framework.arithmetic_of_tensorflow() == "bfloat16"
     framework.set_arithmetic("float32")
     assert framework.MATH_MODE not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("architecture", "said", "expected"),
+    [("x86_64", None, "1"), ("x86_64", "0", "0"), ("arm64", None, None)],
+)
+def test_tensorflow_computes_with_onednn_on_any_x86_unless_the_user_says_otherwise(
+    machine, monkeypatch, architecture, said, expected
+):
+    machine(WITHOUT)
+    monkeypatch.setattr(framework.platform, "machine", lambda: architecture)
+    if said is not None:
+        monkeypatch.setenv(framework.KERNELS, said)
+    framework.set_arithmetic("float32")
+    assert os.environ.get(framework.KERNELS) == expected
 
 
 def test_a_machine_that_does_not_tell_its_cpu_has_no_bfloat16(tmp_path):
