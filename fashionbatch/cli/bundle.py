@@ -15,8 +15,10 @@ from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.cli.terminal import style
 
 if TYPE_CHECKING:
+    from fashionbatch.bundle.graph.gate import Verdict
     from fashionbatch.bundle.manifest import BundleManifest
     from fashionbatch.bundle.open import Bundle
+    from fashionbatch.specs import Precision
 
 _SHOWN_LABELS = 20
 
@@ -43,7 +45,19 @@ def inspect_bundle(bundle: Path, *, as_json: bool, all_labels: bool) -> None:
 
     read = read_manifest(bundle)
     if as_json:
-        document = {"path": str(read.path), "digest": read.digest, **read.manifest.model_dump(mode="json")}
+        document = {
+            "path": str(read.path),
+            "digest": read.digest,
+            **read.manifest.model_dump(mode="json"),
+            "verdicts": {
+                precision: {
+                    "auto_may_take_it": verdict.allowed,
+                    "sentence": verdict.sentence,
+                    "loss_bound": None if verdict.loss_bound is None else float(verdict.loss_bound),
+                }
+                for precision, verdict in _verdicts(read.manifest).items()
+            },
+        }
         click.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
     for line in _report(read, all_labels=all_labels):
@@ -111,8 +125,6 @@ def _report(bundle: Bundle, *, all_labels: bool) -> Iterator[str]:
 
 
 def _precisions(manifest: BundleManifest) -> Iterator[str]:
-    from fashionbatch.bundle.graph.gate import judge
-
     parity = manifest.precision_parity
     rows = []
     for precision, record in parity.items():
@@ -126,12 +138,17 @@ def _precisions(manifest: BundleManifest) -> Iterator[str]:
         rows.append(row)
     head = ("precision", "accuracy", "labels as in float32", "images", "float32 alone right", "it alone")
     yield from format_table(head, rows)
-    for precision in manifest.precisions:
-        if precision == "float32":
-            continue
-        verdict = judge(precision, parity)
-        if precision in parity or precision == "int8":
-            yield f"{precision}: `auto` {'may take it' if verdict.allowed else 'does not take it'}: {verdict.sentence}"
+    for precision, verdict in _verdicts(manifest).items():
+        yield f"{precision}: `auto` {'may take it' if verdict.allowed else 'does not take it'}: {verdict.sentence}"
+
+
+def _verdicts(manifest: BundleManifest) -> dict[Precision, Verdict]:
+    """What the gate says of each precision that was measured, and of a graph of 8 bits in any case."""
+    from fashionbatch.bundle.graph.gate import judge
+
+    parity = manifest.precision_parity
+    judged = (one for one in manifest.precisions if one != "float32" and (one in parity or one == "int8"))
+    return {precision: judge(precision, parity) for precision in judged}
 
 
 def _extras(manifest: BundleManifest) -> Iterator[str]:

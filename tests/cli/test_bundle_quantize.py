@@ -79,7 +79,13 @@ def test_a_bundle_is_quantized_judged_and_verified(run: Run, bundle: Path, photo
     shown = run("inspect", bundle).output
     assert "int8: `auto` may take it: it kept 100.0% of the labels on 42 photos" in shown
     assert "by nncf: quantized after training: fast bias correction, 18 images" in shown
-    document = json.loads(run("inspect", "--json", bundle).output)["graphs"]["int8"]
+    everything = json.loads(run("inspect", "--json", bundle).output)
+    assert everything["verdicts"]["int8"] == {
+        "auto_may_take_it": True,
+        "sentence": "it kept 100.0% of the labels on 42 photos",
+        "loss_bound": 0.0606,
+    }
+    document = everything["graphs"]["int8"]
     assert document["quantization"] == {
         "way": "fast",
         "tried": ["fast"],

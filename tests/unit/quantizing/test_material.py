@@ -11,8 +11,15 @@ from PIL import Image
 from fashionbatch.bundle.open import Bundle, open_bundle
 from fashionbatch.data.prepared import PreparedData, SplitData
 from fashionbatch.errors import DataError
+from fashionbatch.plan import plan_from_text
 from fashionbatch.plugins import load_plugins
-from fashionbatch.quantizing.material import material_of_folder, material_of_photos, material_of_training, part
+from fashionbatch.quantizing.material import (
+    material_of_folder,
+    material_of_photos,
+    material_of_recipe,
+    material_of_training,
+    part,
+)
 from fashionbatch.specs import Split
 from fashionbatch.testing.bundles import make_tiny_bundle
 
@@ -83,6 +90,43 @@ def test_labeled_photos_keep_their_labels(bundle: Bundle, tmp_path: Path) -> Non
     right = [number_of[image.tobytes()] % 3 for image in material.images]
     assert list(material.targets.argmax(axis=1)) == right
     assert not rows(material.images) & rows(material.calibration.images)
+
+
+RECIPE = """
+version: 1
+name: colours
+data:
+  source: {name: npz, path: noise.npz}
+  image: {size: [8, 8], channels: 3}
+  split: {SPLIT, seed: 1}
+architecture: cnn
+"""
+
+
+@pytest.mark.parametrize(
+    ("split", "source"), [("validation: 0.2, test: 0.2", "validation"), ("validation: 0.0, test: 0.2", "photos")]
+)
+def test_a_recipe_calibrates_with_its_training_split_and_judges_by_another(
+    tmp_path: Path, split: str, source: str
+) -> None:
+    bundle = open_bundle(make_tiny_bundle(tmp_path / "b", class_names=["0", "1", "2"]))
+    np.savez(tmp_path / "noise.npz", x_train=NOISE, y_train=np.arange(60) % 3)
+    plan = plan_from_text(RECIPE.replace("SPLIT", split), load_plugins().registry, tmp_path)
+    material = material_of_recipe(plan, bundle.manifest, 42)
+    assert (material.source, material.calibration.source) == (source, "train")
+    assert len(material.images) == 12
+    assert len(material.calibration.images) == 60 - 12 * split.count("0.2")
+    assert not rows(material.images) & rows(material.calibration.images)
+    assert material.targets is not None
+    assert material.targets.sum() == 12
+
+
+def test_a_recipe_whose_images_all_train_has_no_judge(tmp_path: Path) -> None:
+    bundle = open_bundle(make_tiny_bundle(tmp_path / "b", class_names=["0", "1", "2"]))
+    np.savez(tmp_path / "noise.npz", x_train=NOISE, y_train=np.arange(60) % 3)
+    plan = plan_from_text(RECIPE.replace("SPLIT", "validation: 0.0"), load_plugins().registry, tmp_path)
+    with pytest.raises(DataError, match="no test split; there is: train"):
+        material_of_recipe(plan, bundle.manifest, 42)
 
 
 def test_training_calibrates_with_its_training_images_alone() -> None:
