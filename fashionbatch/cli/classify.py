@@ -13,9 +13,10 @@ from click.core import ParameterSource
 
 from fashionbatch.cli.classify_one import check_request, label_photo
 from fashionbatch.cli.fractions import Fraction
-from fashionbatch.cli.progress import Progress, duration, rate_text
+from fashionbatch.cli.progress import Progress
 from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import counted, format_table, printable
+from fashionbatch.progress import duration, rate_text
 
 if TYPE_CHECKING:
     from fashionbatch.labeling.options import LabelOptions

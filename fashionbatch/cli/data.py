@@ -177,7 +177,7 @@ def _decode(plan: Plan, samples: Samples, chosen: Sequence[int]) -> tuple[NDArra
     from fashionbatch.data.prepare import image_names
 
     originals = originals_of(samples, chosen)
-    images, outcome = decode_all(originals, plan.recipe.data.image, title="decode", progress=False)
+    images, outcome = decode_all(originals, plan.recipe.data.image, title="decode")
     if not outcome.kept:
         raise DataError(f"none of the {len(chosen)} chosen images can be read: {outcome.failed[0][1]}")
     names = image_names(samples) if outcome.failed else []

@@ -14,6 +14,7 @@ import click
 from fashionbatch.cli.tables import encoding_option, printable
 from fashionbatch.cli.terminal import style
 from fashionbatch.errors import DataError, OutputError, RecipeError
+from fashionbatch.progress import on_standard_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -204,13 +205,9 @@ def hinted(text: str) -> Iterator[None]:
 
 
 def _judge_network(session: Session, truth: Truth, root: Path | None) -> Evaluation:
-    from tqdm import tqdm
-
     from fashionbatch.evaluation.run import evaluate_bundle
 
-    with tqdm(total=len(truth), desc="evaluate", unit=" images", disable=None, leave=False) as bar:
-        advance: Callable[[int], object] = lambda done: bar.update(done - bar.n)  # noqa: E731 - one line says it
-        return evaluate_bundle(session, truth, root=root, progress=advance)
+    return evaluate_bundle(session, truth, root=root, bar=on_standard_error().bar)
 
 
 def _judge_table(  # noqa: PLR0917 - what the one caller has at hand

@@ -11,8 +11,8 @@ import click
 
 from fashionbatch.cli.tables import printable
 from fashionbatch.display_width import counted, counted_of
+from fashionbatch.progress import LINE_EVERY_S, how_far, rate_text
 
-_LINE_EVERY_S = 10.0
 _RATED_ROWS = 20
 _RATED_S = 0.5
 
@@ -45,7 +45,7 @@ class Progress:
 
     def scanning(self, files: int) -> None:
         """So many files were found so far."""
-        if time.monotonic() - self._last_line >= _LINE_EVERY_S:
+        if time.monotonic() - self._last_line >= LINE_EVERY_S:
             self._last_line = time.monotonic()
             self.say(f"scanning: {counted(files, 'file')} so far")
 
@@ -69,7 +69,7 @@ class Progress:
                 if failed:
                     self._bar.set_postfix_str(f"{self._failed:,} without label", refresh=False)
                 self._bar.update(rows)
-            elif time.monotonic() - self._last_line >= _LINE_EVERY_S:
+            elif time.monotonic() - self._last_line >= LINE_EVERY_S:
                 self._last_line = time.monotonic()
                 self.say(self._line())
 
@@ -89,26 +89,6 @@ class Progress:
             self._bar = None
 
     def _line(self) -> str:
-        rate = (self._done - self._done_before) / max(time.monotonic() - self._began, 1e-9)
-        remaining = duration((self._total - self._done) / rate) if rate else "unknown"
         failed = f", {self._failed:,} without label" if self._failed else ""
-        return f"{self._done:,} of {self._total:,} ({rate_text(rate)}, {remaining} left{failed})"
-
-
-def rate_text(rate: float, what: str = "") -> str:
-    """How many a second, such as `187/s` or `0.8 files/s`."""
-    number = f"{rate:,.0f}" if rate >= 10 else f"{rate:.1f}"
-    return f"{number} {what}/s" if what else f"{number}/s"
-
-
-def duration(seconds: float) -> str:
-    """Seconds as a person would say them, such as `2 h 05 min`."""
-    if seconds < 99.5:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    if minutes < 100:
-        return f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    if hours < 48:
-        return f"{hours} h {minutes:02} min"
-    return f"{hours // 24} d {hours % 24} h"
+        took_s = time.monotonic() - self._began
+        return how_far(self._done, self._total, took_s, before=self._done_before, more=failed)

@@ -13,6 +13,7 @@ import click
 
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.errors import DataError, FashionBatchError
+from fashionbatch.progress import on_standard_error
 
 if TYPE_CHECKING:
     from fashionbatch.evaluation.disagreement import Disagreement
@@ -204,7 +205,7 @@ def _disagreement(records: Sequence[RunRecord], split: Split | None, data: str |
     for bundle in bundles:
         truth = truth_of_split(plan, bundle.manifest, split, data_path=path)
         with open_session(bundle, registry=registry) as session:
-            evaluations.append(evaluate_bundle(session, truth))
+            evaluations.append(evaluate_bundle(session, truth, bar=on_standard_error().bar))
     return compare(evaluations)
 
 

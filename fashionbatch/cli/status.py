@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from fashionbatch.cli.progress import duration
 from fashionbatch.cli.tables import printable
 from fashionbatch.display_width import counted
+from fashionbatch.progress import duration
 
 
 @click.command("status")

@@ -15,13 +15,13 @@ from typing import Any, Final, TypeAlias
 import numpy as np
 import PIL
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from fashionbatch import disk
 from fashionbatch.data.context import CACHE_VARIABLE, cache_directory
 from fashionbatch.data.originals import Originals
 from fashionbatch.errors import DataError, ImageError
 from fashionbatch.images import POLICY
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import ImageSpec
 
 IN_MEMORY_BYTES: Final = 1 << 30
@@ -50,15 +50,15 @@ class Outcome:
 
 
 def decode_all(
-    originals: Originals, spec: ImageSpec, *, title: str, progress: bool | None = None
+    originals: Originals, spec: ImageSpec, *, title: str, bar: OpenBar = no_bar
 ) -> tuple[NDArray[np.uint8], Outcome]:
     """Decode every image, in order; those that cannot be read are left out and told of, never replaced.
 
     Args:
         originals: the images.
         spec: what they are decoded for.
-        title: what the progress bar says.
-        progress: whether to show one; None shows it on a terminal.
+        title: what the bar says.
+        bar: shows how far it is.
 
     Returns:
         uint8 `(kept, height, width, channels)`, in memory or memory-mapped and then read-only; and what became of each.
@@ -66,7 +66,7 @@ def decode_all(
     Raises:
         DataError: the cache cannot be written.
     """
-    decoded = _decode_in_order(originals, spec, title, progress)
+    decoded = _decode_in_order(originals, spec, title, bar)
     if len(originals) * int(np.prod(spec.shape)) > IN_MEMORY_BYTES:
         return _through_cache(originals, spec, decoded)
     images = np.empty((len(originals), *spec.shape), np.uint8)
@@ -88,7 +88,7 @@ def _note(position: int, result: _Result, outcome: Outcome) -> NDArray[np.uint8]
     return pixels
 
 
-def _decode_in_order(originals: Originals, spec: ImageSpec, title: str, progress: bool | None) -> Iterator[_Result]:
+def _decode_in_order(originals: Originals, spec: ImageSpec, title: str, bar: OpenBar) -> Iterator[_Result]:
     """For each image its digest and pixels, or why it cannot be read."""
 
     def read(position: int) -> _Result:
@@ -101,20 +101,16 @@ def _decode_in_order(originals: Originals, spec: ImageSpec, title: str, progress
     # time: executor.map would hold a million futures, and every picture that is not yet asked for.
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     waiting: deque[Future[_Result]] = deque()
-    hidden = None if progress is None else not progress
-    with (
-        ThreadPoolExecutor(threads) as pool,
-        tqdm(total=len(originals), desc=title, unit=" images", disable=hidden) as bar,
-    ):
+    with ThreadPoolExecutor(threads) as pool, bar(title, len(originals), "image") as advance:
         try:
             for position in range(len(originals)):
                 waiting.append(pool.submit(read, position))
                 if len(waiting) >= _UNDER_WAY_PER_THREAD * threads:
                     yield waiting.popleft().result()
-                    bar.update()
+                    advance(position + 1 - len(waiting))
             while waiting:
                 yield waiting.popleft().result()
-                bar.update()
+                advance(len(originals) - len(waiting))
         finally:
             for future in waiting:
                 future.cancel()

@@ -22,6 +22,7 @@ from fashionbatch.decisions import rule_for
 from fashionbatch.errors import DataError
 from fashionbatch.images import POLICY
 from fashionbatch.plan import Plan
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import SPLITS, EncodedImages, ImageSpec, Samples, Split, value_of
 
 
@@ -30,7 +31,7 @@ def prepare_data(
     *,
     data_path: Path | None = None,
     splits: tuple[Split, ...] | Collection[Split] = SPLITS,
-    progress: bool | None = None,
+    bar: OpenBar = no_bar,
 ) -> PreparedData:
     """Load the plan's source, split it and decode the splits that are asked for.
 
@@ -38,7 +39,7 @@ def prepare_data(
         plan: a recipe that is ready to run.
         data_path: takes the place of the source's `path`; relative to the working directory, or `data:NAME`.
         splits: which splits to decode. All images are always split, so that a split is the same whichever are wanted.
-        progress: whether to show a progress bar; None shows it on a terminal.
+        bar: shows how far decoding is.
 
     Returns:
         The splits that are asked for and not empty. Images that cannot be read are in `skipped`.
@@ -62,7 +63,7 @@ def prepare_data(
     for split, indices in assignment.indices.items():
         if split not in splits:
             continue
-        images, outcome = _decode(samples, indices, recipe.image, split, progress)
+        images, outcome = _decode(samples, indices, recipe.image, split, bar)
         undecoded.extend((names[indices[position]], reason) for position, reason in outcome.failed)
         kept = indices[outcome.kept]
         labels = [samples.labels[index] for index in kept]
@@ -164,14 +165,14 @@ def _printable(name: str) -> str:
 
 
 def _decode(
-    samples: Samples, indices: NDArray[np.int64], spec: ImageSpec, split: Split, progress: bool | None
+    samples: Samples, indices: NDArray[np.int64], spec: ImageSpec, split: Split, bar: OpenBar
 ) -> tuple[NDArray[np.uint8], Outcome]:
     originals = originals_of(samples, indices)
     if not isinstance(samples.images, np.ndarray):
-        return decode_all(originals, spec, title=f"decode {split}", progress=progress)
+        return decode_all(originals, spec, title=f"reading {split}", bar=bar)
     array = samples.images if samples.images.ndim == 4 else samples.images[..., np.newaxis]
     if array.shape[1:] != spec.shape or spec.resize.crop_fraction != 1:
-        return decode_all(originals, spec, title=f"resize {split}", progress=progress)
+        return decode_all(originals, spec, title=f"resizing {split}", bar=bar)
     consecutive = len(indices) == indices[-1] - indices[0] + 1
     images = array[indices[0] : indices[-1] + 1] if consecutive else array[indices]
     return images, Outcome([*range(len(images))], [content_digest(row.tobytes()) for row in images], [])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from fashionbatch.evaluation.measures.metrics import evaluate_split
 from fashionbatch.evaluation.predictions import Predictions, predict_labels
 from fashionbatch.evaluation.truth import Truth, decode_truth
 from fashionbatch.inference.session import Session
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import Split
 
 
@@ -42,9 +43,7 @@ class Evaluation:
     notes: Sequence[str] = ()
 
 
-def evaluate_bundle(
-    session: Session, truth: Truth, *, root: Path | None = None, progress: Callable[[int], object] | None = None
-) -> Evaluation:
+def evaluate_bundle(session: Session, truth: Truth, *, root: Path | None = None, bar: OpenBar = no_bar) -> Evaluation:
     """Run a bundle's network over labeled images and count.
 
     Images are decoded and labels decided as `classify` does it, so the figures are those of its table.
@@ -53,14 +52,15 @@ def evaluate_bundle(
         session: the bundle's network.
         truth: the images.
         root: the images' names are relative to it; see `decode_truth`.
-        progress: called with the number of images that are done.
+        bar: shows how far reading and labeling are.
 
     Raises:
         DataError: no image can be read, or the network gives no numbers.
     """
     rule = session.rule
-    decoded = decode_truth(truth, session.manifest, root=root)
-    probabilities = session.predict(decoded.images, progress=progress)
+    decoded = decode_truth(truth, session.manifest, root=root, bar=bar)
+    with bar("labeling images", len(decoded.images), "image") as advance:
+        probabilities = session.predict(decoded.images, progress=advance)
     return Evaluation(
         subject=truth.name,
         split=truth.split,

@@ -24,6 +24,7 @@ from fashionbatch.labels.matching import written_otherwise
 from fashionbatch.names import composed, suggestion
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import BUILT_IN
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.registry import Entry, Registry
 from fashionbatch.specs import SPLITS, DatasetSpec, EncodedImages, Samples, Split
 
@@ -156,19 +157,24 @@ def truth_of_folder(
     return Truth(f"all images of {path}", None, samples, indices, labels, tuple(samples.notes))
 
 
-def decode_truth(truth: Truth, manifest: BundleManifest, *, root: Path | None = None) -> DecodedTruth:
+def decode_truth(
+    truth: Truth, manifest: BundleManifest, *, root: Path | None = None, bar: OpenBar = no_bar
+) -> DecodedTruth:
     """Read the images as the bundle's network takes them; what cannot be read is left out and named.
 
     Args:
         truth: what to read.
         manifest: of the bundle that is judged.
         root: names are relative to it, as in a label table of that folder; None: to what all images have in common.
+        bar: shows how far it is.
 
     Raises:
         DataError: none of the images can be read.
     """
     images = truth.samples.images
-    pixels, outcome = decode_all(originals_of(truth.samples, truth.indices), manifest.image, title="decode")
+    pixels, outcome = decode_all(
+        originals_of(truth.samples, truth.indices), manifest.image, title="reading images", bar=bar
+    )
     if root is None or isinstance(images, np.ndarray | EncodedImages):
         every = image_names(truth.samples)
         names = [every[index] for index in truth.indices]

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Literal
@@ -25,27 +24,11 @@ from fashionbatch.inference.cores import usable_cores
 from fashionbatch.inference.precision import PrecisionChoice
 from fashionbatch.inference.rebuild import keras_model_of
 from fashionbatch.inference.reference import Agreement, CheckedRuntime
+from fashionbatch.inference.stream import in_order, whole_batches
 from fashionbatch.registry import Registry
 from fashionbatch.specs import FeatureTensor, Parameters, Precision, Runtime, RuntimeRequest, RuntimeSpec
 
 __all__ = ["DEFAULT_BATCH_SIZE", "DEFAULT_RUNTIME", "Session", "open_session", "require_features", "usable_cores"]
-
-
-@dataclass
-class _Pending:
-    """The results of one call so far, by key, without the rows that only fill up a batch."""
-
-    done: dict[int, NDArray[np.float32]]
-    lengths: list[int]
-    progress: Callable[[int], object] | None
-    finished: int = 0
-
-    def keep(self, results: Sequence[tuple[int, NDArray[np.float32]]]) -> None:
-        for key, probabilities in results:
-            self.done[key] = probabilities[: self.lengths[key]]
-            self.finished += self.lengths[key]
-        if results and self.progress is not None:
-            self.progress(self.finished)
 
 
 @dataclass(frozen=True)
@@ -105,20 +88,14 @@ class Session:
             ValueError: an array of another shape or dtype.
         """
         source = [images] if isinstance(images, np.ndarray) else images
-        pending = _Pending({}, [], progress)
-        try:
-            for key, (batch, length) in enumerate(self._batches(source)):
-                pending.lengths.append(length)
-                self.runtime.submit(key, batch)
-                pending.keep(self.runtime.collect(wait=False))
-            while len(pending.done) < len(pending.lengths):
-                pending.keep(self.runtime.collect(wait=True))
-        except BaseException:
-            self._drain()
-            raise
-        if not pending.lengths:
-            return np.empty((0, self.manifest.outputs), np.float32)
-        return np.concatenate([pending.done[key] for key in range(len(pending.lengths))])
+        found: list[NDArray[np.float32]] = []
+        finished = 0
+        for rows in in_order(self.runtime, self._batches(source)):
+            found.append(rows)
+            finished += len(rows)
+            if progress is not None:
+                progress(finished)
+        return np.concatenate(found) if found else np.empty((0, self.manifest.outputs), np.float32)
 
     @property
     def rule(self) -> DecisionRule:
@@ -138,12 +115,6 @@ class Session:
         """
         return self.runtime.verify() if isinstance(self.runtime, CheckedRuntime) else None
 
-    def _drain(self) -> None:
-        # What is still under way would otherwise come out as the results of the next call.
-        with suppress(Exception):
-            while self.runtime.collect(wait=True):
-                pass
-
     def close(self) -> None:
         """Give back memory and threads. Closing again does nothing."""
         self.runtime.close()
@@ -157,19 +128,7 @@ class Session:
         self.close()
 
     def _batches(self, arrays: Iterable[NDArray[np.uint8]]) -> Iterator[tuple[NDArray[np.uint8], int]]:
-        """Batches of the full size, each with the number of its images that count."""
-        shape = self.manifest.image.shape
-        for array in arrays:
-            if array.dtype != np.uint8 or array.shape[1:] != shape:
-                raise ValueError(
-                    f"expected uint8 images (n, {', '.join(map(str, shape))}), got {array.dtype} {array.shape}"
-                )
-            for start in range(0, len(array), self.batch_size):
-                batch = array[start : start + self.batch_size]
-                length = len(batch)
-                if length < self.batch_size:
-                    batch = np.concatenate([batch, np.zeros((self.batch_size - length, *shape), np.uint8)])
-                yield batch, length
+        return whole_batches(arrays, self.batch_size, self.manifest.image.shape)
 
 
 def open_session(

@@ -2,51 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
+
+from fashionbatch.progress import Advance, Reporter, Show
 
 if TYPE_CHECKING:
     import keras
 
-Show: TypeAlias = Callable[[str], None]
-"""Prints one line."""
-Advance: TypeAlias = Callable[[int, dict[str, float]], None]
-"""Takes the number of batches that are done and the figures so far."""
-
-
-class Reporter:
-    """Shows progress.
-
-    Args:
-        show: prints a line.
-        bars: whether to draw progress bars on standard error.
-    """
-
-    def __init__(self, show: Show, *, bars: bool) -> None:
-        self.show = show
-        self._bars = bars
-
-    @contextmanager
-    def bar(self, title: str, total: int, unit: str) -> Iterator[Advance]:
-        """A bar for the time of the block; it leaves nothing behind."""
-        if not self._bars:
-            yield _nowhere
-            return
-        from tqdm import tqdm
-
-        with tqdm(total=total, desc=title, unit=unit, leave=False, dynamic_ncols=True) as bar:
-
-            def advance(done: int, figures: dict[str, float]) -> None:
-                if figures:
-                    bar.set_postfix({name: f"{value:.4f}" for name, value in figures.items()}, refresh=False)
-                bar.update(done - bar.n)
-
-            yield advance
-
-
-def _nowhere(_: int, __: dict[str, float]) -> None:
-    pass
+__all__ = ["Advance", "Reporter", "Show", "epoch_callback"]
 
 
 def epoch_callback(advance: Advance, look_every: int = 20) -> keras.callbacks.Callback:

@@ -219,7 +219,7 @@ class _Run:
 
     def _prepare(self, data_path: Path | None, begun: Mapping[str, Any] | None) -> PreparedData:
         with self._clock.measure("data"):
-            data = prepare_data(self._plan, data_path=data_path)
+            data = prepare_data(self._plan, data_path=data_path, bar=self._reporter.bar)
         if "train" not in data.splits:
             raise DataError("there are no images to train on")
         if begun is not None and begun["fingerprint"] != data.fingerprint:

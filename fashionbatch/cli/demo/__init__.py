@@ -152,7 +152,7 @@ def _write_photos(files: DemoFiles) -> None:
     if files.known_labels.is_file():
         click.echo(f"{files.photos} is there already.")
         return
-    data = prepare_data(load_plan(RECIPE, load_plugins().registry), splits=("test",), progress=False)
+    data = prepare_data(load_plan(RECIPE, load_plugins().registry), splits=("test",))
     display_names = dict(zip(data.class_names, data.display_names, strict=True))
     with disk.output_errors(files.photos), disk.new_directory(files.photos, replace=True) as folder:
         photos = write_photos(data.splits["test"], folder, display_names)

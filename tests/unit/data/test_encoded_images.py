@@ -111,7 +111,7 @@ def test_a_classifier_is_trained_and_evaluated_from_a_database(plan, plugins, fo
 
 
 def test_pixels_and_names_are_those_of_the_same_files_in_a_folder(plan, folder):
-    data = prepare_data(plan, progress=False)
+    data = prepare_data(plan)
     for split in data.splits.values():
         for name, pixels in zip(split.names, split.images, strict=True):
             path = folder / Path(name).name
@@ -124,7 +124,7 @@ def test_pixels_and_names_are_those_of_the_same_files_in_a_folder(plan, folder):
 
 def test_the_names_can_be_grouped_by(plugins, folder):
     text = RECIPE.replace("seed: 1}", "seed: 1, stratify: false, group_by: '([0-9])\\.png'}")
-    data = prepare_data(plan_from_text(text, plugins.registry, folder), progress=False)
+    data = prepare_data(plan_from_text(text, plugins.registry, folder))
     keys = [{name[-5] for name in split.names} for split in data.splits.values()]
     assert sum(map(len, keys)) == len(set.union(*keys))
 
@@ -132,17 +132,17 @@ def test_the_names_can_be_grouped_by(plugins, folder):
 def test_decoded_pixels_are_cached_as_long_as_nothing_has_changed(plan, folder, monkeypatch, tmp_path):
     monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(decode, "IN_MEMORY_BYTES", 0)
-    first = prepare_data(plan, progress=False)
+    first = prepare_data(plan)
     reads = []
     monkeypatch.setattr(Encoded, "read", lambda self, position, spec: reads.append(position))
-    again = prepare_data(plan, progress=False)
+    again = prepare_data(plan)
     assert not reads
     assert again.fingerprint == first.fingerprint
     monkeypatch.undo()
     monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / "cache"))
     with closing(sqlite3.connect(folder / "photos.db")) as database, database:
         database.execute("UPDATE photos SET photo = ? WHERE id = 0", (photo(9),))
-    assert prepare_data(plan, progress=False).fingerprint != first.fingerprint
+    assert prepare_data(plan).fingerprint != first.fingerprint
 
 
 def test_without_a_version_the_bytes_say_whether_something_has_changed():
@@ -174,7 +174,7 @@ def failing(index):
 )
 def test_what_cannot_be_read_is_told_of_with_its_reason(read, reason):
     images = EncodedImages(names=["a"], read=read, version="1")
-    _, outcome = decode.decode_all(Encoded(images, np.array([0])), ImageSpec(size=(4, 4)), title="", progress=False)
+    _, outcome = decode.decode_all(Encoded(images, np.array([0])), ImageSpec(size=(4, 4)), title="")
     assert outcome.failed == [(0, reason)]
 
 

@@ -82,7 +82,7 @@ def test_a_multilabel_bundle_has_groups_and_thresholds_tuned_on_validation(sever
 def test_groups_come_from_the_source_where_the_head_names_none(plan_of):
     plan = plan_of("several", "multilabel")
     groups = {"shape": ("lying", "standing")}
-    data = replace(prepare_data(plan, progress=False), label_groups=groups)
+    data = replace(prepare_data(plan), label_groups=groups)
     assert start.groups_of(plan, data) == groups
     own = {"shape": ("lying", "standing"), "ground": ("dark", "light")}
     assert start.groups_of(plan_of("several", GROUPS), data) == own
@@ -117,7 +117,7 @@ def test_groups_are_judged_wherever_a_run_is(several):
 
 def test_a_binary_head_learns_with_balanced_classes(plan_of, tmp_path):
     plan = plan_of("two", "binary")
-    data = prepare_data(plan, progress=False)
+    data = prepare_data(plan)
     network = start.make_network(plan, 2)
     loop = Loop(plan, network, data, RunDirectory(tmp_path), Reporter(lambda line: None, bars=False))
     [epoch] = loop.run(None)

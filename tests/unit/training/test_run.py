@@ -126,12 +126,12 @@ def test_another_loss_than_cross_entropy_is_reported_as_what_it_is(make_plan, pl
 def test_the_bundles_graph_and_its_keras_network_agree(finished, plugins, make_plan):
     report, plan, _ = finished
     bundle = open_bundle(report.bundle)
-    images = prepare_data(plan, splits=("test",), progress=False).splits["test"].images
+    images = prepare_data(plan, splits=("test",)).splits["test"].images
     with open_session(bundle, registry=plugins.registry, precision="float32") as session:
         labeled = session.predict(images)
     rebuilt = np.asarray(keras_model_of(bundle, plugins.registry)(images, training=False))
     np.testing.assert_allclose(labeled, rebuilt, atol=1e-5)
-    right = prepare_data(plan, splits=("test",), progress=False).splits["test"].targets.argmax(axis=1)
+    right = prepare_data(plan, splits=("test",)).splits["test"].targets.argmax(axis=1)
     assert (labeled.argmax(axis=1) == right).mean() == report.summary["figures"]["test"]["accuracy"]
 
 
@@ -156,7 +156,7 @@ def test_the_bundle_is_checked_by_photos_of_the_validation_split(finished, plugi
     bundle = open_bundle(report.bundle)
     reference = read_reference(bundle)
     assert reference.source == "validation"
-    validation = prepare_data(plan, splits=("validation",), progress=False).splits["validation"].images
+    validation = prepare_data(plan, splits=("validation",)).splits["validation"].images
     for image in reference.images:
         assert (validation == image).all(axis=(1, 2, 3)).any()
     with open_session(bundle, registry=plugins.registry, precision="float32") as session:

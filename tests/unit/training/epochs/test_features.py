@@ -31,7 +31,7 @@ def plan(make_plan):
 
 @pytest.fixture(scope="module")
 def data(plan):
-    return prepare_data(plan, progress=False)
+    return prepare_data(plan)
 
 
 @pytest.fixture(autouse=True)

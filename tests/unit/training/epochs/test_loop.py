@@ -26,7 +26,7 @@ PHASES = """  phases:
 
 @pytest.fixture(scope="module")
 def data(make_plan):
-    return prepare_data(make_plan(), progress=False)
+    return prepare_data(make_plan())
 
 
 def fit(plan, data, folder, *, state=None):
