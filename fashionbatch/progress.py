@@ -13,7 +13,7 @@ LINE_EVERY_S = 10.0
 _TICK_S = 1.0
 """How often a terminal is told that something without steps still goes on."""
 
-Show: TypeAlias = Callable[[str], object]
+Show: TypeAlias = Callable[[str], None]
 """Prints one line."""
 
 

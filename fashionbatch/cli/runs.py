@@ -13,7 +13,7 @@ import click
 
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.errors import DataError, FashionBatchError
-from fashionbatch.progress import on_standard_error
+from fashionbatch.progress import duration, on_standard_error
 
 if TYPE_CHECKING:
     from fashionbatch.evaluation.disagreement import Disagreement
@@ -39,7 +39,7 @@ def command() -> None:
 @command.command("list")
 @click.argument("folder", type=_RUN, default="runs")
 def list_runs(folder: Path) -> None:
-    """List the runs in FOLDER, with figures, parameters and seconds.
+    """List the runs in FOLDER, with figures, parameters and times.
 
     FOLDER is `runs` where it is not given. A figure of the validation split also chose the run's weights.
     """
@@ -51,7 +51,7 @@ def list_runs(folder: Path) -> None:
     if not runs:
         click.echo(f"{folder}: there are no runs")
         return
-    head = ("run", "recipe", "test", "validation", "epochs", "parameters", "seconds", "finished")
+    head = ("run", "recipe", "test", "validation", "epochs", "parameters", "training", "wall time", "finished")
     for line in format_table(head, [_listed(run) for run in runs]):
         click.echo(line)
 
@@ -107,11 +107,12 @@ def _listed(run: RunRecord) -> tuple[str, ...]:
     summary = run.summary
     if summary is None:
         unfinished = "not finished"
-        return (str(run.path), str(run.recipe.get("name", "-")), "-", "-", str(run.epochs), "-", "-", unfinished)
+        return (str(run.path), str(run.recipe.get("name", "-")), "-", "-", str(run.epochs), "-", "-", "-", unfinished)
     figures = (_shown(run.figure(split, "accuracy")) for split in ("test", "validation"))
     finished = str(summary.get("finished", "-")).replace("T", " ")[:16]
-    parameters, seconds = _shown(summary.get("parameters")), _seconds(run)
-    return (str(run.path), str(summary.get("name", "-")), *figures, str(run.epochs), parameters, seconds, finished)
+    times = (duration(run.seconds[part]) if part in run.seconds else "-" for part in ("training", "total"))
+    parameters = _shown(summary.get("parameters"))
+    return (str(run.path), str(summary.get("name", "-")), *figures, str(run.epochs), parameters, *times, finished)
 
 
 def _figure_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
@@ -129,7 +130,24 @@ def _figure_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
     summaries = [record.summary or {} for record in records]
     rows += [(name, *(_shown(summary.get(name)) for summary in summaries)) for name in ("parameters", "seed")]
     rows.append(("epochs", *(str(record.epochs) for record in records)))
-    rows.append(("training seconds", *map(_seconds, records)))
+    rows += _rows_of_images(records)
+    for part in dict.fromkeys(part for record in records for part in record.seconds):
+        title = "wall time" if part == "total" else f"{part} time"
+        times = (duration(record.seconds[part]) if part in record.seconds else "-" for record in records)
+        rows.append((title, *times))
+    return rows
+
+
+def _rows_of_images(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
+    """How many images judged each run, of the splits of which a run was judged by a sample."""
+    rows = []
+    for split in _SPLITS:
+        if any(record.sampled_from(split) for record in records):
+            counts = []
+            for record in records:
+                judged, whole = record.figure(split, "images"), record.sampled_from(split)
+                counts.append("-" if judged is None else f"{judged:,.0f}" + (f" of {whole:,}" if whole else ""))
+            rows.append((f"{split} images judged", *counts))
     return rows
 
 
@@ -137,10 +155,6 @@ def _shown(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return f"{value:.4f}" if isinstance(value, float) else "-"
-
-
-def _seconds(run: RunRecord) -> str:
-    return "-" if run.seconds is None else f"{run.seconds:,.1f}"
 
 
 def _short_names(runs: Sequence[Path]) -> list[str]:
@@ -161,7 +175,10 @@ def _draw_runs(records: Sequence[RunRecord], names: Sequence[str], output: Path)
             for split in ("test", "validation")
             for group in record.groups(split)
         }
-        figures |= {"training seconds": record.seconds, "parameters": (record.summary or {}).get("parameters")}
+        figures |= {
+            "training seconds": record.seconds.get("training"),
+            "parameters": (record.summary or {}).get("parameters"),
+        }
         known = {figure: float(value) for figure, value in figures.items() if value is not None}
         pictures.append(RunPicture(name, record.history, known))
     return draw_runs(pictures, output / "runs.png")

@@ -15,7 +15,7 @@ from fashionbatch.cli.tables import format_table, printable
 
 if TYPE_CHECKING:
     from fashionbatch.plan import Plan
-    from fashionbatch.specs import TrainingReport
+    from fashionbatch.specs import Split, TrainingReport
 
 _FIGURES = (
     ("accuracy", "accuracy"),
@@ -26,6 +26,21 @@ _FIGURES = (
     ("cross_entropy", "cross-entropy"),
 )
 _GROUP = "group "
+_SPLITS = ("train", "validation", "test")
+
+
+class _SplitNames(click.ParamType[Any]):
+    """Names of splits, joined by commas."""
+
+    name = "splits"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The names as a tuple; another name is wrong usage."""
+        names = tuple(name.strip() for name in value.split(",")) if isinstance(value, str) else value
+        unknown = next((name for name in names if name not in _SPLITS), None)
+        if unknown is not None:
+            self.fail(f"{unknown!r} is no split; there are {', '.join(_SPLITS)}", param, ctx)
+        return names
 
 
 @click.command(cls=RecipeCommand)
@@ -42,6 +57,14 @@ _GROUP = "group "
 @click.option("--resume", is_flag=True, help="Continue a run that was stopped, after its last finished epoch.")
 @click.option("--overwrite", is_flag=True, help="Replace the run that is in the run directory.")
 @click.option(
+    "--evaluate",
+    default="validation,test",
+    show_default=True,
+    metavar="SPLITS",
+    type=_SplitNames(),
+    help="Splits of which every image is judged, joined by commas; of the others a sample of 5,000 is.",
+)
+@click.option(
     "--keep-features", is_flag=True, help="Leave a frozen backbone's features in the run directory, as .npy files."
 )
 @click.option(
@@ -55,6 +78,7 @@ def command(
     overrides: tuple[str, ...],
     resume: bool,
     overwrite: bool,
+    evaluate: tuple[Split, ...],
     keep_features: bool,
     dry_run: bool,
 ) -> None:
@@ -84,6 +108,7 @@ def command(
         data_path=path,
         resume=resume,
         overwrite=overwrite,
+        evaluate=evaluate,
         keep_features=keep_features,
         show=_show,
         bars=sys.stderr.isatty(),
@@ -115,7 +140,7 @@ def _figure_table(summary: Any) -> list[str]:
         (
             name,
             *(f"{figures[name][key]:.4f}" if key in figures[name] else "-" for key, _ in shown),
-            f"{figures[name]['images']:,}",
+            _images_text(figures[name]),
         )
         for name in splits
     ]
@@ -124,6 +149,12 @@ def _figure_table(summary: Any) -> list[str]:
         otherwise["accuracy"] = "exact match"
     titles = [otherwise.get(key, title) for key, title in shown]
     return list(format_table(("split", *titles, "images"), rows))
+
+
+def _images_text(figures: Any) -> str:
+    """How many images were judged, and of how many they are a sample."""
+    whole = figures.get("sampled_from")
+    return f"{figures['images']:,}" + (f" of {whole:,}" if whole else "")
 
 
 def _with_groups(figures: Any) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,38 @@ class SplitData:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def taken(self, rows: NDArray[np.int64]) -> SplitData:
+        """Some of its images, by their positions; their pixels are read when they are asked for."""
+        return replace(
+            self,
+            images=TakenImages(self.images, rows),  # type: ignore[arg-type]  # indexed as an array is
+            targets=self.targets[rows],
+            labels=[self.labels[row] for row in rows],
+            names=[self.names[row] for row in rows],
+        )
+
+
+class TakenImages:
+    """Some images of an array, by their positions. A copy of them might not fit into memory.
+
+    It is indexed and sliced as the array of them would be, and gives arrays.
+
+    Args:
+        images: uint8 `(n, height, width, channels)`, which may be memory-mapped.
+        rows: int64 `(m,)`, positions in it.
+    """
+
+    def __init__(self, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
+        self._images, self._rows = images, rows
+        self.shape, self.dtype = (len(rows), *images.shape[1:]), images.dtype
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, key: Any) -> NDArray[np.uint8]:
+        taken: NDArray[np.uint8] = self._images[self._rows[key]]
+        return taken
 
 
 @dataclass(frozen=True)

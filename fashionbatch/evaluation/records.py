@@ -88,9 +88,15 @@ class RunRecord:
         return figures if isinstance(figures, dict) else {}
 
     @property
-    def seconds(self) -> float | None:
-        """Of training, over all epochs."""
-        return _number((self.summary or {}).get("seconds", {}).get("training"))
+    def seconds(self) -> Mapping[str, float]:
+        """Wall-clock seconds of each part of the run, such as `training`, and their sum, `total`, as far as known."""
+        spent = (self.summary or {}).get("seconds", {})
+        return {str(part): value for part, number in spent.items() if (value := _number(number)) is not None}
+
+    def sampled_from(self, split: str) -> int | None:
+        """How many images those that judged the run are a sample of; None where all of the split did."""
+        whole = self._figures(split).get("sampled_from")
+        return whole if isinstance(whole, int) else None
 
 
 def find_runs(folder: Path) -> tuple[list[RunRecord], list[DataError]]:

@@ -44,7 +44,8 @@ def report_text(metrics: Metrics, display_names: Sequence[str] | None = None) ->
 def overall_text(metrics: Metrics) -> str:
     """The figures that stand for the whole split, one a line."""
     exact = metrics.has_many
-    rows = [("images", f"{metrics.images:,}"), (f"loss ({metrics.loss_name})", _figure(metrics.loss))]
+    sample = "" if metrics.sampled_from is None else f", a sample of {metrics.sampled_from:,}"
+    rows = [("images", f"{metrics.images:,}{sample}"), (f"loss ({metrics.loss_name})", _figure(metrics.loss))]
     if metrics.loss_name != CROSS_ENTROPY:
         rows.append((CROSS_ENTROPY, _figure(metrics.cross_entropy)))
     rows.append(("exact match" if exact else "accuracy", _figure(metrics.accuracy)))

@@ -28,6 +28,8 @@ from fashionbatch.model.weights import write_weights
 from fashionbatch.plan import Plan, resolved_yaml
 from fashionbatch.registry import Registry
 from fashionbatch.specs import Precision, RuntimeSpec, Split
+from fashionbatch.training.clock import Clock
+from fashionbatch.training.judging import JudgedSplit, answers_of
 from fashionbatch.training.report import Reporter
 from fashionbatch.training.start import groups_of
 
@@ -40,40 +42,54 @@ class Labeled:
     """A bundle, and what it says of the data that it was made with.
 
     Attributes:
-        probabilities: by split, float32 `(n, outputs)`, computed by the bundle's graph in float32: `classify` computes
-            the same.
+        judged: the images that it is judged by: whole splits, or samples of them.
+        probabilities: of these, float32 `(n, outputs)`, as the bundle's graph gives them in float32, in which
+            `classify` computes the same.
         thresholds: chosen on the validation split; empty for other heads than `several_of_many`, or without the split.
         parity: how each precision of this machine fared on the validation split; empty without it.
     """
 
     bundle: Bundle
+    judged: Mapping[Split, JudgedSplit]
     probabilities: Mapping[Split, NDArray[np.float32]]
     thresholds: tuple[LabelThreshold, ...]
     parity: Mapping[Precision, PrecisionRecord]
 
 
 def make_bundle(
-    plan: Plan, network: Network, data: PreparedData, path: Path, *, registry: Registry, reporter: Reporter
+    plan: Plan,
+    network: Network,
+    data: PreparedData,
+    path: Path,
+    *,
+    judged: Mapping[Split, JudgedSplit],
+    features: Mapping[Split, NDArray[np.float32]],
+    registry: Registry,
+    reporter: Reporter,
+    clock: Clock,
 ) -> Labeled:
-    """Write the bundle, let it label every split, and add what that taught to its manifest.
+    """Write the bundle, let it label the images that judge it, and add what that taught to its manifest.
 
     Args:
         plan: the recipe that goes into it.
         network: with its final weights.
         data: the splits.
         path: where the bundle goes; one that is there is replaced.
+        judged: the images that it is judged by.
+        features: of the backbone with its final weights, float32 `(n, features)` by split, as far as they are known.
         registry: where the runtime is registered.
         reporter: what the user sees.
+        clock: is told which part of the run is under way.
     """
-    bundle = _write(plan, network, data, path)
-    splits = {split: part.images for split, part in data.splits.items()}
-    probabilities = _predict(bundle, splits, registry, "float32", reporter)
+    with clock.measure("conversion"), reporter.waiting("converting the network"):
+        bundle = _write(plan, network, data, path)
+    probabilities = answers_of(bundle, judged, features, registry=registry, reporter=reporter)
     validation = data.splits.get("validation")
     if validation is None:
         patterns = synthetic_images(plan.recipe.data.image.shape)
         answers = _predict_in_each(bundle, {"patterns": patterns}, registry, reporter)
         bundle = update_bundle(bundle, reference=choose_reference(patterns, answers, "synthetic"))
-        return Labeled(bundle, probabilities, (), {})
+        return Labeled(bundle, judged, probabilities, (), {})
     answers = _predict_in_each(
         bundle, {"validation": validation.images}, registry, reporter, float32=probabilities["validation"]
     )
@@ -92,7 +108,7 @@ def make_bundle(
         thresholds=limits,
         reference=choose_reference(validation.images, answers, "validation"),
     )
-    return Labeled(bundle, probabilities, thresholds, parity)
+    return Labeled(bundle, judged, probabilities, thresholds, parity)
 
 
 def versions() -> dict[str, str]:
@@ -163,8 +179,5 @@ def _predict(
     with open_session(bundle, registry=registry, precision=precision) as session:
         for name, array in images.items():
             with reporter.bar(f"labeling {name} in {precision}", len(array), "image") as advance:
-                probabilities[name] = session.predict(
-                    array,
-                    progress=lambda done, advance=advance: advance(done, {}),  # type: ignore[misc]
-                )
+                probabilities[name] = session.predict(array, progress=advance)
     return probabilities

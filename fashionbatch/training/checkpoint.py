@@ -38,6 +38,7 @@ class Progress:
         watch: fields of the phase's `Watch`.
         schedule: what a schedule that follows the figures keeps from epoch to epoch.
         best_file: the file of its best weights, in the checkpoint folder; None before there are any.
+        seconds: what each part of the run took so far; empty where an earlier version wrote it.
     """
 
     phase: int
@@ -47,6 +48,7 @@ class Progress:
     watch: Mapping[str, Any] = field(default_factory=dict)
     schedule: Mapping[str, Any] = field(default_factory=dict)
     best_file: str | None = None
+    seconds: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ def draw_pictures(
 
 def _draw_photos(folder: Path, data: PreparedData, labeled: Labeled, judged: Split, heading: str) -> list[Path]:
     """Mistakes, and a montage of right and wrong labels."""
-    split = data.splits[judged]
+    split = labeled.judged[judged].data
     rule = labeled.bundle.manifest.rule
     predictions = predict_labels(split.targets, labeled.probabilities[judged], data.display_names, rule)
     return [

@@ -23,9 +23,9 @@ from fashionbatch.training.bundling import Labeled
 from fashionbatch.training.checkpoint import write_text
 from fashionbatch.training.epochs.fitting import loss_weights
 from fashionbatch.training.epochs.history import Epoch, of_phase, to_csv
+from fashionbatch.training.judging import OTHERS
 
 _JUDGES: tuple[Split, ...] = ("test", "validation", "train")
-_OTHERS: tuple[Split, ...] = ("validation", "test")
 
 
 def judged_split(metrics: Mapping[Split, Metrics]) -> Split:
@@ -34,15 +34,16 @@ def judged_split(metrics: Mapping[Split, Metrics]) -> Split:
 
 
 def measure(plan: Plan, data: PreparedData, labeled: Labeled) -> dict[Split, Metrics]:
-    """Every figure of every split, by the thresholds that the bundle labels with, and the loss that was trained."""
+    """Every figure of every judged split, by the thresholds that the bundle labels with, and the loss of training."""
     rule = labeled.bundle.manifest.rule
     label_weights, _ = loss_weights(plan, data)
     measured: dict[Split, Metrics] = {}
-    for name, split in data.splits.items():
-        probabilities = labeled.probabilities[name]
+    for name, judged in labeled.judged.items():
+        targets, probabilities = judged.data.targets, labeled.probabilities[name]
         measured[name] = replace(
-            evaluate_split(split.targets, probabilities, rule),
-            loss=measure_loss(plan.loss, label_weights, split.targets, probabilities),
+            evaluate_split(targets, probabilities, rule),
+            sampled_from=judged.sampled_from,
+            loss=measure_loss(plan.loss, label_weights, targets, probabilities),
             loss_name=loss_title(plan.loss),
         )
     return measured
@@ -56,8 +57,8 @@ def measure_plainly(
         return {}
     rule = data.rule
     plain = {}
-    for name, split in data.splits.items():
-        right, decided = rule.truth(split.targets), rule.decide_all(labeled.probabilities[name]).as_array()
+    for name, judged in labeled.judged.items():
+        right, decided = rule.truth(judged.data.targets), rule.decide_all(labeled.probabilities[name]).as_array()
         found = evaluate_decisions(right, decided, rule)
         classes = [
             replace(one, average_precision=measured.average_precision, threshold=PLAIN_THRESHOLD)
@@ -77,8 +78,8 @@ def measure_extra(plan: Plan, data: PreparedData, labeled: Labeled) -> dict[Spli
     if not plan.metrics:
         return {}
     return {
-        name: measure_metrics(plan, len(data.class_names), split.targets, labeled.probabilities[name])
-        for name, split in data.splits.items()
+        name: measure_metrics(plan, len(data.class_names), judged.data.targets, labeled.probabilities[name])
+        for name, judged in labeled.judged.items()
     }
 
 
@@ -98,7 +99,7 @@ def verdicts(plan: Plan, history: Sequence[Epoch], metrics: Mapping[Split, Metri
 
 def _final_gap(metrics: Mapping[Split, Metrics]) -> Gap | None:
     """Of the finished network; the validation split is what curves and figures are compared by, else the test split."""
-    other = next((name for name in _OTHERS if name in metrics), None)
+    other = next((name for name in OTHERS if name in metrics), None)
     if other is None:
         return None
     training, held_back = metrics["train"], metrics[other]
@@ -106,6 +107,7 @@ def _final_gap(metrics: Mapping[Split, Metrics]) -> Gap | None:
         training=training.accuracy,
         other=held_back.accuracy,
         training_images=training.images,
+        sampled_from=training.sampled_from,
         other_images=held_back.images,
         split=other,
         figure="exact match" if training.has_many else "accuracy",
@@ -120,7 +122,7 @@ def _gap_of(epochs: Sequence[Epoch], metrics: Mapping[Split, Metrics]) -> Gap | 
     return Gap(
         training=best.accuracy,
         other=best.val_accuracy,
-        training_images=metrics["train"].images,
+        training_images=metrics["train"].sampled_from or metrics["train"].images,
         other_images=metrics["validation"].images,
         figure=f"{'label ' if metrics['train'].has_many else ''}accuracy in epoch {best.epoch}",
     )

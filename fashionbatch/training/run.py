@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 import platform
 import signal
-import time
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fashionbatch import __version__, disk
 from fashionbatch.data.advice import advice_on_data
@@ -25,15 +24,17 @@ from fashionbatch.model.network import Network
 from fashionbatch.model.precision import training_precision
 from fashionbatch.plan import Plan, unused
 from fashionbatch.plugins import Plugins, blaming
-from fashionbatch.specs import TrainingPrecision, TrainingReport
+from fashionbatch.specs import Split, TrainingPrecision, TrainingReport
 from fashionbatch.training import directory as run_directory
 from fashionbatch.training.bundling import make_bundle, versions
+from fashionbatch.training.clock import Clock
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.epochs.callbacks import Callbacks, require_callbacks_can_work
 from fashionbatch.training.epochs.history import Epoch
 from fashionbatch.training.epochs.interrupt import Stopped, stoppable
 from fashionbatch.training.epochs.loop import Loop
 from fashionbatch.training.extending import Extension, extension_of
+from fashionbatch.training.judging import OTHERS, judged_splits
 from fashionbatch.training.pictures import draw_pictures
 from fashionbatch.training.quantization import quantize_trained
 from fashionbatch.training.report import Reporter, Show
@@ -47,22 +48,12 @@ from fashionbatch.training.start import (
 )
 from fashionbatch.training.summary import summarize_figures, summarize_phases
 
+if TYPE_CHECKING:
+    import openvino as ov
+
 
 class TrainingWarning(UserWarning):
     """Something that a finished run could not do besides, such as a plugin's hook that failed."""
-
-
-@dataclass
-class _Clock:
-    """Seconds that each part of a run took."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    @contextmanager
-    def measure(self, part: str) -> Any:
-        started = time.perf_counter()
-        yield
-        self.seconds[part] = round(time.perf_counter() - started, 3)
 
 
 def train(
@@ -74,6 +65,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     keep_features: bool = False,
+    evaluate: Collection[Split] = OTHERS,
     show: Show = print,
     bars: bool = False,
 ) -> TrainingReport:
@@ -89,6 +81,8 @@ def train(
         data_path: takes the place of the source's path.
         resume: continue the run that is in `output`; a finished one is left as it is, unless the plan has more epochs.
         overwrite: replace the run that is in `output`, once the new one is about to begin.
+        evaluate: the splits that judge the network by every image. The validation split always does; of another
+            that is not named a sample of 5,000 images does.
         keep_features: leave the features of a frozen backbone in the run directory, a `.npy` file a split.
         show: prints a line.
         bars: whether to draw progress bars on standard error.
@@ -117,7 +111,7 @@ def train(
         )
     require_callbacks_can_work(plan)
     export = output / "features" if keep_features else None
-    run = _Run(plan, directory, plugins, reporter, overwrite=overwrite, export=export)
+    run = _Run(plan, directory, plugins, reporter, overwrite=overwrite, export=export, evaluate=evaluate)
     with stoppable(), plan.placing():
         try:
             with blaming(plan.origins):
@@ -139,11 +133,13 @@ class _Run:
         *,
         overwrite: bool,
         export: Path | None,
+        evaluate: Collection[Split],
     ) -> None:
         self._plan, self._directory, self._plugins, self._reporter = plan, directory, plugins, reporter
-        self._overwrite, self._export = overwrite, export
-        self._clock = _Clock()
+        self._overwrite, self._export, self._evaluate = overwrite, export, evaluate
+        self._clock = Clock()
         self._loop: Loop | None = None
+        self._graph: ov.Model | None = None
         self._initial: Mapping[str, Any] | None = None
         self._went_on: Sequence[Mapping[str, Any]] = ()
 
@@ -180,8 +176,18 @@ class _Run:
                     self._reporter.show(f"resumed after epoch {len(state.progress.history)}")
             with self._told(data) as callbacks:
                 self._loop = Loop(
-                    self._plan, network, data, self._directory, self._reporter, callbacks=callbacks, export=self._export
+                    self._plan,
+                    network,
+                    data,
+                    self._directory,
+                    self._reporter,
+                    registry=self._plugins.registry,
+                    graph=self._graph,
+                    callbacks=callbacks,
+                    clock=self._clock,
+                    export=self._export,
                 )
+                self._graph = None
                 history = self._loop.run(state)
                 _tell_of_missing_features(self._export, self._reporter.show)
                 summary = self._finish(network, data, history, {"training": precision, "reason": reason})
@@ -257,20 +263,25 @@ class _Run:
                 "misfits": list(report.misfits),
                 "unused": list(report.unused),
             }
-        with self._clock.measure("conversion"):
-            require_bundle_can_be_made(self._plan, network)
+        with self._clock.measure("conversion"), self._reporter.waiting("converting the network"):
+            self._graph = require_bundle_can_be_made(self._plan, network)
 
     def _finish(
         self, network: Network, data: PreparedData, history: Sequence[Epoch], precision: Mapping[str, str]
     ) -> dict[str, Any]:
+        assert self._loop is not None
+        source = self._loop.features
         with self._clock.measure("evaluation"):
             labeled = make_bundle(
                 self._plan,
                 network,
                 data,
                 self._directory.bundle,
+                judged=judged_splits(data, self._evaluate, self._plan.recipe.training.seed),
+                features={} if source is None else source.kept(data.splits),
                 registry=self._plugins.registry,
                 reporter=self._reporter,
+                clock=self._clock,
             )
             metrics = measure(self._plan, data, labeled)
             extra = measure_extra(self._plan, data, labeled)
@@ -295,7 +306,7 @@ class _Run:
             "phases": summarize_phases(self._plan, history, metrics),
             **summarize_figures(metrics, labeled, extra),
             "pictures": pictures,
-            "seconds": {**self._clock.seconds, "training": round(sum(epoch.seconds for epoch in history), 3)},
+            "seconds": self._clock.summary(),
         }
         write_json(self._directory.summary, summary)
         return summary

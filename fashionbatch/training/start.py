@@ -29,6 +29,7 @@ from fashionbatch.training.epochs.fitting import prepare_fitting
 
 if TYPE_CHECKING:
     import keras
+    import openvino as ov
 
 _START = ("initialize_from",)
 """Where a recipe says what training starts from."""
@@ -95,17 +96,20 @@ def require_phases_can_run(plan: Plan, network: Network, data: PreparedData) -> 
         prepare_fitting(plan, phase, network, data, epoch=lambda: 0)
 
 
-def require_bundle_can_be_made(plan: Plan, network: Network) -> None:
+def require_bundle_can_be_made(plan: Plan, network: Network) -> ov.Model:
     """Convert the untrained network to a bundle's graph, and look at what it computes.
 
     A network that labeling cannot run is better known of now than after a night of training.
+
+    Returns:
+        The graph, which has a backbone's features as they are before the first epoch.
 
     Raises:
         BundleError: it cannot be converted.
         PluginError: a plugin's layer fails when it is, or what the network computes are no probabilities.
     """
     try:
-        to_graph(network.model, network.features)
+        graph = to_graph(network.model, network.features)
     except BundleError as error:
         blamed = error.__cause__ and error_of_plugin(error.__cause__, plan.origins)
         raise blamed or error from error.__cause__
@@ -124,6 +128,7 @@ def require_bundle_can_be_made(plan: Plan, network: Network) -> None:
             f"head {plan.head.spec.name!r} of {plan.head.provider.distribution} must give probabilities for "
             f"{plan.head.spec.decoding}; on architecture {plan.architecture.spec.name!r} it gives {problem}"
         )
+    return graph
 
 
 def groups_of(plan: Plan, data: PreparedData) -> dict[str, tuple[str, ...]]:

@@ -12,7 +12,16 @@ from fashionbatch.training.bundling import Labeled
 from fashionbatch.training.epochs.history import Epoch, of_phase
 from fashionbatch.training.results import judged_split, verdicts
 
-_FIGURES = ("images", "loss", "cross_entropy", "accuracy", "label_accuracy", "mean_average_precision", "roc_auc")
+_FIGURES = (
+    "images",
+    "sampled_from",
+    "loss",
+    "cross_entropy",
+    "accuracy",
+    "label_accuracy",
+    "mean_average_precision",
+    "roc_auc",
+)
 
 
 def summarize_phases(plan: Plan, history: Sequence[Epoch], metrics: Mapping[Split, Metrics]) -> list[dict[str, Any]]:

@@ -52,20 +52,23 @@ def make_run(tmp_path):
             make_tiny_bundle(path / "bundle", class_names=CLASSES, channels=channels, recipe_yaml=recipe_yaml)
             figures = {"validation": {"accuracy": 0.75, "loss": 0.5}}
             summary = {"name": "colours", "seed": seed, "parameters": 12345, "figures": figures}
-            summary |= {"seconds": {"training": 12.25}, "finished": "2026-01-02T03:04:05+00:00"}
+            summary |= {
+                "seconds": {"data": 1.5, "training": 12.25, "total": 13.75},
+                "finished": "2026-01-02T03:04:05+00:00",
+            }
             (path / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
         return path
 
     return make
 
 
-def test_list_shows_figures_parameters_and_seconds(make_run, tmp_path):
+def test_list_shows_figures_parameters_and_times(make_run, tmp_path):
     make_run("b")
     make_run("a", finished=False)
     lines = run("list", tmp_path / "runs").splitlines()
     assert [line.split()[0].rsplit("/", 1)[1] for line in lines[1:]] == ["a", "b"]
     assert lines[1].endswith("not finished")
-    assert lines[2].split()[2:] == ["-", "0.7500", "2", "12,345", "12.2", "2026-01-02", "03:04"]
+    assert lines[2].split()[2:] == ["-", "0.7500", "2", "12,345", "12", "s", "14", "s", "2026-01-02", "03:04"]
 
 
 def test_list_leaves_out_a_damaged_run_with_a_warning(make_run, tmp_path):
@@ -158,3 +161,16 @@ def test_groups_stand_side_by_side_and_a_loss_is_compared_with_none_of_another_k
     assert ["validation", "colour", "accuracy", "-", "0.8750"] in rows
     assert ["validation", "colour", "macro", "precision", "-", "0.5000"] in rows
     assert ["validation", "colour", "macro", "recall", "-", "0.2500"] in rows
+
+
+def test_a_comparison_shows_where_the_time_went_and_what_was_judged_by_a_sample(make_run):
+    one, two = make_run("one"), make_run("two")
+    summary = json.loads((two / "summary.json").read_text(encoding="utf-8"))
+    summary["figures"]["train"] = {"accuracy": 0.9, "images": 5000, "sampled_from": 60000}
+    summary["seconds"] = {"training": 200.0}
+    (two / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
+    lines = [" ".join(line.split()) for line in run("compare", one, two, "--figures-only").splitlines()]
+    assert "train images judged - 5,000 of 60,000" in lines
+    assert "data time 1.5 s -" in lines
+    assert "training time 12 s 3 min" in lines
+    assert "wall time 14 s -" in lines

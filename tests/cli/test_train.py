@@ -121,3 +121,9 @@ def test_the_end_tells_figures_verdict_places_and_the_next_command(tmp_path):
     assert "0.8000" in text
     assert "no sign of overfitting" in lines
     assert lines[-1] == f"next      fashionbatch classify PHOTOS -b '{run}/bundle' -o labels.csv"
+
+
+def test_a_split_that_is_none_cannot_be_asked_for(recipe):
+    result = invoke(recipe, "--evaluate", "validation,trian")
+    assert result.exit_code == 2
+    assert "'trian' is no split; there are train, validation, test" in result.output

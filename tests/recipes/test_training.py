@@ -59,8 +59,13 @@ def test_it_takes_a_step_of_each_phase(registry, tmp_path, monkeypatch, path):
     data = a_handful(plan)
     # Pretrained weights are not loaded: who runs the tests need not have them.
     network = start.make_network(plan, 2)
-    history = Loop(plan, network, data, RunDirectory(tmp_path / "run"), Reporter(lambda line: None, bars=False)).run(
-        None
-    )
+    history = Loop(
+        plan,
+        network,
+        data,
+        RunDirectory(tmp_path / "run"),
+        Reporter(lambda line: None, bars=False),
+        registry=registry,
+    ).run(None)
     assert [epoch.phase for epoch in history] == [phase.name for phase in plan.phases]
     assert all(math.isfinite(epoch.loss) and math.isfinite(epoch.val_loss) for epoch in history)

@@ -154,6 +154,7 @@ class Metrics(LabelFigures):
 
     Attributes:
         decoding: how probabilities became labels.
+        sampled_from: how many images the judged ones are a sample of; None where they are all.
         loss: the loss that the network was trained by, without what penalties on weights add; where that is not known,
             the cross-entropy. None where probabilities are not known.
         loss_name: which loss that is: `provider/name`, the bare name of a built-in one, or `cross-entropy`.
@@ -173,6 +174,7 @@ class Metrics(LabelFigures):
     """
 
     decoding: Decoding
+    sampled_from: int | None = None
     loss: float | None
     cross_entropy: float | None
     loss_name: str = CROSS_ENTROPY

@@ -36,6 +36,7 @@ class Gap:
         other_images: the same of the other split.
         split: what the other split is called.
         figure: what the shares are called.
+        sampled_from: how many training images the judged ones are a sample of; None where they are all.
     """
 
     training: float
@@ -44,6 +45,7 @@ class Gap:
     other_images: int
     split: str = "validation"
     figure: str = "accuracy"
+    sampled_from: int | None = None
 
     @property
     def width(self) -> float:
@@ -65,7 +67,10 @@ class Gap:
     @property
     def text(self) -> str:
         """The gap and what it means, as a clause."""
-        shares = f"{self.figure} is {self.training:.4f} on the training images and {self.other:.4f} on {self.split}"
+        sample = "" if self.sampled_from is None else f"a sample of {self.training_images:,} of "
+        shares = (
+            f"{self.figure} is {self.training:.4f} on {sample}the training images and {self.other:.4f} on {self.split}"
+        )
         if self.width <= 0:
             return f"{shares}, so what was learnt holds for images that the network has not seen"
         gap = f"{shares}, a gap of {100 * self.width:.1f} points"

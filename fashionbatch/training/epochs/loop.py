@@ -8,11 +8,12 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch.bundle.graph.convert import to_graph
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import TrainingError
 from fashionbatch.model.freezing import learning_text, set_trained_layers
@@ -20,19 +21,28 @@ from fashionbatch.model.network import Network
 from fashionbatch.model.weights import settle
 from fashionbatch.plan import Plan, PlannedPhase
 from fashionbatch.plugins import describe
+from fashionbatch.registry import Registry
 from fashionbatch.specs import EpochFigures
 from fashionbatch.training.checkpoint import Progress, State, assign, values_of, write_text
+from fashionbatch.training.clock import Clock
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.epochs.callbacks import Callbacks
-from fashionbatch.training.epochs.features import can_be_kept, export_features, with_features
+from fashionbatch.training.epochs.features import FeatureSource, can_be_kept, export_features, with_features
 from fashionbatch.training.epochs.fitting import Fitting, prepare_fitting
 from fashionbatch.training.epochs.history import Epoch, from_plain, to_csv
 from fashionbatch.training.epochs.watch import Watch
 from fashionbatch.training.report import Reporter, epoch_callback
 
+if TYPE_CHECKING:
+    import openvino as ov
+
 
 class Loop:
     """Fits a network by a plan's phases.
+
+    Attributes:
+        history: the epochs so far.
+        features: of the backbone as it stands after the latest phase, where that trained the head on them; else None.
 
     Args:
         plan: what to do.
@@ -40,7 +50,10 @@ class Loop:
         data: the splits.
         directory: where each finished epoch goes.
         reporter: what the user sees.
+        registry: where the runtime is registered that computes features.
+        graph: the network before its first epoch, converted for labeling; None converts it where that is needed.
         callbacks: what is told of each epoch; None makes those of the plan, whose end nobody tells them of.
+        clock: is told which part of the run is under way, and what earlier processes spent; None makes one.
         export: the folder where features of a frozen backbone are left, None for nowhere.
     """
 
@@ -52,11 +65,16 @@ class Loop:
         directory: RunDirectory,
         reporter: Reporter,
         *,
+        registry: Registry,
+        graph: ov.Model | None = None,
         callbacks: Callbacks | None = None,
+        clock: Clock | None = None,
         export: Path | None = None,
     ) -> None:
         self.history: list[Epoch] = []
+        self.features: FeatureSource | None = None
         self._plan, self._network, self._data, self._export = plan, network, data, export
+        self._registry, self._graph, self._clock = registry, graph, clock or Clock()
         self._directory, self._checkpoints, self._reporter = directory, directory.checkpoints, reporter
         self._callbacks = callbacks or Callbacks(plan, directory.path, data)
         self._epochs = sum(phase.epochs for phase in plan.phases)
@@ -77,29 +95,32 @@ class Loop:
         first = 0
         if state is not None:
             self.history = from_plain(state.progress.history)
+            # An earlier version kept the seconds of epochs alone.
+            epochs = {"training": sum(epoch.seconds for epoch in self.history)}
+            self._clock.add(state.progress.seconds or epochs)
             assign(self._network.model.variables, state.network)
             settle(self._network.model)
             first = state.progress.phase
             if state.progress.phase_is_done:
                 first, state = first + 1, None
         self._callbacks.begin(self.history)
-        for index in range(first, len(self._plan.phases)):
-            self._run_phase(index, state)
-            state = None
+        with self._clock.measure("training"):
+            for index in range(first, len(self._plan.phases)):
+                self._run_phase(index, state)
+                state = None
         return self.history
 
     def _run_phase(self, index: int, state: State | None) -> None:
         import keras
 
         phase = self._plan.phases[index]
+        self.features = None
         # A phase begins alike whether this process ran the one before it or not.
         keras.utils.set_random_seed((self._plan.recipe.training.seed + index + 1) % 2**32)
         learning = set_trained_layers(self._network, phase.train, phase.place)
-        data, of_features = self._data, can_be_kept(self._network, phase)
-        if of_features:
-            if self._export is not None:
-                export_features(self._plan, self._network, data, self._export, self._reporter)
-            data = with_features(self._plan, self._network, data, self._reporter)
+        of_features = can_be_kept(self._network, phase)
+        data = self._data_of_features(index) if of_features else self._data
+        self._graph = None  # From here on the weights are others.
         fitting = prepare_fitting(
             self._plan, phase, self._network, data, epoch=lambda: len(self.history), of_features=of_features
         )
@@ -115,6 +136,23 @@ class Loop:
                 f"stopped early: {running.watch.monitor} did not get better for {running.watch.waited} epochs"
             )
         self._end_phase(index, running)
+
+    def _data_of_features(self, index: int) -> PreparedData:
+        self.features = FeatureSource(
+            self._plan, self._network, self._data, self._registry, self._reporter, self._converted
+        )
+        with self._clock.measure("features"):
+            if self._export is not None:
+                export_features(self.features, self._export)
+            # After the last phase the network is judged, by the test split too.
+            is_last = index == len(self._plan.phases) - 1
+            return with_features(self.features, [name for name in self._data.splits if is_last or name != "test"])
+
+    def _converted(self) -> ov.Model:
+        if self._graph is not None:
+            return self._graph
+        with self._reporter.waiting("converting the network"):
+            return to_graph(self._network.model, self._network.features)
 
     def _watch(self, phase: PlannedPhase, fitting: Fitting) -> Watch:
         return Watch.of_phase(phase, self._plan.rising_figures, has_validation=fitting.validation is not None)
@@ -184,6 +222,7 @@ class Loop:
             watch=asdict(running.watch),
             schedule=running.schedule,
             best_file=running.best_file,
+            seconds=self._clock.parts(),
         )
         fitting, optimizer = ([], []) if is_done else running.values()
         self._checkpoints.save(State(progress, values_of(self._network.model.variables), fitting, optimizer))

@@ -28,7 +28,7 @@ def make_run(path, *, finished=True, **recipe):
 def test_a_run_is_read_with_figures_and_history(tmp_path):
     run = read_run(make_run(tmp_path / "run"))
     assert (run.figure("test", "accuracy"), run.figure("validation", "accuracy")) == (0.9, None)
-    assert (run.seconds, run.epochs) == (5.0, 2)
+    assert (run.seconds, run.epochs) == ({"training": 5.0}, 2)
     assert run.history["val_loss"] == [0.6, 0.5]
 
 

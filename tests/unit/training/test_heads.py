@@ -115,11 +115,13 @@ def test_groups_are_judged_wherever_a_run_is(several):
     assert sum(int(row.rsplit(",", 1)[1]) for row in table if row.startswith("ground,")) == 12
 
 
-def test_a_binary_head_learns_with_balanced_classes(plan_of, tmp_path):
+def test_a_binary_head_learns_with_balanced_classes(plan_of, plugins, tmp_path):
     plan = plan_of("two", "binary")
     data = prepare_data(plan)
     network = start.make_network(plan, 2)
-    loop = Loop(plan, network, data, RunDirectory(tmp_path), Reporter(lambda line: None, bars=False))
+    loop = Loop(
+        plan, network, data, RunDirectory(tmp_path), Reporter(lambda line: None, bars=False), registry=plugins.registry
+    )
     [epoch] = loop.run(None)
     assert 0 < epoch.loss < 5
     assert network.model.output_shape == (None, 1)

@@ -96,7 +96,10 @@ def test_the_summary_says_how_and_how_well(finished):
     assert summary["precision"]["training"] in {"float32", "bfloat16"}
     assert summary["phases"][0]["overfitting"]["text"]
     assert {"tensorflow", "keras", "fashionbatch", "python"} <= set(summary["versions"])
-    assert {"data", "training", "evaluation"} <= set(summary["seconds"])
+    seconds = summary["seconds"]
+    assert {"data", "preparation", "conversion", "training", "evaluation", "pictures"} < set(seconds)
+    assert seconds["total"] == pytest.approx(sum(spent for part, spent in seconds.items() if part != "total"), abs=1e-6)
+    assert seconds["training"] >= sum(phase["seconds"] for phase in summary["phases"])
 
 
 def test_the_loss_is_the_one_that_was_trained_and_cross_entropy_stands_beside_it(finished):

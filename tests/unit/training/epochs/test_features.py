@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import csv
+from functools import partial
 
 import numpy as np
 import pytest
 
 from fashionbatch import disk
+from fashionbatch.bundle.graph.convert import to_graph
+from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.prepare import prepare_data
-from fashionbatch.errors import TrainingError
+from fashionbatch.errors import BundleError, TrainingError
+from fashionbatch.inference.session import open_session
 from fashionbatch.training import start
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.epochs import features, loop
+from fashionbatch.training.epochs.features import FeatureSource
 from fashionbatch.training.epochs.loop import Loop
 from fashionbatch.training.report import Reporter
 from fashionbatch.training.run import train
@@ -40,14 +45,23 @@ def cache(tmp_path, monkeypatch):
     return tmp_path / "cache" / "features"
 
 
-def fit(plan, data, folder, *, export=None):
-    lines = []
-    network = start.make_network(plan, len(data.class_names))
-    reporter = Reporter(lines.append, bars=False)
-    return Loop(plan, network, data, RunDirectory(folder), reporter, export=export).run(None), lines
+def converted(network):
+    return to_graph(network.model, network.features)
 
 
-def test_training_on_features_is_training_on_images(plan, data, tmp_path, monkeypatch):
+@pytest.fixture
+def fit(plugins):
+    def fitted(plan, data, folder, *, export=None):
+        lines = []
+        network = start.make_network(plan, len(data.class_names))
+        reporter = Reporter(lines.append, bars=False)
+        loop = Loop(plan, network, data, RunDirectory(folder), reporter, registry=plugins.registry, export=export)
+        return loop.run(None), lines
+
+    return fitted
+
+
+def test_training_on_features_is_training_on_images(fit, plan, data, tmp_path, monkeypatch):
     kept, lines = fit(plan, data, tmp_path / "kept")
     assert any(line.startswith("features of train: 36 computed") for line in lines)
     monkeypatch.setattr(loop, "can_be_kept", lambda network, phase: False)
@@ -57,7 +71,7 @@ def test_training_on_features_is_training_on_images(plan, data, tmp_path, monkey
         assert one.val_loss == pytest.approx(other.val_loss, rel=1e-4)
 
 
-def test_features_are_computed_once_and_damaged_ones_again(plan, data, tmp_path, cache):
+def test_features_are_computed_once_and_damaged_ones_again(fit, plan, data, tmp_path, cache):
     first, _ = fit(plan, data, tmp_path / "first")
     second, lines = fit(plan, data, tmp_path / "second")
     assert "features of train: 36, from the cache" in lines
@@ -70,7 +84,9 @@ def test_features_are_computed_once_and_damaged_ones_again(plan, data, tmp_path,
     assert [epoch.loss for epoch in first] == [epoch.loss for epoch in third]
 
 
-def test_what_a_killed_run_left_in_the_cache_is_removed_and_what_another_run_writes_is_not(plan, data, tmp_path, cache):
+def test_what_a_killed_run_left_in_the_cache_is_removed_and_what_another_run_writes_is_not(
+    fit, plan, data, tmp_path, cache
+):
     fit(plan, data, tmp_path / "first")
     [file] = cache.glob("*/train.npy")
     file.unlink()
@@ -80,15 +96,19 @@ def test_what_a_killed_run_left_in_the_cache_is_removed_and_what_another_run_wri
         assert list(file.parent.glob(".*")) == [written_by_another_run.temporary]
 
 
-def test_other_weights_have_other_features(plan, data, make_plan):
-    keys = set()
+def test_other_weights_have_other_features(data, make_plan, plugins):
+    places = set()
     for seed in (7, 7, 8):
         other = make_plan(("  seed: 7\n", f"  seed: {seed}\n{PHASES}"))
-        keys.add(features._key(other, start.make_network(other, 3), data))
-    assert len(keys) == 2
+        network = start.make_network(other, 3)
+        source = FeatureSource(
+            other, network, data, plugins.registry, Reporter(lambda line: None, bars=False), partial(converted, network)
+        )
+        places.add(source.of(["validation"])["validation"].filename)
+    assert len(places) == 2
 
 
-def test_features_are_left_in_file_order_with_labels_on_request(plan, data, tmp_path):
+def test_features_are_left_in_file_order_with_labels_on_request(fit, plan, data, tmp_path):
     fit(plan, data, tmp_path / "run", export=tmp_path / "features")
     for split in ("train", "validation", "test"):
         array = np.load(tmp_path / "features" / f"{split}.npy")
@@ -104,3 +124,45 @@ def test_features_are_left_in_file_order_with_labels_on_request(plan, data, tmp_
 def test_features_cannot_be_kept_where_none_stay_the_same(make_plan, plugins, tmp_path):
     with pytest.raises(TrainingError, match="no phase trains the head alone without augmentation"):
         train(make_plan(), tmp_path / "run", plugins=plugins, keep_features=True, show=lambda line: None)
+
+
+def test_they_are_what_the_bundle_gives_beside_its_labels(plan, plugins, tmp_path):
+    """So an image's features are the same bits whether training kept them or `classify --embeddings` wrote them."""
+    report = train(plan, tmp_path / "run", plugins=plugins, keep_features=True, show=lambda line: None)
+    bundle = open_bundle(report.bundle)
+    split = prepare_data(plan).splits["test"]
+    with open_session(
+        bundle, registry=plugins.registry, precision="float32", features=bundle.manifest.features.tensor
+    ) as session:
+        rows = session.predict(split.images)
+    kept = np.load(tmp_path / "run" / "features" / "test.npy")
+    order = sorted(range(len(split)), key=split.names.__getitem__)
+    np.testing.assert_array_equal(kept, rows[order, bundle.manifest.outputs :])
+
+
+def test_what_does_not_convert_is_computed_by_keras_and_told(fit, plan, data, tmp_path, monkeypatch):
+    by_runtime, _ = fit(plan, data, tmp_path / "by runtime")
+
+    def refuse(*_):
+        raise BundleError("OpenVINO has no Conv9D")
+
+    monkeypatch.setattr(loop, "to_graph", refuse)
+    monkeypatch.setattr(features, "cache_directory", lambda: tmp_path / "another cache")
+    by_keras, lines = fit(plan, data, tmp_path / "by Keras")
+    assert "features are computed by Keras, not by the runtime: OpenVINO has no Conv9D" in lines
+    assert any(line.startswith("features of train: 36 computed by Keras") for line in lines)
+    for one, other in zip(by_runtime, by_keras, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-4)
+
+    _, lines = fit(plan, data, tmp_path / "again")
+    assert "features of train: 36, from the cache" in lines
+
+
+def test_those_that_keras_computed_do_not_judge_a_bundle(plan, data, plugins):
+    def refuse(*_):
+        raise BundleError("OpenVINO has no Conv9D")
+
+    network = start.make_network(plan, 3)
+    source = FeatureSource(plan, network, data, plugins.registry, Reporter(lambda line: None, bars=False), refuse)
+    assert list(source.of(data.splits)) == list(data.splits)
+    assert source.kept(data.splits) == {}

@@ -10,9 +10,11 @@ import pytest
 
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.errors import OutputError, TrainingError
+from fashionbatch.registry import Registry
 from fashionbatch.specs import ArchitectureSpec
 from fashionbatch.training import start
 from fashionbatch.training.checkpoint import Progress, State, values_of
+from fashionbatch.training.clock import Clock
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.epochs.callbacks import Callbacks
 from fashionbatch.training.epochs.loop import Loop
@@ -29,7 +31,7 @@ def data(make_plan):
     return prepare_data(make_plan())
 
 
-def fit(plan, data, folder, *, state=None):
+def fit(plan, data, folder, *, state=None, clock=None):
     """Train; what a kill at an epoch's line would leave is kept for `killed_after`."""
 
     def show(line):
@@ -39,7 +41,10 @@ def fit(plan, data, folder, *, state=None):
 
     network = start.make_network(plan, len(data.class_names))
     callbacks = Callbacks(plan, folder, data)
-    loop = Loop(plan, network, data, RunDirectory(folder), Reporter(show, bars=False), callbacks=callbacks)
+    reporter, registry = Reporter(show, bars=False), Registry()
+    loop = Loop(
+        plan, network, data, RunDirectory(folder), reporter, registry=registry, callbacks=callbacks, clock=clock
+    )
     loop.run(state)
     return loop.history, network.model.get_weights()
 
@@ -109,7 +114,7 @@ def test_a_resumed_network_normalises_by_what_its_state_says(make_plan, data, tm
     state = State(Progress(phase=0, phase_is_done=True, epochs_in_phase=1, history=[]), values, [], [])
     quiet = Reporter(lambda line: None, bars=False)
     callbacks = Callbacks(plan, tmp_path, data)
-    Loop(plan, network, data, RunDirectory(tmp_path), quiet, callbacks=callbacks).run(state)
+    Loop(plan, network, data, RunDirectory(tmp_path), quiet, registry=Registry(), callbacks=callbacks).run(state)
     pixels = np.full((1, 12, 12, 1), 100.0, np.float32)
     np.testing.assert_allclose(network.backbone(pixels), np.full((1, 144), 5.0))
 
@@ -164,3 +169,22 @@ def test_a_damaged_checkpoint_is_said_so(tmp_path):
     (tmp_path / "checkpoints" / "last.npz").write_bytes(b"PK not a checkpoint")
     with pytest.raises(OutputError, match="cannot be resumed from"):
         RunDirectory(tmp_path).checkpoints.load()
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_a_resumed_run_goes_on_from_the_seconds_of_the_epochs_before(make_plan, data, tmp_path, folder_of_undisturbed):
+    state = killed_after(2, folder_of_undisturbed, tmp_path / "run")
+    spent = dict(state.progress.seconds)
+    assert spent["training"] > 0
+    clock = Clock()
+    history, _ = fit(make_plan(("epochs: 4", "epochs: 3")), data, tmp_path / "run", state=state, clock=clock)
+    assert clock.parts()["training"] >= spent["training"] + history[2].seconds - 0.01
+
+
+@pytest.mark.usefixtures("undisturbed")
+def test_of_an_earlier_version_the_seconds_of_epochs_are_known(make_plan, data, tmp_path, folder_of_undisturbed):
+    state = killed_after(2, folder_of_undisturbed, tmp_path / "run")
+    state = dataclasses.replace(state, progress=dataclasses.replace(state.progress, seconds={}))
+    clock = Clock()
+    history, _ = fit(make_plan(("epochs: 4", "epochs: 2")), data, tmp_path / "run", state=state, clock=clock)
+    assert clock.parts()["training"] >= sum(epoch.seconds for epoch in history) - 0.01
