@@ -29,7 +29,7 @@ def load_writers() -> ModuleType:
 writers = load_writers()
 # What is replaced, and what there is only once; a run that is replaced may be seen empty, which is none.
 CASES = [(name, old) for name in writers.WRITERS for old in ("old", "nothing")]
-ONLY_OVER_AN_OLD_ONE = {"measured bundle", "archive", "appended line", "plugin"}
+ONLY_OVER_AN_OLD_ONE = {"measured bundle", "quantized bundle", "archive", "appended line", "plugin"}
 
 
 def left_behind(place: Path) -> list[str]:

@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 import io
 import json
+import shutil
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -63,6 +65,33 @@ def _read_measured_bundle(place: Path) -> str:
 
     manifest = open_bundle(place / "bundle").manifest
     return {0.25: "old", 0.75: "new"}[dict(manifest.decision.thresholds)["float32"][0]]
+
+
+def _quantize_bundle(place: Path, version: str) -> None:
+    from fashionbatch.bundle.graph.record import GraphOrigin, QuantizationRecord
+    from fashionbatch.bundle.open import open_bundle
+    from fashionbatch.bundle.write import QuantizedGraph, update_bundle
+    from fashionbatch.testing.bundles import make_tiny_bundle
+
+    if version == "old":
+        make_tiny_bundle(place / "bundle")
+    bundle = open_bundle(place / "bundle")
+    record = QuantizationRecord(
+        way=version, tried=(version,), images=1, source="photos", seed={"old": 0, "new": 1}[version]
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        for ending in (".xml", ".bin"):
+            shutil.copy(bundle.path / f"model{ending}", Path(folder) / f"model.int8{ending}")
+        graph = Path(folder) / "model.int8.xml"
+        update_bundle(bundle, quantized=QuantizedGraph(graph, GraphOrigin(converter="", method=""), record))
+
+
+def _read_quantized_bundle(place: Path) -> str:
+    from fashionbatch.bundle.open import open_bundle
+
+    quantization = open_bundle(place / "bundle").manifest.graphs["int8"].quantization
+    assert quantization is not None
+    return quantization.way
 
 
 class _Model:
@@ -214,6 +243,7 @@ def _read_appended(place: Path) -> str:
 WRITERS = {
     "bundle": Writer(_write_bundle, _read_bundle),
     "measured bundle": Writer(_measure_bundle, _read_measured_bundle),
+    "quantized bundle": Writer(_quantize_bundle, _read_quantized_bundle),
     "checkpoint": Writer(_save_checkpoint, _read_checkpoint),
     "run directory": Writer(_begin_run, _read_run),
     "kept features": Writer(_keep_features, _read_features),
