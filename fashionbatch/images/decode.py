@@ -227,8 +227,7 @@ def _load(
         _load_tiff(image, limits)
     if image.format == "PNG":
         png.correct_key(image)
-        image.load()
-        png.check_whole(file, image)
+        png.load(file, image)
     # EXIF may follow the pixels of a PNG, and Pillow turns a TIFF while it loads it: so it is read afterwards.
     image.load()
     if image.format == "BMP":

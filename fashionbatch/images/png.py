@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO, Final
+from typing import Any, BinaryIO, Final
 
 from PIL import Image
 
@@ -18,6 +18,8 @@ _SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PASSES: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _NEEDED: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _AT_A_TIME = 1 << 20
+# What no row of a picture looks like.
+_NOISE: Final = bytes((index * index * 73 + index * 29 + 11) % 251 for index in range(1009))
 _MOST_BYTES: Final = 1 << 28
 
 
@@ -37,29 +39,49 @@ def correct_key(image: Image.Image) -> None:
         image.info["transparency"] = tuple(part >> 8 if layout.startswith("RGB;16") else part & 0xFF for part in key)
 
 
-def check_whole(file: BinaryIO, image: Image.Image) -> None:
-    """Refuse a PNG whose compressed stream closes before its last row: Pillow leaves the rest black.
+def load(file: BinaryIO, image: Image.Image) -> None:
+    """Load a PNG, and refuse one whose compressed stream closes before its last row: Pillow leaves the rest black.
 
     Args:
-        file: the file that the image was loaded from.
-        image: as it was loaded.
+        file: the file that the image was opened from.
+        image: not loaded yet.
 
     Raises:
         ImageError: rows are missing.
+        OSError: what else Pillow says of damaged data.
     """
-    # An interlaced picture ends with the last of its odd rows. Only a black end is worth unpacking the stream again.
-    last = image.height - 1 - (bool(image.info.get("interlace")) and image.height % 2)
-    if _has_light(image.getpixel((image.width // 2, max(0, last)))):
-        return
-    row = image.crop((0, max(0, last), image.width, max(0, last) + 1))
-    if not any(band.getextrema()[1] for band in row.split()):
+    mark = _marked_end(image)
+    image.load()
+    # Only an end that looks as before the decoder came to it is worth unpacking the stream once more.
+    if mark is None or image.crop(_last_row(image)).tobytes() == mark:
         missing = missing_rows(file)
         if missing:
             raise ImageError(truncated(missing, image.height))
 
 
-def _has_light(pixel: object) -> bool:
-    return any(pixel) if isinstance(pixel, tuple) else bool(pixel)
+def _marked_end(image: Any) -> bytes | None:
+    """Write noise to where the decoder will put the last row; None where not one row alone is written last."""
+    if len(image.tile) != 1 or image.tile[0][1] != (0, 0, *image.size) or (image.height == 1 and _is_interlaced(image)):
+        return None
+    # Without a colour it is black, as what Pillow makes itself is.
+    below = Image.new(image.mode, image.size, None)
+    noise = below.crop(_last_row(image))
+    length = len(noise.tobytes())
+    noise.frombytes((_NOISE * (length // len(_NOISE) + 1))[:length])
+    below.paste(noise, _last_row(image))
+    # Pillow decodes into the memory that the image has.
+    image.im = below.im
+    return noise.tobytes()
+
+
+def _last_row(image: Image.Image) -> tuple[int, int, int, int]:
+    """The box of the row that is written last: of an interlaced picture the last of its odd rows."""
+    last = max(0, image.height - 1 - (_is_interlaced(image) and image.height % 2))
+    return 0, last, image.width, last + 1
+
+
+def _is_interlaced(image: Image.Image) -> bool:
+    return bool(image.info.get("interlace"))
 
 
 def missing_rows(file: BinaryIO) -> int:

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from fashionbatch.errors import ImageError
-from fashionbatch.images import PlainSpec, decode_image, decode_into, view_image
+from fashionbatch.images import PlainSpec, decode_image, decode_into, png, view_image
 from fashionbatch.images.jpeg_marks import read_marks
+from fashionbatch.images.spec import PlainResize
 from fashionbatch.specs import ImageSpec
 
 END = b"\xff\xd9"
@@ -246,11 +247,36 @@ def test_a_png_whose_stream_closes_early_is_an_error(interlaced: bool, height: i
         decode_image(early_png(pixels, 0.5, interlaced=interlaced), SMALL)
 
 
-def test_a_png_with_a_black_end_is_a_picture() -> None:
-    pixels = photo()
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("height", [2, 239, 240])
+def test_a_png_with_a_black_end_is_a_picture_and_unpacked_once(
+    interlaced: bool, height: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(png, "missing_rows", lambda file: pytest.fail("it was unpacked twice"))
+    pixels = photo(height)
     pixels[-50:] = 0
-    for interlaced in (False, True):
-        np.testing.assert_array_equal(decode_image(early_png(pixels, 1, interlaced=interlaced), SPEC), pixels)
+    decoded = decode_image(early_png(pixels, 1, interlaced=interlaced), ImageSpec(size=(height, SIDES[1])))
+    np.testing.assert_array_equal(decoded, pixels)
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("height", [1, 2, 3])
+def test_a_black_png_of_few_rows_that_lacks_some_is_an_error(interlaced: bool, height: int) -> None:
+    black = np.zeros((height, 64, 3), np.uint8)
+    size = ImageSpec(size=(height, 64))
+    assert not decode_image(early_png(black, 1, interlaced=interlaced), size).any()
+    with pytest.raises(ImageError, match="image file is truncated"):
+        decode_image(early_png(black, 0.9, interlaced=interlaced), size)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "I;16"])
+def test_a_black_png_is_black_in_every_mode(mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(png, "missing_rows", lambda file: pytest.fail("it was unpacked twice"))
+    for width in (15, 320):
+        buffer = io.BytesIO()
+        Image.new(mode, (width, 9)).save(buffer, "PNG")
+        black = PlainSpec((9, width), 3, PlainResize("stretch", "bilinear", 1.0), (0, 0, 0))
+        assert not decode_image(buffer.getvalue(), black).any()
 
 
 def test_a_png_that_lacks_nothing_but_its_last_bytes_is_shown() -> None:
