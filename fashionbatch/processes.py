@@ -32,19 +32,21 @@ def start_python(
     stdin: int | IO[bytes] | None = subprocess.DEVNULL,
     stdout: int | IO[bytes] = subprocess.DEVNULL,
     stderr: int | IO[bytes] = subprocess.DEVNULL,
+    environment: Mapping[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start `main(*arguments)` of a module in a fresh interpreter, in a process group of its own.
 
     So a Ctrl-C on the terminal does not reach it. `-P` keeps the current directory out of the module path: it may
-    be a folder of strangers' files, and a `numpy.py` among them must not run.
+    be a folder of strangers' files, and a `numpy.py` among them must not run. What `environment` says holds where
+    the user's own says nothing.
     """
     command = [sys.executable, "-P", "-c", _BOOTSTRAP.format(module=module), _ROOT, *map(str, arguments)]
     # One thread each: there are as many of them as cores, and numpy's pool would only take memory.
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+    variables = {**(environment or {}), **os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     # Who reads the terminal has to stay in its group.
     options: dict[str, Any] = {} if stdin is None else {"process_group": 0}
     return subprocess.Popen(  # noqa: S603 - this interpreter, with a fixed program
-        command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=pass_fds, env=environment, **options
+        command, stdin=stdin, stdout=stdout, stderr=stderr, pass_fds=pass_fds, env=variables, **options
     )
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.run import label
 from fashionbatch.labeling.workers.launch import Launcher
 
@@ -32,6 +34,23 @@ def test_workers_that_nobody_takes_end_with_the_launcher() -> None:
     os.close(taken.tasks)
     os.close(taken.replies)
     taken.process.wait(60)
+
+
+def test_a_worker_keeps_the_memory_that_decoders_give_back_unless_the_user_wants_it_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MALLOC_TRIM_THRESHOLD_", "4096")
+    monkeypatch.delenv("MALLOC_MMAP_THRESHOLD_", raising=False)
+    given: dict[str, str] = {}
+
+    def refuse(command: list[str], *, env: dict[str, str], **_: object) -> None:
+        given.update(env)
+        raise OSError("enough is known")
+
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(FashionBatchError, match="cannot start a decode worker: enough is known"):
+        Launcher(1)
+    assert (given["MALLOC_TRIM_THRESHOLD_"], given["MALLOC_MMAP_THRESHOLD_"]) == ("4096", str(32 << 20))
 
 
 def test_the_launcher_loads_no_library(run_python: Callable[[str], str]) -> None:
