@@ -5,17 +5,26 @@ It may be killed at any moment: what it was at is in shared memory, where the pa
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import os
 import resource
+import select
 import signal
-import stat
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from io import BufferedReader
-from typing import Any
+from typing import Any, NamedTuple
 
+from fashionbatch.labeling.workers.files import (
+    EXTRA_MEMORY,
+    Files,
+    FileTask,
+    OpenFile,
+    RowStatusError,
+    one_line,
+    require_unchanged,
+)
 from fashionbatch.orphans import end_with_parent
 
 OUT_OF_MEMORY = 86
@@ -24,13 +33,9 @@ OUT_OF_MEMORY = 86
 _WHOLE_FILE_LIMIT = 1 << 26
 
 
-class _RowStatusError(Exception):
-    """A file that gets no label, with the status and the error of its row."""
-
-    def __init__(self, status: str, error: str) -> None:
-        super().__init__(status, error)
-        self.status = status
-        self.error = error
+class _Chunk(NamedTuple):
+    number: int
+    tasks: Sequence[FileTask]
 
 
 def main(tasks: int, replies: int, frame_file: int) -> None:
@@ -61,8 +66,9 @@ def main(tasks: int, replies: int, frame_file: int) -> None:
         messages.send(replies, {"cannot": one_line(error)})
         return
     messages.send(replies, {"state": "ready"})
-    while (chunk := messages.receive(tasks)) is not None:
-        messages.send(replies, {"chunk": chunk["chunk"], "failed": worker.decode_chunk(chunk["tasks"])})
+    chunks = _Chunks(tasks)
+    while (chunk := chunks.next()) is not None:
+        messages.send(replies, {"chunk": chunk.number, "failed": worker.decode_chunk(chunk.tasks, chunks)})
     # There is nothing to put in order, and the interpreter would take its time over it.
     os._exit(0)
 
@@ -74,6 +80,40 @@ def _layout(request: dict[str, Any]) -> Any:
     return FrameLayout(shapes, request["batch_size"], request["buffers"], request["workers"])
 
 
+class _Chunks:
+    """What the parent has sent to decode.
+
+    Args:
+        descriptor: to read it from.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._received: deque[_Chunk] = deque()
+        self._has_ended = False
+
+    def next(self) -> _Chunk | None:
+        """The next chunk, as soon as it is there; None where the parent has closed."""
+        if not self._received and not self._has_ended:
+            self._receive()
+        return self._received.popleft() if self._received else None
+
+    def further(self) -> Sequence[_Chunk]:
+        """Those that are there already, without waiting."""
+        while not self._has_ended and select.select([self._descriptor], [], [], 0)[0]:
+            self._receive()
+        return self._received
+
+    def _receive(self) -> None:
+        from fashionbatch.labeling.workers import messages
+
+        message = messages.receive(self._descriptor)
+        if message is None:
+            self._has_ended = True
+        else:
+            self._received.append(_Chunk(message["chunk"], [FileTask(*task) for task in message["tasks"]]))
+
+
 class _Worker:
     def __init__(self, frames: Any, request: dict[str, Any]) -> None:
         from fashionbatch.images import PlainSpec
@@ -81,7 +121,7 @@ class _Worker:
         self._frames = frames
         self._number: int = request["number"]
         self._specs = [PlainSpec.from_dump(spec) for spec in request["specs"]]
-        self._folder = os.open(os.fsencode(request["folder"]), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._files = Files(os.open(os.fsencode(request["folder"]), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
         module, _, name = request["decoder"].partition(":")
         self._decode: Callable[[Any, Any, Any], str | None] = getattr(importlib.import_module(module), name)
         self._seconds: float = request["alarm_s"]
@@ -89,57 +129,73 @@ class _Worker:
         self._note = ""
         _limit_memory(request["memory_limit"])
 
-    def decode_chunk(self, tasks: list[list[Any]]) -> list[list[Any]]:
-        """Decode some files; returns `[place, status, error]` for each that failed, or has a note with its `ok`."""
+    def decode_chunk(self, tasks: Sequence[FileTask], chunks: _Chunks) -> list[list[Any]]:
+        """Decode some files; returns `[place, status, error]` for each that failed, or has a note with its `ok`.
+
+        Args:
+            tasks: the files.
+            chunks: what is to be decoded afterwards, whose files are read meanwhile where the disk is slow.
+        """
         from fashionbatch.labeling.workers.frames import DOING, FAILED, NOTED
 
         states, clocks = self._frames.states, self._frames.clocks
         failed = []
-        for place, path, size, mtime_ns, sha256 in tasks:
-            states[place] = DOING
+        if self._files.is_slow:
+            self._files.announce(tasks)
+        for task in tasks:
+            if self._files.is_slow:
+                for chunk in chunks.further():
+                    self._files.announce(chunk.tasks)
+            states[task.place] = DOING
             clocks[self._number] = time.monotonic()
             # Should the parent be gone while a decoder hangs, nobody else would end this process.
             signal.setitimer(signal.ITIMER_REAL, self._seconds)
             try:
                 self._note = ""
-                state = self._look_at(place, os.fsencode(path), size, mtime_ns, bytes.fromhex(sha256))
+                opened = self._files.open(task)
+                with opened.file:
+                    state = self._look_at(task, opened)
                 if self._note:
-                    failed.append([place, "ok", self._note])
+                    failed.append([task.place, "ok", self._note])
                     state = NOTED
-                states[place] = state
-            except _RowStatusError as problem:
-                failed.append([place, problem.status, problem.error])
-                states[place] = FAILED
+                states[task.place] = state
+            except RowStatusError as problem:
+                failed.append([task.place, problem.status, problem.error])
+                states[task.place] = FAILED
         clocks[self._number] = 0
         signal.setitimer(signal.ITIMER_REAL, 0)
         return failed
 
-    def _look_at(self, place: int, path: bytes, size: int, mtime_ns: int, sha256: bytes) -> int:
-        """Decode a file, unless its content is the one with this digest; returns the state of its place."""
+    def _look_at(self, task: FileTask, opened: OpenFile) -> int:
+        """Decode a file, unless its content is the one that the task names; returns the state of its place."""
         from fashionbatch.errors import ImageError
         from fashionbatch.labeling.workers.frames import OK, SAME
 
         state = OK
-        with _opened(path, self._folder, size, mtime_ns) as file:
-            try:
-                # What is read more than once is read into memory, unless it is too large for that.
-                several = len(self._specs) > 1 or self._has_digests
-                source = file.read() if several and size <= _WHOLE_FILE_LIMIT else file
-                if self._has_digests and self._digest(place, source) == sha256:
-                    state = SAME
-                else:
-                    self._decode_to(place, source)
-            except ImageError as error:
-                if isinstance(error.__cause__, MemoryError):
-                    os._exit(OUT_OF_MEMORY)
-                _require_unchanged(file.fileno(), size, mtime_ns)
-                raise _RowStatusError("error", error.message) from error
-            except MemoryError:
+        try:
+            source = self._source(task, opened)
+            if self._has_digests and self._digest(task.place, source).hex() == task.sha256:
+                state = SAME
+            else:
+                self._decode_to(task.place, source)
+        except ImageError as error:
+            if isinstance(error.__cause__, MemoryError):
                 os._exit(OUT_OF_MEMORY)
-            except Exception as error:
-                raise _RowStatusError("error", one_line(error)) from error
-            _require_unchanged(file.fileno(), size, mtime_ns)
+            require_unchanged(opened.file.fileno(), task)
+            raise RowStatusError("error", error.message) from error
+        except MemoryError:
+            os._exit(OUT_OF_MEMORY)
+        except Exception as error:
+            raise RowStatusError("error", one_line(error)) from error
+        require_unchanged(opened.file.fileno(), task)
         return state
+
+    def _source(self, task: FileTask, opened: OpenFile) -> bytes | BufferedReader:
+        """What to decode: what is read more than once is read into memory, unless it is too large for that."""
+        if opened.content is not None:
+            return opened.content
+        several = len(self._specs) > 1 or self._has_digests
+        return opened.file.read() if several and task.size <= _WHOLE_FILE_LIMIT else opened.file
 
     def _digest(self, place: int, source: bytes | BufferedReader) -> bytes:
         import hashlib
@@ -158,43 +214,6 @@ class _Worker:
             self._note = self._decode(source, spec, images[place]) or self._note
 
 
-@contextlib.contextmanager
-def _opened(path: bytes, folder: int, size: int, mtime_ns: int) -> Any:
-    try:
-        # O_NONBLOCK: a pipe that took the file's name would wait for a writer for ever.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, dir_fd=folder)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise _RowStatusError("missing", f"FileNotFoundError: {error.strerror}") from error
-    except OSError as error:
-        raise _RowStatusError("error", one_line(error)) from error
-    try:
-        _require_unchanged(descriptor, size, mtime_ns)
-        with open(descriptor, "rb", closefd=False) as file:
-            yield file
-    finally:
-        os.close(descriptor)
-
-
-def _require_unchanged(descriptor: int, size: int, mtime_ns: int) -> None:
-    now = os.fstat(descriptor)
-    if not stat.S_ISREG(now.st_mode):
-        if size < 0:
-            raise _RowStatusError("error", "NotAFileError: not a regular file")
-        raise _RowStatusError("changed", "FileChanged: no longer a regular file")
-    if now.st_size != size:
-        raise _RowStatusError("changed", "FileChanged: its size is no longer that of the scan")
-    if now.st_mtime_ns != mtime_ns:
-        raise _RowStatusError("changed", "FileChanged: it was written to after the scan")
-
-
-def one_line(error: BaseException) -> str:
-    """Class and message on one line, without the path, which the row has anyway."""
-    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    text = text.encode("utf-8", "backslashreplace").decode()
-    text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return f"{type(error).__name__}: {text or 'no message'}"
-
-
 def _end_with_parent() -> None:
     # The parent decides when a worker ends: after a first Ctrl-C or SIGTERM to all, it still needs them.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -203,11 +222,11 @@ def _end_with_parent() -> None:
 
 
 def _limit_memory(limit: int) -> None:
-    """Let this process take so many bytes more than it has now."""
+    """Let this process take so many bytes more than it has now; where it reads ahead, it takes more for that."""
     try:
         with open("/proc/self/statm", encoding="ascii") as file:
             now = int(file.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (now + limit, now + limit))
+        resource.setrlimit(resource.RLIMIT_AS, (now + limit, now + limit + EXTRA_MEMORY))
     except (OSError, ValueError):
         # Not Linux, or a stricter limit is set already.
         return

@@ -6,6 +6,7 @@ import importlib.util
 import sys
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
 import numpy as np
 import pytest
@@ -41,6 +42,28 @@ def test_every_format_and_oddity_comes_out_as_the_document_says(
         except (AssertionError, ImageError, pytest.fail.Exception) as error:
             wrong.append(f"{case.format}, {case.oddity}: {error}")
     assert wrong == []
+
+
+def test_a_file_comes_out_the_same_from_the_disk_and_from_memory(
+    format_cases: ModuleType, images_factory: ModuleType, tmp_path: Path
+) -> None:
+    # A decode worker that reads ahead has it in memory, one that does not has it open.
+    path = tmp_path / "photo"
+    for case in format_cases.cases(images_factory):
+        content = case.make()
+        path.write_bytes(content)
+        with path.open("rb") as opened:
+            opened.peek(1)
+            assert outcome_of(opened, format_cases) == outcome_of(content, format_cases), (case.format, case.oddity)
+
+
+def outcome_of(file: bytes | BinaryIO, format_cases: ModuleType) -> tuple[str, bytes]:
+    pixels = np.zeros((*format_cases.SIZE, 3), np.uint8)
+    try:
+        note = decode_into(file, spec_of(format_cases, None), pixels)
+    except ImageError as error:
+        note = error.message
+    return note, pixels.tobytes()
 
 
 def assert_comes_out(case: object, format_cases: ModuleType) -> None:

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 from fashionbatch.errors import ImageError
 
 
-def decode_into(file: BinaryIO, spec: Any, out: Any) -> str | None:
-    text = file.read().decode()
+def decode_into(file: bytes | BinaryIO, spec: Any, out: Any) -> str | None:
+    text = (file if isinstance(file, bytes) else file.read()).decode()
     what, _, argument = text.partition(" ")
     if what == "segfault":
         ctypes.string_at(0)

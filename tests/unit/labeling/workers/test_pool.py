@@ -262,7 +262,7 @@ def test_workers_that_always_die_before_an_image_are_given_up(
     # As where the installation is replaced by another version during a run.
     pack = messages.pack
     monkeypatch.setattr(messages, "pack", lambda message: pack({**message, "tasks": [["not", "understood"]]}))
-    with pytest.raises(FashionBatchError, match=r"decode workers cannot start: ValueError: not enough values"):
+    with pytest.raises(FashionBatchError, match=r"decode workers cannot start: TypeError: .*missing"):
         make_pool().decode("paint 1")
 
 
@@ -292,3 +292,21 @@ def test_a_run_that_was_stopped_itself_blames_no_image(make_pool: MakePool, monk
     harness.pool._looked = time.monotonic() - 100
     assert harness.decode("paint 2") == [("ok", "")]
     assert harness.pool.replaced == 0
+
+
+def test_files_that_are_read_ahead_cost_their_own_rows_alone(make_pool: MakePool, photos: Path) -> None:
+    harness = make_pool(timeout_s=1.5, decoder="slow_disk:decode_into")
+    texts = [*["paint 1"] * 10, "segfault", *["paint 2"] * 6, "raise", "hang", "note one", "image-error"]
+    tasks = [harness.task(place, text) for place, text in enumerate([*texts, "paint 3", "paint 4"])]
+    tasks += [harness.task(place, "paint 5", f"hang{place}.jpg" if place == 26 else None) for place in range(23, 32)]
+    (photos / tasks[12].path.decode()).unlink()
+    for start in range(0, 24, 8):
+        harness.pool.put(tasks[start : start + 8])
+    harness.finish(tasks[24:])
+    statuses = [harness.outcomes[task.place].status for task in tasks]
+    odd = {10: "crashed", 12: "missing", 17: "error", 18: "timeout", 20: "error", 26: "timeout"}
+    assert statuses == [odd.get(place, "ok") for place in range(32)]
+    painted = [place for place in range(32) if place not in odd and place != 19]
+    values = [1] * 10 + [0] + [2] * 6 + [0] * 4 + [3, 4] + [5] * 9
+    assert harness.frames.images[0][painted, 0, 0, 0].tolist() == [values[place] for place in painted]
+    assert harness.outcomes[19].error == "note: one"

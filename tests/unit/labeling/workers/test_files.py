@@ -1,0 +1,149 @@
+"""Files that are opened one by one, or read ahead where the disk is slow."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from fashionbatch.labeling.workers import files
+from fashionbatch.labeling.workers.files import Files, FileTask, RowStatusError
+
+MakeFiles = Callable[[], Files]
+
+
+@pytest.fixture
+def make_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeFiles]:
+    # It would hold for the threads of all tests.
+    monkeypatch.setattr(threading, "stack_size", lambda size: 0)
+    made: list[tuple[Files, int]] = []
+
+    def make() -> Files:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        made.append((Files(folder), folder))
+        return made[-1][0]
+
+    yield make
+    for each, folder in made:
+        if each._threads is not None:
+            each._threads.shutdown()
+        os.close(folder)
+
+
+@pytest.fixture
+def slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_SLOW_S", -1.0)
+
+
+@pytest.fixture
+def fast(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files, "_SLOW_S", 1000.0)
+
+
+def write(folder: Path, *contents: bytes) -> list[FileTask]:
+    tasks = []
+    for place, content in enumerate(contents):
+        path = folder / f"{place}.jpg"
+        path.write_bytes(content)
+        tasks.append(FileTask(place, path.name, len(content), path.stat().st_mtime_ns, ""))
+    return tasks
+
+
+def read_all(reader: Files, tasks: Sequence[FileTask]) -> list[bytes | str]:
+    """For each task the file's content, or the status of its row."""
+    found: list[bytes | str] = []
+    for task in tasks:
+        try:
+            opened = reader.open(task)
+        except RowStatusError as error:
+            found.append(error.status)
+            continue
+        with opened.file as file:
+            found.append(file.read() if opened.content is None else opened.content)
+    return found
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_fast_disk_needs_no_threads(tmp_path: Path, make_files: MakeFiles) -> None:
+    reader, tasks = make_files(), write(tmp_path, *[b"content"] * 20)
+    assert read_all(reader, tasks) == [b"content"] * 20
+    assert not reader.is_slow
+    assert reader._threads is None
+
+
+def test_a_disk_is_slow_when_most_of_the_last_eight_files_were(
+    tmp_path: Path, make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, tasks = make_files(), write(tmp_path, *[b"content"] * 24)
+    seen = []
+    for number, task in enumerate(tasks):
+        monkeypatch.setattr(files, "_SLOW_S", 1000.0)
+        reader.open(task).file.close()
+        reader._waits[-1] = 2000.0 if 4 <= number < 16 else 0.0
+        seen.append(reader.is_slow)
+    assert seen == [False] * 8 + [True] * 11 + [False] * 5
+
+
+@pytest.mark.usefixtures("slow")
+def test_what_is_read_ahead_is_what_is_in_the_files(tmp_path: Path, make_files: MakeFiles) -> None:
+    contents = [bytes([number]) * (1000 * number) for number in range(40)]
+    reader, tasks = make_files(), write(tmp_path, *contents)
+    for start in range(0, 40, 8):
+        reader.announce(tasks[start : start + 8])
+        reader.announce(tasks[start : start + 8])
+    assert read_all(reader, tasks) == contents
+    assert (reader._held_bytes, len(reader._reading), len(reader._unread)) == (0, 0, 0)
+
+
+@pytest.mark.usefixtures("slow")
+def test_a_file_that_is_not_as_the_scan_saw_it_is_told_at_its_turn(tmp_path: Path, make_files: MakeFiles) -> None:
+    tasks = write(tmp_path, *[b"content"] * 5)
+    (tmp_path / "0.jpg").unlink()
+    (tmp_path / "1.jpg").write_bytes(b"longer content")
+    os.utime(tmp_path / "2.jpg", ns=(1, 1))
+    (tmp_path / "3.jpg").unlink()
+    os.mkfifo(tmp_path / "3.jpg")
+    one_by_one, ahead = make_files(), make_files()
+    ahead.announce(tasks)
+    assert len(ahead._reading) == 5
+    expected = ["missing", "changed", "changed", "changed", b"content"]
+    assert read_all(ahead, tasks) == read_all(one_by_one, tasks) == expected
+
+
+@pytest.mark.usefixtures("slow")
+def test_no_more_is_held_in_memory_than_there_is_room_for(
+    tmp_path: Path, make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_HELD_BYTES", 2500)
+    monkeypatch.setattr(files, "_READ_AHEAD_LIMIT", 2000)
+    contents = [b"x" * 1000, b"y" * 1000, b"z" * 1000, b"large" * 1000, b"w" * 2000, b"v" * 1000]
+    reader, tasks = make_files(), write(tmp_path, *contents)
+    reader.announce(tasks)
+    assert sorted(reader._reading) == [0, 1]
+    held = []
+    for task, content in zip(tasks, contents, strict=True):
+        opened = reader.open(task)
+        held.append(reader._held_bytes)
+        with opened.file as file:
+            assert (opened.content is None) == (len(content) > 2000)
+            assert (file.read() if opened.content is None else opened.content) == content
+    assert held == [2000, 1000, 2000, 2000, 1000, 0]
+
+
+@pytest.mark.usefixtures("slow")
+def test_without_room_for_a_thread_files_are_read_one_by_one(
+    tmp_path: Path, make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(files, "_start_threads", fail)
+    reader, tasks = make_files(), write(tmp_path, *[b"content"] * 10)
+    assert read_all(reader, tasks[:8]) == [b"content"] * 8
+    assert reader.is_slow
+    reader.announce(tasks[8:])
+    assert read_all(reader, tasks[8:]) == [b"content"] * 2
+    assert not reader.is_slow
