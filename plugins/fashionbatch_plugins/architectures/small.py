@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from pydantic import Field, PositiveInt
 
 from fashionbatch.specs import Parameters
-from fashionbatch_plugins.architectures.normalization import batch_normalization
 
 if TYPE_CHECKING:
     import keras
@@ -179,7 +178,7 @@ def _blocks(
                 name=f"conv{number}",
             )(x)
             if block.batch_norm:
-                x = batch_normalization(f"conv{number}_norm")(x)
+                x = layers.BatchNormalization(name=f"conv{number}_norm")(x)
         if block.pool is not None:
             _check_fits(x, block.pool, f"block {index}: pooling by {block.pool}")
             x = layers.MaxPooling2D(block.pool, name=f"pool{index}")(x)
@@ -219,7 +218,7 @@ def _dense_layers(
         name = f"dense{number}"
         x = layers.Dense(size, activation=activation, kernel_initializer=initializer, name=name)(x)
         if batch_norm:
-            x = batch_normalization(f"{name}_norm")(x)
+            x = layers.BatchNormalization(name=f"{name}_norm")(x)
         if dropout:
             x = layers.Dropout(dropout, name=f"{name}_dropout")(x)
     if not sizes and dropout:
