@@ -57,7 +57,7 @@ def time_in_turns(
     turn = dict.fromkeys(runtimes, streams)
     for precision, runtime in runtimes.items():
         # What is computed for the first time may take longer: it only says how many batches make a turn.
-        took = _turn(runtime, batch, streams, clock)
+        took = _turn(runtime, batch, 1, clock) * streams
         if 0 <= took < _LEAST_TURN_S:
             turn[precision] = streams * min(100, round(_LEAST_TURN_S / max(took, _LEAST_TURN_S / 100)))
     seconds: dict[Precision, list[float]] = {precision: [] for precision in runtimes}
