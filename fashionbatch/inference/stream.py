@@ -66,7 +66,12 @@ def in_order(runtime: Runtime, batches: Iterable[tuple[NDArray[np.uint8], int]])
             yield done.pop(due)[: lengths.pop(due)]
             due += 1
     except BaseException:
-        with suppress(Exception):
-            while runtime.collect(wait=True):
-                pass
+        drain(runtime)
         raise
+
+
+def drain(runtime: Runtime) -> None:
+    """Throw away what is under way: it would come out among the results of what is computed next."""
+    with suppress(Exception):
+        while runtime.collect(wait=True):
+            pass

@@ -98,11 +98,14 @@ class Pipeline:
         self._issue()
 
     def connect(self, lanes: Sequence[Lane]) -> None:
-        """Give it the networks. Where a rehearsal was held with others, what they have labeled is labeled anew."""
+        """Give it the networks; what others have labeled in a rehearsal, or had under way, is labeled anew."""
         for shard in self._shards.values():
             shard.label_again(self._frames.layout.batch_size)
         self._lanes = lanes
-        self._ready = [deque() for _ in lanes]
+        decoded = [key for key, batch in self._batches.items() if not batch.decoding]
+        for key in decoded:
+            self._batches[key].computing = len(lanes)
+        self._ready = [deque(decoded) for _ in lanes]
         self._in_flight = [0 for _ in lanes]
         for shard in self._shards.values():
             shard.prepare(lanes)

@@ -78,6 +78,24 @@ def is_worth_measuring(options: LabelOptions, choices: Sequence[PrecisionChoice]
     return any(choice.untimed for choice in choices) and (options.compute.measure or files >= MEASURED_FROM)
 
 
+def float32_instead(
+    loaded: Loaded, options: LabelOptions, bundle: Bundle, session: Session, error: RuntimeUnavailableError
+) -> PrecisionChoice:
+    """What takes the place of a precision that this machine turned out to compute wrongly.
+
+    Args:
+        loaded: what the run uses.
+        options: of the run.
+        bundle: the network's.
+        session: that does not give what it should.
+        error: says so; it is raised where nothing can take its place, as where the precision was asked for.
+    """
+    if options.compute.precision != "auto" or session.precision == "float32":
+        raise error
+    loaded.computing.require(bundle, "float32")
+    return PrecisionChoice("float32", f"{session.precision} is not computed rightly here")
+
+
 @dataclass(frozen=True)
 class Rehearsal:
     """The beginning of a job whose precisions are still open.

@@ -16,9 +16,10 @@ from pathlib import Path
 
 from fashionbatch import disk
 from fashionbatch.bundle.open import Bundle
-from fashionbatch.errors import FashionBatchError, OutputError
+from fashionbatch.errors import FashionBatchError, OutputError, RuntimeUnavailableError
 from fashionbatch.inference.precision import PrecisionChoice
 from fashionbatch.inference.session import Session, usable_cores
+from fashionbatch.inference.stream import drain
 from fashionbatch.labeling import describe
 from fashionbatch.labeling.commit import commit
 from fashionbatch.labeling.in_hand import Lane, buffers_needed
@@ -29,7 +30,7 @@ from fashionbatch.labeling.job.shards import ShardStore, plan_shards
 from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.pipeline import Pipeline
-from fashionbatch.labeling.precisions import Rehearsal, is_worth_measuring, known_choices, likely
+from fashionbatch.labeling.precisions import Rehearsal, float32_instead, is_worth_measuring, known_choices, likely
 from fashionbatch.labeling.reporter import Reporter, Silent
 from fashionbatch.labeling.reuse.previous import reuse_rows
 from fashionbatch.labeling.source.process import ScanProcess, request_of
@@ -136,7 +137,7 @@ def begin_job(run: Run) -> Ready:
         is_measured = pipeline is not None and is_worth_measuring(options, choices, files.rows)
         sessions = sessions or station.open_sessions(loaded, hopes if is_measured else choices)
         if pipeline is not None:
-            station.connect(loaded, pipeline, sessions)
+            sessions, choices = station.connect_those_that_work(loaded, pipeline, sessions, choices)
             if is_measured:
                 sessions = station.settle(loaded, pipeline, sessions, choices, files.rows)
         description = describe.describe_job(options, run.source, loaded, sessions)
@@ -273,6 +274,47 @@ class _Station:
         Raises:
             RuntimeUnavailableError: one of them does not.
         """
+        self._attach(loaded, pipeline, sessions)
+        try:
+            for session in sessions:
+                session.verify()
+        except BaseException:
+            pipeline.close()  # Nothing may be written any more to a job that is discarded.
+            raise
+
+    def connect_those_that_work(
+        self, loaded: Loaded, pipeline: Pipeline, sessions: Sequence[Session], choices: Sequence[PrecisionChoice]
+    ) -> tuple[list[Session], list[PrecisionChoice]]:
+        """As `connect`, for a new job: what this machine computes wrongly gives way to float32, where that may be.
+
+        Returns:
+            The sessions, and what each was chosen by.
+
+        Raises:
+            RuntimeUnavailableError: a network is computed wrongly, and there is nothing else.
+        """
+        self._attach(loaded, pipeline, sessions)
+        working, chosen = list(sessions), list(choices)
+        try:
+            for number, (bundle, session) in enumerate(zip(loaded.bundles, sessions, strict=True)):
+                try:
+                    session.verify()
+                except RuntimeUnavailableError as error:
+                    chosen[number] = float32_instead(loaded, self.run.options, bundle, session, error)
+                    session.close()
+                    self.run.reporter.say(f"warning: {error.message}; float32 takes its place")
+                    working[number] = self.open_session(loaded, bundle, chosen[number])
+        except BaseException:
+            pipeline.close()  # Nothing may be written any more to a job that is discarded.
+            raise
+        if working != list(sessions):
+            for session in sessions:
+                drain(session.runtime)
+            self.connect(loaded, pipeline, working)
+        return working, chosen
+
+    def _attach(self, loaded: Loaded, pipeline: Pipeline, sessions: Sequence[Session]) -> None:
+        """Give the pipeline its networks, and them what is decoded by now: they compute it beside their reference."""
         loaded.table.rows.compute_in([session.precision for session in sessions])
         features = loaded.features.size if loaded.features else 0
         pipeline.connect(
@@ -283,14 +325,7 @@ class _Station:
         )
         # It is closed before the networks that it waits for.
         self.run.stack.callback(pipeline.close)
-        # What is decoded by now is computed beside their reference images, and comes out after those were right.
         pipeline.feed()
-        try:
-            for session in sessions:
-                session.verify()
-        except BaseException:
-            pipeline.close()  # Nothing may be written any more to a job that is discarded.
-            raise
 
     def settle(
         self,

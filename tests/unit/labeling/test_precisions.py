@@ -40,7 +40,7 @@ from fashionbatch_plugins import runtimes
 MakeOptions = Callable[..., LabelOptions]
 Paint = Callable[[Mapping[str, int]], Path]
 
-STEPS = {"float32": 1024, "bfloat16": 128, "int8": 16}
+STEPS = {"float32": 1 << 20, "bfloat16": 128, "int8": 16}
 """Into how many steps each precision divides a probability."""
 
 
@@ -53,6 +53,7 @@ class Machine:
     opened: list[str] = field(default_factory=list)
     timed: bool = False
     broken: str | None = None
+    wrong: str | None = None
     now: float = 0.0
 
     def clock(self, device: str, streams: int) -> Callable[[], float]:
@@ -77,6 +78,8 @@ class RuntimeHere:
         assert not self.is_closed
         self.machine.now += self.machine.seconds[self.precision]
         rows = tiny_probabilities(batch, self.outputs, "one_of_many")
+        if self.precision == self.machine.wrong:
+            rows = rows[:, ::-1]
         self.waiting.append((key, (rows * STEPS[self.precision]).round() / STEPS[self.precision]))
 
     def collect(self, *, wait: bool) -> list[tuple[int, NDArray[np.float32]]]:
@@ -102,13 +105,13 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     return machine
 
 
-def quantized(directory: Path, name: str = "tiny", kept: int = 998) -> Path:
+def quantized(directory: Path, name: str = "tiny", kept: int = 998, *, reference: bool = False) -> Path:
     """A bundle with an int8 graph beside the float32 one, which kept so many of 1,000 labels."""
     parity = {
         "float32": PrecisionRecord(images=1000, right=900, same_label=1000),
         "bfloat16": PrecisionRecord(images=1000, right=900, same_label=999),
     }
-    make_tiny_bundle(directory, name=name, precision_parity=parity, reference=False)  # type: ignore[arg-type]
+    make_tiny_bundle(directory, name=name, precision_parity=parity, reference=reference)  # type: ignore[arg-type]
     manifest = json.loads((directory / "bundle.json").read_bytes())
     for ending in ("xml", "bin"):
         copy = directory / f"model.int8.{ending}"
@@ -268,6 +271,30 @@ def test_a_precision_that_fails_to_open_is_left_out_with_a_warning(
     assert telling.lines[0] == "warning: bfloat16 is left out: a network that does not run"
     assert computed_in(tmp_path / "labels.csv") == ["int8"]
     assert list(all_rates()) == []  # The next job tries again.
+
+
+@pytest.mark.parametrize("limit", [None, 12])
+@pytest.mark.parametrize("others", [0, 1])
+def test_what_this_machine_computes_wrongly_gives_way_to_float32(
+    auto: MakeOptions, machine: Machine, tmp_path: Path, limit: int | None, others: int
+) -> None:
+    machine.offers, machine.wrong = ("int8", "float32"), "int8"
+    bundles = [quantized(tmp_path / f"other{number}", f"other{number}", kept=10) for number in range(others)]
+    bundles.append(quantized(tmp_path / "with-reference", reference=True))
+    telling = Telling()
+    label(auto(bundles=bundles, limit=limit), reporter=telling)
+    assert telling.lines[0].startswith("warning: runtime 'openvino' in int8 does not compute what bundle tiny gave")
+    assert "float32: int8 is not computed rightly here" in telling.lines[-1]
+    assert telling.rows == (limit or 95)
+    label(auto(bundles=bundles, limit=limit, precision="float32", output=tmp_path / "exact.csv"))
+    assert (tmp_path / "labels.csv").read_bytes() == (tmp_path / "exact.csv").read_bytes()
+
+
+def test_what_is_stated_and_computed_wrongly_is_an_error(auto: MakeOptions, machine: Machine, tmp_path: Path) -> None:
+    machine.wrong = "int8"
+    with pytest.raises(RuntimeUnavailableError, match="in int8 does not compute"):
+        label(auto(bundles=[quantized(tmp_path / "with-reference", reference=True)], precision="int8"))
+    assert not (tmp_path / "labels.csv.job" / "job.json").exists()
 
 
 def test_a_cache_that_cannot_be_written_is_no_error(auto: MakeOptions, tmp_path: Path) -> None:
