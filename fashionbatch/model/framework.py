@@ -71,8 +71,8 @@ def set_arithmetic(precision: TrainingPrecision) -> None:
 def _take_fast_kernels() -> None:
     """Have TensorFlow compute with oneDNN on any x86 CPU, unless the environment says what it shall do.
 
-    By itself it does so only where the CPU has AVX-512 VNNI or what came later. What it takes elsewhere needed 1.3 to
-    2.8 times the CPU seconds for the same steps of training, on a Zen 3 (docs/training.md).
+    By itself it does so only where the CPU has AVX-512 VNNI or what came later. What it takes elsewhere needed 1.2 to
+    2.6 times the CPU seconds for the same steps of training, on a Zen 3 (docs/training.md).
     """
     if platform.machine() in {"x86_64", "AMD64"}:
         os.environ.setdefault(KERNELS, "1")
