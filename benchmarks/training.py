@@ -152,7 +152,7 @@ def parts_of(variant: Variant, options: argparse.Namespace) -> Parts:
 
     plugins = load_plugins()
     plan = load_plan(options.recipe, plugins.registry)
-    data = prepare_data(plan, data_path=options.data, progress=False)
+    data = prepare_data(plan, data_path=options.data)
     if variant.parts is not plain_keras:
         load_tensorflow("float32")
     import tensorflow as tf
