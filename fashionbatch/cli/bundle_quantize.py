@@ -12,6 +12,7 @@ from fashionbatch.cli.tables import printable
 
 if TYPE_CHECKING:
     from fashionbatch.bundle.open import Bundle
+    from fashionbatch.progress import OpenBar
     from fashionbatch.quantizing.material import Material
     from fashionbatch.registry import Registry
 
@@ -72,8 +73,8 @@ def quantize_command(
     from fashionbatch.bundle.write import require_replaceable
     from fashionbatch.cli.bundle_import import require_free
     from fashionbatch.plugins import load_plugins
+    from fashionbatch.progress import Reporter
     from fashionbatch.quantizing.run import judge_of, quantize_bundle
-    from fashionbatch.training.report import Reporter
 
     if unlabeled and data is None:
         raise click.UsageError("--unlabeled needs --data FOLDER")
@@ -83,14 +84,14 @@ def quantize_command(
         require_free(output, overwrite=overwrite)
     require_replaceable(output or bundle)
     registry = load_plugins().registry
-    material = _material(opened, data, registry, seed, unlabeled=unlabeled, as_text=truth_as_text)
+    reporter = Reporter(click.echo, bars=sys.stderr.isatty())
+    material = _material(opened, data, registry, seed, unlabeled=unlabeled, as_text=truth_as_text, bar=reporter.bar)
     for note in material.notes:
         click.echo(f"note: {note}")
     click.echo(
         f"{len(material.calibration.images):,} images calibrate, {len(material.images):,} others judge"
         + ("" if material.targets is not None else ", by the labels of float32: the right ones are not known")
     )
-    reporter = Reporter(click.echo, bars=sys.stderr.isatty())
     found = quantize_bundle(
         opened,
         material.calibration,
@@ -117,7 +118,14 @@ def _told(bundle: Bundle, *, allowed: bool) -> list[str]:
 
 
 def _material(
-    bundle: Bundle, data: str | None, registry: Registry, seed: int, *, unlabeled: bool, as_text: bool
+    bundle: Bundle,
+    data: str | None,
+    registry: Registry,
+    seed: int,
+    *,
+    unlabeled: bool,
+    as_text: bool,
+    bar: OpenBar,
 ) -> Material:
     from fashionbatch.cli.evaluate import hinted, is_recipe, plan_of, usable_plan_of
     from fashionbatch.errors import DataError
@@ -132,15 +140,15 @@ def _material(
                 hint="give photos as the network will see them with --data FOLDER, better with their labels",
             )
         with hinted("if the data lie somewhere else now, give the place with --data PATH"):
-            return material_of_recipe(plan, bundle.manifest, seed)
+            return material_of_recipe(plan, bundle.manifest, seed, bar=bar)
     if is_recipe(data):
-        return material_of_recipe(load_plan(data, registry), bundle.manifest, seed)
+        return material_of_recipe(load_plan(data, registry), bundle.manifest, seed, bar=bar)
     path = Path(data)
     if unlabeled or _holds_photos_alone(path):
-        return material_of_photos(path, bundle.manifest, seed)
+        return material_of_photos(path, bundle.manifest, seed, bar=bar)
     with hinted("--unlabeled takes them as photos without labels"):
         plan = usable_plan_of(bundle, registry)
-        return material_of_folder(path, bundle.manifest, registry, plan, seed, as_text=as_text)
+        return material_of_folder(path, bundle.manifest, registry, plan, seed, as_text=as_text, bar=bar)
 
 
 def _holds_photos_alone(path: Path) -> bool:

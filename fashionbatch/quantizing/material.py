@@ -19,6 +19,7 @@ from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import DataError
 from fashionbatch.evaluation.truth import DecodedTruth, Truth, decode_truth, truth_of_folder, truth_of_split
 from fashionbatch.plan import Plan
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.quantizing.ladder import Calibration
 from fashionbatch.registry import Registry
 from fashionbatch.specs import Split
@@ -59,7 +60,9 @@ def material_of_training(data: PreparedData, seed: int) -> Material | None:
     return Material(calibration, validation.images, validation.targets, "validation")
 
 
-def material_of_recipe(plan: Plan, manifest: BundleManifest, seed: int, *, data_path: Path | None = None) -> Material:
+def material_of_recipe(
+    plan: Plan, manifest: BundleManifest, seed: int, *, data_path: Path | None = None, bar: OpenBar = no_bar
+) -> Material:
     """What a recipe's data have: the training split calibrates, the validation split judges, or else the test split.
 
     Args:
@@ -67,21 +70,29 @@ def material_of_recipe(plan: Plan, manifest: BundleManifest, seed: int, *, data_
         manifest: of the bundle that is quantized.
         seed: by which images are chosen where there are many.
         data_path: takes the place of the source's path.
+        bar: shows how far reading is.
 
     Raises:
         DataError: the data are missing, have no such splits, or have labels that the bundle does not know.
     """
     train = truth_of_split(plan, manifest, "train", data_path=data_path)
     judges = _judges(plan, manifest, data_path)
-    decoded = decode_truth(_sample(train, MANY_IMAGES, seed), manifest)
+    decoded = decode_truth(_sample(train, MANY_IMAGES, seed), manifest, bar=bar)
     calibration = Calibration(_shuffled(decoded.images, seed), "train", seed)
-    judging = decode_truth(_sample(judges, MOST_JUDGES, seed), manifest)
+    judging = decode_truth(_sample(judges, MOST_JUDGES, seed), manifest, bar=bar)
     source: Literal["validation", "photos"] = "validation" if judges.split == "validation" else "photos"
     return Material(calibration, judging.images, judging.targets, source, _skipped(decoded, judging))
 
 
 def material_of_folder(
-    path: Path, manifest: BundleManifest, registry: Registry, plan: Plan | None, seed: int, *, as_text: bool = False
+    path: Path,
+    manifest: BundleManifest,
+    registry: Registry,
+    plan: Plan | None,
+    seed: int,
+    *,
+    as_text: bool = False,
+    bar: OpenBar = no_bar,
 ) -> Material:
     """What a source of labeled images has: one part calibrates, the other one judges.
 
@@ -92,12 +103,13 @@ def material_of_folder(
         plan: the bundle's recipe; None where there is none.
         seed: by which the parts are chosen.
         as_text: as `truth_of_folder` takes it.
+        bar: shows how far reading is.
 
     Raises:
         DataError: nothing there can be read, has labels that the bundle does not know, or is too little.
     """
     truth = truth_of_folder(path, manifest, registry, plan, as_text=as_text)
-    decoded = decode_truth(_sample(truth, MOST_JUDGES + MANY_IMAGES, seed), manifest)
+    decoded = decode_truth(_sample(truth, MOST_JUDGES + MANY_IMAGES, seed), manifest, bar=bar)
     calibrating, judging = part(decoded.images, seed)
     return Material(
         Calibration(decoded.images[calibrating], "photos", seed),
@@ -108,13 +120,14 @@ def material_of_folder(
     )
 
 
-def material_of_photos(folder: Path, manifest: BundleManifest, seed: int) -> Material:
+def material_of_photos(folder: Path, manifest: BundleManifest, seed: int, *, bar: OpenBar = no_bar) -> Material:
     """What a folder of photos has that nobody has labeled.
 
     Args:
         folder: photos at any depth.
         manifest: of the bundle that is quantized.
         seed: by which the parts are chosen.
+        bar: shows how far reading is.
 
     Raises:
         DataError: there are no photos, or too few.
@@ -125,7 +138,7 @@ def material_of_photos(folder: Path, manifest: BundleManifest, seed: int) -> Mat
     if not paths:
         raise DataError(f"{folder}: holds no photos")
     chosen = [paths[number] for number in sorted(_choose(len(paths), MOST_JUDGES + MANY_IMAGES, seed))]
-    images, outcome = decode_all(Files(chosen), manifest.image, title="decode")
+    images, outcome = decode_all(Files(chosen), manifest.image, title="reading photos", bar=bar)
     calibrating, judging = part(images, seed)
     notes = (f"{len(outcome.failed):,} files cannot be read and do not count",) if outcome.failed else ()
     return Material(Calibration(images[calibrating], "photos", seed), images[judging], None, "photos", notes)
