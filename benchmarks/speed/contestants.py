@@ -28,6 +28,7 @@ class Contestant:
         command: its command line for a folder and the table to write.
         precision: of ours, as it was asked for.
         limit: labels so many photos at most; None for all.
+        is_slow: is run once, however many runs the others have.
     """
 
     name: str
@@ -35,6 +36,7 @@ class Contestant:
     command: Callable[[Path, Path], list[str]]
     precision: str = ""
     limit: int | None = None
+    is_slow: bool = False
 
 
 @dataclass
@@ -71,7 +73,7 @@ def contestants_of(
         taking_part.contestants.append(Contestant(KERAS, "peer", _keras(subject, "keras_folder.py")))
     if "loop" in groups:
         loop = _keras(subject, "keras_loop.py", "--count", str(LOOP_IMAGES))
-        taking_part.contestants.append(Contestant("tutorial loop", "peer", loop, limit=LOOP_IMAGES))
+        taking_part.contestants.append(Contestant("tutorial loop", "peer", loop, limit=LOOP_IMAGES, is_slow=True))
     if "onnxruntime" in groups:
         _add_onnxruntime(taking_part, subject, peer_python, photos=photos, work=work)
     if "timm" in groups:
@@ -140,7 +142,7 @@ def _add_timm(taking_part: Field, subject: Subject, python: str) -> None:
     def command(folder: Path, table: Path) -> list[str]:
         return [python, str(PEERS / "timm_loader.py"), str(folder), architecture, str(table)]
 
-    taking_part.contestants.append(Contestant("timm", "peer", command))
+    taking_part.contestants.append(Contestant("timm", "peer", command, is_slow=True))
 
 
 def _missing(python: str, *modules: str) -> str | None:

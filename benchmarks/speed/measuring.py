@@ -82,7 +82,7 @@ def photos_for(network: Network, options: argparse.Namespace, work: Path) -> tup
 def timed_in_turns(
     contestants: list[Contestant], folder: Path, table: Path, options: argparse.Namespace
 ) -> list[Timing]:
-    """Each contestant `--runs` times, in turns, so that a drift of the machine meets all alike."""
+    """Each contestant `--runs` times, in turns, so that a drift of the machine meets all alike; slow ones once."""
     timings = {}
     for contestant in contestants:
         images = min(options.small, contestant.limit or options.small)
@@ -94,6 +94,8 @@ def timed_in_turns(
         print(f"  {contestant.name}: peak {watched.peak_mib:.0f} MiB", flush=True)
     for turn in range(options.runs):
         for contestant in contestants:
+            if contestant.is_slow and turn:
+                continue
             run = measure(contestant.command(folder, table), prefix=options.prefix)
             timings[contestant.name].seconds.append(round(run.seconds, 3))
             timings[contestant.name].cpu_seconds.append(round(run.cpu_seconds, 2))

@@ -21,8 +21,11 @@ def as_markdown(results: Results) -> str:
 
 def _heading(result: NetworkResult) -> list[str]:
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
-    runs = f"{result.runs} run{'s' * (result.runs != 1)}"
-    return [f"On {result.date}, {runs} of each, {result.photos}; {versions}.", "", f"    {result.command}"]
+    runs = f"{result.runs} run{'s' * (result.runs != 1)} of each"
+    slow = [timing.name for timing in result.timings if len(timing.seconds) < result.runs]
+    if slow:
+        runs += f", one of {' and '.join(slow)}"
+    return [f"On {result.date}, {runs}; {result.photos}; {versions}.", "", f"    {result.command}"]
 
 
 def _table(result: NetworkResult) -> list[str]:
