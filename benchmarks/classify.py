@@ -57,11 +57,12 @@ def compile_bytecode() -> None:
 
 def beginning(options: argparse.Namespace, machine: Machine) -> str:
     """What is about to be measured, and how to have it otherwise."""
+    sizes = " and ".join(f"{size:,}" for size in (options.small, options.large) if size)
+    photos = "photos" if options.photos else "photos that it makes itself (--photos DIR takes yours)"
     return (
         f"Measuring {' and '.join(options.networks)} on {machine}.\n"
-        f"{options.small:,} and {options.large:,} {'photos' if options.photos else 'made photos'}, {options.runs} runs "
-        f"of each; on two cores the default takes about 10 minutes, --full some hours.\n"
-        f"Nothing else should run meanwhile. The results go to {options.output}; --help lists every option."
+        f"Folders of {sizes} {photos}. On two cores this takes about 10 minutes unless told otherwise, and some hours\n"
+        f"with --full. Nothing else should run meanwhile. Results go to {options.output}; --help lists all options."
     )
 
 
