@@ -10,10 +10,13 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
+from fashionbatch.bundle.graph.gate import judge
+from fashionbatch.bundle.open import open_bundle
+
 from .contestants import Contestant, contestants_of
 from .networks import CALIBRATION_PHOTOS, SMALL_CNN, Network, Subject, prepare
 from .photos import in_words, linked, made_photos, own_photos, sample_pictures
-from .processes import measure
+from .processes import measure, run
 from .records import Floor, NetworkResult, Steady, Timing
 
 FLOOR = Path(__file__).with_name("floor_probe.py")
@@ -46,8 +49,9 @@ def measure_network(network: Network, options: argparse.Namespace, work: Path) -
         versions=versions_here(),
         left_out=field.left_out,
     )
+    result.auto = settle_auto(field.contestants, folder, table)
+    result.allowed = allowed_precisions(subject)
     result.timings = timed_in_turns(field.contestants, folder, table, options)
-    result.auto = why_auto(field.contestants, folder, table)
     # `auto` is as fast as the precision that it takes.
     precise = [one for one in field.contestants if one.kind == "ours" and one.precision in subject.graphs]
     if options.large:
@@ -96,21 +100,29 @@ def timed_in_turns(
         for contestant in contestants:
             if contestant.is_slow and turn:
                 continue
-            run = measure(contestant.command(folder, table), prefix=options.prefix)
-            timings[contestant.name].seconds.append(round(run.seconds, 3))
-            timings[contestant.name].cpu_seconds.append(round(run.cpu_seconds, 2))
-            print(f"  {contestant.name}, run {turn + 1}: {run.seconds:.2f} s", flush=True)
+            took = measure(contestant.command(folder, table), prefix=options.prefix)
+            timings[contestant.name].seconds.append(round(took.seconds, 3))
+            timings[contestant.name].cpu_seconds.append(round(took.cpu_seconds, 2))
+            print(f"  {contestant.name}, run {turn + 1}: {took.seconds:.2f} s", flush=True)
     return list(timings.values())
 
 
-def why_auto(contestants: list[Contestant], folder: Path, table: Path) -> str:
-    """The opening line of a run with `--precision auto`, from its precision on; empty where it takes no part."""
+def settle_auto(contestants: list[Contestant], folder: Path, table: Path) -> str:
+    """Let `auto` time the precisions, as the first large job does; what it took and why, "" where it takes no part."""
     for contestant in contestants:
-        if contestant.precision == "auto" and contestant.kind == "ours":
-            measure(contestant.command(folder, table))
-            compute = json.loads(table.with_name(f"{table.name}.meta.json").read_text())["compute"]
-            return " and ".join(compute["precision"])
+        if contestant.precision == "auto":
+            run([*contestant.command(folder, table), "--measure"])
+            sidecar = json.loads(table.with_name(f"{table.name}.meta.json").read_text())
+            reason = sidecar["precision_choices"][0]["reason"] if sidecar.get("precision_choices") else "the only one"
+            return f"{sidecar['compute']['precision'][0]}: {reason}"
     return ""
+
+
+def allowed_precisions(subject: Subject) -> list[str]:
+    """Those that `auto` may take of the bundle."""
+    parity = open_bundle(subject.bundle).manifest.precision_parity
+    others = [precision for precision in parity if precision != "float32"]
+    return ["float32", *(precision for precision in others if judge(precision, parity).allowed)]
 
 
 def steady_rate(contestant: Contestant, large: Path, table: Path, few: Timing, options: argparse.Namespace) -> Steady:

@@ -93,6 +93,7 @@ class NetworkResult(BaseModel):
         steady: for each precision.
         floor: for each precision.
         auto: the precision that `auto` took, and why; empty where it was not measured.
+        allowed: the precisions that `auto` may take of the bundle.
         left_out: contestants that were not measured, each with the reason.
     """
 
@@ -106,6 +107,7 @@ class NetworkResult(BaseModel):
     steady: dict[str, Steady] = {}
     floor: dict[str, Floor] = {}
     auto: str = ""
+    allowed: list[str] = []
     left_out: dict[str, str] = {}
 
     def timing(self, name: str) -> Timing | None:
@@ -128,10 +130,11 @@ class NetworkResult(BaseModel):
         return steady.rate / floor.together if steady and floor else None
 
     def auto_against_best(self) -> float | None:
-        """Seconds of `auto` over those of the fastest precision that was asked for by name; 1 or less is best."""
+        """Seconds of `auto` over those of the fastest precision that it may take, asked for by name; 1 is best."""
         auto = self.timing("fashionbatch auto")
-        named = [timing for timing in self.timings if timing.kind == "ours" and timing is not auto]
-        return auto.median / min(timing.median for timing in named) if auto and named else None
+        named = [self.timing(f"fashionbatch {precision}") for precision in self.allowed]
+        seconds = [timing.median for timing in named if timing]
+        return auto.median / min(seconds) if auto and seconds else None
 
 
 class Results(BaseModel):

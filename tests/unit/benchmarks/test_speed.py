@@ -47,7 +47,8 @@ def result(**changes: Any) -> Any:
         timings=timings,
         steady={"int8": Steady(few=1000, many=10000, few_seconds=2.5, many_seconds=22.5)},
         floor={"int8": Floor(decoding=1000, network=1000)},
-        auto="int8",
+        auto="int8: it kept all labels",
+        allowed=["float32", "int8"],
         versions={"keras": "3"},
         left_out={"timm": "torch not installed"},
     )
@@ -89,6 +90,8 @@ def test_ratios_are_of_photos_a_second_and_of_medians() -> None:
     assert found.share_of_keras_memory(float32) == pytest.approx(0.2)
     assert found.share_of_keras_memory(loop) is None
     assert found.auto_against_best() == pytest.approx(1.04)
+    # A precision that it may not take is none that it could be slower than.
+    assert found.model_copy(update={"allowed": ["float32"]}).auto_against_best() == pytest.approx(0.52)
 
 
 def test_the_floor_is_both_kinds_of_work_on_the_same_cores_and_start_up_is_no_part_of_the_steady_rate() -> None:
@@ -115,7 +118,7 @@ def test_the_table_names_the_machine_and_has_a_row_for_each_contestant() -> None
     assert "| fashionbatch float32 | 1,000 | 5.00 | 200 | 4.00 | 300 | 0.20 |" in text
     assert "| tutorial loop | 100 | 20.00 | 5 | 0.10 |  |  |" in text
     assert "On 2026-01-02, 3 runs of each, one of tutorial loop; photos; keras 3.\n" in text
-    assert "- `auto` took int8: 1.04 times the seconds" in text
+    assert "- `auto` took int8: it kept all labels. Its seconds were 1.04 of those of the fastest precision" in text
     assert "from 1,000 to 10,000 photos `classify` did 450, 0.90 of it." in text
     assert "- Protection costs +0.50 s, +25.0%, in int8." in text
     assert "- Left out: timm, torch not installed." in text
