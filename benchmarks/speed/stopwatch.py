@@ -20,9 +20,9 @@ EVERY_S = 0.1
 
 def main() -> int:
     result, kind, *command = sys.argv[1:]
-    # In a session of its own, all of whose processes are counted. Its output is that of this process.
     began = time.perf_counter()
-    process = subprocess.Popen(command, start_new_session=True)
+    # Memory is that of all processes of its session; a timed run stays in the one that a wrapper may have arranged.
+    process = subprocess.Popen(command, start_new_session=kind == "memory")
     peak_mib = watch(process) if kind == "memory" else 0.0
     code = process.wait()
     seconds = time.perf_counter() - began

@@ -52,8 +52,8 @@ def _sentences(result: NetworkResult) -> list[str]:
     against = result.auto_against_best()
     if result.auto and against is not None:
         lines.append(
-            f"- `auto` took {result.auto}. Its seconds were {against:.2f} of those of the fastest precision that it may "
-            f"take ({' or '.join(result.allowed)})."
+            f"- `auto` took {result.auto}. Its seconds were {against:.2f} of those of the fastest precision "
+            f"that it may take ({' or '.join(result.allowed)})."
         )
     for precision, floor in result.floor.items():
         text = (
