@@ -131,13 +131,11 @@ def steady_rate(contestant: Contestant, large: Path, table: Path, few: Timing, o
     for turn in range(options.large_runs):
         seconds.append(measure(contestant.command(large, table), prefix=options.prefix).seconds)
         print(f"  {contestant.name}, {options.large:,} photos, run {turn + 1}: {seconds[-1]:.2f} s", flush=True)
-    watched = measure(contestant.command(large, table), kind="memory")
     return Steady(
         few=few.images,
         many=options.large,
         few_seconds=few.median,
         many_seconds=round(statistics.median(seconds), 3),
-        peak_mib=watched.peak_mib,
     )
 
 

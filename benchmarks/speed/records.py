@@ -52,14 +52,12 @@ class Steady(BaseModel):
         many: photos of the large one.
         few_seconds: median of its runs.
         many_seconds: likewise.
-        peak_mib: peak memory over the large folder.
     """
 
     few: int
     many: int
     few_seconds: float
     many_seconds: float
-    peak_mib: float = 0.0
 
     @property
     def rate(self) -> float:
