@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fashionbatch.model.framework import load_tensorflow
 from fashionbatch.plan import Plan, plan_from_text
 from fashionbatch.plugins import Plugins, load_plugins
 
@@ -43,6 +44,15 @@ def bars(count: int = 60) -> tuple[np.ndarray, np.ndarray]:
         elif kind == 1:
             image[:, place : place + 2] = 220
     return images, classes
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _deterministic() -> None:
+    """As `train` sets it: without it, threads add up in another order now and then."""
+    load_tensorflow()
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
 
 
 @pytest.fixture(scope="session")
