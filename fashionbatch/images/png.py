@@ -18,6 +18,8 @@ _SAMPLES: Final = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 _PASSES: Final = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
 _NEEDED: Final = frozenset({b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"})
 _AT_A_TIME = 1 << 20
+# Pixels of a picture that is unpacked twice in less time than it takes to write noise into it.
+_SMALL: Final = 1 << 12
 # What no row of a picture looks like.
 _NOISE: Final = bytes((index * index * 73 + index * 29 + 11) % 251 for index in range(1009))
 _MOST_BYTES: Final = 1 << 28
@@ -53,16 +55,24 @@ def load(file: BinaryIO, image: Image.Image) -> None:
     mark = _marked_end(image)
     image.load()
     # Only an end that looks as before the decoder came to it is worth unpacking the stream once more.
-    if mark is None or image.crop(_last_row(image)).tobytes() == mark:
+    end = image.crop(_last_row(image)).tobytes()
+    if mark is None or end == (mark or bytes(len(end))):
         missing = missing_rows(file)
         if missing:
             raise ImageError(truncated(missing, image.height))
 
 
 def _marked_end(image: Any) -> bytes | None:
-    """Write noise to where the decoder will put the last row; None where not one row alone is written last."""
+    """Write noise to where the decoder will put the last row.
+
+    Returns:
+        The noise; nothing for a small picture, where Pillow's own black has to do; None where not one row alone is
+        written last.
+    """
     if len(image.tile) != 1 or image.tile[0][1] != (0, 0, *image.size) or (image.height == 1 and _is_interlaced(image)):
         return None
+    if image.width * image.height <= _SMALL:
+        return b""
     # Without a colour it is black, as what Pillow makes itself is.
     below = Image.new(image.mode, image.size, None)
     noise = below.crop(_last_row(image))
