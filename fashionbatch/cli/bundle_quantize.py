@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 @click.option(
     "--unlabeled",
     is_flag=True,
-    help="The folders in --data say nothing about labels. A folder without folders in it is taken so anyway.",
+    help="The folders in --data say nothing about labels. Where none of them is called as a label, that is so anyway.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write another bundle, and leave this one as it is."
@@ -129,6 +130,7 @@ def _material(
 ) -> Material:
     from fashionbatch.cli.evaluate import hinted, is_recipe, plan_of, usable_plan_of
     from fashionbatch.errors import DataError
+    from fashionbatch.evaluation.truth import NoKnownLabelError
     from fashionbatch.plan import load_plan
     from fashionbatch.quantizing.material import material_of_folder, material_of_photos, material_of_recipe
 
@@ -146,9 +148,16 @@ def _material(
     path = Path(data)
     if unlabeled or _holds_photos_alone(path):
         return material_of_photos(path, bundle.manifest, seed, bar=bar)
-    with hinted("--unlabeled takes them as photos without labels"):
-        plan = usable_plan_of(bundle, registry)
-        return material_of_folder(path, bundle.manifest, registry, plan, seed, as_text=as_text, bar=bar)
+    plan = usable_plan_of(bundle, registry)
+    try:
+        with hinted("--unlabeled takes them as photos without labels"):
+            return material_of_folder(path, bundle.manifest, registry, plan, seed, as_text=as_text, bar=bar)
+    except NoKnownLabelError:
+        if not path.is_dir():
+            raise
+        photos = material_of_photos(path, bundle.manifest, seed, bar=bar)
+    note = f"no folder in {printable(str(path))} is called as a label, so its photos are taken as such without labels"
+    return replace(photos, notes=(note, *photos.notes))
 
 
 def _holds_photos_alone(path: Path) -> bool:

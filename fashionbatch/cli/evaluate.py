@@ -198,7 +198,7 @@ def hinted(text: str) -> Iterator[None]:
     try:
         yield
     except DataError as error:
-        raise DataError(error.message, hint=f"{error.hint}; {text}" if error.hint else text) from error
+        raise type(error)(error.message, hint=f"{error.hint}; {text}" if error.hint else text) from error
 
 
 # ----------------------------------------------------------------------------------------------------------- judging

@@ -33,6 +33,10 @@ _FOLDER = "/"
 _SHOWN = 5
 
 
+class NoKnownLabelError(DataError):
+    """Labeled images of which not one has a label that the bundle knows, however it may be written."""
+
+
 @dataclass(frozen=True)
 class Truth:
     """Images and what is right about them, not decoded yet.
@@ -247,7 +251,8 @@ def _known_labels(
         more = f" and {len(unknown) - _SHOWN} more" if len(unknown) > _SHOWN else ""
         hint = f"it knows {_listed(manifest.labels.class_names)}; a recipe given with --data can leave others out"
         pairs = ", ".join(f"{name!r} for {own!r}" for name, own in list(otherwise.items())[:_SHOWN])
-        raise DataError(
+        kind = DataError if meant or otherwise else NoKnownLabelError
+        raise kind(
             f"labels that the bundle does not know: {listed}{more}{suggestion(unknown[0][0], known, otherwise='')}",
             hint=f"--truth-as-text takes {pairs}; {hint}" if pairs and not as_text else hint,
         )

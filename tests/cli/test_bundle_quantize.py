@@ -164,9 +164,21 @@ def test_data_that_are_not_there_are_told(
         run("quantize", bundle, *arguments)
 
 
-def test_folders_that_are_no_labels_point_at_unlabeled(run: Run, bundle: Path, tmp_path: Path) -> None:
-    (tmp_path / "album" / "2019").mkdir(parents=True)
-    Image.new("RGB", (8, 8), "red").save(tmp_path / "album" / "2019" / "a.png")
+@pytest.mark.usefixtures("at_once")
+def test_folders_of_which_none_is_a_label_are_photos_without_labels(
+    run: Run, bundle: Path, photos: Path, tmp_path: Path
+) -> None:
+    for number, colour in enumerate(COLOURS):
+        shutil.copytree(photos / colour, tmp_path / "album" / str(2019 + number))
+    said = run("quantize", bundle, "--data", tmp_path / "album").output
+    assert "note: no folder in" in said
+    assert "on 42 photos without labels" in said
+
+
+def test_folders_of_which_some_are_labels_point_at_unlabeled(run: Run, bundle: Path, tmp_path: Path) -> None:
+    for name in ("red", "2019"):
+        (tmp_path / "album" / name).mkdir(parents=True)
+        Image.new("RGB", (8, 8), "red").save(tmp_path / "album" / name / "a.png")
     with pytest.raises(DataError, match="labels that the bundle does not know: '2019'") as raised:
         run("quantize", bundle, "--data", tmp_path / "album")
     assert raised.value.hint is not None
