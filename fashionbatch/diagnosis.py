@@ -163,7 +163,7 @@ def _int8() -> str:
     units = int8_units(cpu_flags())
     if units:
         return f"{units}: labeling computes in it, several times faster than in float32, where a bundle allows it"
-    return "no units for it in this CPU: sums may saturate, so that labels are others than where there are"
+    return "no units for it in this CPU, but faster than float32 where tried; graphs made elsewhere may saturate"
 
 
 # ----------------------------------------------------------------------------------------------- runtimes and plugins

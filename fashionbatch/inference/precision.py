@@ -78,7 +78,11 @@ def choose_precision(
     others = [precision for precision in allowed if precision != chosen]
     reasons = []
     if others:
-        reasons.append(_comparison(chosen, known) if is_timed else f"not timed here against {' and '.join(others)}")
+        reasons.append(
+            _comparison(chosen, known)
+            if is_timed
+            else f"not timed here against {' and '.join(others)} (`classify --measure` does it)"
+        )
     if chosen != "float32":
         reasons.append(verdicts[chosen].sentence)
     reason = "; ".join(reasons + refused) or "the fastest that this machine computes here"

@@ -122,7 +122,10 @@ def test_measured_rates_decide_and_are_told(plain: BundleManifest) -> None:
 def test_without_rates_the_runtimes_first_is_taken_and_the_question_is_open(plain: BundleManifest) -> None:
     parity = measured(plain, 9_000, 9_980)
     choice = choose_precision(parity, ("float32", "bfloat16"), "auto")
-    assert (choice.precision, choice.reason) == ("float32", "not timed here against bfloat16")
+    assert (choice.precision, choice.reason) == (
+        "float32",
+        "not timed here against bfloat16 (`classify --measure` does it)",
+    )
     assert choice.untimed == ("float32", "bfloat16")
     # Rates that say nothing of one of them are those of a bundle that held less, or of another gate.
     assert choose_precision(parity, ("float32", "bfloat16"), "auto", {"float32": 5.0}) == choice
