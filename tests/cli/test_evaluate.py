@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+from fashionbatch.bundle.open import open_bundle
 from fashionbatch.cli import classify, evaluate
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
@@ -358,3 +359,19 @@ def test_right_labels_may_be_seen_from_another_folder_and_probabilities_have_a_c
     table.with_name("labels.csv.meta.json").unlink()
     table.write_text("filepath;label;prob\ncat/0.png;고양이;0,9\n", encoding="utf-8")
     assert figure(run(evaluate.command, bundle, "--predictions", table), "images") == 1
+
+
+def test_int8_is_judged_by_the_labels_that_classify_gives_in_it(int8_bundle, tmp_path):
+    photos, table = tmp_path / "photos", tmp_path / "labels.csv"
+    names = open_bundle(int8_bundle).manifest.labels.class_names
+    for number, name in enumerate(names):
+        for copy in range(3):
+            # One photo of each class shows the next one.
+            paint(photos / name / f"{copy}.png", class_colour((number + (copy == 2)) % len(names), len(names)))
+    by_network = run(evaluate.command, int8_bundle, "--data", photos, "--precision", "int8")
+    assert ", int8: as asked for" in by_network
+    assert figure(by_network, "accuracy") == 0.6667
+    options = ("--precision", "int8", "--probabilities", "-q", "-j", "1")
+    run(classify.command, photos, "-b", int8_bundle, "-o", table, *options)
+    by_table = run(evaluate.command, int8_bundle, "--predictions", table)
+    assert by_table.split("\n\n")[1:] == by_network.split("\n\n")[1:]
