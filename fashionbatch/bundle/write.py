@@ -185,7 +185,8 @@ def update_bundle(
     if directory is not None:
         require_replaceable(place)
     own = Path(os.path.realpath(bundle.path))
-    with disk.output_errors(place), disk.new_directory(place, replace=True) as temporary:
+    when_full = "make room, then start the same command again"
+    with disk.output_errors(place, when_full=when_full), disk.new_directory(place, replace=True) as temporary:
         changed = {*(GRAPH_FILES["int8"] if quantized else ()), *((REFERENCE_NAME,) if reference else ())}
         for name in manifest.files.keys() - changed:
             # Two bundles that shared a file would change together.

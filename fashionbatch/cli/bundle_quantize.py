@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -81,9 +82,9 @@ def quantize_command(
         raise click.UsageError("--unlabeled needs --data FOLDER")
     require_nncf()
     opened = open_bundle(bundle)
+    require_replaceable(output or bundle)  # First: where no bundle is, --overwrite is no advice.
     if output is not None:
         require_free(output, overwrite=overwrite)
-    require_replaceable(output or bundle)
     registry = load_plugins().registry
     reporter = Reporter(click.echo, bars=sys.stderr.isatty())
     material = _material(opened, data, registry, seed, unlabeled=unlabeled, as_text=truth_as_text, bar=reporter.bar)
@@ -149,8 +150,10 @@ def _material(
     if unlabeled or _holds_photos_alone(path):
         return material_of_photos(path, bundle.manifest, seed, bar=bar)
     plan = usable_plan_of(bundle, registry)
+    # A table, a file of arrays or a wrong path has nothing that could be taken so.
+    advice = hinted("--unlabeled takes them as photos without labels") if path.is_dir() else contextlib.nullcontext()
     try:
-        with hinted("--unlabeled takes them as photos without labels"):
+        with advice:
             return material_of_folder(path, bundle.manifest, registry, plan, seed, as_text=as_text, bar=bar)
     except NoKnownLabelError:
         if not path.is_dir():

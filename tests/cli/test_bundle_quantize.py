@@ -137,6 +137,24 @@ def test_another_place_is_kept_unless_told_otherwise(run: Run, bundle: Path, pho
     assert "int8" in open_bundle(tmp_path / "new").manifest.precisions
 
 
+def test_a_folder_that_is_no_bundle_is_left_alone_and_said_to_be_none(
+    run: Run, bundle: Path, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "a.txt").write_text("mine")
+    for arguments in ((), ("--overwrite",)):
+        with pytest.raises(OutputError, match="holds files, but no bundle"):
+            run("quantize", bundle, "--data", photos, "-o", tmp_path / "notes", *arguments)
+    assert (tmp_path / "notes" / "a.txt").read_text() == "mine"
+
+
+def test_arrays_without_labels_do_not_point_at_unlabeled(run: Run, bundle: Path, tmp_path: Path) -> None:
+    np.savez(tmp_path / "arrays.npz", pictures=np.zeros((3, 8, 8, 3), np.uint8))
+    with pytest.raises(DataError) as raised:
+        run("quantize", bundle, "--data", tmp_path / "arrays.npz")
+    assert "--unlabeled" not in (raised.value.hint or "")
+
+
 def test_ctrl_c_leaves_the_bundle_as_it_was(
     run: Run, bundle: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -160,8 +178,9 @@ def test_ctrl_c_leaves_the_bundle_as_it_was(
 def test_data_that_are_not_there_are_told(
     run: Run, bundle: Path, arguments: tuple[str, ...], kind: type[FashionBatchError], says: str
 ) -> None:
-    with pytest.raises(kind, match=says):
+    with pytest.raises(kind, match=says) as raised:
         run("quantize", bundle, *arguments)
+    assert "--unlabeled" not in (raised.value.hint or "")
 
 
 @pytest.mark.usefixtures("at_once")

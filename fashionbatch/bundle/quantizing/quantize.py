@@ -92,7 +92,14 @@ def quantize_graph(
     name, _ = GRAPH_FILES["int8"]
     with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
         calibration = Path(folder) / "images.npy"
-        np.save(calibration, images)  # disk: read by the process that is started now, and gone after it
+        try:
+            np.save(calibration, images)  # disk: read by the process that is started now, and gone after it
+        except OSError as error:  # of NumPy's own making, which does not always say why
+            size = f"{images.nbytes / 2**20:.1f} MiB"
+            raise BundleError(
+                f"{graph}: cannot be quantized: {size} of images cannot be put into {folder}: {error}",
+                hint="make room there, or name another place in the environment variable TMPDIR",
+            ) from error
         question = {
             "graph": str(graph),
             "images": str(calibration),

@@ -187,3 +187,16 @@ def test_without_nncf_the_extra_is_named(
 def test_ways_have_names_of_their_own() -> None:
     assert len({way.name for way in WAYS}) == len(WAYS)
     assert WAYS[0] == Way("fast", "fast bias correction")
+
+
+def test_a_full_temporary_folder_is_told_with_its_place(
+    graph: Path, images: NDArray[np.uint8], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError("27648 requested and 3968 written")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(BundleError, match=r"of images cannot be put into .*fashionbatch-.*: 27648 requested") as raised:
+        quantize_graph(graph, images, tmp_path, FAST)
+    assert raised.value.hint is not None
+    assert "TMPDIR" in raised.value.hint
