@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.durations import Duration
 from fashionbatch.cli.fractions import Fraction
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class _Size(click.ParamType[tuple[int, int]]):
 @click.option("--trust-model", is_flag=True, help="Load a .keras file or SavedModel, which can run code of its maker.")
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Duration(),
     default=1800.0,
     show_default=True,
     metavar="SECONDS",

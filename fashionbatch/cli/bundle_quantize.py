@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.durations import Duration
 from fashionbatch.cli.tables import printable
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
 @click.option(
     "--time-limit",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Duration(),
     default=600.0,
     show_default=True,
     metavar="SECONDS",

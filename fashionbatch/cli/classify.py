@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from fashionbatch.cli.classify_one import check_request, label_photo
+from fashionbatch.cli.durations import Duration
 from fashionbatch.cli.fractions import Fraction
 from fashionbatch.cli.progress import Progress
 from fashionbatch.cli.signals import orderly_end
@@ -28,19 +29,6 @@ _SHOWN_LABELS = 10
 _STOPPING = (
     "finishing what is in hand; a second signal leaves at once (either way, the same command goes on from there)"
 )
-
-
-class _Duration(click.ParamType[float]):
-    name = "seconds"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        try:
-            seconds = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a number of seconds", param, ctx)
-        if not 0 < seconds < 1e6:
-            self.fail(f"{value} is not between 0 and 1,000,000 seconds", param, ctx)
-        return seconds
 
 
 class _Part(click.ParamType[tuple[int, int]]):
@@ -131,7 +119,7 @@ class _Embeddings(click.ParamType[Path]):
     help="auto: the fastest that kept the labels in validation.",
 )
 @click.option("--measure", is_flag=True, help="Time the precisions on this machine anew, for auto.")
-@click.option("--timeout", type=_Duration(), default=30, show_default=True, help="Time to decode one file.")
+@click.option("--timeout", type=Duration(), default=30, show_default=True, help="Time to decode one file.")
 @click.option(
     "--accept-truncated",
     type=Fraction(),
