@@ -75,9 +75,11 @@ def quantize_command(
     from fashionbatch.bundle.quantizing.quantize import require_nncf
     from fashionbatch.bundle.write import require_replaceable
     from fashionbatch.cli.bundle_import import require_free
+    from fashionbatch.errors import InterruptedRunError
     from fashionbatch.plugins import load_plugins
     from fashionbatch.progress import Reporter
     from fashionbatch.quantizing.run import judge_of, quantize_bundle
+    from fashionbatch.training.epochs.interrupt import Stopped, stoppable
 
     if unlabeled and data is None:
         raise click.UsageError("--unlabeled needs --data FOLDER")
@@ -95,15 +97,19 @@ def quantize_command(
         f"{len(material.calibration.images):,} images calibrate, {len(material.images):,} others judge"
         + ("" if material.targets is not None else ", by the labels of float32: the right ones are not known")
     )
-    found = quantize_bundle(
-        opened,
-        material.calibration,
-        judge_of(opened, material, registry, reporter),
-        registry=registry,
-        observer=reporter,
-        directory=output,
-        time_limit_s=time_limit,
-    )
+    try:
+        with stoppable():  # SIGTERM, too: else the images that calibrate would stay among the temporary files.
+            found = quantize_bundle(
+                opened,
+                material.calibration,
+                judge_of(opened, material, registry, reporter),
+                registry=registry,
+                observer=reporter,
+                directory=output,
+                time_limit_s=time_limit,
+            )
+    except Stopped as stop:
+        raise InterruptedRunError("interrupted", signal_number=stop.signal_number) from None
     for line in _told(found.bundle, allowed=found.verdict.allowed):
         click.echo(line)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+import signal
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,14 @@ from fashionbatch.bundle.quantizing import quantize
 from fashionbatch.bundle.quantizing.quantize import QuantizedFile
 from fashionbatch.bundle.quantizing.ways import Way
 from fashionbatch.cli.bundle import command
-from fashionbatch.errors import BundleError, DataError, FashionBatchError, OutputError, RuntimeUnavailableError
+from fashionbatch.errors import (
+    BundleError,
+    DataError,
+    FashionBatchError,
+    InterruptedRunError,
+    OutputError,
+    RuntimeUnavailableError,
+)
 from fashionbatch.quantizing import ladder
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 
@@ -166,6 +175,27 @@ def test_ctrl_c_leaves_the_bundle_as_it_was(
     assert run("quantize", bundle, "--data", photos).exit_code == 1
     assert open_bundle(bundle) == before
     assert sorted(path.name for path in bundle.parent.iterdir()) == ["b"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_leaves_no_temporary_files(
+    run: Run, bundle: Path, photos: Path, tmp_path: Path, *, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    def stopped(*_: Any, **__: Any) -> None:
+        signal.raise_signal(number)
+
+    (tmp_path / "scratch").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "scratch"))
+    monkeypatch.setattr(ladder, "quantize_graph", stopped)
+    before, usual = open_bundle(bundle), signal.signal(number, lambda *_: None)
+    try:
+        with pytest.raises(InterruptedRunError) as raised:
+            run("quantize", bundle, "--data", photos)
+    finally:
+        signal.signal(number, usual)
+    assert raised.value.exit_code == 128 + number
+    assert list((tmp_path / "scratch").iterdir()) == []
+    assert open_bundle(bundle) == before
 
 
 @pytest.mark.parametrize(
