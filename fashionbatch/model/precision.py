@@ -52,3 +52,22 @@ def training_precision(asked: TrainingPrecision | Literal["auto"]) -> tuple[Trai
     if cpu_computes_bfloat16():
         return "bfloat16", "the CPU has amx_bf16"
     return "float32", "TensorFlow trains in bfloat16 on CPUs with amx_bf16 only"
+
+
+def resumed_precision(
+    asked: TrainingPrecision | Literal["auto"], begun: TrainingPrecision
+) -> tuple[TrainingPrecision, str]:
+    """What a run goes on in, and why: what it was begun in, whatever `auto` would take today.
+
+    Args:
+        asked: the recipe's `training.precision`.
+        begun: what that came to when the run began.
+
+    Raises:
+        RuntimeUnavailableError: as `training_precision` for that.
+    """
+    precision, why = training_precision(begun)
+    if asked != "auto":
+        return precision, why
+    chosen, reason = training_precision(asked)
+    return precision, reason if chosen == precision else "the run was begun in it"

@@ -21,7 +21,7 @@ from fashionbatch.errors import DataError, InterruptedRunError, OutputError, Tra
 from fashionbatch.inference.session import usable_cores
 from fashionbatch.model.framework import load_tensorflow, set_arithmetic
 from fashionbatch.model.network import Network
-from fashionbatch.model.precision import training_precision
+from fashionbatch.model.precision import resumed_precision, training_precision
 from fashionbatch.plan import Plan, unused
 from fashionbatch.plugins import Plugins, blaming
 from fashionbatch.specs import Split, TrainingPrecision, TrainingReport
@@ -146,8 +146,8 @@ class _Run:
     def to_the_end(
         self, begun: Mapping[str, Any] | None, data_path: Path | None, extension: Extension | None
     ) -> TrainingReport:
-        asked = begun["precision"] if begun is not None else self._plan.recipe.training.precision
-        precision, reason = training_precision(asked)
+        asked = self._plan.recipe.training.precision
+        precision, reason = training_precision(asked) if begun is None else resumed_precision(asked, begun["precision"])
         set_arithmetic(precision)
         data = self._prepare(data_path, begun)
         self._reporter.show(f"precision {precision}: {reason}")

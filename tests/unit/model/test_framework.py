@@ -47,6 +47,17 @@ def test_what_the_recipe_says_is_taken_or_refused(machine, flags):
         precision.training_precision("bfloat16")
 
 
+def test_a_resumed_run_keeps_its_precision_and_the_reason_for_it(machine):
+    machine(WITHOUT)
+    assert precision.resumed_precision("auto", "float32") == precision.training_precision("auto")
+    assert precision.resumed_precision("float32", "float32") == ("float32", "as the recipe says")
+
+
+def test_a_resumed_run_keeps_its_precision_where_auto_would_take_another(machine):
+    machine(WITH)
+    assert precision.resumed_precision("auto", "float32") == ("float32", "the run was begun in it")
+
+
 def test_an_imported_tensorflow_cannot_be_changed_any_more(machine):
     machine(WITH, loaded=True)
     assert precision.training_precision("auto")[0] == "float32"
