@@ -114,8 +114,9 @@ def _by_head(
     found: dict[Split, NDArray[np.float32]] = {}
     compared, farthest = 0, 0.0
     try:
-        for name in judged.keys() & features.keys():
-            part = judged[name]
+        for name, part in judged.items():
+            if name not in features:
+                continue
             known = features[name] if part.rows is None else features[name][part.rows]
             with reporter.bar(f"labeling {name} by its features", len(known), "image") as advance:
                 found[name] = probabilities_of_features(bundle, known, progress=advance)
