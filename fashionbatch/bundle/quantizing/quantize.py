@@ -20,6 +20,7 @@ from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.processes import ProcessEndedError, ask_python
 
 _MODULE = "fashionbatch.bundle.quantizing.worker"
+_MAKE_ROOM = "make room there, or name another place in the environment variable TMPDIR"
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def quantize_graph(
             size = f"{images.nbytes / 2**20:.1f} MiB"
             raise BundleError(
                 f"{graph}: cannot be quantized: {size} of images cannot be put into {folder}: {error}",
-                hint="make room there, or name another place in the environment variable TMPDIR",
+                hint=_MAKE_ROOM,
             ) from error
         question = {
             "graph": str(graph),
@@ -116,6 +117,12 @@ def quantize_graph(
             raise BundleError(
                 f"{graph}: cannot be quantized: what quantizes it {why}", hint="label in float32"
             ) from ended
+        except TimeoutError:  # an OSError, too
+            raise
+        except OSError as error:
+            raise BundleError(
+                f"{graph}: cannot be quantized: {tempfile.gettempdir()} cannot be written: {error}", hint=_MAKE_ROOM
+            ) from error
     if not answer["applies"]:
         return None
     return QuantizedFile(directory / name, len(images), dict(answer["versions"]))

@@ -50,17 +50,23 @@ def _answer(question: dict[str, Any], progress: Callable[[int], object]) -> dict
     import openvino as ov
 
     way = Way(**question["way"])
-    nncf = import_nncf()
     try:
+        nncf = import_nncf()
         graph = ov.Core().read_model(question["graph"])
         quantized = _quantize(nncf, graph, question, way, progress)
-    except Exception as error:  # NNCF and OpenVINO raise classes of many modules
+    except Exception as error:  # NNCF and OpenVINO raise classes of many modules; NNCF may not even be importable
         raise BundleError(f"{question['graph']}: cannot be quantized: {first_sentence(error)}") from error
     if quantized is None:
         return {"applies": False}
     if not any(operation.get_type_name() == "FakeQuantize" for operation in quantized.get_ops()):
         raise BundleError(f"{question['graph']}: cannot be quantized: it has no layer that would be faster in 8 bits")
-    ov.save_model(quantized, question["output"], compress_to_fp16=False)  # disk: in a directory of the asker
+    try:
+        ov.save_model(quantized, question["output"], compress_to_fp16=False)  # disk: in a directory of the asker
+    except RuntimeError as error:
+        raise BundleError(
+            f"{question['output']}: cannot be written: {first_sentence(error)}",
+            hint="make room there, or let TMPDIR name a folder that has it",
+        ) from error
     return {"applies": True, "versions": {name: metadata.version(name) for name in ("nncf", "openvino")}}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 from numpy.typing import NDArray
 from openvino import opset13 as ops
 
-from fashionbatch.bundle.quantizing import quantize
+from fashionbatch.bundle.quantizing import quantize, worker
 from fashionbatch.bundle.quantizing.quantize import quantize_graph
 from fashionbatch.bundle.quantizing.ways import WAYS, Way
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
@@ -173,6 +174,36 @@ def test_a_graph_that_cannot_be_quantized_is_one_clear_error(images: NDArray[np.
     damaged.write_text("<net", encoding="utf-8")
     with pytest.raises(BundleError, match=r"model\.xml: cannot be quantized"):
         quantize_graph(damaged, images, tmp_path, FAST)
+
+
+def test_an_nncf_that_cannot_be_imported_is_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch, graph: Path, tmp_path: Path
+) -> None:
+    def fail() -> None:
+        raise ImportError("numpy is too new")
+
+    monkeypatch.setattr(worker, "import_nncf", fail)
+    question = {"graph": str(graph), "images": "", "output": str(tmp_path / "model.int8.xml"), "thresholds": None}
+    with pytest.raises(BundleError, match="cannot be quantized: numpy is too new"):
+        worker._answer({**question, "way": {"name": "fast", "summary": ""}}, lambda done: None)
+
+
+def test_a_full_disk_under_temporary_files_is_one_clear_error(
+    monkeypatch: pytest.MonkeyPatch, graph: Path, images: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    no_directory = tmp_path / "file"
+    no_directory.touch()
+    with pytest.raises(BundleError, match=r"model\.int8\.xml: cannot be written") as raised:
+        quantize_graph(graph, images, no_directory, FAST)
+    assert "TMPDIR" in str(raised.value.hint)
+
+    def fill(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(quantize, "ask_python", fill)
+    with pytest.raises(BundleError, match=r"cannot be quantized: .* cannot be written: .*No space left") as raised:
+        quantize_graph(graph, images, tmp_path, FAST)
+    assert "TMPDIR" in str(raised.value.hint)
 
 
 def test_without_nncf_the_extra_is_named(

@@ -6,13 +6,14 @@ import csv
 from functools import partial
 
 import numpy as np
+import openvino
 import pytest
 
 from fashionbatch import disk
 from fashionbatch.bundle.graph.convert import to_graph
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.prepare import prepare_data
-from fashionbatch.errors import BundleError, TrainingError
+from fashionbatch.errors import BundleError, OutputError, TrainingError
 from fashionbatch.inference.session import open_session
 from fashionbatch.training import start
 from fashionbatch.training.directory import RunDirectory
@@ -94,6 +95,17 @@ def test_what_a_killed_run_left_in_the_cache_is_removed_and_what_another_run_wri
     with disk.StagedFile(file) as written_by_another_run:
         fit(plan, data, tmp_path / "second")
         assert list(file.parent.glob(".*")) == [written_by_another_run.temporary]
+
+
+def test_a_full_disk_under_temporary_files_stops_before_the_first_epoch(fit, plan, data, tmp_path, monkeypatch):
+    def fill(*_, **__):
+        raise RuntimeError("basic_ios::clear: iostream error")
+
+    monkeypatch.setattr(openvino, "save_model", fill)
+    with pytest.raises(OutputError, match=r"model\.xml: cannot be written: .*iostream") as raised:
+        fit(plan, data, tmp_path / "run")
+    assert "TMPDIR" in raised.value.hint
+    assert not list((tmp_path / "run").glob("**/*.npz"))
 
 
 def test_other_weights_have_other_features(data, make_plan, plugins):
