@@ -33,3 +33,13 @@ def counted(number: int, thing: str, plural: str | None = None) -> str:
 def counted_of(part: int, number: int, thing: str) -> str:
     """How many of how many, with the verb, such as `0 of 1 row is` or `3 of 2,000 rows are`."""
     return f"{part:,} of {counted(number, thing)} {'is' if number == 1 else 'are'}"
+
+
+def human_size(size: int) -> str:
+    """Bytes, in the unit that a person would use."""
+    if size < 1000:
+        return f"{size} B"
+    value, unit = float(size), 0
+    while value >= 999.5:
+        value, unit = value / 1000, unit + 1
+    return f"{value:.3g} {' kMGTPE'[unit]}B"

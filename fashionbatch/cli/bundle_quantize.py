@@ -12,6 +12,7 @@ import click
 
 from fashionbatch.cli.durations import Duration
 from fashionbatch.cli.tables import printable
+from fashionbatch.display_width import human_size
 
 if TYPE_CHECKING:
     from fashionbatch.bundle.open import Bundle
@@ -118,10 +119,10 @@ def _told(bundle: Bundle, *, allowed: bool) -> list[str]:
     from fashionbatch.bundle.graph.record import GRAPH_FILES, GRAPH_WEIGHTS_NAME
 
     files, path = bundle.manifest.files, printable(str(bundle.path))
-    sizes = [files[name].size / 2**20 for name in (GRAPH_FILES["int8"][1], GRAPH_WEIGHTS_NAME)]
+    sizes = [human_size(files[name].size) for name in (GRAPH_FILES["int8"][1], GRAPH_WEIGHTS_NAME)]
     means = "`--precision auto` may take int8" if allowed else "`--precision auto` stays with float32"
     return [
-        f"{path}: weights of {sizes[0]:.1f} MiB beside {sizes[1]:.1f} MiB in float32; {means}",
+        f"{path}: weights of {sizes[0]} beside {sizes[1]} in float32; {means}",
         f"Now: fashionbatch classify PHOTOS -b {path} {'' if allowed else '--precision int8 '}-o labels.csv",
     ]
 

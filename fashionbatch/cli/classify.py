@@ -17,6 +17,7 @@ from fashionbatch.cli.fractions import Fraction
 from fashionbatch.cli.progress import Progress
 from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import counted, format_table, printable
+from fashionbatch.display_width import human_size
 from fashionbatch.progress import duration, rate_text
 
 if TYPE_CHECKING:
@@ -293,7 +294,6 @@ def _label_part(options: LabelOptions, reporter: Progress, launcher: Launcher) -
 
 
 def _estimate(options: LabelOptions, reporter: Progress) -> None:
-    from fashionbatch.labeling.describe import human_size
     from fashionbatch.labeling.estimate import estimate
 
     with orderly_end("stopping") as stop_signal:

@@ -12,7 +12,7 @@ import PIL
 
 from fashionbatch import __version__
 from fashionbatch.csvtext import AUTO
-from fashionbatch.display_width import counted
+from fashionbatch.display_width import counted, human_size
 from fashionbatch.images import POLICY
 from fashionbatch.inference.session import Session
 from fashionbatch.labeling.job.machine import instruction_set
@@ -182,16 +182,6 @@ def opening_line(options: LabelOptions, files: FilesRecord, loaded: Loaded, sess
             f"{options.compute.runtime} in {session.precision}: {session.precision_reason}"
         )
     return "; ".join(parts)
-
-
-def human_size(size: int) -> str:
-    """Bytes, in the unit that a person would use."""
-    if size < 1000:
-        return f"{size} B"
-    value, unit = float(size), 0
-    while value >= 999.5:
-        value, unit = value / 1000, unit + 1
-    return f"{value:.3g} {' kMGTPE'[unit]}B"
 
 
 def now() -> str:

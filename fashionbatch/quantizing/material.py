@@ -136,7 +136,9 @@ def material_of_photos(folder: Path, manifest: BundleManifest, seed: int, *, bar
         Path(place, name) for place, _, names in os.walk(folder) for name in names if not name.startswith(".")
     )
     if not paths:
-        raise DataError(f"{folder}: holds no photos")
+        raise DataError(
+            f"{folder}: holds no photos", hint="give photos as the network will see them, some hundred at least"
+        )
     chosen = [paths[number] for number in sorted(_choose(len(paths), MOST_JUDGES + MANY_IMAGES, seed))]
     images, outcome = decode_all(Files(chosen), manifest.image, title="reading photos", bar=bar)
     calibrating, judging = part(images, seed)
