@@ -12,11 +12,12 @@ if TYPE_CHECKING:
 __all__ = ["Advance", "Reporter", "Show", "epoch_callback"]
 
 
-def epoch_callback(advance: Advance, look_every: int = 20) -> keras.callbacks.Callback:
+def epoch_callback(advance: Advance, steps: int, look_every: int = 20) -> keras.callbacks.Callback:
     """A Keras callback for one epoch: moves the bar, and ends the epoch once the loss is not a number.
 
     Args:
         advance: is told of every batch.
+        steps: batches in the epoch.
         look_every: batches after which the figures are looked at: that waits for the batch to be computed.
     """
     import keras
@@ -35,7 +36,8 @@ def epoch_callback(advance: Advance, look_every: int = 20) -> keras.callbacks.Ca
                 figures = {name: float(value) for name, value in (logs or {}).items()}
                 if not np.isfinite(figures.get("loss", 0.0)):
                     self.model.stop_training = True
-            advance(batch + 1, figures)
+            # Keras takes small batches several at once, and counts as many even where fewer were left.
+            advance(min(batch + 1, steps), figures)
 
         def on_epoch_end(self, *_: Any, **__: Any) -> None:
             # `fit` would put averaged weights in place at its end; training takes as many calls of it as epochs.

@@ -161,10 +161,10 @@ class Loop:
         phase, model = running.phase, running.fitting.model
         number = len(self.history) + 1
         started = time.perf_counter()
-        with self._reporter.bar(f"epoch {number}/{self._epochs}", running.fitting.steps, "batch") as advance:
-            result = model.fit(
-                running.fitting.training, epochs=1, verbose=0, shuffle=False, callbacks=[epoch_callback(advance)]
-            )
+        steps = running.fitting.steps
+        with self._reporter.bar(f"epoch {number}/{self._epochs}", steps, "batch") as advance:
+            callbacks = [epoch_callback(advance, steps)]
+            result = model.fit(running.fitting.training, epochs=1, verbose=0, shuffle=False, callbacks=callbacks)
         figures = {name: float(values[0]) for name, values in result.history.items()}
         raw = running.put_averages_in_place()
         figures |= running.validate()

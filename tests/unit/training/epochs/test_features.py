@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
@@ -95,6 +96,24 @@ def test_what_a_killed_run_left_in_the_cache_is_removed_and_what_another_run_wri
     with disk.StagedFile(file) as written_by_another_run:
         fit(plan, data, tmp_path / "second")
         assert list(file.parent.glob(".*")) == [written_by_another_run.temporary]
+
+
+def test_the_bar_of_an_epoch_ends_at_its_last_batch_where_several_are_taken_at_once(
+    fit, plan, data, tmp_path, monkeypatch
+):
+    epochs = []
+
+    @contextmanager
+    def bar(_self, title, total, _unit):
+        done = []
+        yield lambda number, _figures=None: done.append(number)
+        if title.startswith("epoch"):
+            epochs.append((total, done[-1]))
+
+    monkeypatch.setattr(Reporter, "bar", bar)
+    fit(plan, data, tmp_path / "run")
+    assert len(epochs) == 2
+    assert all(total == last for total, last in epochs)
 
 
 def test_a_full_disk_under_temporary_files_stops_before_the_first_epoch(fit, plan, data, tmp_path, monkeypatch):
