@@ -9,6 +9,10 @@ OLDEST_PYTHON ?= python3.11
 MINUTES ?= 10
 # More arguments for what is run: `make test ARGS='-k classify'`.
 ARGS ?=
+# Processes that share a suite's tests; 0 runs them in one process, which `ARGS=--pdb` needs.
+JOBS ?= 2
+# Neighbours stay together, so that what they share is made once; who has nothing left takes over from the other one.
+SHARED := --numprocesses=$(JOBS) --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-fast fuzz oldest lint format docs bench clean
@@ -20,7 +24,7 @@ demo: $(VENV)/.installed ## train the embedded sample, label a folder, show the 
 	$(BIN)/fashionbatch demo $(ARGS)
 
 test: $(VENV)/.installed-dev ## run the whole suite
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest $(SHARED) $(ARGS)
 
 # What another Python or other releases of the dependencies can break, in a few minutes: every module is imported, recipes
 # are checked, every component keeps its contract, networks are trained, saved and opened, and folders are labeled.
@@ -28,7 +32,7 @@ FAST := tests/recipes tests/contract tests/integration/test_journey.py tests/uni
     $(addprefix --ignore=tests/unit/, evaluation pictures testing training)
 
 test-fast: $(VENV)/.installed-dev ## run the part of the suite that other Pythons must pass, too
-	$(BIN)/python -m pytest $(FAST) $(ARGS)
+	$(BIN)/python -m pytest $(SHARED) $(FAST) $(ARGS)
 
 fuzz: $(VENV)/.installed-dev ## try input that is made up, each time another: MINUTES=10
 	$(BIN)/python scripts/fuzz.py --minutes $(MINUTES) $(ARGS)
@@ -39,7 +43,7 @@ oldest: scripts/oldest.py pyproject.toml ## run the fast part with the oldest de
 	$(VENV)-oldest/bin/python scripts/oldest.py >$(VENV)-oldest/constraints.txt
 	$(VENV)-oldest/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]' \
 	    --constraint $(VENV)-oldest/constraints.txt
-	$(VENV)-oldest/bin/python -m pytest $(FAST) $(ARGS)
+	$(VENV)-oldest/bin/python -m pytest $(SHARED) $(FAST) $(ARGS)
 
 lint: $(VENV)/.installed-dev ## check style, types, the layers and who writes files
 	$(BIN)/ruff check .
