@@ -1,4 +1,4 @@
-"""Every image of a split as uint8 pixels: decoded once, in memory or, where they are many, in a file of the cache."""
+"""Every image of a split as uint8 pixels: in memory, or in the cache where they are many or their files large."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import os
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, TypeAlias
@@ -17,7 +18,7 @@ import PIL
 from numpy.typing import NDArray
 
 from fashionbatch import disk
-from fashionbatch.data.context import CACHE_VARIABLE, cache_directory
+from fashionbatch.data.context import CACHE_VARIABLE, cache_directory, cache_path
 from fashionbatch.data.originals import Originals
 from fashionbatch.errors import DataError, ImageError
 from fashionbatch.images import POLICY
@@ -26,6 +27,9 @@ from fashionbatch.specs import ImageSpec
 
 IN_MEMORY_BYTES: Final = 1 << 30
 """Up to this many bytes the pixels of a split are kept in memory; more go to a memory-mapped file."""
+
+LARGE_FILES_BYTES: Final = 100_000_000
+"""Where files take more than this together, and more than their pixels will, the pixels are kept for the next run."""
 
 _UNDER_WAY_PER_THREAD: Final = 4
 _LARGEST_NOTES: Final = 1 << 30
@@ -64,12 +68,19 @@ def decode_all(
         uint8 `(kept, height, width, channels)`, in memory or memory-mapped and then read-only; and what became of each.
 
     Raises:
-        DataError: the cache cannot be written.
+        DataError: the images do not fit into memory, and the cache cannot be written.
     """
     decoded = _decode_in_order(originals, spec, title, bar)
-    if len(originals) * int(np.prod(spec.shape)) > IN_MEMORY_BYTES:
+    needed = len(originals) * int(np.prod(spec.shape))
+    if needed > IN_MEMORY_BYTES:
         return _through_cache(originals, spec, decoded)
-    images = np.empty((len(originals), *spec.shape), np.uint8)
+    if originals.stored_bytes() <= max(LARGE_FILES_BYTES, needed):
+        return _in_memory(len(originals), spec, decoded)
+    return _spared_by_cache(originals, spec, decoded)
+
+
+def _in_memory(count: int, spec: ImageSpec, decoded: Iterator[_Result]) -> tuple[NDArray[np.uint8], Outcome]:
+    images = np.empty((count, *spec.shape), np.uint8)
     outcome = Outcome([], [], [])
     for position, result in enumerate(decoded):
         pixels = _note(position, result, outcome)
@@ -121,22 +132,48 @@ def _through_cache(
 ) -> tuple[NDArray[np.uint8], Outcome]:
     """Read the pixels from the cache; what is not there is decoded and put there, whole or not at all."""
     folder = cache_directory() / "decoded"
-    key = _key(originals, spec)
-    pixels, notes = folder / f"{key}.pixels", folder / f"{key}.json"
+    pixels, notes = _places(folder, originals, spec)
     try:
         disk.make_directory(folder)
         disk.remove_leftovers_in(folder)
-        outcome = _cached_outcome(pixels, notes, spec)
+        outcome = _cached_outcome(pixels, notes, originals, spec)
         if outcome is None:
             outcome = _write_cache(pixels, notes, decoded)
-        if not outcome.kept:
-            return np.empty((0, *spec.shape), np.uint8), outcome
-        return np.memmap(pixels, np.uint8, "r", shape=(len(outcome.kept), *spec.shape)), outcome
+        return _mapped(pixels, outcome, spec), outcome
     except OSError as error:
         raise DataError(
             f"the cache in {folder} cannot be used: {error.strerror or error}",
             hint=f"free some space, or set {CACHE_VARIABLE} to a folder with more",
         ) from error
+
+
+def _spared_by_cache(
+    originals: Originals, spec: ImageSpec, decoded: Iterator[_Result]
+) -> tuple[NDArray[np.uint8], Outcome]:
+    """As `_through_cache`, of images that fit into memory: a cache that cannot be used costs time, and is no error."""
+    folder = cache_path() / "decoded"
+    pixels, notes = _places(folder, originals, spec)
+    with suppress(OSError):
+        outcome = _cached_outcome(pixels, notes, originals, spec)
+        if outcome is not None:
+            return _mapped(pixels, outcome, spec), outcome
+    images, outcome = _in_memory(len(originals), spec, decoded)
+    with suppress(OSError):
+        disk.make_directory(folder)
+        disk.remove_leftovers_in(folder)
+        _write_both(pixels, notes, images, outcome)
+    return images, outcome
+
+
+def _mapped(pixels: Path, outcome: Outcome, spec: ImageSpec) -> NDArray[np.uint8]:
+    if not outcome.kept:
+        return np.empty((0, *spec.shape), np.uint8)
+    return np.memmap(pixels, np.uint8, "r", shape=(len(outcome.kept), *spec.shape))
+
+
+def _places(folder: Path, originals: Originals, spec: ImageSpec) -> tuple[Path, Path]:
+    key = _key(originals, spec)
+    return folder / f"{key}.pixels", folder / f"{key}.json"
 
 
 def _key(originals: Originals, spec: ImageSpec) -> str:
@@ -145,14 +182,23 @@ def _key(originals: Originals, spec: ImageSpec) -> str:
     return digest.hexdigest()[:32]
 
 
-def _cached_outcome(pixels: Path, notes: Path, spec: ImageSpec) -> Outcome | None:
+def _cached_outcome(pixels: Path, notes: Path, originals: Originals, spec: ImageSpec) -> Outcome | None:
     try:
         stored: dict[str, Any] = json.loads(disk.read_regular(notes, _LARGEST_NOTES))
         outcome = Outcome(stored["kept"], stored["digests"], [(where, why) for where, why in stored["failed"]])
         whole = pixels.stat().st_size == len(outcome.kept) * int(np.prod(spec.shape))
     except (OSError, ValueError, KeyError, TypeError):
         return None
-    return outcome if whole else None
+    return outcome if whole and _still_fail(originals, spec, outcome) else None
+
+
+def _still_fail(originals: Originals, spec: ImageSpec, outcome: Outcome) -> bool:
+    """Whether what could not be read still cannot: a share may be back, or the extra for a format installed."""
+    for position, _ in outcome.failed:
+        with suppress(ImageError):
+            originals.read(position, spec)
+            return False
+    return True
 
 
 def _write_cache(pixels: Path, notes: Path, decoded: Iterator[_Result]) -> Outcome:
@@ -163,7 +209,17 @@ def _write_cache(pixels: Path, notes: Path, decoded: Iterator[_Result]) -> Outco
             row = _note(position, result, outcome)
             if row is not None:
                 file.write(row.data)
+    _write_notes(notes, outcome)
+    return outcome
+
+
+def _write_both(pixels: Path, notes: Path, images: NDArray[np.uint8], outcome: Outcome) -> None:
+    with disk.writing(pixels) as file:
+        file.write(images.data)
+    _write_notes(notes, outcome)
+
+
+def _write_notes(notes: Path, outcome: Outcome) -> None:
     # The notes come last: where they are, the pixels are whole.
     with disk.writing(notes) as file:
         file.write(json.dumps(asdict(outcome)).encode())
-    return outcome

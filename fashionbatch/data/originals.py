@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,12 +17,18 @@ from fashionbatch.errors import ImageError
 from fashionbatch.images import decode_image, fit_pixels, one_line, open_regular
 from fashionbatch.specs import EncodedImages, ImageSpec, Samples
 
+_SIZES_LOOKED_AT: Final = 64
+"""A share may take a while for each."""
+
 
 class Originals(Protocol):
     """Images that can be read one by one."""
 
     def __len__(self) -> int:
         """How many there are."""
+
+    def stored_bytes(self) -> int:
+        """About how many bytes their files take, from the sizes of some; 0 where that is not known without reading."""
 
     def identity(self) -> bytes:
         """What changes when an image may have changed."""
@@ -40,6 +47,14 @@ class Files:
         """How many there are."""
         return len(self.paths)
 
+    def stored_bytes(self) -> int:
+        """Their number times the mean size of some of them."""
+        sizes = []
+        for path in self.paths[:: max(1, len(self.paths) // _SIZES_LOOKED_AT)]:
+            with suppress(OSError):
+                sizes.append(path.stat().st_size)
+        return len(self.paths) * sum(sizes) // len(sizes) if sizes else 0
+
     def identity(self) -> bytes:
         """The paths, sizes and times of the files."""
         digest = hashlib.sha256()
@@ -47,7 +62,9 @@ class Files:
             digest.update(os.fsencode(path.absolute()))
             try:
                 status = path.stat()
-                digest.update(f"\0{status.st_size}\0{status.st_mtime_ns}\0".encode())
+                # The time of the last change, too: a copy that keeps a file's time shows there.
+                times = f"{status.st_mtime_ns}\0{status.st_ctime_ns}"
+                digest.update(f"\0{status.st_size}\0{times}\0".encode())
             except OSError:
                 digest.update(b"\0missing\0")
         return digest.digest()
@@ -73,6 +90,10 @@ class Rows:
         """How many there are."""
         return len(self.indices)
 
+    def stored_bytes(self) -> int:
+        """None: they are no files."""
+        return 0
+
     def identity(self) -> bytes:
         """The content of the rows."""
         return hashlib.sha256(self.array[self.indices].tobytes()).digest()
@@ -93,6 +114,10 @@ class Encoded:
     def __len__(self) -> int:
         """How many there are."""
         return len(self.indices)
+
+    def stored_bytes(self) -> int:
+        """Not known."""
+        return 0
 
     def identity(self) -> bytes:
         """Names and version; where there is no version, the content of every file."""

@@ -134,9 +134,13 @@ def test_decoded_pixels_are_cached_as_long_as_nothing_has_changed(plan, folder, 
     monkeypatch.setattr(decode, "IN_MEMORY_BYTES", 0)
     first = prepare_data(plan)
     reads = []
-    monkeypatch.setattr(Encoded, "read", lambda self, position, spec: reads.append(position))
+    read = Encoded.read
+    monkeypatch.setattr(
+        Encoded, "read", lambda self, position, spec: reads.append(position) or read(self, position, spec)
+    )
     again = prepare_data(plan)
-    assert not reads
+    # The one that could not be read is tried again.
+    assert len(reads) == 1
     assert again.fingerprint == first.fingerprint
     monkeypatch.undo()
     monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / "cache"))

@@ -13,13 +13,14 @@ import pytest
 from PIL import Image
 
 from fashionbatch.data import decode, originals
+from fashionbatch.data.context import CACHE_VARIABLE
 from fashionbatch.data.prepare import load_samples, look_at_labels, prepare_data
-from fashionbatch.errors import DataError, PluginError
+from fashionbatch.errors import DataError, ImageError, PluginError
 from fashionbatch.images import decode_image
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import guarded
 from fashionbatch.registry import Provider
-from fashionbatch.specs import Samples
+from fashionbatch.specs import ImageSpec, Samples
 
 MakePlan = Callable[..., Plan]
 
@@ -251,12 +252,102 @@ def test_many_images_lie_in_a_file_and_are_decoded_once(
     assert isinstance(train, np.memmap)
     for row, name in enumerate(expected.splits["train"].names):
         np.testing.assert_array_equal(train[row], decode_image(photos / name, plan.recipe.data.image))
-    monkeypatch.setattr(originals, "decode_image", None)
+    decoded = count_decodes(monkeypatch)
     again = prepare_data(plan)
+    # The one that could not be read is tried again.
+    assert decoded == [b""]
     np.testing.assert_array_equal(again.splits["train"].images, train)
     assert again.skipped == expected.skipped
     assert again.fingerprint == expected.fingerprint
     assert sorted(path.suffix for path in (tmp_path / "cache" / "decoded").iterdir()) == [".json"] * 2 + [".pixels"] * 2
+
+
+@pytest.fixture
+def any_file_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(decode, "LARGE_FILES_BYTES", 0)
+    monkeypatch.setattr(originals.Files, "stored_bytes", lambda _: 1 << 30)
+
+
+def count_decodes(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The files that are decoded from now on, in the order in which they are."""
+    decoded: list[bytes] = []
+
+    def counted(content: bytes, spec: ImageSpec) -> object:
+        decoded.append(content)
+        return decode_image(content, spec)
+
+    monkeypatch.setattr(originals, "decode_image", counted)
+    return decoded
+
+
+@pytest.mark.usefixtures("any_file_is_large")
+def test_large_files_that_fit_into_memory_are_decoded_once_for_all_runs(
+    plan: Plan, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = prepare_data(plan)
+    decoded = count_decodes(monkeypatch)
+    again = prepare_data(plan)
+    assert not decoded
+    assert again.fingerprint == expected.fingerprint
+    for name, split in expected.splits.items():
+        assert not isinstance(split.images, np.memmap)
+        np.testing.assert_array_equal(again.splits[name].images, split.images)
+    assert len(list((tmp_path / "cache" / "decoded").iterdir())) == 2 * len(expected.splits)
+
+
+@pytest.mark.usefixtures("photos")
+def test_files_that_are_smaller_than_their_pixels_are_not_kept(
+    make_plan: MakePlan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(decode, "LARGE_FILES_BYTES", 0)
+    prepare_data(make_plan({"name": "image_folder", "path": "photos"}, size=(64, 64)))
+    assert not (tmp_path / "cache" / "decoded").exists()
+
+
+def test_what_files_take_is_told_from_some_of_them(tmp_path: Path) -> None:
+    for number in range(300):
+        (tmp_path / f"{number:03}").write_bytes(bytes(1000))
+    files = originals.Files([*sorted(tmp_path.iterdir()), tmp_path / "missing"])
+    assert files.stored_bytes() == 301_000
+    assert originals.Files([tmp_path / "missing"]).stored_bytes() == 0
+    assert originals.Files([]).stored_bytes() == 0
+
+
+@pytest.mark.usefixtures("any_file_is_large")
+def test_a_cache_that_cannot_be_written_costs_time_and_nothing_else_where_images_fit_into_memory(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cache").write_bytes(b"no folder")
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    assert prepare_data(plan).fingerprint == prepare_data(plan).fingerprint
+
+
+@pytest.mark.usefixtures("any_file_is_large")
+def test_a_file_that_can_be_read_at_last_is_not_left_out_for_ever(
+    plan: Plan, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lacking = (photos / "cat" / "000.png").read_bytes()
+
+    def without_its_extra(content: bytes, spec: ImageSpec) -> object:
+        if content == lacking:
+            raise ImageError("UnidentifiedImageError: needs an extra")
+        return decode_image(content, spec)
+
+    with monkeypatch.context() as before:
+        before.setattr(originals, "decode_image", without_its_extra)
+        assert len(prepare_data(plan).skipped) == 1
+    assert prepare_data(plan).skipped == []
+
+
+@pytest.mark.usefixtures("any_file_is_large")
+def test_a_copy_with_the_size_and_time_of_the_file_before_it_is_decoded_anew(plan: Plan, photos: Path) -> None:
+    before = prepare_data(plan).fingerprint
+    path = photos / "cat" / "000.png"
+    status, content = path.stat(), path.read_bytes()
+    path.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+    assert prepare_data(plan).fingerprint != before
 
 
 @pytest.mark.usefixtures("small_memory")
