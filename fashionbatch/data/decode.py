@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import threading
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from fashionbatch import disk
 from fashionbatch.data.context import CACHE_VARIABLE, cache_directory, cache_path
-from fashionbatch.data.originals import Originals
+from fashionbatch.data.originals import Originals, pixels_of
 from fashionbatch.errors import DataError, ImageError
 from fashionbatch.images import POLICY
 from fashionbatch.progress import OpenBar, no_bar
@@ -31,7 +32,10 @@ IN_MEMORY_BYTES: Final = 1 << 30
 LARGE_FILES_BYTES: Final = 100_000_000
 """Where files take more than this together, and more than their pixels will, the pixels are kept for the next run."""
 
-_UNDER_WAY_PER_THREAD: Final = 4
+_UNDER_WAY_PER_CORE: Final = 4
+_READERS_BESIDE: Final = 8
+"""So many files are read while others are decoded: on a network share a file takes longer to come than to decode."""
+
 _LARGEST_NOTES: Final = 1 << 30
 
 _Result: TypeAlias = tuple[str, NDArray[np.uint8]] | str
@@ -101,22 +105,27 @@ def _note(position: int, result: _Result, outcome: Outcome) -> NDArray[np.uint8]
 
 def _decode_in_order(originals: Originals, spec: ImageSpec, title: str, bar: OpenBar) -> Iterator[_Result]:
     """For each image its digest and pixels, or why it cannot be read."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    # More at once would be no faster, and each takes the memory of a whole picture.
+    decoding = threading.BoundedSemaphore(cores)
 
     def read(position: int) -> _Result:
         try:
-            return originals.read(position, spec)
+            stored = originals.fetch(position)
+            with decoding:
+                return pixels_of(stored, spec)
         except ImageError as error:
             return error.message
 
     # Pillow lets go of the interpreter while it decodes and resizes, so threads are enough. Few are under way at a
     # time: executor.map would hold a million futures, and every picture that is not yet asked for.
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    under_way = _UNDER_WAY_PER_CORE * cores + _READERS_BESIDE
     waiting: deque[Future[_Result]] = deque()
-    with ThreadPoolExecutor(threads) as pool, bar(title, len(originals), "image") as advance:
+    with ThreadPoolExecutor(cores + _READERS_BESIDE) as pool, bar(title, len(originals), "image") as advance:
         try:
             for position in range(len(originals)):
                 waiting.append(pool.submit(read, position))
-                if len(waiting) >= _UNDER_WAY_PER_THREAD * threads:
+                if len(waiting) >= under_way:
                     yield waiting.popleft().result()
                     advance(position + 1 - len(waiting))
             while waiting:
@@ -196,7 +205,7 @@ def _still_fail(originals: Originals, spec: ImageSpec, outcome: Outcome) -> bool
     """Whether what could not be read still cannot: a share may be back, or the extra for a format installed."""
     for position, _ in outcome.failed:
         with suppress(ImageError):
-            originals.read(position, spec)
+            pixels_of(originals.fetch(position), spec)
             return False
     return True
 

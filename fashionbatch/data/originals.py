@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from fashionbatch.specs import EncodedImages, ImageSpec, Samples
 
 _SIZES_LOOKED_AT: Final = 64
 """A share may take a while for each."""
+
+Stored: TypeAlias = bytes | NDArray[np.uint8]
+"""A file's bytes, or pixels that lie in an array."""
 
 
 class Originals(Protocol):
@@ -33,8 +36,8 @@ class Originals(Protocol):
     def identity(self) -> bytes:
         """What changes when an image may have changed."""
 
-    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
-        """The hash of an image's content and its pixels; raises ImageError."""
+    def fetch(self, position: int) -> Stored:
+        """An image as it is stored; raises ImageError."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +72,13 @@ class Files:
                 digest.update(b"\0missing\0")
         return digest.digest()
 
-    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
-        """The hash of a file's bytes and its pixels."""
+    def fetch(self, position: int) -> bytes:
+        """A file's bytes."""
         try:
             with open_regular(self.paths[position]) as file:
-                content = file.read()
+                return file.read()
         except (OSError, MemoryError) as error:
             raise ImageError(one_line(error)) from error
-        return content_digest(content), decode_image(content, spec)
 
 
 @dataclass(frozen=True)
@@ -98,10 +100,10 @@ class Rows:
         """The content of the rows."""
         return hashlib.sha256(self.array[self.indices].tobytes()).digest()
 
-    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
-        """The hash of a row and its pixels."""
-        row = self.array[self.indices[position]]
-        return content_digest(row.tobytes()), fit_pixels(row, spec)
+    def fetch(self, position: int) -> NDArray[np.uint8]:
+        """A row, `(height, width, channels)`."""
+        row: NDArray[np.uint8] = self.array[self.indices[position]]
+        return row
 
 
 @dataclass(frozen=True)
@@ -126,17 +128,13 @@ class Encoded:
             digest.update(f"\0{index}\0{self.images.names[index]}\0".encode("utf-8", "surrogatepass"))
             if not self.images.version:
                 try:
-                    digest.update(self._content(position))
+                    digest.update(self.fetch(position))
                 except ImageError as error:
                     digest.update(error.message.encode("utf-8", "surrogatepass"))
         return digest.digest()
 
-    def read(self, position: int, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
-        """The hash of a file's bytes and its pixels."""
-        content = self._content(position)
-        return content_digest(content), decode_image(content, spec)
-
-    def _content(self, position: int) -> bytes:
+    def fetch(self, position: int) -> bytes:
+        """A file's bytes."""
         try:
             content: object = self.images.read(int(self.indices[position]))
         except Exception as error:
@@ -160,6 +158,17 @@ def originals_of(samples: Samples, indices: Sequence[int] | NDArray[np.int64]) -
     if isinstance(images, np.ndarray):
         return Rows(images if images.ndim == 4 else images[..., np.newaxis], chosen)
     return Files([images[index] for index in chosen])
+
+
+def pixels_of(stored: Stored, spec: ImageSpec) -> tuple[str, NDArray[np.uint8]]:
+    """The hash of an image's content, and its pixels: uint8 of the spec's shape.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    if isinstance(stored, bytes):
+        return content_digest(stored), decode_image(stored, spec)
+    return content_digest(stored.tobytes()), fit_pixels(stored, spec)
 
 
 def content_digest(content: bytes) -> str:

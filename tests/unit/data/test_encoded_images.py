@@ -134,10 +134,8 @@ def test_decoded_pixels_are_cached_as_long_as_nothing_has_changed(plan, folder, 
     monkeypatch.setattr(decode, "IN_MEMORY_BYTES", 0)
     first = prepare_data(plan)
     reads = []
-    read = Encoded.read
-    monkeypatch.setattr(
-        Encoded, "read", lambda self, position, spec: reads.append(position) or read(self, position, spec)
-    )
+    fetch = Encoded.fetch
+    monkeypatch.setattr(Encoded, "fetch", lambda self, position: reads.append(position) or fetch(self, position))
     again = prepare_data(plan)
     # The one that could not be read is tried again.
     assert len(reads) == 1

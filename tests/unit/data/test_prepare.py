@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
@@ -232,6 +233,36 @@ def test_a_plugin_that_returns_nonsense_is_named(make_plan: MakePlan, registry: 
             prepare_data(given(**wrong))
     with pytest.raises(DataError, match="found no images"):
         prepare_data(given(images=[], labels=[]))
+
+
+def test_many_files_are_read_while_few_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_images(tmp_path, 40)
+    reading, counts, decoding = threading.Barrier(8), threading.Lock(), 0
+    most = 0
+
+    def met(self: originals.Files, position: int) -> bytes:
+        # A share from which a file comes only when seven others are asked for, too.
+        reading.wait(30)
+        return self.paths[position].read_bytes()
+
+    def counted(content: bytes, spec: ImageSpec) -> object:
+        nonlocal decoding, most
+        with counts:
+            decoding += 1
+            most = max(most, decoding)
+        pixels = decode_image(content, spec)
+        with counts:
+            decoding -= 1
+        return pixels
+
+    monkeypatch.setattr(originals.Files, "fetch", met)
+    monkeypatch.setattr(originals, "decode_image", counted)
+    monkeypatch.setattr(decode.os, "sched_getaffinity", lambda _: {0, 1}, raising=False)
+    paths = sorted(tmp_path.iterdir())
+    images, outcome = decode.decode_all(originals.Files(paths), ImageSpec(size=(8, 8)), title="reading")
+    assert outcome.kept == list(range(40))
+    assert most <= 2
+    np.testing.assert_array_equal(images[17], decode_image(paths[17], ImageSpec(size=(8, 8))))
 
 
 # -------------------------------------------------------------------------------------------------------- cache
