@@ -11,6 +11,7 @@
     ├── BundleError                    a bundle that is missing, damaged, foreign or of another version
     ├── RuntimeUnavailableError        a runtime, device or precision that this machine does not offer
     ├── OutputError                    an output that exists, cannot be written, or is held by another run
+    │   └── ScratchError               temporary files that cannot be written
     ├── RowError                       exit code 4: `--strict` and some rows are not ok
     └── InterruptedRunError            exit code 130 or 143: stopped by a signal, resumable
 
@@ -152,6 +153,10 @@ class RuntimeUnavailableError(FashionBatchError):
 
 class OutputError(FashionBatchError):
     """An output that exists already, cannot be written, or is held by another run."""
+
+
+class ScratchError(OutputError):
+    """Temporary files that cannot be written: their folder is full, or none may be written."""
 
 
 class RowError(FashionBatchError):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import fashionbatch
-from fashionbatch import errors
+from fashionbatch import disk, errors
 from fashionbatch.orphans import end_with_parent
 
 _ROOT = str(Path(fashionbatch.__file__).resolve().parent.parent)
@@ -73,6 +73,21 @@ class ProcessEndedError(Exception):
         return signal.Signals(-self.status).name if self.status < 0 else ""
 
 
+def memory_file(name: str) -> IO[bytes]:
+    """A new file without a name, in memory where the system can, so that no full disk is in its way.
+
+    Args:
+        name: what it is called where the system lists what is open.
+
+    Raises:
+        ScratchError: it is to be a temporary file on this system, and there is no room for one.
+    """
+    if hasattr(os, "memfd_create"):
+        return os.fdopen(os.memfd_create(name, os.MFD_CLOEXEC), "w+b")
+    with disk.scratch_errors():
+        return tempfile.TemporaryFile()
+
+
 def ask_python(
     module: str,
     question: Mapping[str, Any],
@@ -94,11 +109,14 @@ def ask_python(
     Raises:
         FashionBatchError: what the other process raised, of the same class.
         ProcessEndedError: there is no answer.
+        ScratchError: there is no room for temporary files.
         TimeoutError: it took longer, and was ended.
     """
     with contextlib.ExitStack() as stack:
-        asked, answered, failed = (stack.enter_context(tempfile.TemporaryFile()) for _ in range(3))
-        asked.write(json.dumps(question).encode())
+        asked, answered, failed = (stack.enter_context(memory_file("fashionbatch-answer")) for _ in range(3))
+        # Libraries leave files among the temporary ones that nobody removes when a process ends as these do.
+        scratch = stack.enter_context(disk.scratch_folder())
+        asked.write(json.dumps({**question, "scratch": str(scratch)}).encode())
         asked.seek(0)
         places: tuple[int, ...] = ()
         if progress is not None:
@@ -168,7 +186,8 @@ def answer_question(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> NoRet
     What goes wrong unexpectedly ends it with a traceback. It ends with the process that asks, too.
 
     Args:
-        answer: gives the answer, as JSON. `memory_limit` in a question is bytes that this process may take.
+        answer: gives the answer, as JSON. `memory_limit` in a question is bytes that this process may take, `scratch`
+            the folder for its temporary files, which goes with the answer.
     """
     # Who waits for the answer may be killed, and what is done here may be endless.
     end_with_parent()
@@ -176,6 +195,7 @@ def answer_question(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> NoRet
     # Whatever libraries print is no answer.
     answers = os.dup(1)
     os.dup2(2, 1)
+    tempfile.tempdir = os.environ["TMPDIR"] = question["scratch"]
     if "memory_limit" in question:
         limit_memory(question["memory_limit"])
     try:

@@ -9,6 +9,7 @@ back. No other module renames, fsyncs, locks or opens a file for writing; `make 
 - `append_line`: one more line of a file that only grows.
 - `copy_into`, `move_into`: files into a directory in which nothing is ever replaced.
 - `open_regular`, `read_regular`: a file that somebody names, and never a pipe or a device.
+- `scratch_folder`: a folder for temporary files, which is gone after them.
 - `Lock`: keeps other processes away.
 - `Contents`, `OwnDirectory`: what of a directory is FashionBatch's; only that is removed, and never through a link.
 - `remove_leftovers`, `remove_leftovers_in`: what killed processes left.
@@ -53,6 +54,7 @@ from fashionbatch.disk.names import (
     temporary_name,
 )
 from fashionbatch.disk.reading import UnreadableError, open_regular, read_regular, why_unreadable
+from fashionbatch.disk.scratch import scratch_error, scratch_errors, scratch_folder
 
 __all__ = [
     "Contents",
@@ -85,6 +87,9 @@ __all__ = [
     "remove_tree",
     "rename",
     "require_writable",
+    "scratch_error",
+    "scratch_errors",
+    "scratch_folder",
     "sync_directory",
     "temporary_name",
     "why_unreadable",

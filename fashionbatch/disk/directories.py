@@ -39,7 +39,7 @@ def new_directory(directory: Path, *, replace: bool = False) -> Iterator[Path]:
     directory.parent.mkdir(parents=True, exist_ok=True)
     _bring_back_retired(directory)
     remove_leftovers(directory)
-    temporary, claimed = _create(directory)
+    temporary, claimed = create_directory(directory)
     try:
         yield temporary
         steps.step("sync files", directory)
@@ -53,12 +53,24 @@ def new_directory(directory: Path, *, replace: bool = False) -> Iterator[Path]:
         os.close(claimed)
 
 
-def _create(directory: Path) -> tuple[Path, int]:
-    # Not tempfile.mkdtemp: its directories are closed to everyone else, and this one gets a name for all.
+def create_directory(directory: Path, *, mode: int = 0o777) -> tuple[Path, int]:
+    """Make a fresh directory under a temporary name of `directory`, and claim it.
+
+    Args:
+        directory: what it is a temporary name of; its parent is there.
+        mode: its permissions, of which the process's mask takes some away. Those of `tempfile.mkdtemp` are closed to
+            everyone else, but most of these get a name for all.
+
+    Returns:
+        The directory, and a descriptor: nobody takes it for a leftover until that is closed.
+
+    Raises:
+        OSError: it cannot be made.
+    """
     while True:
         temporary = temporary_name(directory)
         try:
-            temporary.mkdir()
+            temporary.mkdir(mode)
         except FileExistsError:
             continue
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -93,7 +92,7 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
     checks.check_options(replace(options, output=replace(options.output, overwrite=True)), own)
     source = Path(os.path.realpath(options.source.folder))
     folder = source if source.is_dir() else source.parent
-    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as scratch:
+    with disk.scratch_folder() as scratch:
         # The ending says the format, and whether there is one.
         output = Path(scratch, f"{_TABLE}{options.output.table.suffix}")
         paths = JobPaths(output)

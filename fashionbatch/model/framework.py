@@ -7,10 +7,10 @@ import os
 import platform
 import re
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from fashionbatch.processes import memory_file
 from fashionbatch.specs import TrainingPrecision
 
 MATH_MODE = "TF_SET_ONEDNN_FPMATH_MODE"
@@ -90,7 +90,7 @@ def without_noise() -> Iterator[None]:
     If an error leaves the block, everything is passed on; not if the user stops it.
     """
     sys.stderr.flush()
-    with tempfile.TemporaryFile() as held:
+    with memory_file("fashionbatch-noise") as held:
         stderr = os.dup(2)
         os.dup2(held.fileno(), 2)
         failed = False

@@ -5,12 +5,12 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fashionbatch import disk
 from fashionbatch.pictures.drawing.files import write_picture
 
 if TYPE_CHECKING:
@@ -44,23 +44,26 @@ def draw_architecture(model: keras.Model, path: Path) -> Path | None:
 
     Raises:
         OutputError: the file cannot be written.
+        ScratchError: there is no room to draw it in.
     """
     if diagram_obstacle() is not None:
         return None
     import keras
 
-    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as directory:
-        drawn = Path(directory) / "architecture.png"
-        keras.utils.plot_model(
-            model,
-            to_file=str(drawn),
-            show_shapes=True,
-            show_layer_names=True,
-            show_layer_activations=True,
-            expand_nested=True,
-            dpi=_DPI if _layers(model) <= _DEEP else _DEEP_DPI,
-        )
-        write_picture(path, drawn.read_bytes())
+    with disk.scratch_folder() as directory:
+        drawn = directory / "architecture.png"
+        with disk.scratch_errors():
+            keras.utils.plot_model(
+                model,
+                to_file=str(drawn),
+                show_shapes=True,
+                show_layer_names=True,
+                show_layer_activations=True,
+                expand_nested=True,
+                dpi=_DPI if _layers(model) <= _DEEP else _DEEP_DPI,
+            )
+            picture = drawn.read_bytes()
+        write_picture(path, picture)
     return path
 
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fashionbatch import disk
 from fashionbatch.bundle.graph.gate import Verdict
 from fashionbatch.bundle.graph.record import GraphOrigin, QuantizationRecord
 from fashionbatch.bundle.open import Bundle
@@ -67,13 +67,14 @@ def quantize_bundle(
         BundleError: the network cannot be quantized.
         RuntimeUnavailableError: the extra `int8` is not installed.
         OutputError: the bundle cannot be written.
+        ScratchError: there is no room for temporary files.
     """
-    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
+    with disk.scratch_folder() as folder:
         best, tried = climb(
             bundle,
             calibration,
             by,
-            Path(folder),
+            folder,
             registry=registry,
             observer=observer,
             time_limit_s=time_limit_s,

@@ -14,7 +14,6 @@ import platform
 import socket
 import subprocess
 import sys
-import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -22,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from fashionbatch import disk
 from fashionbatch.data.context import LocalContext
 from fashionbatch.plugins import BUILT_IN, PluginWarning, find_plugins, load_plugins
 from fashionbatch.registry import Registry
@@ -100,7 +100,7 @@ def _digest(value: object) -> str:
 def _ask(question: Mapping[str, Any]) -> Any:
     path = [os.path.abspath(entry) for entry in sys.path]
     environment = {**os.environ, "PYTHONHASHSEED": "20"}
-    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder, waiting_for(question["ask"]):
+    with disk.scratch_folder() as folder, waiting_for(question["ask"]):
         try:
             done = subprocess.run(  # noqa: S603 - this interpreter, with a fixed program
                 [sys.executable, "-c", _PROGRAM.format(path=path)],

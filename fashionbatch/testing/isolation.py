@@ -15,15 +15,14 @@ import selectors
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from fashionbatch.processes import start_python
+from fashionbatch.processes import memory_file, start_python
 from fashionbatch.testing.contract import Examples
 from fashionbatch.testing.deadline import TIME_LIMIT, is_library
 from fashionbatch.testing.verdicts import PLUGINS_ARE_LOADED, Verdict
@@ -172,7 +171,7 @@ class _Process:
 
     def __init__(self, question: Mapping[str, Any], time_limit: float) -> None:
         self._time_limit = time_limit
-        self._traces: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the process
+        self._traces = memory_file("fashionbatch-traces")  # closed with the process
         self._pipe, report = os.pipe()
         try:
             traces = self._traces.fileno()

@@ -7,13 +7,13 @@ import importlib
 import os
 import re
 import sys
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from fashionbatch import disk
 from fashionbatch.errors import PluginError
 from fashionbatch.hookspecs import PROJECT
 from fashionbatch.registry import normalised
@@ -64,14 +64,14 @@ def read_project(path: Path) -> Project:
 def found(project: Project) -> Iterator[None]:
     """Let a project's entry points be found like an installed distribution's, by this process and its children."""
     path, limit = list(sys.path), os.environ.get(_LIMIT_VARIABLE)
-    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
-        info = Path(folder) / f"{project.name.replace('-', '_')}-{project.version}.dist-info"
+    with disk.scratch_folder() as folder:
+        info = folder / f"{project.name.replace('-', '_')}-{project.version}.dist-info"
         info.mkdir()
         metadata = f"Metadata-Version: 2.1\nName: {project.name}\nVersion: {project.version}\n"
         (info / "METADATA").write_text(metadata, encoding="utf-8")
         points = "".join(f"{name} = {value}\n" for name, value in project.entry_points.items())
         (info / "entry_points.txt").write_text(f"[{PROJECT}]\n{points}", encoding="utf-8")
-        sys.path[:0] = [folder, *map(str, project.folders)]
+        sys.path[:0] = [str(folder), *map(str, project.folders)]
         if limit is not None:
             os.environ[_LIMIT_VARIABLE] = f"{limit},{project.name}"
         importlib.invalidate_caches()

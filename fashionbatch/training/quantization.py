@@ -7,7 +7,7 @@ from dataclasses import replace
 from fashionbatch.bundle.quantizing.quantize import is_available
 from fashionbatch.bundle.quantizing.ways import WAYS
 from fashionbatch.data.prepared import PreparedData
-from fashionbatch.errors import BundleError, DataError
+from fashionbatch.errors import BundleError, DataError, ScratchError
 from fashionbatch.plan import Plan
 from fashionbatch.quantizing.judge import Judge
 from fashionbatch.quantizing.material import material_of_training
@@ -67,7 +67,7 @@ def quantize_trained(
             time_limit_s=TIME_LIMIT_S,
             ways=WAYS if len(judge.images) >= JUDGES_FOR_ALL_WAYS else WAYS[:2],
         )
-    except (BundleError, DataError) as error:
-        reporter.show(f"int8 is not made: {error.message}")
+    except (BundleError, DataError, ScratchError) as error:
+        reporter.show(f"int8 is not made: {error}")
         return labeled
     return replace(labeled, bundle=found.bundle, parity=found.bundle.manifest.precision_parity)

@@ -11,7 +11,7 @@ import pytest
 from fashionbatch.processes import ProcessEndedError, ask_python, report_progress
 
 ANSWERS = """
-import os, sys, time
+import os, sys, tempfile, time
 from fashionbatch.processes import answer_question, report_progress
 
 def main(*places):
@@ -23,6 +23,9 @@ def main(*places):
             os.abort()
         while question.get("endless"):
             time.sleep(60)
+        if question.get("litters"):
+            handle, name = tempfile.mkstemp()
+            return {"left": name, "env": os.environ["TMPDIR"]}
         return {"sum": sum(question["numbers"]), "places": len(places)}
     answer_question(answer)
 """
@@ -44,6 +47,12 @@ def test_progress_is_told_and_the_answer_comes(module: str) -> None:
 
 def test_without_progress_there_is_no_place_for_it(module: str) -> None:
     assert ask_python(module, {"numbers": []}) == {"sum": 0, "places": 0}
+
+
+def test_temporary_files_that_it_leaves_are_taken_away(module: str) -> None:
+    answer = ask_python(module, {"litters": True})
+    assert Path(answer["left"]).parent == Path(answer["env"])
+    assert not Path(answer["env"]).exists()
 
 
 def test_what_reports_and_does_not_end_is_ended(module: str) -> None:

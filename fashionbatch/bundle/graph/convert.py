@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
-import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fashionbatch.errors import BundleError
+from fashionbatch import disk
+from fashionbatch.errors import BundleError, ScratchError
 
 if TYPE_CHECKING:
     import keras
@@ -16,6 +19,8 @@ INPUT_NAME = "pixels"
 OUTPUT_NAME = "probabilities"
 FEATURES_NAME = "features"
 _BOTH = (OUTPUT_NAME, FEATURES_NAME)
+_PLACES = re.compile(r"\{\{\w+ [^}]*\}\} ?| ?\[Op:\w+\]")
+"""How TensorFlow names the node of a graph and the operation in which something happened."""
 UNSUPPORTED_OPERATIONS = re.compile(r"No conversion rule found for operations: (?P<operations>[^\n]+)")
 
 
@@ -35,6 +40,7 @@ def to_graph(model: keras.Model, features: keras.KerasTensor | None = None) -> o
 
     Raises:
         BundleError: the model has other inputs or outputs, or an operation that OpenVINO does not have.
+        ScratchError: temporary files find no room.
     """
     import tensorflow as tf
 
@@ -52,6 +58,8 @@ def to_graph(model: keras.Model, features: keras.KerasTensor | None = None) -> o
 
     try:
         graph = graph_of_function(network)
+    except ScratchError:
+        raise
     except Exception as error:  # OpenVINO and TensorFlow raise classes of many modules
         raise _cannot_convert(model, error) from error
     return _with_stable_names(finish_graph(graph if features is None else _with_named_features(graph)))
@@ -67,6 +75,7 @@ def graph_of_function(network: Any) -> ov.Model:
         network: a `tf.function` with an input signature, which gives a dictionary of tensors by their names.
 
     Raises:
+        ScratchError: there is no room in that folder.
         Exception: whatever TensorFlow and OpenVINO raise; their classes come from many modules.
     """
     import tensorflow as tf
@@ -76,10 +85,38 @@ def graph_of_function(network: Any) -> ov.Model:
     holder = tf.Module()
     # TensorFlow exports a function only together with the variables that it reads.
     holder.weights = list(traced.variables)
-    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
-        tf.saved_model.save(holder, folder, signatures=traced)
+    with disk.scratch_folder() as folder:
+        # It computes nothing, so that TensorFlow's own errors are those of the disk.
+        with _scratch_errors(tf.errors.OpError):
+            tf.saved_model.save(holder, str(folder), signatures=traced)
         # Without copies of the weights the graph would read them from files that are about to go.
         return convert_model(folder, share_weights=False)
+
+
+def save_scratch_graph(graph: ov.Model, path: Path) -> None:
+    """Write a graph and its weights, uncompressed, as temporary files.
+
+    Args:
+        graph: the graph.
+        path: the `.xml` file, in a folder for temporary files.
+
+    Raises:
+        ScratchError: there is no room for it.
+    """
+    import openvino as ov
+
+    with _scratch_errors(RuntimeError):
+        # The default halves the weights to float16, which changes results.
+        ov.save_model(graph, path, compress_to_fp16=False)  # disk: scratch
+
+
+@contextmanager
+def _scratch_errors(kind: type[Exception]) -> Iterator[None]:
+    """As `disk.scratch_errors`, in the words of OpenVINO's and TensorFlow's errors that mean something to a user."""
+    try:
+        yield
+    except (OSError, kind) as error:
+        raise disk.scratch_error(first_sentence(error)) from error
 
 
 def finish_graph(graph: ov.Model) -> ov.Model:
@@ -170,8 +207,8 @@ def _describe(port: Any) -> str:
 
 
 def first_sentence(error: BaseException) -> str:
-    """What an error of OpenVINO or TensorFlow says, without the places in their sources that it begins with."""
+    """What an error of OpenVINO or TensorFlow says, without the places in their sources and graphs around it."""
     noise = ("Exception from", "Check '", "FrontEnd API failed", "While ", "Loading input model", "Model wasn't", "-- ")
-    lines = [line.strip() for line in str(error).splitlines()]
+    lines = [line.strip() for line in _PLACES.sub("", str(error)).splitlines()]
     sentences = [line for line in lines if line and not line.startswith(noise)]
     return next(iter(sentences), type(error).__name__)

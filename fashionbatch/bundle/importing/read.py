@@ -11,7 +11,7 @@ from fashionbatch.bundle.graph.check import check_operations
 from fashionbatch.bundle.graph.convert import UNSUPPORTED_OPERATIONS, first_sentence, graph_of_function
 from fashionbatch.bundle.importing.adapt import Scaling
 from fashionbatch.bundle.importing.onnx_file import check_onnx
-from fashionbatch.errors import BundleError, WeightsError
+from fashionbatch.errors import BundleError, ScratchError, WeightsError
 from fashionbatch.names import suggestion
 
 if TYPE_CHECKING:
@@ -240,6 +240,8 @@ def _graph_of_keras(model: keras.Model, size: tuple[int, int] | None) -> ov.Mode
 
     try:
         return graph_of_function(network)
+    except ScratchError:
+        raise
     except Exception as error:  # OpenVINO and TensorFlow raise classes of many modules here
         raise _cannot_read(f"model {model.name!r}", error) from error
 

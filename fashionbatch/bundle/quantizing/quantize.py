@@ -6,7 +6,6 @@ it is kept from that. All of that ends with the process, which also gives back t
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,13 +13,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch import disk
 from fashionbatch.bundle.graph.record import GRAPH_FILES
 from fashionbatch.bundle.quantizing.ways import Way
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.processes import ProcessEndedError, ask_python
 
 _MODULE = "fashionbatch.bundle.quantizing.worker"
-_MAKE_ROOM = "make room there, or name another place in the environment variable TMPDIR"
 
 
 @dataclass(frozen=True)
@@ -74,7 +73,7 @@ def quantize_graph(
             float32 `(?, outputs)`.
         images: uint8 `(n, height, width, channels)`, n > 0: photos as the network will see them, but none by which it
             is judged.
-        directory: where the files go, under the names that they have in a bundle.
+        directory: where the files go, under the names that they have in a bundle; a folder for temporary files.
         way: how.
         thresholds: for each output of several labels what a probability must reach, None where the largest one wins. By
             them the way that puts layers back sees which labels are kept.
@@ -87,20 +86,15 @@ def quantize_graph(
     Raises:
         BundleError: the network cannot be quantized.
         RuntimeUnavailableError: NNCF is not installed.
+        ScratchError: there is no room for temporary files.
         TimeoutError: it took longer.
     """
     require_nncf()
     name, _ = GRAPH_FILES["int8"]
-    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
-        calibration = Path(folder) / "images.npy"
-        try:
+    with disk.scratch_folder() as folder:
+        calibration = folder / "images.npy"
+        with disk.scratch_errors():
             np.save(calibration, images)  # disk: read by the process that is started now, and gone after it
-        except OSError as error:  # of NumPy's own making, which does not always say why
-            size = f"{images.nbytes / 2**20:.1f} MiB"
-            raise BundleError(
-                f"{graph}: cannot be quantized: {size} of images cannot be put into {folder}: {error}",
-                hint=_MAKE_ROOM,
-            ) from error
         question = {
             "graph": str(graph),
             "images": str(calibration),
@@ -117,12 +111,6 @@ def quantize_graph(
             raise BundleError(
                 f"{graph}: cannot be quantized: what quantizes it {why}", hint="label in float32"
             ) from ended
-        except TimeoutError:  # an OSError, too
-            raise
-        except OSError as error:
-            raise BundleError(
-                f"{graph}: cannot be quantized: {tempfile.gettempdir()} cannot be written: {error}", hint=_MAKE_ROOM
-            ) from error
     if not answer["applies"]:
         return None
     return QuantizedFile(directory / name, len(images), dict(answer["versions"]))

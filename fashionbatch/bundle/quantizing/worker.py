@@ -6,12 +6,13 @@ import logging
 import os
 from collections.abc import Callable, Iterable
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph.convert import first_sentence
+from fashionbatch.bundle.graph.convert import first_sentence, save_scratch_graph
 from fashionbatch.bundle.quantizing.ways import Way
 from fashionbatch.errors import BundleError
 from fashionbatch.processes import answer_question, report_progress
@@ -60,13 +61,7 @@ def _answer(question: dict[str, Any], progress: Callable[[int], object]) -> dict
         return {"applies": False}
     if not any(operation.get_type_name() == "FakeQuantize" for operation in quantized.get_ops()):
         raise BundleError(f"{question['graph']}: cannot be quantized: it has no layer that would be faster in 8 bits")
-    try:
-        ov.save_model(quantized, question["output"], compress_to_fp16=False)  # disk: in a directory of the asker
-    except RuntimeError as error:
-        raise BundleError(
-            f"{question['output']}: cannot be written: {first_sentence(error)}",
-            hint="make room there, or let TMPDIR name a folder that has it",
-        ) from error
+    save_scratch_graph(quantized, Path(question["output"]))  # in a directory of the asker
     return {"applies": True, "versions": {name: metadata.version(name) for name in ("nncf", "openvino")}}
 
 

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
 
+from fashionbatch import disk
 from fashionbatch.errors import FashionBatchError
-from fashionbatch.processes import start_python
+from fashionbatch.processes import memory_file, start_python
 
 _ALLOCATOR: Final = {
     # A decoder takes and gives back tens of megabytes for every large photo. Left to itself, glibc has the kernel make
@@ -53,11 +54,13 @@ class Launcher:
 
     Raises:
         FashionBatchError: processes cannot be started.
+        ScratchError: there is no room for temporary files.
     """
 
     def __init__(self, ahead: int = 0) -> None:
         self.frame_file = create_frame_file()
-        self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
+        with disk.scratch_errors():  # on a disk: nobody knows how much libraries say about millions of files
+            self.errors = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
         self._ahead: deque[Launched] = deque()
         try:
             for _ in range(ahead):
@@ -116,7 +119,5 @@ class Launcher:
 
 def create_frame_file() -> int:
     """A new anonymous file, empty; `Frames` gives it its size. Returns the descriptor."""
-    if hasattr(os, "memfd_create"):
-        return os.memfd_create("fashionbatch-frames", os.MFD_CLOEXEC)
-    with tempfile.TemporaryFile() as file:
+    with memory_file("fashionbatch-frames") as file:
         return os.dup(file.fileno())

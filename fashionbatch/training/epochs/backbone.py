@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fashionbatch.bundle.graph.convert import first_sentence
+from fashionbatch import disk
+from fashionbatch.bundle.graph.convert import save_scratch_graph
 from fashionbatch.bundle.graph.features import search_features
-from fashionbatch.errors import BundleError, OutputError
+from fashionbatch.errors import BundleError
 from fashionbatch.inference.session import DEFAULT_BATCH_SIZE, DEFAULT_RUNTIME, require_features, usable_cores
 from fashionbatch.inference.stream import in_order, whole_batches
 from fashionbatch.model.network import Network
@@ -58,26 +57,17 @@ def backbone_by_runtime(
 
     Raises:
         BundleError: the network cannot be converted, or its features are no row for each image there.
-        OutputError: there is no room for the graph among the temporary files.
+        ScratchError: there is no room for the graph among the temporary files.
         RuntimeUnavailableError: the runtime cannot run it on this machine.
     """
-    import openvino as ov
-
     spec = registry.get(RuntimeSpec, DEFAULT_RUNTIME)
     require_features(spec)
     image = plan.recipe.data.image
     outputs, size = (int(tensor.shape[-1]) for tensor in (network.model.outputs[0], network.backbone.outputs[0]))
-    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
-        graph = Path(folder, "model.xml")
-        converted = convert()
-        try:
-            # The default halves the weights to float16, which changes results.
-            ov.save_model(converted, graph, compress_to_fp16=False)  # disk: scratch
-        except RuntimeError as error:
-            raise OutputError(
-                f"{graph}: cannot be written: {first_sentence(error)}",
-                hint="make room there, or let TMPDIR name a folder that has it",
-            ) from error
+    converted = convert()
+    with disk.scratch_folder() as folder:
+        graph = folder / "model.xml"
+        save_scratch_graph(converted, graph)
         tensor = search_features(graph, image)
         if tensor is None or tensor.size != size:
             raise BundleError(f"the converted network has no row of {size} features for each image")

@@ -6,13 +6,14 @@ import re
 import tempfile
 import warnings
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from fashionbatch.errors import WeightsError
+from fashionbatch.errors import ScratchError, WeightsError
 from fashionbatch.specs import DatasetContext, Parameters
 from fashionbatch_plugins.architectures.recognise import SIZES, recognise
 
@@ -236,10 +237,17 @@ def _from_file(name: str, size: tuple[int, int], path: Path) -> keras.Model:
     if misfits:
         more = f"; and {len(misfits) - _SHOWN_MISFITS} more" if len(misfits) > _SHOWN_MISFITS else ""
         raise WeightsError(f"{path} does not fit {name}: {'; '.join(misfits[:_SHOWN_MISFITS])}{more}", hint=hint)
-    with tempfile.TemporaryDirectory(prefix="fashionbatch-") as folder:
-        # Keras tells the formats apart by the file's name.
-        link = Path(folder) / ("old.h5" if is_old else "new.weights.h5")
-        link.symlink_to(path.absolute())  # disk: scratch
+    with ExitStack() as stack:
+        try:
+            # Keras tells the formats apart by the file's name.
+            folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="fashionbatch-"))
+            link = Path(folder) / ("old.h5" if is_old else "new.weights.h5")
+            link.symlink_to(path.absolute())  # disk: scratch
+        except OSError as error:
+            raise ScratchError(
+                f"temporary files cannot be written: {error}",
+                hint="make room for them, or name a folder for them in the environment variable TMPDIR",
+            ) from error
         try:
             model.load_weights(link)
         except (ValueError, KeyError) as error:

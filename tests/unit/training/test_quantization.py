@@ -6,7 +6,7 @@ import pytest
 
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.bundle.reference import read_reference
-from fashionbatch.errors import BundleError
+from fashionbatch.errors import BundleError, ScratchError
 from fashionbatch.quantizing import ladder
 from fashionbatch.training.run import train
 
@@ -49,9 +49,10 @@ def test_without_the_wish_or_a_judge_there_is_none(make_plan, plugins, tmp_path,
     assert told == ([f"int8 is not made: {says}"] if says else [])
 
 
-def test_a_network_that_cannot_be_quantized_is_trained_all_the_same(make_plan, plugins, tmp_path, monkeypatch):
+@pytest.mark.parametrize("kind", [BundleError, ScratchError])
+def test_a_network_that_cannot_be_quantized_is_trained_all_the_same(make_plan, plugins, tmp_path, monkeypatch, kind):
     def fail(*_, **__):
-        raise BundleError("model.xml: cannot be quantized: no such kernel")
+        raise kind("model.xml: cannot be quantized: no such kernel")
 
     monkeypatch.setattr(ladder, "quantize_graph", fail)
     lines: list[str] = []

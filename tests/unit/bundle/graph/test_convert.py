@@ -10,7 +10,7 @@ import openvino as ov
 import pytest
 
 from fashionbatch.bundle.graph.convert import to_graph
-from fashionbatch.errors import BundleError
+from fashionbatch.errors import BundleError, ScratchError
 
 if TYPE_CHECKING:
     import keras
@@ -109,3 +109,18 @@ def test_other_inputs_and_outputs_are_refused() -> None:
     for model, says in cases:
         with pytest.raises(BundleError, match=says):
             to_graph(model)
+
+
+def test_a_full_disk_under_temporary_files_is_not_blamed_on_the_network(
+    small: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import tensorflow as tf
+
+    def full(*_: Any, **__: Any) -> None:
+        message = "{{function_node __wrapped__SaveV2}} /tmp/part-0; No space left on device [Op:SaveV2]"
+        raise tf.errors.ResourceExhaustedError(None, None, message)
+
+    monkeypatch.setattr(tf.saved_model, "save", full)
+    with pytest.raises(ScratchError, match=r"into .*: /tmp/part-0; No space left on device\n") as raised:
+        to_graph(small)
+    assert "TMPDIR" in str(raised.value.hint)

@@ -14,7 +14,7 @@ from fashionbatch import disk
 from fashionbatch.bundle.graph.convert import to_graph
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.prepare import prepare_data
-from fashionbatch.errors import BundleError, OutputError, TrainingError
+from fashionbatch.errors import BundleError, ScratchError, TrainingError
 from fashionbatch.inference.session import open_session
 from fashionbatch.training import start
 from fashionbatch.training.directory import RunDirectory
@@ -121,7 +121,7 @@ def test_a_full_disk_under_temporary_files_stops_before_the_first_epoch(fit, pla
         raise RuntimeError("basic_ios::clear: iostream error")
 
     monkeypatch.setattr(openvino, "save_model", fill)
-    with pytest.raises(OutputError, match=r"model\.xml: cannot be written: .*iostream") as raised:
+    with pytest.raises(ScratchError, match=r"temporary files cannot be written into .*: basic_ios") as raised:
         fit(plan, data, tmp_path / "run")
     assert "TMPDIR" in raised.value.hint
     assert not list((tmp_path / "run").glob("**/*.npz"))
