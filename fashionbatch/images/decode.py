@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageFile, UnidentifiedImageError
 
 from fashionbatch.errors import ImageError
-from fashionbatch.images import bmp, geometry, jpeg, png
+from fashionbatch.images import bmp, geometry, jpeg, plain_png, png
 from fashionbatch.images.formats import HEAD_BYTES, WITHOUT_EXTRAS, foreign_kind, sniff
 from fashionbatch.images.pixels import to_eight_bits
 from fashionbatch.images.spec import AnyImageSpec, PlainResize, PlainSpec
@@ -117,11 +117,25 @@ def decode_into(
     """
     if out.shape != spec.shape or out.dtype != np.uint8:
         raise ValueError(f"out is {out.dtype} {out.shape}, the image is uint8 {spec.shape}")
-    pixels, note = _pixels(
-        file, lambda opened, is_mended: _decode(opened, spec, limits, is_mended=is_mended), spec.accept_truncated
+    plain = _plain_pixels(file, spec, limits) if isinstance(file, bytes) else None
+    pixels, note = (
+        (plain, "")
+        if plain is not None
+        else _pixels(
+            file, lambda opened, is_mended: _decode(opened, spec, limits, is_mended=is_mended), spec.accept_truncated
+        )
     )
     out[...] = pixels if pixels.ndim == 3 else pixels[:, :, np.newaxis]
     return note
+
+
+def _plain_pixels(content: bytes, spec: AnyImageSpec, limits: DecodeLimits) -> NDArray[np.uint8] | None:
+    """Pixels of a small, plain PNG; None for another file, and where anything is wrong, which is for others to say."""
+    try:
+        image = plain_png.load(content, limits.pixels)
+        return None if image is None else np.asarray(_fit(image, (0, 0, *image.size), geometry.UPRIGHT, spec))
+    except Exception:  # noqa: BLE001 - whatever it is, the usual way comes to it too
+        return None
 
 
 def view_image(

@@ -13,7 +13,6 @@ import stat
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 from io import BufferedReader
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -28,6 +27,8 @@ _THREADS: Final = 16
 _STACK_BYTES: Final = 256 << 10
 _HELD_BYTES: Final = 32 << 20
 _READ_AHEAD_LIMIT: Final = 16 << 20
+_SMALL: Final = 64 << 10
+"""Bytes of a file that is read in one go as it is opened: a reader with a buffer costs more than so few do."""
 
 EXTRA_MEMORY: Final = _HELD_BYTES + _THREADS * _STACK_BYTES
 """Bytes that reading ahead takes beside what decoding may take."""
@@ -60,19 +61,22 @@ class FileTask(NamedTuple):
     sha256: str
 
 
-@dataclass(frozen=True)
-class OpenFile:
-    """A file that is as the scan saw it.
+class OpenFile(NamedTuple):
+    """A file that was as the scan saw it when it was opened.
 
     Attributes:
-        file: to read from its start; who has it closes it.
+        descriptor: at the file's start, unless its content is here; who has it closes it.
         waited_s: seconds until its first byte was there.
-        content: all of it, where it was read ahead.
+        content: all of it, where it is small or was read ahead.
     """
 
-    file: BufferedReader
+    descriptor: int
     waited_s: float
     content: bytes | None = None
+
+    def reader(self) -> BufferedReader:
+        """Reads the file from its start; it leaves the descriptor open."""
+        return open(self.descriptor, "rb", closefd=False)
 
 
 class Files:
@@ -84,7 +88,8 @@ class Files:
 
     def __init__(self, folder: int) -> None:
         self._folder = folder
-        self._waits: deque[float] = deque(maxlen=_LOOKED_AT)
+        self._waits: deque[bool] = deque(maxlen=_LOOKED_AT)
+        self._is_slow = False
         self._announced: set[int] = set()
         self._unread: deque[FileTask] = deque()
         self._reading: dict[int, Future[OpenFile]] = {}
@@ -95,8 +100,7 @@ class Files:
     @property
     def is_slow(self) -> bool:
         """Whether most of the last files have kept the worker waiting, so that it pays to announce tasks."""
-        slow = sum(waited_s > _SLOW_S for waited_s in self._waits)
-        return self._can_start_threads and slow > _LOOKED_AT // 2
+        return self._is_slow and self._can_start_threads
 
     def announce(self, tasks: Sequence[FileTask]) -> None:
         """Read the files of these tasks ahead, as far as there is room; tasks that are announced already are left."""
@@ -123,7 +127,8 @@ class Files:
                 self._held_bytes -= _bytes_ahead(task)
                 self._read_ahead()
                 opened = reading.result()
-        self._waits.append(opened.waited_s)
+        self._waits.append(opened.waited_s > _SLOW_S)
+        self._is_slow = sum(self._waits) > _LOOKED_AT // 2
         return opened
 
     def _read_ahead(self) -> None:
@@ -162,14 +167,22 @@ def _start_threads() -> ThreadPoolExecutor:
 def _read_file(folder: int, task: FileTask) -> OpenFile:
     """Open a file and read it whole, unless it is too large for that."""
     opened = _open_file(folder, task)
-    if task.size > _READ_AHEAD_LIMIT:
+    if opened.content is not None or task.size > _READ_AHEAD_LIMIT:
         return opened
+    return opened._replace(content=_content(opened.descriptor, task.size))
+
+
+def _content(descriptor: int, size: int) -> bytes | None:
+    """What a file holds, as far as its size; None where it cannot be read, which whoever decodes it says then."""
     try:
-        content = opened.file.read(task.size)
+        content = os.read(descriptor, size)
+        while len(content) < size and (more := os.read(descriptor, size - len(content))):
+            content += more
     except (OSError, MemoryError):
-        # Whoever decodes it comes to the same, and says it.
-        return opened
-    return OpenFile(opened.file, opened.waited_s, content)
+        with contextlib.suppress(OSError):
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        return None
+    return content
 
 
 def _open_file(folder: int, task: FileTask) -> OpenFile:
@@ -184,13 +197,14 @@ def _open_file(folder: int, task: FileTask) -> OpenFile:
         raise RowStatusError("error", one_line(error)) from error
     try:
         require_unchanged(descriptor, task)
-        file = open(descriptor, "rb")  # noqa: SIM115 - who gets it closes it
+        content = _content(descriptor, task.size) if task.size <= _SMALL else None
+        if content is None:
+            with contextlib.suppress(OSError):
+                os.pread(descriptor, 1, 0)
     except BaseException:
         os.close(descriptor)
         raise
-    with contextlib.suppress(OSError):
-        file.peek(1)
-    return OpenFile(file, time.monotonic() - began)
+    return OpenFile(descriptor, time.monotonic() - began, content)
 
 
 def require_unchanged(descriptor: int, task: FileTask) -> None:

@@ -31,6 +31,8 @@ OUT_OF_MEMORY = 86
 """The exit code of a worker that an image has brought to its memory limit."""
 
 _WHOLE_FILE_LIMIT = 1 << 26
+_ALARM_EVERY_S = 1.0
+"""How long an alarm is left as it is set while images take no time: it then rings so much earlier for the last one."""
 
 
 class _Chunk(NamedTuple):
@@ -140,6 +142,7 @@ class _Worker:
 
         states, clocks = self._frames.states, self._frames.clocks
         failed = []
+        alarm_set = -_ALARM_EVERY_S
         if self._files.is_slow:
             self._files.announce(tasks)
         for task in tasks:
@@ -147,14 +150,19 @@ class _Worker:
                 for chunk in chunks.further():
                     self._files.announce(chunk.tasks)
             states[task.place] = DOING
-            clocks[self._number] = time.monotonic()
-            # Should the parent be gone while a decoder hangs, nobody else would end this process.
-            signal.setitimer(signal.ITIMER_REAL, self._seconds)
+            now = time.monotonic()
+            clocks[self._number] = now
+            if now - alarm_set >= _ALARM_EVERY_S:
+                # Should the parent be gone while a decoder hangs, nobody else would end this process.
+                signal.setitimer(signal.ITIMER_REAL, self._seconds)
+                alarm_set = now
             try:
                 self._note = ""
                 opened = self._files.open(task)
-                with opened.file:
+                try:
                     state = self._look_at(task, opened)
+                finally:
+                    os.close(opened.descriptor)
                 if self._note:
                     failed.append([task.place, "ok", self._note])
                     state = NOTED
@@ -181,21 +189,22 @@ class _Worker:
         except ImageError as error:
             if isinstance(error.__cause__, MemoryError):
                 os._exit(OUT_OF_MEMORY)
-            require_unchanged(opened.file.fileno(), task)
+            require_unchanged(opened.descriptor, task)
             raise RowStatusError("error", error.message) from error
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         except Exception as error:
             raise RowStatusError("error", one_line(error)) from error
-        require_unchanged(opened.file.fileno(), task)
+        require_unchanged(opened.descriptor, task)
         return state
 
     def _source(self, task: FileTask, opened: OpenFile) -> bytes | BufferedReader:
         """What to decode: what is read more than once is read into memory, unless it is too large for that."""
         if opened.content is not None:
             return opened.content
+        reader = opened.reader()
         several = len(self._specs) > 1 or self._has_digests
-        return opened.file.read() if several and task.size <= _WHOLE_FILE_LIMIT else opened.file
+        return reader.read() if several and task.size <= _WHOLE_FILE_LIMIT else reader
 
     def _digest(self, place: int, source: bytes | BufferedReader) -> bytes:
         import hashlib

@@ -225,7 +225,7 @@ def test_out_of_memory_is_an_error_of_the_one_image(
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", no_memory)
     with pytest.raises(ImageError, match=r"^MemoryError: no message$"):
-        decode_image(images_factory.plain("PNG"), full_size())
+        decode_image(images_factory.plain("BMP"), full_size())
 
 
 def test_the_message_holds_no_path_and_the_cause_stays(tmp_path: Path) -> None:
@@ -249,7 +249,7 @@ def test_a_message_is_folded_to_one_short_line(images_factory: ModuleType, monke
 
     monkeypatch.setattr(ImageFile.ImageFile, "load", complain)
     with pytest.raises(ImageError) as caught:
-        decode_image(images_factory.plain("PNG"), full_size())
+        decode_image(images_factory.plain("BMP"), full_size())
     assert_one_line(caught.value)
     assert "0x" not in caught.value.message
     assert len(caught.value.message) < 250

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from fashionbatch.labeling.workers import files
-from fashionbatch.labeling.workers.files import Files, FileTask, RowStatusError
+from fashionbatch.labeling.workers.files import Files, FileTask, OpenFile, RowStatusError
 
 MakeFiles = Callable[[], Files]
 
@@ -52,6 +52,13 @@ def write(folder: Path, *contents: bytes) -> list[FileTask]:
     return tasks
 
 
+def content_of(opened: OpenFile) -> bytes:
+    try:
+        return opened.reader().read() if opened.content is None else opened.content
+    finally:
+        os.close(opened.descriptor)
+
+
 def read_all(reader: Files, tasks: Sequence[FileTask]) -> list[bytes | str]:
     """For each task the file's content, or the status of its row."""
     found: list[bytes | str] = []
@@ -61,8 +68,7 @@ def read_all(reader: Files, tasks: Sequence[FileTask]) -> list[bytes | str]:
         except RowStatusError as error:
             found.append(error.status)
             continue
-        with opened.file as file:
-            found.append(file.read() if opened.content is None else opened.content)
+        found.append(content_of(opened))
     return found
 
 
@@ -80,9 +86,8 @@ def test_a_disk_is_slow_when_most_of_the_last_eight_files_were(
     reader, tasks = make_files(), write(tmp_path, *[b"content"] * 24)
     seen = []
     for number, task in enumerate(tasks):
-        monkeypatch.setattr(files, "_SLOW_S", 1000.0)
-        reader.open(task).file.close()
-        reader._waits[-1] = 2000.0 if 4 <= number < 16 else 0.0
+        monkeypatch.setattr(files, "_SLOW_S", -1.0 if 4 <= number < 16 else 1000.0)
+        os.close(reader.open(task).descriptor)
         seen.append(reader.is_slow)
     assert seen == [False] * 8 + [True] * 11 + [False] * 5
 
@@ -96,6 +101,35 @@ def test_what_is_read_ahead_is_what_is_in_the_files(tmp_path: Path, make_files: 
         reader.announce(tasks[start : start + 8])
     assert read_all(reader, tasks) == contents
     assert (reader._held_bytes, len(reader._reading), len(reader._unread)) == (0, 0, 0)
+
+
+@pytest.mark.usefixtures("fast")
+def test_a_small_file_is_read_as_it_is_opened_and_a_larger_one_by_who_decodes_it(
+    tmp_path: Path, make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_SMALL", 100)
+    reader, tasks = make_files(), write(tmp_path, b"", b"x" * 100, b"y" * 101)
+    opened = [reader.open(task) for task in tasks]
+    assert [each.content for each in opened] == [b"", b"x" * 100, None]
+    assert [content_of(each) for each in opened] == [b"", b"x" * 100, b"y" * 101]
+
+
+@pytest.mark.usefixtures("fast")
+def test_what_cannot_be_read_at_once_is_left_at_its_start_for_who_decodes_it(
+    tmp_path: Path, make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reader, tasks = make_files(), write(tmp_path, b"content")
+    read = os.read
+
+    def read_and_fail(descriptor: int, size: int) -> bytes:
+        read(descriptor, size)
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "read", read_and_fail)
+        opened = reader.open(tasks[0])
+    assert opened.content is None
+    assert content_of(opened) == b"content"
 
 
 @pytest.mark.usefixtures("slow")
@@ -119,6 +153,7 @@ def test_no_more_is_held_in_memory_than_there_is_room_for(
 ) -> None:
     monkeypatch.setattr(files, "_HELD_BYTES", 2500)
     monkeypatch.setattr(files, "_READ_AHEAD_LIMIT", 2000)
+    monkeypatch.setattr(files, "_SMALL", 500)
     contents = [b"x" * 1000, b"y" * 1000, b"z" * 1000, b"large" * 1000, b"w" * 2000, b"v" * 1000]
     reader, tasks = make_files(), write(tmp_path, *contents)
     reader.announce(tasks)
@@ -127,9 +162,8 @@ def test_no_more_is_held_in_memory_than_there_is_room_for(
     for task, content in zip(tasks, contents, strict=True):
         opened = reader.open(task)
         held.append(reader._held_bytes)
-        with opened.file as file:
-            assert (opened.content is None) == (len(content) > 2000)
-            assert (file.read() if opened.content is None else opened.content) == content
+        assert (opened.content is None) == (len(content) > 2000)
+        assert content_of(opened) == content
     assert held == [2000, 1000, 2000, 2000, 1000, 0]
 
 
