@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 
 _FIGURES = ("accuracy", "label_accuracy", "mean_average_precision", "roc_auc", "loss", "cross_entropy")
 _OF_GROUPS = {"accuracy": "accuracy", "precision": "macro precision", "recall": "macro recall"}
+_PARTS = (
+    "preparation",
+    "data",
+    "features",
+    "training",
+    "conversion",
+    "evaluation",
+    "quantization",
+    "pictures",
+    "total",
+)
 _SPLITS = ("test", "validation", "train")
 _PATTERNS = 8
 _RUN = click.Path(path_type=Path, file_okay=False)
@@ -131,11 +142,16 @@ def _figure_rows(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:
     rows += [(name, *(_shown(summary.get(name)) for summary in summaries)) for name in ("parameters", "seed")]
     rows.append(("epochs", *(str(record.epochs) for record in records)))
     rows += _rows_of_images(records)
-    for part in dict.fromkeys(part for record in records for part in record.seconds):
+    for part in sorted({part for record in records for part in record.seconds}, key=_place_of_part):
         title = "wall time" if part == "total" else f"{part} time"
         times = (duration(record.seconds[part]) if part in record.seconds else "-" for record in records)
         rows.append((title, *times))
     return rows
+
+
+def _place_of_part(part: str) -> tuple[float, str]:
+    """Where a part of a run's time stands: in the order of the work; what nobody knows stands before the sum."""
+    return (_PARTS.index(part) if part in _PARTS else len(_PARTS) - 1.5, part)
 
 
 def _rows_of_images(records: Sequence[RunRecord]) -> list[tuple[str, ...]]:

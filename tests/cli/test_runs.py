@@ -167,10 +167,12 @@ def test_a_comparison_shows_where_the_time_went_and_what_was_judged_by_a_sample(
     one, two = make_run("one"), make_run("two")
     summary = json.loads((two / "summary.json").read_text(encoding="utf-8"))
     summary["figures"]["train"] = {"accuracy": 0.9, "images": 5000, "sampled_from": 60000}
-    summary["seconds"] = {"training": 200.0}
+    summary["seconds"] = {"training": 200.0, "features": 7.0, "quantization": 8.0, "of a newer version": 1.0}
     (two / "summary.json").write_text(json.dumps(summary), encoding="utf-8")
     lines = [" ".join(line.split()) for line in run("compare", one, two, "--figures-only").splitlines()]
     assert "train images judged - 5,000 of 60,000" in lines
+    times = [line.split(" time ")[0] for line in lines if " time " in line]
+    assert times == ["data", "features", "training", "quantization", "of a newer version", "wall"]
     assert "data time 1.5 s -" in lines
     assert "training time 12 s 3 min" in lines
     assert "wall time 14 s -" in lines
