@@ -40,7 +40,8 @@ from fashionbatch.training.report import Reporter
 if TYPE_CHECKING:
     import openvino as ov
 
-_FORMAT = 3
+_FORMAT = 4
+_SEAL_BYTES = 32
 _ROWS_AT_ONCE = 256
 
 
@@ -129,6 +130,8 @@ class FeatureSource:
                 found[name] = features
                 if told:
                     self.reporter.show(f"features of {name}: {len(features):,}, from the cache")
+            elif told and _file(key, name).exists():
+                self.reporter.show(f"features of {name}: those in the cache are damaged, and are computed anew")
         return found
 
     def _compute(
@@ -157,7 +160,7 @@ class FeatureSource:
                     done += len(rows)
                     advance(done)
 
-            _write(path, shape, told())
+            _write(path, shape, told(), sealed=True)
         features = _read(path, shape)
         if features is None:
             raise OutputError(f"{path}: was written and cannot be read again")
@@ -215,18 +218,34 @@ def _read(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:
         # A named pipe would keep NumPy waiting for ever.
         disk.open_regular(path).close()
         features: Any = np.load(path, mmap_mode="r", allow_pickle=False)
+        seal = _seal(path)
     except (OSError, ValueError, EOFError):
         return None
-    return features if features.shape == shape and features.dtype == np.float32 else None
+    if features.shape != shape or features.dtype != np.float32:
+        return None
+    # A bit that has flipped would train another head, without a word.
+    digest = hashlib.blake2b(features.reshape(-1), digest_size=_SEAL_BYTES).digest()
+    return features if digest == seal else None
 
 
-def _write(path: Path, shape: tuple[int, int], parts: Iterable[NDArray[np.float32]]) -> None:
-    """Write an .npy file part by part, in one step for whoever looks for it."""
+def _seal(path: Path) -> bytes:
+    with disk.open_regular(path) as file:
+        file.seek(-_SEAL_BYTES, os.SEEK_END)
+        return file.read()
+
+
+def _write(path: Path, shape: tuple[int, int], parts: Iterable[NDArray[np.float32]], *, sealed: bool = False) -> None:
+    """Write an .npy file part by part, in one step for whoever looks for it; its seal is a digest after the rows."""
     with disk.output_errors(path):
         disk.make_directory(path.parent)
         disk.remove_leftovers(path)
         with disk.writing(path) as file:
             header = {"descr": "<f4", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(file, header)
+            digest = hashlib.blake2b(digest_size=_SEAL_BYTES)
             for part in parts:
-                file.write(np.ascontiguousarray(part, "<f4").tobytes())
+                content = np.ascontiguousarray(part, "<f4").tobytes()
+                digest.update(content)
+                file.write(content)
+            if sealed:
+                file.write(digest.digest())

@@ -73,15 +73,25 @@ def test_training_on_features_is_training_on_images(fit, plan, data, tmp_path, m
         assert one.val_loss == pytest.approx(other.val_loss, rel=1e-4)
 
 
-def test_features_are_computed_once_and_damaged_ones_again(fit, plan, data, tmp_path, cache):
+@pytest.mark.parametrize("damage", ["truncated", "one bit", "without its seal"])
+def test_features_are_computed_once_and_damaged_ones_again(fit, plan, data, tmp_path, *, cache, damage):
     first, _ = fit(plan, data, tmp_path / "first")
     second, lines = fit(plan, data, tmp_path / "second")
     assert "features of train: 36, from the cache" in lines
     assert [epoch.loss for epoch in first] == [epoch.loss for epoch in second]
 
     [file] = cache.glob("*/train.npy")
-    file.write_bytes(file.read_bytes()[:-100])
+    whole = file.read_bytes()
+    flipped = bytes([whole[-100] ^ 1])
+    damaged = {
+        "truncated": whole[:-100],
+        "one bit": whole[:-100] + flipped + whole[-99:],
+        "without its seal": whole[:-32],
+    }
+    file.write_bytes(damaged[damage])
     third, lines = fit(plan, data, tmp_path / "third")
+    assert "features of train: those in the cache are damaged, and are computed anew" in lines
+    assert file.read_bytes() == whole
     assert any(line.startswith("features of train: 36 computed") for line in lines)
     assert [epoch.loss for epoch in first] == [epoch.loss for epoch in third]
 
