@@ -9,6 +9,7 @@ import numpy as np
 import openvino as ov
 import pytest
 
+from fashionbatch.bundle.graph import convert
 from fashionbatch.bundle.graph.convert import to_graph
 from fashionbatch.errors import BundleError, ScratchError
 
@@ -85,6 +86,38 @@ def test_the_file_does_not_depend_on_what_the_process_converted_before(small: ke
         ov.save_model(graph, tmp_path / f"{name}.xml", compress_to_fp16=False)
     assert (tmp_path / "one.xml").read_bytes() == (tmp_path / "two.xml").read_bytes()
     assert (tmp_path / "one.bin").read_bytes() == (tmp_path / "two.bin").read_bytes()
+
+
+def test_the_quick_way_gives_the_graph_of_the_long_one_to_the_byte(
+    small: keras.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def taken(traced: Any) -> Any:
+        message = frozen(traced)
+        assert message is not None
+        return message
+
+    frozen = convert.frozen
+    for name, way in (("quick", taken), ("long", lambda traced: None)):
+        monkeypatch.setattr(convert, "frozen", way)
+        ov.save_model(to_graph(small, small.layers[-2].output), tmp_path / f"{name}.xml", compress_to_fp16=False)
+    assert (tmp_path / "quick.xml").read_bytes() == (tmp_path / "long.xml").read_bytes()
+    assert (tmp_path / "quick.bin").read_bytes() == (tmp_path / "long.bin").read_bytes()
+
+
+def test_a_network_with_a_loop_goes_the_long_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    from keras import layers
+
+    model = model_of(layers.Rescaling(1 / 255), layers.Reshape((12, 30)), layers.LSTM(3), layers.Dense(2, "softmax"))
+    images = np.random.default_rng(0).integers(0, 256, (3, *SHAPE), dtype=np.uint8)
+    monkeypatch.delattr(convert, "_by_message")
+    np.testing.assert_allclose(run(to_graph(model), images), np.asarray(model(images, training=False)), atol=1e-5)
+
+
+def test_large_weights_go_the_long_way(small: keras.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    images = np.random.default_rng(0).integers(0, 256, (2, *SHAPE), dtype=np.uint8)
+    monkeypatch.setattr("fashionbatch.bundle.graph.frozen.MOST_BYTES", 100)
+    monkeypatch.delattr(convert, "_by_message")
+    np.testing.assert_allclose(run(to_graph(small), images), np.asarray(small(images, training=False)), atol=1e-6)
 
 
 def test_an_operation_that_openvino_lacks_is_named() -> None:
