@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 FORMAT = 2
 LAST_NAME = "last.npz"
 _BEST_SUFFIX = ".weights.h5"
+_OF_HEAD = ".head"
 
 
 @dataclass(frozen=True)
@@ -97,15 +98,20 @@ class Checkpoints:
                 if best.name != state.progress.best_file:
                     disk.remove(best)
 
-    def save_best(self, model: keras.Model, epoch: int) -> str:
+    def save_best(self, model: keras.Model, epoch: int, *, of_head: bool = False) -> str:
         """Write the weights of the best epoch so far; the name goes into the next state.
 
         Each has a file of its own, so that a kill between the two leaves a state and the best weights belonging to it.
 
+        Args:
+            model: whose weights are written.
+            epoch: its number, counted over all phases.
+            of_head: whether the model is the network's head alone, beside a backbone that does not change.
+
         Raises:
             OutputError: the file cannot be written.
         """
-        name = f"best-{epoch:05}{_BEST_SUFFIX}"
+        name = f"best-{epoch:05}{_OF_HEAD if of_head else ''}{_BEST_SUFFIX}"
         with _writing(self.folder / name) as file:
             write_weights(model, file)
         return name
@@ -137,6 +143,11 @@ class Checkpoints:
     def best_weights(self, name: str) -> Path:
         """The file of the best weights of that name."""
         return self.folder / name
+
+    @staticmethod
+    def is_of_head(name: str) -> bool:
+        """Whether best weights are those of the head alone; earlier versions wrote the whole network's."""
+        return name.endswith(f"{_OF_HEAD}{_BEST_SUFFIX}")
 
 
 def values_of(variables: Sequence[keras.Variable]) -> list[NDArray[Any]]:

@@ -42,7 +42,7 @@ _CONTENTS = disk.Contents(
     ),
     folders={
         _BUNDLE: BUNDLE_CONTENTS,
-        "checkpoints": disk.Contents(files=("last.npz",), patterns=(re.compile(r"best-[0-9]+\.weights\.h5"),)),
+        "checkpoints": disk.Contents(files=("last.npz",), patterns=(re.compile(r"best-[0-9]+(\.head)?\.weights\.h5"),)),
         "features": disk.Contents(patterns=(re.compile(rf"{_SPLIT}\.(npy|csv)"),)),
         "tensorboard": disk.Contents(folders={"train": _EVENTS, "validation": _EVENTS}),
     },

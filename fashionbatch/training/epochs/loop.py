@@ -177,7 +177,10 @@ class Loop:
         rate = float(np.asarray(model.optimizer.learning_rate))
         is_best = running.watch.see(number, figures[running.watch.monitor])
         if is_best:
-            running.best_file = self._checkpoints.save_best(self._network.model, number)
+            # What is trained on features is the head alone: nothing else can have changed.
+            of_head = model is self._network.head
+            best = model if of_head else self._network.model
+            running.best_file = self._checkpoints.save_best(best, number, of_head=of_head)
         if raw is not None:
             assign(model.trainable_variables, raw)
         running.epochs += 1
@@ -204,7 +207,9 @@ class Loop:
     def _end_phase(self, index: int, running: _Phase) -> None:
         stopping = running.phase.early_stopping
         if stopping is not None and stopping.restore_best_weights and running.best_file is not None:
-            self._network.model.load_weights(self._checkpoints.best_weights(running.best_file))
+            of_head = self._checkpoints.is_of_head(running.best_file)
+            model = self._network.head if of_head else self._network.model
+            model.load_weights(self._checkpoints.best_weights(running.best_file))
             best = f"{running.watch.monitor} {running.watch.best:.4f}"
             self._reporter.show(f"weights of epoch {running.watch.best_epoch} restored ({best})")
         else:

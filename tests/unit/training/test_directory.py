@@ -111,6 +111,7 @@ def test_a_run_that_is_begun_anew_takes_away_what_training_left_and_nothing_else
     ]
     ours += [
         "checkpoints/best-00003.weights.h5",
+        "checkpoints/best-00004.head.weights.h5",
         "features/train.npy",
         "tensorboard/train/events.out.tfevents.1.host.2",
     ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -120,6 +121,17 @@ def test_large_weights_go_the_long_way(small: keras.Model, monkeypatch: pytest.M
     np.testing.assert_allclose(run(to_graph(small), images), np.asarray(small(images, training=False)), atol=1e-6)
 
 
+def test_a_full_disk_under_the_message_is_not_blamed_on_the_network(
+    small: keras.Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(ScratchError, match="No space left on device"):
+        to_graph(small)
+
+
 def test_an_operation_that_openvino_lacks_is_named() -> None:
     import keras
     import tensorflow as tf
@@ -154,6 +166,7 @@ def test_a_full_disk_under_temporary_files_is_not_blamed_on_the_network(
         raise tf.errors.ResourceExhaustedError(None, None, message)
 
     monkeypatch.setattr(tf.saved_model, "save", full)
+    monkeypatch.setattr(convert, "frozen", lambda traced: None)
     with pytest.raises(ScratchError, match=r"into .*: /tmp/part-0; No space left on device\n") as raised:
         to_graph(small)
     assert "TMPDIR" in str(raised.value.hint)

@@ -73,6 +73,32 @@ def test_training_on_features_is_training_on_images(fit, plan, data, tmp_path, m
         assert one.val_loss == pytest.approx(other.val_loss, rel=1e-4)
 
 
+def test_the_best_weights_are_the_heads_and_come_back_in_a_resumed_run(make_plan, data, plugins, tmp_path):
+    # Training ends with the first epoch that gets no more of a few images right.
+    stopping = PHASES.replace("0.1}}", "0.1}, early_stopping: {monitor: val_accuracy, patience: 1}}")
+    plan = make_plan(("  seed: 7\n", f"  seed: 7\n{stopping.replace('epochs: 2', 'epochs: 8')}"))
+    folder = RunDirectory(tmp_path / "run")
+
+    def fitted(state):
+        network = start.make_network(plan, len(data.class_names))
+        fitting = loop.Loop(
+            plan, network, data, folder, Reporter(lambda line: None, bars=False), registry=plugins.registry
+        )
+        history = fitting.run(state)
+        return history, [np.array(variable) for variable in network.model.variables]
+
+    history, weights = fitted(None)
+    best = max(history, key=lambda epoch: epoch.val_accuracy)
+    assert best.epoch < len(history)
+    state = folder.checkpoints.load()
+    assert state.progress.best_file == f"best-{best.epoch:05}.head.weights.h5"
+    changed = [np.array_equal(one, last) for one, last in zip(weights, state.network, strict=True)]
+    assert not all(changed), "the last epoch's are others"
+    _, again = fitted(state)
+    for one, other in zip(weights, again, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("damage", ["truncated", "one bit", "without its seal"])
 def test_features_are_computed_once_and_damaged_ones_again(fit, plan, data, tmp_path, *, cache, damage):
     first, _ = fit(plan, data, tmp_path / "first")
