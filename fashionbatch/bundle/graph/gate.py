@@ -30,6 +30,8 @@ ACCURACY_LOSS_LIMIT = Fraction(2, 1000)
 """The accuracy that a faster precision may cost as counted, as a share of all images."""
 LOSS_BOUND_LIMIT = Fraction(5, 1000)
 """The accuracy that it may cost with 95% confidence."""
+TELLING_BOUND = Fraction(2, 100)
+"""The accuracy that may be lost with 95% confidence from which on so few images are said to prove little."""
 ONE_SIDED_95 = Fraction("2.705543454095404")
 """The square of the 95% quantile of the normal distribution."""
 _STEPS = 10_000
@@ -80,7 +82,7 @@ def judge(precision: Precision, parity: Mapping[Precision, PrecisionRecord]) -> 
     lost, won = record.against_float32.only_float32_right, record.against_float32.only_this_right
     bound = loss_bound(lost, won, record.images)
     if _keeps_labels(record) and Fraction(lost - won, record.images) <= ACCURACY_LOSS_LIMIT:
-        return Verdict(True, f"it {_kept(record)}", bound)
+        return Verdict(True, f"it {_kept(record)}{_proves_little(bound)}", bound)
     points = f"{100 * float(abs(bound)):.2f} points of accuracy"
     if bound <= LOSS_BOUND_LIMIT:
         outcome = f"gained at least {points}" if bound < 0 else f"cost at most {points}"
@@ -93,7 +95,7 @@ def _judge_changes(precision: Precision, record: PrecisionRecord) -> Verdict:
     changed = record.images - record.same_label
     bound = loss_bound(changed, 0, record.images)
     if Fraction(changed, record.images) <= ACCURACY_LOSS_LIMIT or bound <= LOSS_BOUND_LIMIT:
-        return Verdict(True, f"it {_kept(record)}", bound)
+        return Verdict(True, f"it {_kept(record)}{_proves_little(bound)}", bound)
     return Verdict(False, f"{precision} {_kept(record)}, and each change may be a loss", bound)
 
 
@@ -161,6 +163,13 @@ def _kept(record: PrecisionRecord) -> str:
     """How many labels were kept; the share is rounded down, so that 100% means every one."""
     share = f"{1000 * record.same_label // record.images / 10:.1f}%"
     return f"kept {'' if _keeps_labels(record) else 'only '}{share} of the labels on {_images(record)}"
+
+
+def _proves_little(bound: Fraction) -> str:
+    """What few images leave open; empty where they prove enough."""
+    if bound <= TELLING_BOUND:
+        return ""
+    return f", so few that up to {100 * float(bound):.1f} points of accuracy may be lost all the same (95% confidence)"
 
 
 def _images(record: PrecisionRecord) -> str:

@@ -165,3 +165,13 @@ def test_counts_of_format_1_are_judged_by_the_first_condition_alone() -> None:
     assert not verdict.allowed
     assert verdict.loss_bound is None
     assert not judge("bfloat16", {"bfloat16": record}).allowed
+
+
+@pytest.mark.parametrize(("images", "open_points"), [(7, "27.9"), (100, "2.6"), (133, None)])
+def test_few_images_are_said_to_prove_little(images: int, open_points: str | None) -> None:
+    both = PairedCounts(both_right=images, only_float32_right=0, only_this_right=0, neither_right=0)
+    record = PrecisionRecord(images=images, right=images, same_label=images, against_float32=both)
+    verdict = judge("int8", {"int8": record})
+    few = f", so few that up to {open_points} points of accuracy may be lost all the same (95% confidence)"
+    assert verdict.allowed
+    assert verdict.sentence == f"it kept 100.0% of the labels on {images} validation images{few if open_points else ''}"
