@@ -43,9 +43,9 @@ class PrecisionRecord(Part):
 
     Attributes:
         images: how many it labeled.
-        right: how many of them right (for `several_of_many`: every label of the image); None where nobody knows what
-            is right.
-        same_label: how many with the label that float32 gave.
+        right: how many of them right (for `several_of_many`: every label of the image, and the winner of each group of
+            which it has exactly one label); None where nobody knows what is right.
+        same_label: how many with the label that float32 gave, and its winner in each group.
         against_float32: both precisions' labels image by image; None where nobody knows what is right, and in bundles
             of format 1, which did not count that.
         source: where the images come from: the validation split, or photos that were given to judge by.

@@ -58,6 +58,20 @@ def test_several_labels_are_the_same_only_if_all_are():
     assert measure_parity(targets, reference, candidate, lower).same_labels == 1.0
 
 
+def test_the_winner_of_a_group_is_a_decision_too():
+    names = ["black", "red", "dress"]
+    rule = rule_for("several_of_many", names, thresholds=[0.9, 0.3, 0.5], groups={"colour": ["black", "red"]})
+    targets = np.array([[0, 1, 1], [0, 1, 1], [0, 0, 1]], np.float32)
+    reference = np.array([[0.4, 0.5, 0.9], [0.4, 0.5, 0.9], [0.2, 0.1, 0.9]], np.float32)
+    # Red and dress stand in each row's labels as before, but black is the likelier colour now in the first and last.
+    candidate = np.array([[0.6, 0.5, 0.9], [0.3, 0.5, 0.9], [0.1, 0.2, 0.9]], np.float32)
+    record = measure_parity(targets, reference, candidate, rule)
+    assert (record.right, record.same_label) == (2, 2), "a colour that nobody knows is neither right nor another one"
+    assert record.against_float32 is not None
+    assert record.against_float32.only_float32_right == 1
+    assert measure_parity(None, reference, candidate, rule).same_label == 1
+
+
 def test_yes_or_no_has_one_output():
     targets = np.array([[1], [0]], np.float32)
     rule = rule_for("yes_or_no", ["no", "yes"], thresholds=[0.5])
