@@ -176,7 +176,8 @@ def _list_layers(plan: Plan, data_path: Path | None) -> None:
         click.echo(line)
     click.echo(f"{network.model.count_params():,} parameters; `training.phases` trains from a layer of the backbone on")
     for phase in plan.phases if plan.recipe.training.phases else ():
-        click.echo(f"{phase.name}: {learning_text(set_trained_layers(network, phase.train, phase.place))}")
+        learning = set_trained_layers(network, phase.train, phase.place, keep_batch_norm=phase.keeps_batch_norm)
+        click.echo(f"{phase.name}: {learning_text(learning)}")
 
 
 def _show(line: str) -> None:

@@ -10,7 +10,9 @@ from fashionbatch.names import suggestion
 from fashionbatch.plan.model import Trained
 
 
-def set_trained_layers(network: Network, trained: Trained, place: Sequence[str | int] = ()) -> tuple[str, ...]:
+def set_trained_layers(
+    network: Network, trained: Trained, place: Sequence[str | int] = (), *, keep_batch_norm: bool = False
+) -> tuple[str, ...]:
     """Make some layers learn and freeze all others.
 
     A frozen BatchNormalization normalises by what it has learnt, not by the batch, also while layers after it learn:
@@ -20,6 +22,9 @@ def set_trained_layers(network: Network, trained: Trained, place: Sequence[str |
         network: changed in place; compile a model again after it.
         trained: `head`; from a layer of the backbone on, in the order of `Network.backbone_layers`; or `all`.
         place: where the recipe asks for it.
+        keep_batch_norm: freeze batch normalisation in the backbone wherever it stands. Statistics of small batches
+            spoil what the layers after it have learnt; where weights came with their normalisation folded into the
+            convolutions, they spoil all of it.
 
     Returns:
         The names of the layers with weights that learn, from the image outwards.
@@ -27,8 +32,13 @@ def set_trained_layers(network: Network, trained: Trained, place: Sequence[str |
     Raises:
         TrainingError: the backbone has no layer of that name, or nothing would learn.
     """
+    import keras
+
     backbone, head = network.backbone_layers, network.head_layers
     learning = {*head, *backbone[_first_trained(backbone, trained, place) :]}
+    if keep_batch_norm:
+        kept = {layer.name for layer in network.backbone.layers if isinstance(layer, keras.layers.BatchNormalization)}
+        learning -= kept
     names = []
     for layer in network.model.layers:
         layer.trainable = layer.name in learning

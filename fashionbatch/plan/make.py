@@ -138,6 +138,7 @@ def _phase(
         if "augmentation" in given
         else augmentation,
         early_stopping=phase.early_stopping if "early_stopping" in given else training.early_stopping,
+        keeps_batch_norm=phase.batch_norm == "keep",
         place=here,
     )
 

@@ -106,6 +106,7 @@ class PlannedPhase:
     """One stretch of training, with what it takes over from `training`.
 
     Attributes:
+        keeps_batch_norm: whether batch normalisation in the backbone stays as it is, also where its layer is trained.
         place: where the recipe describes it.
     """
 
@@ -117,6 +118,7 @@ class PlannedPhase:
     schedule: Resolved[ScheduleSpec] | None
     augmentation: tuple[Resolved[AugmentationSpec], ...]
     early_stopping: EarlyStopping | None
+    keeps_batch_norm: bool = False
     place: NodePath = field(default=("training",), compare=False)
 
     @property
@@ -137,6 +139,7 @@ class PlannedPhase:
             "schedule": self.schedule.resolved() if self.schedule else None,
             "augmentation": [component.resolved() for component in self.augmentation],
             "early_stopping": _written(self.early_stopping) if self.early_stopping else None,
+            **({"batch_norm": "keep"} if self.keeps_batch_norm else {}),
         }
 
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    SerializerFunctionWrapHandler,
+    Tag,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from fashionbatch.names import label_problem
 from fashionbatch.specs import ImageSpec, Parameters, TrainingPrecision
@@ -149,6 +159,19 @@ class Phase(Parameters):
     )
     augmentation: tuple[Component, ...] | None = Field(None, description="Random changes; [] for none.")
     early_stopping: EarlyStopping | None = Field(None, description="When to stop early; null for never.")
+    batch_norm: Literal["learn", "keep"] = Field(
+        "learn",
+        description="keep: batch normalisation in the backbone stays as it is, as Keras advises for fine-tuning; "
+        "learn: it follows the batches where its layer is trained.",
+    )
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_usual(self, whole: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Recipes in runs and bundles stay as they were before there was a choice, so that runs can be resumed.
+        dump: dict[str, Any] = whole(self)
+        if dump.get("batch_norm") == "learn":
+            dump.pop("batch_norm")
+        return dump
 
 
 class Training(Parameters):

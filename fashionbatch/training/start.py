@@ -92,7 +92,7 @@ def require_phases_can_run(plan: Plan, network: Network, data: PreparedData) -> 
         PluginError: an augmentation cannot be built.
     """
     for phase in plan.phases:
-        set_trained_layers(network, phase.train, phase.place)
+        set_trained_layers(network, phase.train, phase.place, keep_batch_norm=phase.keeps_batch_norm)
         prepare_fitting(plan, phase, network, data, epoch=lambda: 0)
 
 

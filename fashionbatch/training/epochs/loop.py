@@ -117,7 +117,7 @@ class Loop:
         self.features = None
         # A phase begins alike whether this process ran the one before it or not.
         keras.utils.set_random_seed((self._plan.recipe.training.seed + index + 1) % 2**32)
-        learning = set_trained_layers(self._network, phase.train, phase.place)
+        learning = set_trained_layers(self._network, phase.train, phase.place, keep_batch_norm=phase.keeps_batch_norm)
         of_features = can_be_kept(self._network, phase)
         data = self._data_of_features(index) if of_features else self._data
         self._graph = None  # From here on the weights are others.

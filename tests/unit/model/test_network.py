@@ -189,6 +189,18 @@ def test_a_frozen_batch_normalization_keeps_its_statistics_while_later_layers_le
     assert not np.array_equal(learning, before[1])
 
 
+def test_batch_normalization_can_be_kept_as_it_is_in_layers_that_learn(make_network):
+    network = make_network()
+    learning = set_trained_layers(network, "all", keep_batch_norm=True)
+    assert learning == ("conv1", "conv2", "dense1", "head_output")
+    model = training_model(network, (), seed=1)
+    means = [network.model.get_layer(f"conv{n}_norm").moving_mean for n in (1, 2)]
+    before = [np.array(mean) for mean in means]
+    model(np.random.default_rng(0).integers(0, 256, (4, 12, 12, 1), dtype=np.uint8), training=True)
+    for mean, was in zip(means, before, strict=True):
+        np.testing.assert_array_equal(mean, was)
+
+
 def test_a_backbone_that_is_frozen_altogether_gives_the_same_features_in_training(make_network):
     network = make_network()
     set_trained_layers(network, "head")

@@ -205,7 +205,8 @@ training:
   seed: 1
   phases:
     - {train: head, epochs: 3, augmentation: [], schedule: 0.1}
-    - {train: {from: conv2}, optimizer: adam, schedule: null, early_stopping: null, batch_size: 4, name: deep}
+    - {train: {from: conv2}, optimizer: adam, schedule: null, early_stopping: null, batch_size: 4, name: deep,
+       batch_norm: keep}
     - {train: all}
 """
 
@@ -220,6 +221,8 @@ def test_phases_take_over_what_they_leave_out(recipe, registry):
     assert (second.schedule, second.early_stopping, second.batch_size) == (None, None, 4)
     assert (second.optimizer.spec.name, second.learning_rate) == ("adam", 0.001)
     assert [one.spec.name for one in second.augmentation] == ["flip", "turn"]
+    assert [phase.keeps_batch_norm for phase in (first, second, third)] == [False, True, False]
+    assert [phase.resolved().get("batch_norm") for phase in (first, second, third)] == [None, "keep", None]
     assert (third.schedule.spec.name, third.optimizer.parameters.momentum, third.learning_rate) == (
         "inverse_time",
         0.9,
