@@ -59,14 +59,15 @@ format: $(VENV)/.installed-dev ## bring the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.installed-dev ## make the generated documents again
+docs: $(VENV)/.installed-dev ## make the generated documents again, build the site into site/ and check its links
 	$(BIN)/python scripts/make_docs.py
+	$(BIN)/python scripts/make_site.py
 
 bench: $(VENV)/.installed-dev ## measure how fast a folder is labeled, in 10 minutes: ARGS='--full --photos DIR'
 	$(BIN)/python benchmarks/classify.py $(ARGS)
 
 clean: ## remove what was built, cached or written by the demo; .venv and runs/ stay
-	rm -rf build dist demo .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf build dist demo site .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 # What pip does for a wheel and not for a checkout: without it, commands start slower where Python may not write it itself.

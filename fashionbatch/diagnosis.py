@@ -39,6 +39,8 @@ _MEMORY = Path("/proc/meminfo")
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
 _LEAST_MEMORY = 1 << 30
 _SHOWN_NAMES = 12
+# Extras that nobody needs who uses FashionBatch.
+_FOR_DEVELOPERS = ("dev", "docs")
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def _requirements(extra: str | None) -> list[str]:
 
 def _extras() -> Iterator[Finding]:
     for extra in metadata.metadata(_DISTRIBUTION).get_all("Provides-Extra") or ():
-        if extra == "dev":
+        if extra in _FOR_DEVELOPERS:
             continue
         parts = [
             _version(name, f"pip install '{_DISTRIBUTION}[{extra}]'", missing="absent") for name in _requirements(extra)
