@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -48,30 +49,75 @@ def prepare_data(
         DataError: the data are missing, empty, or not what the recipe says.
         PluginError: the dataset plugin returned what it must not.
     """
+    return decode_splits(plan, load_samples(plan, data_path=data_path), splits=splits, bar=bar).data
+
+
+@dataclass(frozen=True)
+class DecodedSplits:
+    """Splits that are decoded, and where their images come from.
+
+    Attributes:
+        data: the splits.
+        samples: the source that they come from.
+        names: for each image of the source its name.
+        kept: for each split the positions of its images in the source, int64, ascending.
+        digests: for each split the hashes of its images' contents.
+    """
+
+    data: PreparedData
+    samples: Samples
+    names: Sequence[str]
+    kept: Mapping[Split, NDArray[np.int64]]
+    digests: Mapping[Split, Sequence[str]]
+
+
+def decode_splits(
+    plan: Plan,
+    samples: Samples,
+    *,
+    splits: Collection[Split] = SPLITS,
+    pooled: bool = False,
+    bar: OpenBar = no_bar,
+) -> DecodedSplits:
+    """Split the images of a source as a recipe says, and decode the splits that are asked for.
+
+    Args:
+        plan: a recipe that is ready to run.
+        samples: the images of its source.
+        splits: which splits to decode.
+        pooled: whether the validation split is counted to the training images, for folds of both.
+        bar: shows how far decoding is.
+
+    Raises:
+        DataError: as `prepare_data`.
+    """
     recipe = plan.recipe.data
     decoding = plan.head.spec.decoding
-    samples = load_samples(plan, data_path=data_path)
     check_labels(samples, decoding)
     rule = rule_for(decoding, samples.class_names)
     shown = display_names(samples.class_names, recipe.labels.names)
     names = image_names(samples)
     assignment = assign_splits(samples, names, recipe.split)
+    if pooled:
+        assignment = assignment.pooled()
     unused = [(_printable(os.fspath(path)), reason) for path, reason in samples.skipped]
     undecoded: list[tuple[str, str]] = []
     prepared: dict[Split, SplitData] = {}
     digests: dict[Split, list[str]] = {}
+    kept: dict[Split, NDArray[np.int64]] = {}
     for split, indices in assignment.indices.items():
         if split not in splits:
             continue
         images, outcome = _decode(samples, indices, recipe.image, split, bar)
         undecoded.extend((names[indices[position]], reason) for position, reason in outcome.failed)
-        kept = indices[outcome.kept]
-        labels = [samples.labels[index] for index in kept]
+        kept[split] = indices[outcome.kept]
+        labels = [samples.labels[index] for index in kept[split]]
         _check_left(split, samples.class_names, labels, outcome)
-        prepared[split] = SplitData(split, images, rule.targets(labels), labels, [names[index] for index in kept])
+        own_names = [names[index] for index in kept[split]]
+        prepared[split] = SplitData(split, images, rule.targets(labels), labels, own_names)
         digests[split] = outcome.digests
-    duplicates = _duplicates(prepared, digests)
-    return PreparedData(
+    duplicates = duplicates_across(prepared, digests)
+    data = PreparedData(
         class_names=samples.class_names,
         display_names=shown,
         decoding=decoding,
@@ -81,12 +127,14 @@ def prepare_data(
         notes=[
             *samples.notes,
             *assignment.notes,
-            *_notes(unused, undecoded, duplicates),
+            *_notes(unused, undecoded),
+            *duplicates_notes(duplicates),
             *_contradictions(prepared, digests),
         ],
         fingerprint=_fingerprint(recipe.image, samples.class_names, prepared, digests),
         label_groups=samples.label_groups,
     )
+    return DecodedSplits(data, samples, names, kept, digests)
 
 
 def load_samples(plan: Plan, *, data_path: Path | None = None) -> Samples:
@@ -193,7 +241,9 @@ def _check_left(split: Split, class_names: Sequence[str], labels: Sequence[tuple
             raise DataError(f"class {gone[0]!r} has no image left to train on: none of its files can be read")
 
 
-def _duplicates(prepared: Mapping[Split, SplitData], digests: Mapping[Split, list[str]]) -> list[tuple[str, ...]]:
+def duplicates_across(
+    prepared: Mapping[Split, SplitData], digests: Mapping[Split, Sequence[str]]
+) -> list[tuple[str, ...]]:
     """Names of images with equal content that stand in more than one split, in the order of the splits."""
     owners: dict[str, list[tuple[Split, str]]] = {}
     for split, data in prepared.items():
@@ -221,9 +271,7 @@ def _contradictions(prepared: Mapping[Split, SplitData], digests: Mapping[Split,
             )
 
 
-def _notes(
-    unused: Sequence[tuple[str, str]], undecoded: Sequence[tuple[str, str]], duplicates: Sequence[tuple[str, ...]]
-) -> Iterable[str]:
+def _notes(unused: Sequence[tuple[str, str]], undecoded: Sequence[tuple[str, str]]) -> Iterable[str]:
     # Told apart: an image that cannot be decoded is missed, a text file is not.
     if undecoded:
         name, reason = undecoded[0]
@@ -234,6 +282,10 @@ def _notes(
         name, reason = unused[0]
         files = "1 file is" if len(unused) == 1 else f"{len(unused):,} files are"
         yield f"{files} left out as none of the images, such as {name!r} ({reason})."
+
+
+def duplicates_notes(duplicates: Sequence[tuple[str, ...]]) -> Iterable[str]:
+    """What the user should know of images that stand in more than one split; nothing where there are none."""
     if duplicates:
         images = "1 image stands" if len(duplicates) == 1 else f"{len(duplicates)} images stand"
         pair = " and ".join(repr(name) for name in duplicates[0][:2])

@@ -56,7 +56,7 @@ class TakenImages:
 
     def __init__(self, images: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
         self._images, self._rows = images, rows
-        self.shape, self.dtype = (len(rows), *images.shape[1:]), images.dtype
+        self.shape, self.dtype, self.ndim = (len(rows), *images.shape[1:]), images.dtype, images.ndim
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -64,6 +64,19 @@ class TakenImages:
     def __getitem__(self, key: Any) -> NDArray[np.uint8]:
         taken: NDArray[np.uint8] = self._images[self._rows[key]]
         return taken
+
+
+@dataclass(frozen=True)
+class Whole:
+    """What splits were taken from that are folds of something: its features are computed once for all of them.
+
+    Attributes:
+        data: all images, in one split.
+        rows: for each split that was taken the positions of its images there, int64.
+    """
+
+    data: PreparedData
+    rows: Mapping[Split, NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -79,6 +92,7 @@ class PreparedData:
         notes: sentences about the data that the user should read.
         label_groups: attribute -> its labels, where the source says them.
         fingerprint: SHA-256 over images, labels, splits and image spec: the same data again has the same one.
+        whole: what the splits were taken from, where they are folds.
     """
 
     class_names: tuple[str, ...]
@@ -90,6 +104,7 @@ class PreparedData:
     notes: Sequence[str]
     fingerprint: str
     label_groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    whole: Whole | None = None
 
     @property
     def rule(self) -> DecisionRule:

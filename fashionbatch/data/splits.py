@@ -21,7 +21,8 @@ Indices = NDArray[np.int64]
 
 DEFAULT_VALIDATION: Final = 0.2
 _DRAWN: Final[tuple[Split, Split]] = ("validation", "test")
-_UNUSED: Final = "unused"
+UNUSED: Final = "unused"
+"""What an image is placed in that is in no split."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,14 @@ class Assignment:
 
     indices: dict[Split, Indices]
     notes: list[str] = field(default_factory=list)
+
+    def pooled(self) -> Assignment:
+        """The same with the images of validation among those that train; the test split stays what it is."""
+        learning = [self.indices[name] for name in ("train", "validation") if name in self.indices]
+        pooled: dict[Split, Indices] = {"train": np.sort(np.concatenate(learning))}
+        if "test" in self.indices:
+            pooled["test"] = self.indices["test"]
+        return Assignment(pooled, self.notes)
 
 
 def assign_splits(samples: Samples, names: Sequence[str], recipe: SplitRecipe) -> Assignment:
@@ -53,7 +62,7 @@ def assign_splits(samples: Samples, names: Sequence[str], recipe: SplitRecipe) -
             both sides, or nothing is left to train on.
     """
     source = np.array([split or "train" for split in samples.splits or ["train"] * len(samples)], dtype=object)
-    placed = np.where(source == "train", "train", _UNUSED).astype(object)
+    placed = np.where(source == "train", "train", UNUSED).astype(object)
     wishes = {part: _wish(part, recipe, source) for part in _DRAWN}
     notes: list[str] = []
     for part, wish in wishes.items():
@@ -70,7 +79,7 @@ def assign_splits(samples: Samples, names: Sequence[str], recipe: SplitRecipe) -
     if groups is not None:
         _check_groups(groups, placed)
     _note_unused(source, placed, notes)
-    _check_classes(samples, placed, notes)
+    check_classes(samples, placed, notes)
     indices = {split: np.flatnonzero(placed == split) for split in SPLITS}
     return Assignment({split: found for split, found in indices.items() if len(found)}, notes)
 
@@ -121,7 +130,7 @@ def _draw_fractions(
     if sum(fractions.values()) >= 1:
         asked = " and ".join(f"{part} {fraction:g}" for part, fraction in fractions.items())
         raise DataError(f"split: {asked} leave nothing to train on", hint="a part that is omitted may have a default")
-    kinds, units, unit_of_image = _units(samples, pool, None if groups is None else groups[0])
+    kinds, units, unit_of_image = units_of(samples, pool, None if groups is None else groups[0])
     if recipe.stratify:
         _check_enough(kinds, units, samples.class_names, [*fractions], grouped=groups is not None)
     drawn = draw(kinds, units, [*fractions.values()], np.random.default_rng(recipe.seed), stratify=recipe.stratify)
@@ -129,8 +138,14 @@ def _draw_fractions(
     placed[pool] = part_names[drawn[unit_of_image]]
 
 
-def _units(samples: Samples, pool: Indices, group_of_image: Indices | None) -> tuple[Indices, Indices, Indices]:
-    """What is drawn: `(kinds, classes)` images of each class, the kind of each unit, and the unit of each image."""
+def units_of(samples: Samples, pool: Indices, group_of_image: Indices | None) -> tuple[Indices, Indices, Indices]:
+    """What is drawn: `(kinds, classes)` images of each class, the kind of each unit, and the unit of each image.
+
+    Args:
+        samples: the source's images.
+        pool: int64, the positions of those that are drawn from.
+        group_of_image: int64, for each image of the source the number of its group; None where each is by itself.
+    """
     position = {name: index for index, name in enumerate(samples.class_names)}
     if group_of_image is None:
         unit_of_image = np.arange(len(pool))
@@ -166,7 +181,7 @@ def _check_enough(
 
 def _check_groups(groups: tuple[Indices, list[str]], placed: NDArray[np.object_]) -> None:
     numbers, keys = groups
-    used = placed != _UNUSED
+    used = placed != UNUSED
     pairs = {(int(number), str(split)) for number, split in zip(numbers[used], placed[used], strict=True)}
     sides = Counter(number for number, _ in pairs)
     torn = sorted(number for number, count in sides.items() if count > 1)
@@ -180,14 +195,24 @@ def _check_groups(groups: tuple[Indices, list[str]], placed: NDArray[np.object_]
 
 
 def _note_unused(source: NDArray[np.object_], placed: NDArray[np.object_], notes: list[str]) -> None:
-    for name, count in sorted(Counter(source[placed == _UNUSED].tolist()).items()):
+    for name, count in sorted(Counter(source[placed == UNUSED].tolist()).items()):
         notes.append(f"{count} images that the source calls {name} are not used: the recipe's split leaves them out.")
 
 
-def _check_classes(samples: Samples, placed: NDArray[np.object_], notes: list[str]) -> None:
+def check_classes(samples: Samples, placed: NDArray[np.object_], notes: list[str]) -> None:
+    """Refuse a split without images of a class to train on; note the classes that another split lacks.
+
+    Args:
+        samples: the source's images.
+        placed: `(images,)`, the split of each image, or `UNUSED`.
+        notes: what the user should know is added.
+
+    Raises:
+        DataError: a class has no image to train on.
+    """
     counts = {split: Counter[str]() for split in SPLITS}
     for labels, split in zip(samples.labels, placed, strict=True):
-        if split != _UNUSED:
+        if split != UNUSED:
             counts[split].update(labels)
     if not (placed == "train").any():
         raise DataError("nothing is left to train on", hint="look at `split` in the recipe")

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from fashionbatch import disk
 from fashionbatch.data.context import cache_directory
-from fashionbatch.data.prepared import PreparedData, SplitData
+from fashionbatch.data.prepared import PreparedData, SplitData, TakenImages, Whole
 from fashionbatch.errors import BundleError, OutputError, RuntimeUnavailableError
 from fashionbatch.inference.cpu import cpu_name
 from fashionbatch.inference.session import DEFAULT_RUNTIME
@@ -76,6 +76,8 @@ class FeatureSource:
         Raises:
             OutputError: the cache cannot be written.
         """
+        if self.data.whole is not None:
+            return _rows_of(self.data.whole, splits, self._of_whole(self.data.whole).of)
         by_runtime = self._key(self._facts_of_runtime())
         found = self._kept(by_runtime, splits)
         if len(found) < len(splits):
@@ -90,7 +92,13 @@ class FeatureSource:
 
     def kept(self, splits: Collection[Split]) -> dict[Split, NDArray[np.float32]]:
         """Those that the runtime computed and the cache holds; nothing is computed."""
+        if self.data.whole is not None:
+            return _rows_of(self.data.whole, splits, self._of_whole(self.data.whole).kept)
         return self._kept(self._key(self._facts_of_runtime()), splits, told=False)
+
+    def _of_whole(self, whole: Whole) -> FeatureSource:
+        """The source of the features that those of every fold are among."""
+        return replace(self, data=whole.data)
 
     def _key(self, facts: Mapping[str, str]) -> str:
         """A digest of everything that features depend on, besides the split's name."""
@@ -206,6 +214,17 @@ def export_features(source: FeatureSource, folder: Path) -> None:
         writer.writerow(["name", "labels"])
         writer.writerows([split.names[index], "|".join(split.labels[index])] for index in order)
         write_text(folder / f"{name}.csv", text.getvalue())
+
+
+def _rows_of(
+    whole: Whole, splits: Collection[Split], features: Callable[[Collection[Split]], dict[Split, NDArray[np.float32]]]
+) -> dict[Split, NDArray[np.float32]]:
+    """The features of folds, by their rows among those of all images; empty where those are not known."""
+    [(name, _)] = whole.data.splits.items()
+    found = features([name])
+    if name not in found:
+        return {}
+    return {split: TakenImages(found[name], whole.rows[split]) for split in splits}  # type: ignore[misc,arg-type]
 
 
 def _file(key: str, split: Split) -> Path:
