@@ -89,11 +89,14 @@ def compare_runs(
 ) -> None:
     """Show runs side by side: figures, what their recipes have differently, and photos on which they disagree.
 
+    A RUN may be the folder of a study, as --seeds and sweep make it; then it stands for all runs in it.
+
     Where the photos are not there any more, or a run is not finished, that part is left out with a warning; with
     --split or --data it is an error.
     """
-    from fashionbatch.evaluation.records import read_run, recipe_differences
+    from fashionbatch.evaluation.records import read_run, recipe_differences, runs_of
 
+    runs = tuple(run for path in runs for run in runs_of(path))
     records = [read_run(path) for path in runs]
     names = _short_names(runs)
     for line in format_table(("figure", *names), _figure_rows(records)):

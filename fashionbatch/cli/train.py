@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import sys
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fashionbatch.cli.recipe import RecipeCommand, set_option
+from fashionbatch.cli.repeats import SeedNumbers, show_line, train_repeatedly
 from fashionbatch.cli.tables import format_table, printable
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class _SplitNames(click.ParamType[Any]):
     "--output",
     type=click.Path(path_type=Path),
     metavar="RUN",
-    help="The run directory.  [default: runs/NAME, by the recipe's name]",
+    help="The run directory.  [default: runs/NAME by the recipe's name, with --seeds runs/NAME-seeds, with --folds "
+    "runs/NAME-folds]",
 )
 @click.option("--data", "data_path", metavar="PATH", help="Take the data from here instead of the recipe's path.")
 @set_option
@@ -63,6 +64,19 @@ class _SplitNames(click.ParamType[Any]):
     metavar="SPLITS",
     type=_SplitNames(),
     help="Splits of which every image is judged, joined by commas; of the others a sample of 5,000 is.",
+)
+@click.option(
+    "--seeds",
+    type=SeedNumbers(),
+    metavar="N|LIST",
+    help="Train so often, by the recipe's seed and those that follow it, or by the seeds of a list such as 1,2,3, and "
+    "report mean and deviation.",
+)
+@click.option(
+    "--folds",
+    type=click.IntRange(2, 100),
+    metavar="K",
+    help="Cross-validate: hold out each K-th of the training and validation images once, and judge by them.",
 )
 @click.option(
     "--keep-features", is_flag=True, help="Leave a frozen backbone's features in the run directory, as .npy files."
@@ -79,6 +93,8 @@ def command(
     resume: bool,
     overwrite: bool,
     evaluate: tuple[Split, ...],
+    seeds: int | tuple[int, ...] | None,
+    folds: int | None,
     keep_features: bool,
     dry_run: bool,
 ) -> None:
@@ -86,9 +102,14 @@ def command(
 
     RECIPE is a file, or the name of a recipe that `fashionbatch recipe list` shows. The run directory gets the
     trained bundle, the figures of each epoch and each split, reports and pictures. Ctrl-C stops; --resume goes on.
+
+    With --seeds or --folds there are several trainings, each in a run directory within that of the study.
     """
     if resume and overwrite:
         raise click.UsageError("--resume continues a run and --overwrite replaces it; give one of them")
+    repeated = seeds is not None or folds is not None
+    if repeated and keep_features:
+        raise click.UsageError("--keep-features is for one training; leave out --seeds and --folds")
     from fashionbatch.plan import load_plan
     from fashionbatch.plugins import load_plugins
 
@@ -98,6 +119,20 @@ def command(
     if dry_run:
         with plan.placing():
             _list_layers(plan, path)
+        return
+    if repeated:
+        from fashionbatch.studies.repeats import Repeats
+
+        train_repeatedly(
+            Repeats(recipe, overrides, seeds, folds),
+            output,
+            name=plan.recipe.name,
+            plugins=plugins,
+            data_path=path,
+            resume=resume,
+            overwrite=overwrite,
+            evaluate=evaluate,
+        )
         return
     from fashionbatch.training.run import train
 
@@ -110,11 +145,11 @@ def command(
         overwrite=overwrite,
         evaluate=evaluate,
         keep_features=keep_features,
-        show=_show,
+        show=show_line,
         bars=sys.stderr.isatty(),
     )
     for line in summary_lines(report):
-        _show(line)
+        show_line(line)
 
 
 def summary_lines(report: TrainingReport) -> list[str]:
@@ -178,9 +213,3 @@ def _list_layers(plan: Plan, data_path: Path | None) -> None:
     for phase in plan.phases if plan.recipe.training.phases else ():
         learning = set_trained_layers(network, phase.train, phase.place, keep_batch_norm=phase.keeps_batch_norm)
         click.echo(f"{phase.name}: {learning_text(learning)}")
-
-
-def _show(line: str) -> None:
-    # A training of hours goes on when whoever read its messages has left.
-    with contextlib.suppress(OSError):
-        click.echo(line)

@@ -18,6 +18,8 @@ from fashionbatch.evaluation.measures.figures import CROSS_ENTROPY
 CROSS_ENTROPY_FIGURE = "cross_entropy"
 """What `summary.json` calls it. Runs that do not say which loss they were trained by call it `loss`."""
 MARKER, SUMMARY, HISTORY, BUNDLE = "run.json", "summary.json", "history.csv", "bundle"
+STUDY_MARKER = "study.json"
+"""What a directory holds that is several runs of one recipe; its summary is that of all of them."""
 _LARGEST_BYTES = 1 << 28
 _DEPTH = 4  # folders below the one that is searched
 
@@ -100,7 +102,7 @@ class RunRecord:
 
 
 def find_runs(folder: Path) -> tuple[list[RunRecord], list[DataError]]:
-    """Every run in a folder and the folders below it, by path; the folder may be a run itself.
+    """Every run in a folder and the folders below it, by path; the folder may be a run or a study itself.
 
     Returns:
         The runs, and what is wrong with those that cannot be read.
@@ -125,6 +127,8 @@ def read_run(path: Path) -> RunRecord:
     Raises:
         DataError: it is none, or a file of it is damaged.
     """
+    if (path / STUDY_MARKER).is_file():
+        raise DataError(f"{path}: a study of several runs, and no run itself", hint="name one of the runs in it")
     if not (path / MARKER).is_file() and not (path / SUMMARY).is_file():
         inner = path.parent if path.name == BUNDLE and (path.parent / SUMMARY).is_file() else None
         raise DataError(
@@ -135,6 +139,20 @@ def read_run(path: Path) -> RunRecord:
     begun = _json(path / MARKER) if (path / MARKER).is_file() else {}
     recipe = begun.get("recipe")
     return RunRecord(path, summary, recipe if isinstance(recipe, dict) else {}, _history(path / HISTORY))
+
+
+def runs_of(path: Path) -> list[Path]:
+    """The runs of a study, by name; of anything else the path itself.
+
+    Raises:
+        DataError: none of the study's runs has begun.
+    """
+    if not (path / STUDY_MARKER).is_file():
+        return [path]
+    runs = sorted(_run_directories(path))
+    if not runs:
+        raise DataError(f"{path}: none of the study's runs has begun")
+    return runs
 
 
 def recipe_differences(runs: Sequence[RunRecord]) -> dict[str, list[str]]:
@@ -153,7 +171,7 @@ def _run_directories(folder: Path) -> Iterator[Path]:
     base = len(folder.parts)
     for place, folders, files in os.walk(folder):
         path = Path(place)
-        if MARKER in files or SUMMARY in files:
+        if STUDY_MARKER not in files and (MARKER in files or SUMMARY in files):
             folders.clear()
             yield path
         elif len(path.parts) - base >= _DEPTH:

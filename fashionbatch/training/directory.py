@@ -36,6 +36,7 @@ _CONTENTS = disk.Contents(
         "report.json",
         "confusion_matrix.csv",
         "groups.csv",
+        "held_out.csv",
         "data.json",
         "architecture.txt",
         *(f"{name}.png" for name in _PICTURES.split()),

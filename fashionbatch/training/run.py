@@ -6,12 +6,13 @@ import os
 import platform
 import signal
 import warnings
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from fashionbatch import __version__, disk
 from fashionbatch.data.advice import advice_on_data
@@ -24,9 +25,10 @@ from fashionbatch.model.network import Network
 from fashionbatch.model.precision import resumed_precision, training_precision
 from fashionbatch.plan import Plan, unused
 from fashionbatch.plugins import Plugins, blaming
+from fashionbatch.progress import OpenBar
 from fashionbatch.specs import Split, TrainingPrecision, TrainingReport
 from fashionbatch.training import directory as run_directory
-from fashionbatch.training.bundling import make_bundle, versions
+from fashionbatch.training.bundling import Labeled, make_bundle, versions
 from fashionbatch.training.clock import Clock
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.epochs.callbacks import Callbacks, require_callbacks_can_work
@@ -52,6 +54,17 @@ if TYPE_CHECKING:
     import openvino as ov
 
 
+class GiveData(Protocol):
+    """Gives decoded splits."""
+
+    def __call__(self, *, bar: OpenBar) -> PreparedData:
+        """The splits; the bar shows how far decoding is."""
+
+
+TakeAnswers: TypeAlias = Callable[[Labeled], object]
+"""Is told what a finished network says of the images that judge it."""
+
+
 class TrainingWarning(UserWarning):
     """Something that a finished run could not do besides, such as a plugin's hook that failed."""
 
@@ -68,6 +81,8 @@ def train(
     evaluate: Collection[Split] = OTHERS,
     show: Show = print,
     bars: bool = False,
+    data: GiveData | None = None,
+    judged: TakeAnswers | None = None,
 ) -> TrainingReport:
     """Train a plan's classifier into a run directory.
 
@@ -86,6 +101,9 @@ def train(
         keep_features: leave the features of a frozen backbone in the run directory, a `.npy` file a split.
         show: prints a line.
         bars: whether to draw progress bars on standard error.
+        data: gives the decoded splits, where several runs share them or they are no splits of the recipe; called only
+            where there is something to train. None reads the recipe's own.
+        judged: is told of the finished network's answers before the run counts as finished.
 
     Returns:
         The run directory, its bundle, and the figures of `summary.json`.
@@ -111,11 +129,21 @@ def train(
         )
     require_callbacks_can_work(plan)
     export = output / "features" if keep_features else None
-    run = _Run(plan, directory, plugins, reporter, overwrite=overwrite, export=export, evaluate=evaluate)
+    run = _Run(
+        plan,
+        directory,
+        plugins,
+        reporter,
+        overwrite=overwrite,
+        export=export,
+        evaluate=evaluate,
+        data=data or partial(prepare_data, plan, data_path=data_path),
+        judged=judged,
+    )
     with stoppable(), plan.placing():
         try:
             with blaming(plan.origins):
-                return run.to_the_end(begun, data_path, extension)
+                return run.to_the_end(begun, extension)
         except (Stopped, KeyboardInterrupt) as stop:
             number = stop.signal_number if isinstance(stop, Stopped) else signal.SIGINT
             raise run.interrupted(number) from None
@@ -134,22 +162,23 @@ class _Run:
         overwrite: bool,
         export: Path | None,
         evaluate: Collection[Split],
+        data: GiveData,
+        judged: TakeAnswers | None,
     ) -> None:
         self._plan, self._directory, self._plugins, self._reporter = plan, directory, plugins, reporter
         self._overwrite, self._export, self._evaluate = overwrite, export, evaluate
+        self._data, self._judged = data, judged
         self._clock = Clock()
         self._loop: Loop | None = None
         self._graph: ov.Model | None = None
         self._initial: Mapping[str, Any] | None = None
         self._went_on: Sequence[Mapping[str, Any]] = ()
 
-    def to_the_end(
-        self, begun: Mapping[str, Any] | None, data_path: Path | None, extension: Extension | None
-    ) -> TrainingReport:
+    def to_the_end(self, begun: Mapping[str, Any] | None, extension: Extension | None) -> TrainingReport:
         asked = self._plan.recipe.training.precision
         precision, reason = training_precision(asked) if begun is None else resumed_precision(asked, begun["precision"])
         set_arithmetic(precision)
-        data = self._prepare(data_path, begun)
+        data = self._prepare(begun)
         self._reporter.show(f"precision {precision}: {reason}")
         with self._clock.measure("preparation"):
             network = self._make_network(data, precision)
@@ -223,9 +252,9 @@ class _Run:
             hint="the same command with --resume goes on from there",
         )
 
-    def _prepare(self, data_path: Path | None, begun: Mapping[str, Any] | None) -> PreparedData:
+    def _prepare(self, begun: Mapping[str, Any] | None) -> PreparedData:
         with self._clock.measure("data"):
-            data = prepare_data(self._plan, data_path=data_path, bar=self._reporter.bar)
+            data = self._data(bar=self._reporter.bar)
         if "train" not in data.splits:
             raise DataError("there are no images to train on")
         if begun is not None and begun["fingerprint"] != data.fingerprint:
@@ -286,6 +315,8 @@ class _Run:
             metrics = measure(self._plan, data, labeled)
             extra = measure_extra(self._plan, data, labeled)
             write_tables(self._directory.path, data, labeled, metrics, history, extra=extra)
+            if self._judged is not None:
+                self._judged(labeled)
         with self._clock.measure("quantization"):
             labeled = quantize_trained(
                 self._plan, labeled, data, registry=self._plugins.registry, reporter=self._reporter

@@ -101,6 +101,21 @@ def test_compare_shows_figures_recipes_and_photos_that_runs_label_differently(ma
     assert [(row["right"], row["colours"], row["greys"]) for row in rows] == [("hen", "hen", "cat")] * 2
 
 
+def test_a_study_stands_for_its_runs(make_run, tmp_path):
+    make_run("study/seed-1")
+    make_run("study/seed-2", seed=2)
+    study = tmp_path / "runs" / "study"
+    (study / "study.json").write_text("{}", encoding="utf-8")
+    (study / "summary.json").write_text('{"figures": {}}', encoding="utf-8")
+    assert run("compare", study).splitlines()[0].split() == ["figure", "seed-1", "seed-2"]
+    listed = [line.split()[0] for line in run("list", tmp_path / "runs").splitlines()[1:]]
+    assert listed == [str(study / "seed-1"), str(study / "seed-2")]
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / "study.json").write_text("{}", encoding="utf-8")
+    with pytest.raises(DataError, match="none of the study's runs has begun"):
+        run("compare", tmp_path / "none")
+
+
 def test_runs_that_agree_are_compared_too(make_run, tmp_path):
     output = run("compare", make_run("one"), make_run("two"), "-o", tmp_path / "compared")
     assert "label 0 of 6 photos differently" in output

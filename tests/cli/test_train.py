@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from fashionbatch.cli import VERBS
+from fashionbatch.cli.repeats import SeedNumbers
 from fashionbatch.cli.train import command, summary_lines
 from fashionbatch.errors import FashionBatchError, RecipeError
 from fashionbatch.specs import TrainingReport
@@ -127,3 +128,39 @@ def test_a_split_that_is_none_cannot_be_asked_for(recipe):
     result = invoke(recipe, "--evaluate", "validation,trian")
     assert result.exit_code == 2
     assert "'trian' is no split; there are train, validation, test" in result.output
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ("three", "'three' is neither how many seeds, such as 3, nor a list of them, such as 1,2,3"),
+        ("1,,2", "nor a list of them"),
+        ("0", "0 is no number of trainings"),
+        ("4711", "One seed is named as 4711,"),
+    ],
+)
+def test_seeds_that_are_none_are_wrong_usage(recipe, given, message):
+    result = invoke(recipe, "--seeds", given)
+    assert result.exit_code == 2
+    assert message in result.output
+
+
+@pytest.mark.parametrize(("given", "seeds"), [("3", 3), ("3,", (3,)), ("1, 2,3", (1, 2, 3))])
+def test_seeds_are_how_many_or_which_ones(given, seeds):
+    assert SeedNumbers().convert(given, None, None) == seeds
+
+
+def test_features_are_kept_by_one_training_alone(recipe):
+    result = invoke(recipe, "--folds", "3", "--keep-features")
+    assert result.exit_code == 2
+    assert "--keep-features is for one training" in result.output
+
+
+def test_seeds_end_with_the_bundle_to_take(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("fashionbatch.training.run.draw_pictures", lambda folder, **_: [])
+    result = invoke(recipe, "--seeds", "1,2", "-o", tmp_path / "study", "--set", "training.quantize=off")
+    assert result.exception is None, result.output
+    assert "two shapes: 2 trainings that differ by the seed" in result.output
+    [best] = {line.split()[1] for line in result.output.splitlines() if line.startswith("bundle ")}
+    assert best in {str(tmp_path / "study" / name / "bundle") for name in ("seed-1", "seed-2")}
+    assert f"next      fashionbatch classify PHOTOS -b {best} -o labels.csv" in result.output

@@ -1,0 +1,1 @@
+"""Several trainings of one recipe as one directory with one report: other seeds, folds, or other values."""
