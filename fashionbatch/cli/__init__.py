@@ -35,7 +35,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "evaluate": ("fashionbatch.cli.evaluate", "Measure a bundle on labeled data."),
     "merge": ("fashionbatch.cli.merge", "Join the parts of a labeling job."),
     "plugins": ("fashionbatch.cli.plugins", "List the components that recipes can name."),
-    "recipe": ("fashionbatch.cli.recipe", "Check, show, list and copy recipes."),
+    "recipe": ("fashionbatch.cli.recipe", "Draft, check, show, list and copy recipes."),
     "runs": ("fashionbatch.cli.runs", "List training runs, and compare them."),
     "status": ("fashionbatch.cli.status", "Say how far a labeling run is."),
     "train": ("fashionbatch.cli.train", "Train a recipe's classifier into a run directory."),

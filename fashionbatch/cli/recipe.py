@@ -1,4 +1,4 @@
-"""`fashionbatch recipe`: check, show, list and copy recipes before anything is trained."""
+"""`fashionbatch recipe`: draft, check, show, list and copy recipes before anything is trained."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fashionbatch import disk
+from fashionbatch.cli.recipe_new import new_recipe
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.cli.terminal import echo_styled, style
 from fashionbatch.errors import OutputError, Problem, RecipeError
@@ -49,7 +50,10 @@ class RecipeCommand(click.Command):
 
 @click.group()
 def command() -> None:
-    """Check, show, list and copy recipes."""
+    """Draft, check, show, list and copy recipes."""
+
+
+command.add_command(new_recipe)
 
 
 @command.command("check", cls=RecipeCommand)

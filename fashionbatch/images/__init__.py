@@ -20,6 +20,7 @@ from fashionbatch.images.decode import (
     view_image,
 )
 from fashionbatch.images.formats import FORMATS, sniff
+from fashionbatch.images.header import ImageHeader, read_header
 from fashionbatch.images.policy import POLICY
 from fashionbatch.images.spec import AnyImageSpec, PlainSpec
 
@@ -34,12 +35,14 @@ __all__ = [
     "AnyImageSpec",
     "DecodeLimits",
     "ImageFileLike",
+    "ImageHeader",
     "PlainSpec",
     "decode_image",
     "decode_into",
     "fit_pixels",
     "one_line",
     "open_regular",
+    "read_header",
     "sniff",
     "view_image",
 ]

@@ -166,7 +166,7 @@ def _pixels(
 ) -> tuple[NDArray[np.uint8], str]:
     """What a decoder makes of a file, or else of what can be mended of it; and a note of that."""
     try:
-        with _own_pillow, ExitStack() as stack:
+        with own_pillow, ExitStack() as stack:
             source = stack.enter_context(open_regular(file)) if isinstance(file, Path) else file
             opened = io.BytesIO(source) if isinstance(source, bytes) else source
             try:
@@ -211,13 +211,13 @@ def open_regular(path: Path) -> BinaryIO:
 
 
 def _decode(file: BinaryIO, spec: AnyImageSpec, limits: DecodeLimits, *, is_mended: bool) -> Image.Image:
-    with _identify(file, limits) as image:
+    with identify(file, limits) as image:
         shown, orientation = _load(file, image, spec, limits, is_mended=is_mended)
         return _fit(image, shown, orientation, spec)
 
 
 def _view(file: BinaryIO, side: int, limits: DecodeLimits, *, is_mended: bool) -> Image.Image:
-    with _identify(file, limits) as image:
+    with identify(file, limits) as image:
         bounds = PlainSpec((side, side), 3, PlainResize("pad", "lanczos", 1.0), (255, 255, 255))
         shown, orientation = _load(file, image, bounds, limits, is_mended=is_mended)
         picture = to_eight_bits(image, bounds.channels, bounds.background)
@@ -280,7 +280,12 @@ def _fit(image: Image.Image, shown: geometry.Box, orientation: int, spec: AnyIma
     return picture.convert("RGB") if spec.channels == 3 and picture.mode == "L" else picture
 
 
-def _identify(file: BinaryIO, limits: DecodeLimits) -> Image.Image:
+def identify(file: BinaryIO, limits: DecodeLimits) -> Image.Image:
+    """Open an image by what its first bytes say that it is, without decoding pixels; call it within `own_pillow`.
+
+    Raises:
+        ImageError: it is no image in one of `FORMATS`, or passes the limits.
+    """
     file.seek(0)
     head = file.read(HEAD_BYTES)
     format_ = sniff(head)
@@ -359,7 +364,8 @@ class _OwnPillow:
                 self._catcher.__exit__(kind, error, trace)
 
 
-_own_pillow = _OwnPillow()
+own_pillow = _OwnPillow()
+"""The block within which Pillow is used."""
 
 
 def one_line(error: BaseException) -> str:

@@ -42,6 +42,14 @@ def to_yaml(data: dict[str, Any]) -> str:
     return yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=False)
 
 
+def to_flow(data: dict[str, Any]) -> str:
+    """A mapping in one line, such as `{name: image_folder, path: photos}`."""
+    text: str = yaml.dump(
+        data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=2**31, default_flow_style=True
+    )
+    return text.strip()
+
+
 def _looks_like_another_type(text: str) -> bool:
     # YAML 1.1's own cases (`no`, `12:30`) the dumper quotes by itself.
     try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch.errors import WeightsError
 from fashionbatch.specs.base import Parameters, Spec, value_of
 from fashionbatch.specs.data import DatasetContext
 
@@ -38,6 +39,9 @@ class ArchitectureSpec(Spec):
         initialize: loads pretrained weights into the backbone that `build` made, a Keras model from pixels to
             features. Called only where training begins with them: not for a bundle, whose own weights follow, so that
             nobody needs the pretrained file to label. None where there are no such weights.
+        missing_weights: takes the checked parameters and a context; says, without a download, what a user needs to know
+            where `initialize` would not find the weights on this machine, None where it would. `recipe new` chooses a
+            backbone by it; None where that cannot be told.
         weights_parameter: the parameter that says which pretrained weights are wanted: a name, the path of a file, or
             `none`. `recipe check` advises by it.
         named_weights: its values that are names and no paths.
@@ -49,6 +53,7 @@ class ArchitectureSpec(Spec):
 
     build: Callable[[keras.KerasTensor, Any], keras.KerasTensor]
     initialize: Callable[[keras.Model, Any, DatasetContext], None] | None = None
+    missing_weights: Callable[[Any, DatasetContext], WeightsError | None] | None = None
     weights_parameter: str | None = "weights"
     named_weights: tuple[str, ...] = ("imagenet",)
     example_shape: tuple[int, int, int] = (32, 32, 3)

@@ -46,5 +46,6 @@ def register_architectures() -> Iterator[ArchitectureSpec]:
         parameters=pretrained.Pretrained,
         build=pretrained.build_pretrained,
         initialize=pretrained.initialize_pretrained,
+        missing_weights=pretrained.missing_weights,
         example_shape=(32, 32, 3),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import tempfile
 import warnings
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, field_validator
 
-from fashionbatch.errors import ScratchError, WeightsError
+from fashionbatch.errors import DataError, ScratchError, WeightsError
 from fashionbatch.specs import DatasetContext, Parameters
 from fashionbatch_plugins.architectures.recognise import SIZES, recognise
 
@@ -41,6 +42,14 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
 BACKBONES: Mapping[str, str] = {name: module for module, names in _MODULES.items() for name in names}
 """Every backbone by the name that recipes use -> its module in `keras.applications`."""
 
+_SITE = "https://storage.googleapis.com/tensorflow/keras-applications"
+_KERAS_FILES: Mapping[str, str] = {
+    "MobileNetV2": f"{_SITE}/mobilenet_v2/mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5",
+}
+"""Backbones that new recipes begin with -> where Keras would download their weights without the classifier.
+
+Keras says the address of any other only when it fails to reach it.
+"""
 _URL = re.compile(r"https?://\S+")
 _SHOWN_MISFITS = 6
 _TOO_SMALL = "output size would be zero or negative"
@@ -149,6 +158,35 @@ def initialize_pretrained(backbone: keras.Model, parameters: Pretrained, context
                 own.finalize_state()
 
 
+def missing_weights(parameters: Pretrained, context: DatasetContext) -> WeightsError | None:
+    """What a user needs to know where `initialize_pretrained` would not find the weights on this machine.
+
+    Nothing is downloaded, and no framework is imported.
+    """
+    name = parameters.backbone
+    if parameters.weights == "none":
+        return None
+    if parameters.weights != "imagenet":
+        try:
+            path = context.locate(parameters.weights)
+        except DataError as error:
+            return WeightsError(error.message, hint=error.hint)
+        return None if path.is_file() else WeightsError(f"{path} is no weights file")
+    wanted = _wanted_files(name)
+    if any(context.find_data_file(candidate) is not None for candidate in wanted) or _is_in_kerass_cache(name):
+        return None
+    return WeightsError(
+        f"the ImageNet weights of {name} are neither in FASHIONBATCH_DATA_DIR ({wanted[0]}) nor in Keras's cache",
+        hint=_by_hand(_KERAS_FILES.get(name, "the file from Keras's site"), wanted[0]),
+    )
+
+
+def _is_in_kerass_cache(name: str) -> bool:
+    file = _KERAS_FILES.get(name)
+    home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    return file is not None and (home / "models" / file.rpartition("/")[2]).is_file()
+
+
 def _application(name: str) -> Callable[..., keras.Model]:
     from keras import applications
 
@@ -183,7 +221,7 @@ def _alone(name: str, size: tuple[int, int], weights: str | None) -> keras.Model
 
 
 def _imagenet(name: str, size: tuple[int, int], context: DatasetContext) -> keras.Model:
-    wanted = [f"weights/{name.lower()}_imagenet{top}.weights.h5" for top in ("_notop", "")]
+    wanted = _wanted_files(name)
     for candidate in wanted:
         path = context.find_data_file(candidate)
         if path is not None:
@@ -195,14 +233,23 @@ def _imagenet(name: str, size: tuple[int, int], context: DatasetContext) -> kera
         raise _no_imagenet(name, wanted[0], error) from error
 
 
+def _wanted_files(name: str) -> list[str]:
+    """How the weights are called in FASHIONBATCH_DATA_DIR: without the classifier, or with it."""
+    return [f"weights/{name.lower()}_imagenet{top}.weights.h5" for top in ("_notop", "")]
+
+
 def _no_imagenet(name: str, wanted: str, error: Exception) -> WeightsError:
     url = _URL.search(str(error))
-    where = f"{url[0].rstrip('.,:')} " if url else "the file from Keras's site "
+    file = url[0].rstrip(".,:") if url else _KERAS_FILES.get(name, "the file from Keras's site")
     return WeightsError(
         f"the ImageNet weights of {name} are neither in FASHIONBATCH_DATA_DIR ({wanted}) nor in Keras's cache, and "
         f"cannot be downloaded: {' '.join(str(error).split())}",
-        hint=f"download {where}on another machine and put it into FASHIONBATCH_DATA_DIR as {wanted}",
+        hint=_by_hand(file, wanted),
     )
+
+
+def _by_hand(file: str, wanted: str) -> str:
+    return f"download {file} on another machine and put it into FASHIONBATCH_DATA_DIR as {wanted}"
 
 
 # ----------------------------------------------------------------------------------------------------- what is in them

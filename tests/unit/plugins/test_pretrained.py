@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from fashionbatch.data.context import LocalContext
 from fashionbatch.errors import WeightsError
 from fashionbatch_plugins.architectures import pretrained
-from fashionbatch_plugins.architectures.pretrained import BACKBONES, Pretrained
+from fashionbatch_plugins.architectures.pretrained import BACKBONES, Pretrained, missing_weights
 from fashionbatch_plugins.architectures.recognise import SIZES, recognise
 
 
@@ -178,6 +178,55 @@ def test_without_a_network_the_error_says_which_file_to_put_where(tmp_path, monk
         pretrained.initialize_pretrained(model, parameters, LocalContext(Path()))
     assert "download https://example.org/mobilenet_no_top.h5 " in caught.value.hint
     assert "as weights/mobilenet_imagenet_notop.weights.h5" in caught.value.hint
+
+
+def test_whether_weights_are_here_is_known_without_a_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("FASHIONBATCH_DATA_DIR", str(tmp_path / "data"))
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    context = LocalContext(tmp_path)
+    missing = missing_weights(Pretrained(backbone="MobileNetV2"), context)
+    assert missing is not None
+    assert "weights/mobilenetv2_imagenet_notop.weights.h5" in missing.message
+    assert "storage.googleapis.com" in missing.hint
+    (tmp_path / "keras" / "models").mkdir(parents=True)
+    name = "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5"
+    (tmp_path / "keras" / "models" / name).write_bytes(b"")
+    assert missing_weights(Pretrained(backbone="MobileNetV2"), context) is None
+    assert missing_weights(Pretrained(backbone="VGG16"), context) is not None
+    (tmp_path / "data" / "weights").mkdir(parents=True)
+    (tmp_path / "data" / "weights" / "vgg16_imagenet_notop.weights.h5").write_bytes(b"")
+    assert missing_weights(Pretrained(backbone="VGG16"), context) is None
+
+
+def test_a_weights_file_of_ones_own_is_here_or_not(tmp_path):
+    (tmp_path / "own.weights.h5").write_bytes(b"")
+    context = LocalContext(tmp_path)
+    assert missing_weights(Pretrained(weights="own.weights.h5"), context) is None
+    assert missing_weights(Pretrained(weights="none"), context) is None
+    missing = missing_weights(Pretrained(weights="other.weights.h5"), context)
+    assert missing is not None
+    assert "other.weights.h5" in missing.message
+
+
+def test_the_file_that_keras_would_download_is_the_one_that_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    asked = []
+
+    def get_file(name, origin, **_):
+        asked.append((name, origin))
+        raise OSError("nothing is downloaded here")
+
+    monkeypatch.setattr("keras.src.applications.mobilenet_v2.file_utils.get_file", get_file)
+    model, parameters = built(backbone="MobileNetV2", weights="imagenet", side=224)
+    monkeypatch.setenv("FASHIONBATCH_DATA_DIR", str(tmp_path))
+    with pytest.raises(WeightsError) as caught:
+        pretrained.initialize_pretrained(model, parameters, LocalContext(tmp_path))
+    ((name, origin),) = asked
+    missing = missing_weights(parameters, LocalContext(tmp_path))
+    assert missing is not None
+    assert f"download {origin} on another machine" in missing.hint
+    assert missing.hint == caught.value.hint
+    assert origin.endswith(name)
 
 
 def test_weights_of_another_network_are_refused_with_names_and_shapes(saved):
