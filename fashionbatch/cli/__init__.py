@@ -33,6 +33,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "demo": ("fashionbatch.cli.demo", "Train on the embedded sample and label a folder, in minutes."),
     "doctor": ("fashionbatch.cli.doctor", "Say what this installation and this machine offer, and what is wrong."),
     "evaluate": ("fashionbatch.cli.evaluate", "Measure a bundle on labeled data."),
+    "export": ("fashionbatch.cli.export", "Write a bundle's network in another program's format."),
     "merge": ("fashionbatch.cli.merge", "Join the parts of a labeling job."),
     "plugins": ("fashionbatch.cli.plugins", "List the components that recipes can name."),
     "recipe": ("fashionbatch.cli.recipe", "Draft, check, show, list and copy recipes."),

@@ -91,7 +91,7 @@ def quantize_command(
         require_free(output, overwrite=overwrite)
     registry = load_plugins().registry
     reporter = Reporter(click.echo, bars=sys.stderr.isatty())
-    material = _material(opened, data, registry, seed, unlabeled=unlabeled, as_text=truth_as_text, bar=reporter.bar)
+    material = material_of(opened, data, registry, seed, unlabeled=unlabeled, as_text=truth_as_text, bar=reporter.bar)
     for note in material.notes:
         click.echo(f"note: {note}")
     click.echo(
@@ -127,16 +127,18 @@ def _told(bundle: Bundle, *, allowed: bool) -> list[str]:
     ]
 
 
-def _material(
+def material_of(
     bundle: Bundle,
     data: str | None,
     registry: Registry,
     seed: int,
     *,
-    unlabeled: bool,
-    as_text: bool,
+    unlabeled: bool = False,
+    as_text: bool = False,
     bar: OpenBar,
+    option: str = "--data",
 ) -> Material:
+    """The images that calibrate and those that judge, by what the user says of them in `option`."""
     from fashionbatch.cli.evaluate import hinted, is_recipe, plan_of, usable_plan_of
     from fashionbatch.errors import DataError
     from fashionbatch.evaluation.truth import NoKnownLabelError
@@ -148,9 +150,9 @@ def _material(
         if plan is None:
             raise DataError(
                 f"{bundle.path}: the bundle has no recipe that says what data it was trained with",
-                hint="give photos as the network will see them with --data FOLDER, better with their labels",
+                hint=f"give photos as the network will see them with {option} FOLDER, better with their labels",
             )
-        with hinted("if the data lie somewhere else now, give the place with --data PATH"):
+        with hinted(f"if the data lie somewhere else now, give the place with {option} PATH"):
             return material_of_recipe(plan, bundle.manifest, seed, bar=bar)
     if is_recipe(data):
         return material_of_recipe(load_plan(data, registry), bundle.manifest, seed, bar=bar)

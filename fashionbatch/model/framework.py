@@ -20,10 +20,11 @@ KERNELS = "TF_ENABLE_ONEDNN_OPTS"
 """Whether TensorFlow computes with oneDNN; read once, when TensorFlow is imported."""
 
 # What TensorFlow writes to file descriptor 2 while it is imported, before its log level is heeded: that logging has not
-# begun, informational lines (I...), and that there is no GPU. Everything else is passed on.
+# begun, informational lines (I...), and that there is no GPU; and what TensorFlow Lite tells of its ways. Everything
+# else is passed on.
 _NOISE = re.compile(
     rb"WARNING: All log messages before absl::InitializeLog|I\d{4} \d|[WE]\d{4} \d.*\bcu(da|dnn|blas|fft|rt)"
-    rb"|To enable the following instructions:"
+    rb"|To enable the following instructions:|INFO: (Created|Initialized) TensorFlow Lite|fully_quantize: \d"
 )
 
 

@@ -22,7 +22,7 @@ from fashionbatch.plan import Plan
 from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.quantizing.ladder import Calibration
 from fashionbatch.registry import Registry
-from fashionbatch.specs import Split
+from fashionbatch.specs import ImageSpec, Split
 
 MOST_JUDGES = 10_000
 """More are not needed for a verdict: 10,000 bound the loss to 0.3 points where 3% of the labels change."""
@@ -132,6 +132,30 @@ def material_of_photos(folder: Path, manifest: BundleManifest, seed: int, *, bar
     Raises:
         DataError: there are no photos, or too few.
     """
+    images, failed = photos_below(folder, manifest.image, MOST_JUDGES + MANY_IMAGES, seed, bar=bar)
+    calibrating, judging = part(images, seed)
+    notes = (f"{failed:,} files cannot be read and do not count",) if failed else ()
+    return Material(Calibration(images[calibrating], "photos", seed), images[judging], None, "photos", notes)
+
+
+def photos_below(
+    folder: Path, spec: ImageSpec, most: int, seed: int, *, bar: OpenBar = no_bar
+) -> tuple[NDArray[np.uint8], int]:
+    """Photos of a folder, at any depth: all of them, or so many at random.
+
+    Args:
+        folder: the folder; what has a name that begins with a dot does not count.
+        spec: what they are decoded for.
+        most: how many at most.
+        seed: by which they are chosen.
+        bar: shows how far reading is.
+
+    Returns:
+        uint8 `(n, height, width, channels)`, in the order of their paths, and how many could not be read.
+
+    Raises:
+        DataError: there are no files.
+    """
     paths = sorted(
         Path(place, name) for place, _, names in os.walk(folder) for name in names if not name.startswith(".")
     )
@@ -139,11 +163,9 @@ def material_of_photos(folder: Path, manifest: BundleManifest, seed: int, *, bar
         raise DataError(
             f"{folder}: holds no photos", hint="give photos as the network will see them, some hundred at least"
         )
-    chosen = [paths[number] for number in sorted(_choose(len(paths), MOST_JUDGES + MANY_IMAGES, seed))]
-    images, outcome = decode_all(Files(chosen), manifest.image, title="reading photos", bar=bar)
-    calibrating, judging = part(images, seed)
-    notes = (f"{len(outcome.failed):,} files cannot be read and do not count",) if outcome.failed else ()
-    return Material(Calibration(images[calibrating], "photos", seed), images[judging], None, "photos", notes)
+    chosen = [paths[number] for number in sorted(_choose(len(paths), most, seed))]
+    images, outcome = decode_all(Files(chosen), spec, title="reading photos", bar=bar)
+    return images, len(outcome.failed)
 
 
 def part(images: NDArray[np.uint8], seed: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -1,0 +1,1 @@
+"""A bundle -> one file of another program's format, checked against the bundle before it is there."""
