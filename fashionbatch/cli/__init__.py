@@ -39,6 +39,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "recipe": ("fashionbatch.cli.recipe", "Draft, check, show, list and copy recipes."),
     "runs": ("fashionbatch.cli.runs", "List training runs, and compare them."),
     "status": ("fashionbatch.cli.status", "Say how far a labeling run is."),
+    "sweep": ("fashionbatch.cli.sweep", "Train a recipe with other values, and name the best by validation."),
     "train": ("fashionbatch.cli.train", "Train a recipe's classifier into a run directory."),
 }
 BUG_EXIT_CODE = 3

@@ -120,6 +120,30 @@ def _said(value: Any) -> str:
 
 
 @contextmanager
+def working_on(
+    study: StudyDirectory, asked: Mapping[str, Any], recipe: Mapping[str, Any], *, resume: bool, overwrite: bool
+) -> Iterator[None]:
+    """Hold a study's directory, in which a new study is begun unless one is resumed.
+
+    Args:
+        study: the directory.
+        asked: as in `require_usable`.
+        recipe: the resolved recipe, for whoever looks.
+        resume: go on with the study that is there.
+        overwrite: replace it.
+
+    Raises:
+        OutputError: as `require_usable` and `locked`.
+    """
+    with locked(study):
+        # Another process may have worked on it since the first look.
+        require_usable(study, asked, resume=resume, overwrite=overwrite)
+        if not resume or not study.marker.is_file():
+            begin(study, asked, recipe)
+        yield
+
+
+@contextmanager
 def locked(study: StudyDirectory) -> Iterator[None]:
     """Hold the directory against other studies; the system lets go when the process ends, however it ends.
 

@@ -19,7 +19,7 @@ from fashionbatch.studies.directory import StudyDirectory
 from fashionbatch.studies.held_out import join_held_out, write_held_out
 from fashionbatch.studies.members import Member, Result
 from fashionbatch.studies.repeats_report import RepeatsReport, write_report
-from fashionbatch.studies.results import finished
+from fashionbatch.studies.results import require_one
 from fashionbatch.studies.run import Workshop, train_members
 from fashionbatch.training.judging import OTHERS
 
@@ -146,27 +146,11 @@ def train_repeats(
         bars=bars,
         judged=None if repeats.folds is None else judged,
     )
-    with study_directory.locked(study):
-        # Another process may have worked on it since the first look.
-        study_directory.require_usable(study, repeats.asked(), resume=resume, overwrite=overwrite)
-        if not resume:
-            study_directory.begin(study, repeats.asked(), members[0].plan.resolved())
+    recipe_of_all = members[0].plan.resolved()
+    with study_directory.working_on(study, repeats.asked(), recipe_of_all, resume=resume, overwrite=overwrite):
         results = train_members(workshop, members)
         require_one(results)
         return write_report(study, results, folds=repeats.folds, tables=_join(study, repeats, results))
-
-
-def require_one(results: Sequence[Result]) -> None:
-    """Refuse a study in which nothing came to its end.
-
-    Raises:
-        TrainingError: no member did.
-    """
-    if not finished(results):
-        raise TrainingError(
-            f"all {len(results)} trainings failed; the first: {results[0].problem}",
-            hint="mend the recipe, and begin anew with --overwrite",
-        )
 
 
 def _join(study: StudyDirectory, repeats: Repeats, results: Sequence[Result]) -> Mapping[str, int]:

@@ -103,6 +103,19 @@ def _cell(value: float | None) -> str:
     return "" if value is None else f"{value:.6g}"
 
 
+def require_one(results: Sequence[Result]) -> None:
+    """Refuse a study in which nothing came to its end.
+
+    Raises:
+        TrainingError: no member did.
+    """
+    if not finished(results):
+        raise TrainingError(
+            f"all {len(results)} trainings failed; the first: {results[0].problem}",
+            hint="mend the recipe, and begin anew with --overwrite",
+        )
+
+
 def require_none_failed(results: Sequence[Result]) -> None:
     """Say so where some trainings failed.
 

@@ -54,7 +54,7 @@ class Workshop:
     judged: Callable[[Member, Labeled], object] | None = None
 
 
-def train_members(workshop: Workshop, members: Sequence[Member]) -> list[Result]:
+def train_members(workshop: Workshop, members: Sequence[Member], before: Sequence[Result] = ()) -> list[Result]:
     """Train what is not finished yet, in order; after each, `results.csv` says how far the study is.
 
     A training that fails by what its own recipe asks for, as by a loss that is no number, is noted, and the others
@@ -63,6 +63,7 @@ def train_members(workshop: Workshop, members: Sequence[Member]) -> list[Result]
     Args:
         workshop: what they share.
         members: at least one.
+        before: what became of other members, for `results.csv`.
 
     Raises:
         InterruptedRunError: SIGINT or SIGTERM arrived; finished runs and epochs are kept.
@@ -74,7 +75,7 @@ def train_members(workshop: Workshop, members: Sequence[Member]) -> list[Result]
             for index, member in enumerate(members):
                 workshop.show(f"\n{member.title}: {member.name}")
                 results[index] = train_member(workshop, member)
-                write_text(workshop.study.results, results_csv(results))
+                write_text(workshop.study.results, results_csv([*before, *results]))
         except (Stopped, KeyboardInterrupt) as stop:
             number = stop.signal_number if isinstance(stop, Stopped) else signal.SIGINT
             raise InterruptedRunError("stopped between two trainings", signal_number=number, hint=_GO_ON) from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -134,6 +136,25 @@ def test_a_stopped_study_goes_on_where_it_was(repeat, tmp_path):
     report, lines = repeat(seeds=3, resume=True)
     assert len(trained(lines)) in {3, 4}  # the epoch that was told of last may have been kept or not
     assert len(finished(report.results)) == 3
+
+
+def test_a_killed_study_goes_on_where_it_was(repeat, recipe, tmp_path):
+    code = (
+        "import sys; from fashionbatch.cli import main; "
+        f"main(['train', {str(recipe)!r}, '--seeds', '2', '-o', {str(tmp_path / 'study')!r}])"
+    )
+    with subprocess.Popen([sys.executable, "-u", "-c", code], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("seed 2 of 2"):
+                process.kill()
+                break
+        process.communicate()
+    assert process.returncode == -signal.SIGKILL
+    report, lines = repeat(seeds=2, resume=True)
+    assert f"{tmp_path / 'study' / 'seed-7'} is finished already" in lines
+    assert len(trained(lines)) == 2
+    assert len(finished(report.results)) == 2
 
 
 def test_a_study_is_neither_replaced_nor_mixed_unasked(repeat, tmp_path):

@@ -1,0 +1,134 @@
+"""`fashionbatch sweep`: a recipe with other values, in all combinations or as a search draws them."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fashionbatch.cli.recipe import RecipeCommand
+from fashionbatch.cli.repeats import show_line
+from fashionbatch.cli.tables import format_table, printable
+
+if TYPE_CHECKING:
+    from fashionbatch.plugins import Plugins
+    from fashionbatch.studies.sweep import Sweep
+    from fashionbatch.studies.sweep_report import SweepReport
+
+
+@click.command(cls=RecipeCommand)
+@click.argument("recipe")
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    required=True,
+    metavar="PATH=VALUES",
+    help="Try several values, such as training.optimizer.learning_rate=1e-3,1e-4; may be given several times. One "
+    "value holds for all trainings. Lists are written in brackets: architecture.dense=[64],[64,32]. With --search also "
+    "numbers between two ends: 1e-5..1e-2.",
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="The study's directory.  [default: runs/NAME-sweep, with --search runs/NAME-search]",
+)
+@click.option("--data", "data_path", metavar="PATH", help="Take the data from here instead of the recipe's path.")
+@click.option(
+    "--seeds",
+    type=click.IntRange(1, 100),
+    default=1,
+    show_default=True,
+    help="Train each combination so often, by the recipe's seed and those that follow it, and compare the means.",
+)
+@click.option(
+    "--search",
+    "trials",
+    type=click.IntRange(1, 1000),
+    metavar="N",
+    help="Train N combinations that a search by Optuna draws, instead of all.",
+)
+@click.option(
+    "--resume", is_flag=True, help="Go on with a sweep that was stopped; what is finished is not trained again."
+)
+@click.option("--overwrite", is_flag=True, help="Replace the sweep that is in the directory.")
+@click.option("--dry-run", is_flag=True, help="Check every combination, list the trainings, and train nothing.")
+def command(
+    recipe: str,
+    *,
+    settings: tuple[str, ...],
+    output: Path | None,
+    data_path: str | None,
+    seeds: int,
+    trials: int | None,
+    resume: bool,
+    overwrite: bool,
+    dry_run: bool,
+) -> None:
+    """Train a recipe with other values, and name the best by validation.
+
+    Every combination is checked before the first is trained. Each is a run within the directory, which also gets a
+    table, a picture, and best.yaml, the recipe of the best.
+    """
+    if resume and overwrite:
+        raise click.UsageError("--resume continues a sweep and --overwrite replaces it; give one of them")
+    from fashionbatch.plugins import load_plugins
+    from fashionbatch.studies.sweep import make_sweep, train_sweep
+
+    sweep = make_sweep(recipe, settings, seeds=seeds, trials=trials)
+    plugins = load_plugins()
+    if dry_run:
+        _list_trainings(sweep, plugins)
+        return
+    study = output if output is not None else Path("runs") / _default_name(sweep, plugins)
+    report = train_sweep(
+        sweep,
+        study,
+        plugins=plugins,
+        data_path=Path(data_path) if data_path is not None else None,
+        resume=resume,
+        overwrite=overwrite,
+        show=show_line,
+        bars=sys.stderr.isatty(),
+    )
+    _tell(report, study)
+
+
+def _tell(report: SweepReport, study: Path) -> None:
+    from fashionbatch.studies.results import require_none_failed
+    from fashionbatch.studies.sweep_report import report_lines
+
+    bundle = shlex.quote(str(study / report.best.member.name / "bundle"))
+    lines = ["", *report_lines(report), ""]
+    lines += [f"study     {printable(str(study))}", f"picture   {printable(str(study / 'results.png'))}"]
+    lines += [f"recipe    {shlex.quote(str(study / 'best.yaml'))}", f"bundle    {bundle}"]
+    lines.append(f"next      fashionbatch classify PHOTOS -b {bundle} -o labels.csv")
+    for line in lines:
+        show_line(line)
+    require_none_failed(report.results)
+
+
+def _default_name(sweep: Sweep, plugins: Plugins) -> str:
+    from fashionbatch.studies.sweep import first_plan
+
+    return f"{first_plan(sweep, plugins.registry).recipe.name}-{'sweep' if sweep.trials is None else 'search'}"
+
+
+def _list_trainings(sweep: Sweep, plugins: Plugins) -> None:
+    from fashionbatch.studies.sweep import check_search, planned_members
+
+    if sweep.trials is not None:
+        check_search(sweep, plugins.registry)
+        click.echo(f"every value is checked; {sweep.trials} combinations would be drawn, by {sweep.seeds} seeds each")
+        return
+    members = planned_members(sweep, plugins.registry)
+    places = [*members[0].settings]
+    rows = [(*(member.settings[place] for place in places), str(member.seed), member.name) for member in members]
+    for line in format_table((*places, "seed", "run"), rows):
+        click.echo(line)
+    click.echo(f"{len(members)} trainings, all checked")

@@ -1,0 +1,78 @@
+"""`fashionbatch sweep` as its users meet it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from fashionbatch.cli import VERBS
+from fashionbatch.cli.sweep import command
+from fashionbatch.errors import FashionBatchError
+
+RECIPE = """
+version: 1
+name: two shapes
+data:
+  source: {name: npz, path: pictures.npz}
+  image: {size: [8, 8], channels: 1}
+  split: {validation: 0.25, test: 0.0}
+architecture: {name: mlp, dense: [4]}
+training: {epochs: 1, batch_size: 8, quantize: "off"}
+"""
+RATES = "training.optimizer.learning_rate=0.1,0.01"
+
+
+@pytest.fixture
+def recipe(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.setattr("fashionbatch.training.run.draw_pictures", lambda folder, **_: [])
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "pictures.npz", x_train=images, y_train=np.arange(40) % 2)
+    path = tmp_path / "two.yaml"
+    path.write_text(RECIPE, encoding="utf-8")
+    return path
+
+
+def invoke(*arguments: object):
+    return CliRunner().invoke(command, [str(argument) for argument in arguments])
+
+
+def test_help_begins_with_the_line_in_the_list_of_verbs():
+    assert command.get_short_help_str(200) == VERBS["sweep"][1]
+
+
+def test_a_dry_run_lists_the_trainings_and_trains_nothing(recipe, tmp_path):
+    result = invoke(recipe, "--set", RATES, "--set", "training.epochs=2", "-o", tmp_path / "study", "--dry-run")
+    assert result.exception is None, result.output
+    lines = [line.split() for line in result.output.splitlines()]
+    assert lines[1] == ["0.1", "42", "learning_rate=0.1"]
+    assert lines[-1] == ["2", "trainings,", "all", "checked"]
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_dry_run_of_a_search_checks_its_values(recipe):
+    result = invoke(recipe, "--set", "training.optimizer.learning_rate=1e-4..1e-1", "--search", "5", "--dry-run")
+    assert "every value is checked; 5 combinations would be drawn" in result.output
+
+
+def test_resuming_and_replacing_exclude_each_other(recipe):
+    result = invoke(recipe, "--set", RATES, "--resume", "--overwrite")
+    assert result.exit_code == 2
+    assert "give one of them" in result.output
+
+
+def test_a_sweep_ends_with_the_best_recipe_and_bundle(recipe, tmp_path):
+    result = invoke(recipe, "--set", RATES, "-o", tmp_path / "study")
+    assert result.exception is None, result.output
+    assert "two shapes: 2 combinations, the best by validation accuracy first" in result.output
+    assert "There is no test split" in result.output
+    ends = dict(line.split(maxsplit=1) for line in result.output.splitlines()[-5:])
+    assert ends["recipe"] == str(tmp_path / "study" / "best.yaml")
+    assert Path(ends["bundle"], "bundle.json").is_file()
+    assert ends["next"] == f"fashionbatch classify PHOTOS -b {ends['bundle']} -o labels.csv"
+    with pytest.raises(FashionBatchError, match="holds a finished study"):
+        CliRunner().invoke(
+            command, [str(recipe), "--set", RATES, "-o", str(tmp_path / "study")], catch_exceptions=False
+        )
