@@ -200,6 +200,8 @@ def _hint_for_file(path: Path) -> str:
         return f"give the directory: {path.parent}"
     if path.suffix.lower() in {".onnx", ".xml", ".keras", ".h5"}:
         return f"`fashionbatch bundle import {path}` makes a bundle from a model"
+    if path.suffix.lower() == ".fbz":
+        return f"`fashionbatch bundle unpack {path} -o {path.with_suffix('')}` makes it one"
     if path.suffix.lower() in {".zip", ".tar", ".gz", ".tgz", ".zst", ".xz"}:
         return "unpack the archive first"
     if path.suffix.lower() in {".yaml", ".yml"}:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fashionbatch.cli.bundle_import import import_bundle
+from fashionbatch.cli.bundle_pack import pack_command, unpack_command
 from fashionbatch.cli.bundle_quantize import quantize_command
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.cli.terminal import style
@@ -29,7 +30,9 @@ def command() -> None:
 
 
 command.add_command(import_bundle)
+command.add_command(pack_command)
 command.add_command(quantize_command)
+command.add_command(unpack_command)
 
 
 @command.command("inspect")
