@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from fashionbatch import disk
 from fashionbatch.errors import Problem, RecipeError
 from fashionbatch.recipe.find import RECIPE_SUFFIXES, shipped_recipe
 from fashionbatch.recipe.forms import long_form, without_empty_sections
+from fashionbatch.recipe.from_data import tree_of
 from fashionbatch.recipe.layering import merged, overridden
 from fashionbatch.recipe.nodes import MAX_BYTES, Mark, Node, NodePath, dotted, read_yaml
 from fashionbatch.recipe.places import KnownPlaces
@@ -107,6 +108,24 @@ def parse_recipe(
     return _document(tree, problems, name=name, base=base.absolute(), overrides=overrides)
 
 
+def recipe_from_data(
+    data: Mapping[str, Any], *, base: Path, name: str = "recipe", overrides: Sequence[str] = ()
+) -> RecipeDocument:
+    """Read a recipe from Python's own dicts, lists and scalars; problems name the path of a key and no line.
+
+    Args:
+        data: what the file would hold. `extends` may name a file.
+        base: the folder that relative paths are relative to.
+        name: what to call it in problems.
+        overrides: as in `load_recipe`.
+
+    Raises:
+        RecipeError: it holds what no recipe can. Every other problem is in the document.
+    """
+    tree, problems = _with_inherited(tree_of(data, name=name), [], name, base / "recipe.yaml", (), may_extend=True)
+    return _document(tree, problems, name=name, base=base.absolute(), overrides=overrides)
+
+
 def _document(
     tree: Node, problems: list[Problem], *, name: str, base: Path, overrides: Sequence[str]
 ) -> RecipeDocument:
@@ -125,6 +144,12 @@ def _inherited(
         raise RecipeError([Mark(name).problem("is empty; a recipe begins with 'version: 1'")])
     if not tree.is_mapping:
         raise RecipeError([tree.mark.problem("must be a mapping of keys and values, such as 'version: 1'")])
+    return _with_inherited(tree, problems, name, path, seen, may_extend=may_extend)
+
+
+def _with_inherited(
+    tree: Node, problems: list[Problem], name: str, path: Path, seen: tuple[str, ...], *, may_extend: bool
+) -> tuple[Node, list[Problem]]:
     tree = long_form(tree)
     extends = tree.child("extends")
     if extends is None:
