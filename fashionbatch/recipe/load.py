@@ -82,7 +82,7 @@ def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> RecipeDocument:
     Raises:
         RecipeError: a file that cannot be read or is not YAML. Every other problem is in the document.
     """
-    text = _text_of(path, str(path))
+    text = yaml_text(path, str(path))
     if path.suffix not in RECIPE_SUFFIXES and text.strip() and not looks_like_recipe(text):
         raise RecipeError([Mark(str(path)).problem("is no recipe: few or none of its keys are those of one")])
     tree, problems = _inherited(text, str(path), path, (), may_extend=True)
@@ -163,7 +163,7 @@ def _with_inherited(
     beside = os.path.normpath(os.path.join(os.path.dirname(name), str(extends.value)))
     base_name = beside if base_path == path.parent / str(extends.value) else str(base_path)
     try:
-        text = _text_of(base_path, base_name)
+        text = yaml_text(base_path, base_name)
     except RecipeError as error:
         return tree, [*problems, extends.mark.problem(f"{base_name!r} {error.problems[0].message}", "extends")]
     if not looks_like_recipe(text):
@@ -209,14 +209,25 @@ def _base_path(extends: str, path: Path) -> Path:
     return shipped_recipe(extends) or beside
 
 
-def _text_of(path: Path, name: str) -> str:
+def yaml_text(path: Path, name: str, *, what: str = "a recipe") -> str:
+    """The text of a YAML file that a user names.
+
+    Args:
+        path: the file.
+        name: what to call it in problems.
+        what: such a file is.
+
+    Raises:
+        RecipeError: it cannot be read, or is no UTF-8.
+    """
+
     def error(message: str) -> RecipeError:
         return RecipeError([Mark(name).problem(message)])
 
     try:
         content = disk.read_regular(path, MAX_BYTES)
     except OSError as reason:
-        raise error(f"{disk.why_unreadable(reason)}; a recipe is a YAML file") from None
+        raise error(f"{disk.why_unreadable(reason)}; {what} is a YAML file") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as reason:
