@@ -14,13 +14,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from fashionbatch.collecting.web.addresses import is_public, system_addresses
 from fashionbatch.collecting.web.exchange import Answer, WebExchange
-
-if TYPE_CHECKING:
-    import httpcore
 
 _PUBLIC = "93.184.216.{}"
 
@@ -104,33 +101,20 @@ class FakeWeb:
         self._pages[host, f"/{path}"] = answers
         return f"http://{url}"
 
-    def exchange(self, *, stopping: Callable[[], bool] = lambda: False) -> WebExchange:
-        """A way to this web, which is the usual one but for where names and connections lead."""
-        from fashionbatch.collecting.web.connections import CheckedBackend
+    @property
+    def port(self) -> int:
+        """Where the server listens on this machine."""
+        return self._server.server_port
 
-        return _PlainExchange(
-            lambda deadline: CheckedBackend(deadline, resolve=self._resolve, dial=self._dial), stopping=stopping
-        )
+    def exchange(self) -> WebExchange:
+        """A way to this web, which is the usual one but for where names and connections lead."""
+        return exchange_with(self.port, self.addresses)
 
     def times(self, url: str) -> int:
         """How often an address was asked for."""
         host, _, path = url.removeprefix("http://").partition("/")
         with self._lock:
             return sum(one.host == host and one.path == f"/{path}" for one in self.asked)
-
-    def _resolve(self, host: str, port: int) -> Sequence[str]:
-        if host in self.addresses:
-            return self.addresses[host]
-        with contextlib.suppress(OSError):
-            socket.inet_aton(host)  # numbers in any form mean themselves
-            return system_addresses(host, port)
-        return [host] if ":" in host else [_PUBLIC.format(sum(host.encode()) % 200 + 1)]
-
-    def _dial(self, address: str, port: int, timeout: float | None) -> httpcore.NetworkStream:
-        import httpcore
-
-        assert is_public(address), f"{address}:{port} was to be connected to"
-        return httpcore.SyncBackend().connect_tcp("127.0.0.1", self._server.server_port, timeout=timeout)
 
     def reply(self, host: str, path: str, headers: Mapping[str, str]) -> Reply:
         """What a request gets, which is noted."""
@@ -150,6 +134,34 @@ class FakeWeb:
             turn = self._turns.get(place, 0)
             self._turns[place] = turn + 1
             return answers[min(turn, len(answers) - 1)]
+
+
+def exchange_with(port: int, addresses: Mapping[str, Sequence[str]] | None = None) -> WebExchange:
+    """A way to a `FakeWeb`, also to one in another process.
+
+    Args:
+        port: of its server.
+        addresses: as `FakeWeb.addresses`.
+    """
+    import httpcore
+
+    from fashionbatch.collecting.web.connections import CheckedBackend
+
+    known = {} if addresses is None else addresses
+
+    def resolve(host: str, port: int) -> Sequence[str]:
+        if host in known:
+            return known[host]
+        with contextlib.suppress(OSError):
+            socket.inet_aton(host)  # numbers in any form mean themselves
+            return system_addresses(host, port)
+        return [host] if ":" in host else [_PUBLIC.format(sum(host.encode()) % 200 + 1)]
+
+    def dial(address: str, _port: int, timeout: float | None) -> httpcore.NetworkStream:
+        assert is_public(address), f"{address} was to be connected to"
+        return httpcore.SyncBackend().connect_tcp("127.0.0.1", port, timeout=timeout)
+
+    return _PlainExchange(lambda deadline: CheckedBackend(deadline, resolve=resolve, dial=dial))
 
 
 class _PlainExchange(WebExchange):

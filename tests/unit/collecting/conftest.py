@@ -3,17 +3,17 @@ from __future__ import annotations
 import io
 import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("httpcore", reason="the extra `collect` is not installed")
-
 from fashionbatch.collecting.queries import load_queries
-from fashionbatch.collecting.run import collect
 from fashionbatch.plugins import load_plugins
-from fashionbatch.testing.web import FakeClock, FakeWeb
+
+if TYPE_CHECKING:
+    from fashionbatch.testing.web import FakeClock, FakeWeb
 
 
 def draw_photo(seed: int, *, size: tuple[int, int] = (96, 80), format_: str = "JPEG", quality: int = 90) -> bytes:
@@ -32,11 +32,16 @@ def photo():
 
 @pytest.fixture
 def clock():
+    pytest.importorskip("httpcore", reason="the extra `collect` is not installed")
+    from fashionbatch.testing.web import FakeClock
+
     return FakeClock()
 
 
 @pytest.fixture
 def web(clock):
+    from fashionbatch.testing.web import FakeWeb
+
     with FakeWeb(now=clock.now) as fake:
         yield fake
 
@@ -75,6 +80,8 @@ class Collecting:
         )
 
     def run(self, path: Path, **options):
+        from fashionbatch.collecting.run import collect
+
         exchange = self.web.exchange()
         try:
             return collect(

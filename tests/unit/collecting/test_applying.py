@@ -8,6 +8,9 @@ import pytest
 
 from fashionbatch.collecting.applying import apply_table
 from fashionbatch.errors import DataError
+
+pytest.importorskip("httpcore", reason="the extra `collect` is not installed")
+
 from fashionbatch.testing.web import Reply
 
 

@@ -13,6 +13,9 @@ from PIL import Image
 
 from fashionbatch.collecting.web.pace import StoppedError
 from fashionbatch.errors import FashionBatchError, InterruptedRunError
+
+pytest.importorskip("httpcore", reason="the extra `collect` is not installed")
+
 from fashionbatch.testing.web import Reply
 
 
