@@ -29,10 +29,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "bundle": ("fashionbatch.cli.bundle", "Look into a trained bundle and check that it is whole."),
     "classify": ("fashionbatch.cli.classify", "Label every image in a folder: one row a file."),
     "compare": ("fashionbatch.cli.compare", "Compare two label tables: changed labels, shifts of shares, accuracy."),
-    "data": (
-        "fashionbatch.cli.data",
-        "Look at a recipe's data: splits, samples, augmentation; collect photos from the web.",
-    ),
+    "data": ("fashionbatch.cli.data", "Look at a recipe's data: splits, samples, augmentation."),
     "demo": ("fashionbatch.cli.demo", "Train on the embedded sample and label a folder, in minutes."),
     "doctor": ("fashionbatch.cli.doctor", "Say what this installation and this machine offer, and what is wrong."),
     "evaluate": ("fashionbatch.cli.evaluate", "Measure a bundle on labeled data."),
@@ -44,6 +41,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "status": ("fashionbatch.cli.status", "Say how far a labeling run is."),
     "sweep": ("fashionbatch.cli.sweep", "Train a recipe with other values, and name the best by validation."),
     "train": ("fashionbatch.cli.train", "Train a recipe's classifier into a run directory."),
+    "try": ("fashionbatch.cli.try_folder", "Find out how well a folder of labeled photos can be told apart."),
 }
 BUG_EXIT_CODE = 3
 _LONG_WORD = re.compile(r"\S{400,}")
@@ -134,7 +132,7 @@ def _show_error(error: FashionBatchError) -> None:
         # Each problem begins its line with the position, where editors and terminals look for it.
         count = len(error.problems)
         told = "\n".join(map(str, error.problems))
-        told = f"{told}\n{label} {count} {'problem' if count == 1 else 'problems'} in the {error.what}"
+        told = f"{told}\n{label} {count} {'problem' if count == 1 else 'problems'} in the recipe"
         if error.hint is not None:
             told = f"{told}\n  hint: {error.hint}"
         _tell(told)

@@ -1,4 +1,4 @@
-"""`fashionbatch data`: look at a recipe's data before anything is trained, and collect photos."""
+"""`fashionbatch data`: look at a recipe's data before anything is trained."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fashionbatch.cli.collect import command as collect_command
 from fashionbatch.cli.recipe import set_option
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.errors import DataError
@@ -28,10 +27,7 @@ _VARIANTS = 7
 
 @click.group()
 def command() -> None:
-    """Look at a recipe's data: splits, samples, augmentation; collect photos from the web."""
-
-
-command.add_command(collect_command)
+    """Look at a recipe's data: splits, samples, augmentation."""
 
 
 @command.command("preview")

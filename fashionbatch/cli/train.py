@@ -110,13 +110,15 @@ def command(
     repeated = seeds is not None or folds is not None
     if repeated and keep_features:
         raise click.UsageError("--keep-features is for one training; leave out --seeds and --folds")
-    from fashionbatch.api.recipes import Recipe
+    from fashionbatch.plan import load_plan
+    from fashionbatch.plugins import load_plugins
 
-    wanted = Recipe.load(recipe, set=overrides)
-    plan = wanted.plan
+    plugins = load_plugins()
+    plan = load_plan(recipe, plugins.registry, overrides=overrides)
+    path = Path(data_path) if data_path is not None else None
     if dry_run:
         with plan.placing():
-            _list_layers(plan, Path(data_path) if data_path is not None else None)
+            _list_layers(plan, path)
         return
     if repeated:
         from fashionbatch.studies.repeats import Repeats
@@ -125,27 +127,28 @@ def command(
             Repeats(recipe, overrides, seeds, folds),
             output,
             name=plan.recipe.name,
-            plugins=wanted.plugins,
-            data_path=Path(data_path) if data_path is not None else None,
+            plugins=plugins,
+            data_path=path,
             resume=resume,
             overwrite=overwrite,
             evaluate=evaluate,
         )
         return
-    from fashionbatch.api.runs import train
-    from fashionbatch.progress import Reporter
+    from fashionbatch.training.run import train
 
-    run = train(
-        wanted,
-        output,
-        data=data_path,
+    report = train(
+        plan,
+        output if output is not None else Path("runs") / plan.recipe.name,
+        plugins=plugins,
+        data_path=path,
         resume=resume,
         overwrite=overwrite,
         evaluate=evaluate,
         keep_features=keep_features,
-        progress=Reporter(show_line, bars=sys.stderr.isatty()),
+        show=show_line,
+        bars=sys.stderr.isatty(),
     )
-    for line in summary_lines(run.training_report):
+    for line in summary_lines(report):
         show_line(line)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
@@ -30,6 +30,29 @@ TrainingPrecision: TypeAlias = Literal["float32", "bfloat16"]
 
 
 @dataclass(frozen=True, kw_only=True)
+class Starter:
+    """What an architecture can begin with on this machine at once; `fashionbatch try` tries each.
+
+    Attributes:
+        name: what tables call it, such as `MobileNetV2`; no two of an architecture alike.
+        parameters: what a recipe writes beside the architecture's name.
+        side: height and width in pixels of the images that it knows; None takes photos in their own size.
+        largest_side: photos with a longer side are not for it; None where any will do.
+        pretrained: whether it has learnt from other images, so that a head on its features is worth trying.
+    """
+
+    name: str
+    parameters: Mapping[str, Any]
+    side: int | None = None
+    largest_side: int | None = None
+    pretrained: bool = False
+
+
+def _no_starters(_: DatasetContext) -> Iterable[Starter]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class ArchitectureSpec(Spec):
     """A backbone: from pixels to features. The head puts the last layers on it.
 
@@ -46,6 +69,8 @@ class ArchitectureSpec(Spec):
             `none`. `recipe check` advises by it.
         named_weights: its values that are names and no paths.
         example_shape: the smallest `(height, width, channels)` that the contract suite builds it with.
+        starters: gives what it can begin with on this machine at once: weights that are here, or none needed. It
+            downloads nothing and builds no network. None by default.
     """
 
     kind: ClassVar[str] = "architecture"
@@ -57,6 +82,7 @@ class ArchitectureSpec(Spec):
     weights_parameter: str | None = "weights"
     named_weights: tuple[str, ...] = ("imagenet",)
     example_shape: tuple[int, int, int] = (32, 32, 3)
+    starters: Callable[[DatasetContext], Iterable[Starter]] = _no_starters
 
     def weights(self, parameters: Parameters) -> str | None:
         """The pretrained weights that the parameters name; None for none."""

@@ -11,7 +11,6 @@ from fashionbatch.testing.checks import (
     dataset,
     engine,
     head,
-    image_search,
     loss,
     metric,
     parameters,
@@ -37,5 +36,4 @@ BY_KIND: Mapping[str, tuple[CheckFunction, ...]] = {
     "runtime": runtime.CHECKS,
     "writer": writer.CHECKS,
     "engine": engine.CHECKS,
-    "image_search": image_search.CHECKS,
 }

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from fashionbatch.hookspecs import hookimpl
 from fashionbatch.specs import ArchitectureSpec
-from fashionbatch_plugins.architectures import pretrained, small
+from fashionbatch_plugins.architectures import pretrained, small, starters
 
 
 @hookimpl
@@ -31,6 +31,7 @@ def register_architectures() -> Iterator[ArchitectureSpec]:
         summary="MiniVGGNet: two blocks of two convolutions with batch normalisation, then one dense layer.",
         parameters=small.MiniVgg,
         build=small.build_mini_vgg,
+        starters=starters.small_starters,
         example_shape=(8, 8, 1),
     )
     yield ArchitectureSpec(
@@ -47,5 +48,6 @@ def register_architectures() -> Iterator[ArchitectureSpec]:
         build=pretrained.build_pretrained,
         initialize=pretrained.initialize_pretrained,
         missing_weights=pretrained.missing_weights,
+        starters=starters.pretrained_starters,
         example_shape=(32, 32, 3),
     )

@@ -19,6 +19,7 @@ from fashionbatch.pictures.drawing.style import DPI, SIZE_LIMIT
 from fashionbatch.pictures.report import draw_evaluation
 from fashionbatch.pictures.runs import RunPicture, draw_runs
 from fashionbatch.pictures.trade_offs import draw_trade_offs
+from fashionbatch.pictures.tries import TryPicture, draw_tries
 
 HISTORY = {
     "loss": [0.9, 0.5, 0.3, 0.2],
@@ -201,3 +202,14 @@ def test_a_place_that_cannot_be_written_is_the_users_error_and_leaves_nothing_be
 def test_folders_are_made_and_no_temporary_file_stays(tmp_path):
     draw_curves(HISTORY, tmp_path / "a" / "b" / "curves.png")
     assert [path.name for path in (tmp_path / "a" / "b").iterdir()] == ["curves.png"]
+
+
+def test_tries_are_drawn_however_many_and_however_they_are_called(tmp_path):
+    tries = [
+        TryPicture(f"{name} {number}", name, 0.8 + number / 100, 0.75, 0.9, 5.0 + 9 * len(name), 9.1)
+        for name in (*LATIN, "드레스")
+        for number in range(4)
+    ]
+    for count in (1, len(tries)):
+        path = draw_tries(tries[:count], tmp_path / f"{count}.png", title="shoes: what was tried")
+        assert 0 < path.stat().st_size < SIZE_LIMIT

@@ -1,0 +1,1 @@
+"""`fashionbatch try`: how well a folder of labeled photos can be told apart, by which network, within a time."""

@@ -1,0 +1,63 @@
+"""The time that a try may take, and how much of it is left."""
+
+from __future__ import annotations
+
+import math
+import re
+import time
+from collections.abc import Callable
+
+from fashionbatch.progress import duration
+
+TOLERANCE = 0.1
+"""By what share of itself a budget may be exceeded without a word."""
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
+
+
+def parse_budget(text: str) -> float:
+    """Seconds of a budget such as `90s`, `10m` or `1.5h`.
+
+    Raises:
+        ValueError: it is written otherwise, or is no time that a try could take.
+
+    Example:
+        >>> parse_budget("10m")
+        600.0
+    """
+    found = _FORM.fullmatch(text.strip().lower())
+    seconds = float(found[1]) * _UNITS[found[2]] if found else math.nan
+    if not 0 < seconds < 1e6:
+        raise ValueError(f"{text!r} is no budget; write 90s, 10m or 1h")
+    return seconds
+
+
+class Budget:
+    """A budget that is being spent.
+
+    Args:
+        seconds: the whole of it.
+        clock: tells seconds; only their differences count.
+    """
+
+    def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.seconds = seconds
+        self._clock, self._began = clock, clock()
+
+    @property
+    def spent(self) -> float:
+        """Seconds since the beginning."""
+        return self._clock() - self._began
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; negative once it is exceeded."""
+        return self.seconds - self.spent
+
+    def allows(self, seconds: float) -> bool:
+        """Whether work of so many seconds ends within it."""
+        return seconds <= self.left
+
+    def text(self) -> str:
+        """How much is left, for the title of a bar."""
+        return f"{duration(max(self.left, 0.0))} left"

@@ -1,0 +1,183 @@
+"""What was tried and how it fared, kept in a file so that a longer try goes on where a shorter one ended."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from fashionbatch import __version__, disk
+from fashionbatch.bundle.part import Part
+from fashionbatch.errors import OutputError
+from fashionbatch.studies.statistics import wilson
+
+JOURNAL, TABLE, PICTURE, RECIPE, BEST = "try.json", "try.csv", "try.png", "best.yaml", "best"
+_LARGEST_BYTES = 1 << 24
+
+Kind = Literal["head", "fine-tuned", "from nothing"]
+Judge = Literal["cross-validation", "validation"]
+
+
+class Tried(Part):
+    """One way of training that was judged.
+
+    Attributes:
+        key: names it: the same recipe on the same data has the same one.
+        candidate: the backbone.
+        kind: what of it learnt.
+        setting: how, in words.
+        accuracy: the share of images about which everything was right, by the judge.
+        images: how many images judged it.
+        judge: `cross-validation`: each training and validation image by heads that had not seen it, the mean of several
+            seeds; `validation`: the validation images.
+        validation: the accuracy on the validation images alone, by which ways with different judges are compared.
+        milliseconds: for a photo on this machine, in float32.
+        size: bytes of the network in float32.
+        seconds: that the judgement took.
+        epoch_seconds: that an epoch took; None for heads.
+        recipe: that trains it again.
+    """
+
+    key: str
+    candidate: str
+    kind: Kind
+    setting: str
+    accuracy: float
+    images: int
+    judge: Judge
+    validation: float
+    milliseconds: float
+    size: int
+    seconds: float
+    epoch_seconds: float | None = None
+    recipe: dict[str, Any]
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """In which the true accuracy lies, with 95% confidence."""
+        return wilson(self.accuracy, self.images)
+
+    def plain(self) -> dict[str, Any]:
+        """As JSON, with the interval."""
+        low, high = self.interval
+        return {**self.model_dump(), "low": round(low, 4), "high": round(high, 4)}
+
+
+class Journal(Part):
+    """The content of `try.json`, as far as another call reads it.
+
+    Attributes:
+        fashionbatch: the version that wrote it.
+        tried: everything that was judged.
+    """
+
+    format: Literal[1] = 1
+    fashionbatch: str = __version__
+    tried: tuple[Tried, ...] = ()
+
+
+def key_of(recipe: Mapping[str, Any], fingerprint: str, kind: str) -> str:
+    """Names a way of training on these data."""
+    content = json.dumps([__version__, kind, fingerprint, recipe], sort_keys=True, default=list)
+    return hashlib.sha256(content.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def read_journal(directory: Path) -> Journal:
+    """What an earlier call left; an empty one where there was none.
+
+    Raises:
+        OutputError: the directory holds something else.
+    """
+    path = directory / JOURNAL
+    try:
+        return Journal.model_validate_json(disk.read_regular(path, _LARGEST_BYTES))
+    except FileNotFoundError:
+        pass
+    except ValidationError as error:
+        raise OutputError(
+            f"{path}: was not written by this version of `try`", hint="choose another directory with -o"
+        ) from error
+    except OSError as error:
+        raise OutputError(f"{path}: cannot be read: {error.strerror}") from error
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise OutputError(f"{directory}: holds files, but no try", hint="choose another directory with -o")
+    return Journal()
+
+
+def write_journal(directory: Path, journal: Journal) -> None:
+    """Write `try.json` and `try.csv`."""
+    with disk.output_errors(directory):
+        disk.make_directory(directory)
+        disk.write_file(directory / JOURNAL, (journal.model_dump_json(indent=1) + "\n").encode())
+        disk.write_file(directory / TABLE, _table(ranked(journal.tried)).encode())
+
+
+@dataclass
+class Ledger:
+    """What was tried, on the disk after each step.
+
+    Attributes:
+        directory: where `try.json` and `try.csv` lie.
+        journal: of this call and of earlier ones.
+        notes: sentences that the user should read.
+        current: what holds for the data as they are now, by its key.
+    """
+
+    directory: Path
+    journal: Journal
+    notes: list[str] = field(default_factory=list)
+    current: dict[str, Tried] = field(default_factory=dict)
+
+    @property
+    def tried(self) -> list[Tried]:
+        """What holds for the data as they are now."""
+        return list(self.current.values())
+
+    def find(self, key: str) -> Tried | None:
+        """What an earlier call found out; from then on it counts in this one."""
+        known = next((one for one in self.journal.tried if one.key == key), None)
+        if known is not None:
+            self.current[key] = known
+        return known
+
+    def add(self, one: Tried) -> None:
+        """Keep a result."""
+        self.current[one.key] = one
+        others = [old for old in self.journal.tried if old.key != one.key]
+        self.journal = self.journal.model_copy(update={"tried": (*others, one)})
+        write_journal(self.directory, self.journal)
+
+
+def ranked(tried: Sequence[Tried]) -> list[Tried]:
+    """The best first: by the accuracy on the validation images, then by the whole one, then the faster one."""
+    return sorted(tried, key=lambda one: (-one.validation, -one.accuracy, one.milliseconds, one.key))
+
+
+def best_of(tried: Sequence[Tried]) -> Tried | None:
+    """The one whose recipe is handed over; None where nothing was judged.
+
+    Among heads all images decide. Against networks of another kind, which the validation images alone have judged, the
+    best head stands with its accuracy on those.
+    """
+    heads = [one for one in tried if one.judge == "cross-validation"]
+    others = [one for one in tried if one.judge == "validation"]
+    finalists = [*others, *([max(heads, key=lambda one: (one.accuracy, -one.milliseconds))] if heads else [])]
+    return ranked(finalists)[0] if finalists else None
+
+
+def _table(tried: Sequence[Tried]) -> str:
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    columns = [name for name in Tried.model_fields if name not in {"key", "epoch_seconds", "recipe"}]
+    writer.writerow([*columns, "low", "high"])
+    for one in tried:
+        plain = one.plain()
+        writer.writerow([plain[name] for name in (*columns, "low", "high")])
+    return text.getvalue()
