@@ -232,7 +232,7 @@ def _training(choice: Choice) -> Iterator[str]:
     else:
         yield "  early_stopping: {monitor: val_loss, patience: 10, restore_best_weights: true}"
         yield "  phases:"
-        yield "    - {name: head, train: head, epochs: 60, optimizer: {name: adam, learning_rate: 0.001}}"
+        yield "    - {name: head, train: head, epochs: 100, optimizer: {name: adam, learning_rate: 0.0003}}"
     yield "  seed: 42"
 
 
