@@ -112,11 +112,18 @@ def _excerpt(source: str, column: int) -> tuple[str, str]:
 
 
 class RecipeError(FashionBatchError):
-    """A recipe that cannot be used, with every problem found in it."""
+    """A recipe, or another file of YAML, that cannot be used, with every problem found in it.
 
-    def __init__(self, problems: Sequence[Problem], *, hint: str | None = None) -> None:
+    Args:
+        problems: all that is wrong.
+        hint: as in `FashionBatchError`.
+        what: the kind of file.
+    """
+
+    def __init__(self, problems: Sequence[Problem], *, hint: str | None = None, what: str = "recipe") -> None:
         super().__init__("\n".join(str(problem) for problem in problems), hint=hint)
         self.problems = tuple(problems)
+        self.what = what
 
 
 class UnknownNameError(FashionBatchError):

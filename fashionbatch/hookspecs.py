@@ -22,6 +22,7 @@ from fashionbatch.specs import (
     DatasetSpec,
     EngineSpec,
     HeadSpec,
+    ImageSearchSpec,
     LabelingReport,
     LossSpec,
     MetricSpec,
@@ -295,6 +296,34 @@ def register_engines() -> Iterable[EngineSpec]:  # type: ignore[empty-body]
         >>> @hookimpl
         ... def register_engines():
         ...     yield EngineSpec(name="backwards", summary="The last shard first.", run=run_backwards)
+    """
+
+
+@hookspec
+def register_image_searches() -> Iterable[ImageSearchSpec]:  # type: ignore[empty-body]
+    """What finds pictures for `data collect`. A search describes requests and reads answers; the core asks.
+
+    Example:
+        >>> from fashionbatch.hookspecs import hookimpl
+        >>> from fashionbatch.errors import DataError
+        >>> from fashionbatch.specs import ImageSearchSpec, SearchHit, SearchPage
+        >>> ANSWER = '{"pages": 1, "pictures": [{"id": "7", "file": "https://images.museum.example/7.jpg"}]}'
+        >>> def search_museum(query, cursor, *, fetch):
+        ...     page = int(cursor or 1)
+        ...     found = fetch("https://api.museum.example/v1/pictures", query={"q": query, "page": str(page)}).json()
+        ...     if not isinstance(found, dict) or "pictures" not in found:
+        ...         raise DataError("the museum's answer is not in the form that it documents")
+        ...     hits = tuple(SearchHit(id=one["id"], url=one["file"], licence="cc0") for one in found["pictures"])
+        ...     return SearchPage(hits, str(page + 1) if page < found["pages"] else None)
+        >>> @hookimpl
+        ... def register_image_searches():
+        ...     yield ImageSearchSpec(
+        ...         name="museum",
+        ...         summary="The open collection of a museum.",
+        ...         search=search_museum,
+        ...         hosts=("api.museum.example",),
+        ...         recorded=(ANSWER,),
+        ...     )
     """
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from typing import Any, Protocol, TypeAlias
@@ -39,7 +40,7 @@ class Reporter:
 
     def __init__(self, show: Show, *, bars: bool) -> None:
         self.show = show
-        self._bars = bars
+        self.bars = bars
 
     @contextmanager
     def bar(self, title: str, total: int, unit: str) -> Iterator[Advance]:
@@ -50,12 +51,10 @@ class Reporter:
             total: how much there is to do.
             unit: what is counted, in the singular.
         """
-        if not self._bars:
+        if not self.bars:
             yield self._lines(title, total, unit)
             return
-        from tqdm import tqdm
-
-        with tqdm(total=total, desc=title, unit=unit, leave=False, dynamic_ncols=True) as bar:
+        with bar_class()(total=total, desc=title, unit=unit, leave=False, dynamic_ncols=True) as bar:
 
             def advance(done: int, figures: dict[str, float] | None = None) -> None:
                 if figures:
@@ -69,7 +68,7 @@ class Reporter:
         """Tells of a block that has no steps to count: on a terminal how long it takes, elsewhere by lines."""
         with self._clock(title) as tell:
             over = threading.Event()
-            every_s = _TICK_S if self._bars else LINE_EVERY_S
+            every_s = _TICK_S if self.bars else LINE_EVERY_S
 
             def keep_telling() -> None:
                 while not over.wait(every_s):
@@ -97,10 +96,28 @@ class Reporter:
         return advance
 
     def _clock(self, title: str) -> AbstractContextManager[Callable[[], object]]:
-        if self._bars:
+        if self.bars:
             return _clock_on_terminal(title)
         began = time.monotonic()
         return nullcontext(lambda: self.show(f"{title}: {duration(time.monotonic() - began)} so far"))
+
+
+def in_notebook() -> bool:
+    """Whether this runs in the kernel of a notebook."""
+    return "ipykernel" in sys.modules
+
+
+def bar_class() -> Any:
+    """Tqdm's bar; in a notebook its widget, where there are such."""
+    if not in_notebook():
+        from tqdm import tqdm
+
+        return tqdm
+    with warnings.catch_warnings():
+        # It says that it would look better with ipywidgets.
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm as notebook_bar
+    return notebook_bar
 
 
 def on_standard_error() -> Reporter:
@@ -123,9 +140,7 @@ def no_bar(_title: str, _total: int, _unit: str) -> Iterator[Advance]:
 
 @contextmanager
 def _clock_on_terminal(title: str) -> Iterator[Callable[[], object]]:
-    from tqdm import tqdm
-
-    with tqdm(desc=title, leave=False, bar_format="{desc}: {elapsed}") as bar:
+    with bar_class()(desc=title, leave=False, bar_format="{desc}: {elapsed}") as bar:
         refresh: Any = bar.refresh
         yield refresh
 

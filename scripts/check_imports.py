@@ -3,7 +3,8 @@
     python scripts/check_imports.py fashionbatch fashionbatch_plugins
 
 Imports for types alone and imports inside functions count as well: of two modules that know each other neither can be
-read first. (The layers themselves are import-linter's.)
+read first. What a package names for type checkers alone, as that which its users may take from it, does not: nobody has
+to read it to read the package. (The layers themselves are import-linter's.)
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ def main() -> int:
     """Print every group; 1 where there is one."""
     first, *rest = sys.argv[1:]
     graph = grimp.build_graph(first, *rest, cache_dir=None)
+    offered = grimp.build_graph(first, *rest, cache_dir=None, exclude_type_checking_imports=True)
+    for package in (first, *rest):
+        for module in graph.find_modules_directly_imported_by(package):
+            if not offered.direct_import_exists(importer=package, imported=module):
+                graph.remove_import(importer=package, imported=module)
     found = circles({module: graph.find_modules_directly_imported_by(module) for module in graph.modules})
     for group in found:
         print(f"these modules import each other: {', '.join(group)}")

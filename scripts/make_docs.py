@@ -1,4 +1,4 @@
-"""Makes the documents that are generated: the reference of commands, the JSON schema of recipes, the table of formats.
+"""Makes the documents that are generated: of commands, of recipes' JSON schema, of formats, of the Python interface.
 
     python scripts/make_docs.py            # write them
     python scripts/make_docs.py --check    # write nothing; exit code 1 where one is stale
@@ -12,15 +12,21 @@ import argparse
 import importlib.util
 import inspect
 import os
+import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import click
 
+import fashionbatch
 from fashionbatch.cli import VERBS, cli
 from fashionbatch.plugins import load_plugins
+from fashionbatch.plugins.listing import plugins as list_of_plugins
 from fashionbatch.recipe.jsonschema import schema_text
 from fashionbatch.registry import Registry
 
@@ -48,6 +54,46 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield DOCS / "cli.md", cli_reference()
     yield DOCS / "recipe.schema.json", schema_text(_built_ins())
     yield DOCS / "formats.md", formats_table()
+    yield DOCS / "python-names.txt", interface_text()
+
+
+def interface_text() -> str:
+    """What `import fashionbatch` offers: a line a name; below a class what of it is for users."""
+    head = "# Made by scripts/make_docs.py; `make docs` makes it again. A name that goes or changes breaks programs.\n"
+    return head + "\n".join(line for name in fashionbatch.__all__ for line in _described(name)) + "\n"
+
+
+def _described(name: str) -> Iterator[str]:
+    value = getattr(fashionbatch, name)
+    if name == "plugins":  # a package that can be called
+        value = list_of_plugins
+    if inspect.isclass(value) and issubclass(value, Exception):
+        yield f"{name}({', '.join(base.__name__ for base in value.__bases__)})"
+    elif inspect.isclass(value):
+        yield f"class {name}"
+        if is_dataclass(value):
+            yield from (f"    {one.name}: {one.type}" for one in fields(value))
+        for attribute, member in vars(value).items():
+            if not attribute.startswith("_"):
+                yield from (f"    {line}" for line in _member(attribute, member))
+    else:
+        yield f"{name}{_signature(value)}" if callable(value) else name
+
+
+def _member(name: str, member: object) -> Iterator[str]:
+    if isinstance(member, classmethod):
+        yield f"classmethod {name}{_signature(member.__func__)}"
+    elif inspect.isfunction(member):
+        yield f"{name}{_signature(member)}"
+    elif isinstance(member, property):
+        yield f"{name}: {inspect.signature(member.fget).return_annotation}" if member.fget else name
+    elif isinstance(member, cached_property):
+        yield f"{name}: {inspect.signature(member.func).return_annotation}"
+
+
+def _signature(function: Callable[..., Any]) -> str:
+    """The signature with its annotations as they are written."""
+    return re.sub(r"(?<=: |> )(['\"])(.+?)\1(?=[,)]| =|$)", r"\2", str(inspect.signature(function)))
 
 
 def cli_reference() -> str:

@@ -29,7 +29,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "bundle": ("fashionbatch.cli.bundle", "Look into a trained bundle and check that it is whole."),
     "classify": ("fashionbatch.cli.classify", "Label every image in a folder: one row a file."),
     "compare": ("fashionbatch.cli.compare", "Compare two label tables: changed labels, shifts of shares, accuracy."),
-    "data": ("fashionbatch.cli.data", "Look at a recipe's data: splits, samples, augmentation."),
+    "data": (
+        "fashionbatch.cli.data",
+        "Look at a recipe's data: splits, samples, augmentation; collect photos from the web.",
+    ),
     "demo": ("fashionbatch.cli.demo", "Train on the embedded sample and label a folder, in minutes."),
     "doctor": ("fashionbatch.cli.doctor", "Say what this installation and this machine offer, and what is wrong."),
     "evaluate": ("fashionbatch.cli.evaluate", "Measure a bundle on labeled data."),
@@ -132,7 +135,7 @@ def _show_error(error: FashionBatchError) -> None:
         # Each problem begins its line with the position, where editors and terminals look for it.
         count = len(error.problems)
         told = "\n".join(map(str, error.problems))
-        told = f"{told}\n{label} {count} {'problem' if count == 1 else 'problems'} in the recipe"
+        told = f"{told}\n{label} {count} {'problem' if count == 1 else 'problems'} in the {error.what}"
         if error.hint is not None:
             told = f"{told}\n  hint: {error.hint}"
         _tell(told)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.bundle_card import card_command
 from fashionbatch.cli.bundle_import import import_bundle
 from fashionbatch.cli.bundle_pack import pack_command, unpack_command
 from fashionbatch.cli.bundle_quantize import quantize_command
@@ -29,6 +30,7 @@ def command() -> None:
     """Look into a trained bundle and check that it is whole."""
 
 
+command.add_command(card_command)
 command.add_command(import_bundle)
 command.add_command(pack_command)
 command.add_command(quantize_command)

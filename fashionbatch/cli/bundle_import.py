@@ -15,9 +15,11 @@ from fashionbatch.cli.fractions import Fraction
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from fashionbatch.bundle.importing.exported import Exported
     from fashionbatch.bundle.importing.label_file import LabelList
     from fashionbatch.bundle.importing.read import ForeignModel
     from fashionbatch.bundle.open import Bundle
+    from fashionbatch.specs import Resize
 
 _DOUBLES_SHOWN = 3
 
@@ -43,7 +45,7 @@ class _Size(click.ParamType[tuple[int, int]]):
     "--labels",
     type=click.Path(path_type=Path),
     help="Class names in the order of the network's outputs: one a line, CSV, JSON or YAML. Without it, those that an "
-    "ONNX file holds itself.",
+    "ONNX file holds itself, or a `config.json` of Hugging Face or timm beside the model.",
 )
 @click.option("--name", help="What the bundle is called; the model's name unless given.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
@@ -70,19 +72,16 @@ class _Size(click.ParamType[tuple[int, int]]):
     help="What makes probabilities of the outputs, for networks that give logits.",
 )
 @click.option("--output-name", help="The output to take, for models with several.")
-@click.option("--resize", type=click.Choice(["stretch", "crop", "pad"]), default="stretch", show_default=True)
+@click.option("--resize", type=click.Choice(["stretch", "crop", "pad"]), help="[default: stretch]")
 @click.option(
     "--interpolation",
     type=click.Choice(["nearest", "bilinear", "bicubic", "lanczos"]),
-    default="bilinear",
-    show_default=True,
+    help="[default: bilinear]",
 )
 @click.option(
     "--crop-fraction",
     type=Fraction(min_open=True),
-    default=1.0,
-    show_default=True,
-    help="The central part of the photo that is used, as a fraction of each side.",
+    help="The central part of the photo that is used, as a fraction of each side.  [default: 1.0]",
 )
 @click.option("--trust-model", is_flag=True, help="Load a .keras file or SavedModel, which can run code of its maker.")
 @click.option(
@@ -104,9 +103,9 @@ def import_bundle(
     overwrite: bool,
     size: tuple[int, int] | None,
     output_name: str | None,
-    resize: str,
-    interpolation: str,
-    crop_fraction: float,
+    resize: str | None,
+    interpolation: str | None,
+    crop_fraction: float | None,
     trust_model: bool,
     time_limit: float,
     keras_application: str | None,
@@ -115,14 +114,16 @@ def import_bundle(
 ) -> None:
     """Make a bundle from a model of another program.
 
-    MODEL is an ONNX file (PyTorch, timm, scikit-learn), an OpenVINO file (.xml), a .keras file or a SavedModel.
+    MODEL is an ONNX file (PyTorch, timm, scikit-learn), an OpenVINO file (.xml), a .keras file or a SavedModel. An ONNX
+    file that `fashionbatch export` wrote says itself how photos are prepared and labels decided.
 
     \b
     fashionbatch bundle import resnet50.onnx --labels imagenet.txt --scaling imagenet --activation softmax -o resnet50/
     fashionbatch bundle import --keras-application MobileNetV2 --labels imagenet.txt -o mobilenet/
     """  # noqa: D301 - click reads \b as a control character: lines below it are not wrapped
     from fashionbatch.bundle.importing.contained import ModelFile, import_file
-    from fashionbatch.bundle.importing.label_file import labels_of_model, read_label_file
+    from fashionbatch.bundle.importing.exported import exported_description
+    from fashionbatch.bundle.importing.label_file import LabelList, labels_of_model, read_label_file
     from fashionbatch.bundle.importing.make import ImportOptions, import_model
     from fashionbatch.specs import Resize
 
@@ -133,16 +134,26 @@ def import_bundle(
     if model is None and labels is None:
         raise click.UsageError("--keras-application needs --labels FILE")
     require_free(output, overwrite=overwrite)
-    found = read_label_file(labels) if labels is not None else labels_of_model(model or Path())
+    exported = exported_description(model) if model is not None else None
+    if labels is None and exported is not None:
+        found = LabelList(exported.labels)
+    else:
+        found = read_label_file(labels) if labels is not None else labels_of_model(model or Path())
     class_names = found.names
+    asked = {"mode": resize, "interpolation": interpolation, "crop_fraction": crop_fraction}
+    known, more = _said_by(exported, class_names) if exported is not None else (Resize(), {})
     fields = {key: choice for key, choice in choices.items() if key != "channels"}
+    fields["head"] = fields["head"] or more.pop("head", None)
     options = ImportOptions(
         name=name or keras_application or (model.stem if model is not None else ""),
         class_names=class_names,
         size=size,
         order=choices["channels"],
-        resize=Resize.model_validate({"mode": resize, "interpolation": interpolation, "crop_fraction": crop_fraction}),
+        resize=Resize.model_validate(
+            {**known.model_dump(), **{key: value for key, value in asked.items() if value is not None}}
+        ),
         **fields,
+        **more,
     )
     if model is None:
         foreign = _keras_application(keras_application or "", weights or "imagenet", class_names, size)
@@ -158,6 +169,20 @@ def import_bundle(
     for line in _notes(bundle, found):
         click.echo(f"note: {line}")
     click.echo(f"Now: fashionbatch classify PHOTOS -b {output} -o labels.csv")
+
+
+def _said_by(exported: Exported, class_names: Sequence[str]) -> tuple[Resize, dict[str, Any]]:
+    """What an export of ours says beside its labels: how photos come to their size, and other fields of the options.
+
+    How labels are decided goes by their names, so with other names it does not count.
+    """
+    from fashionbatch.bundle.importing.make import DECODINGS
+
+    more: dict[str, Any] = {"background": exported.image.background}
+    if tuple(class_names) == exported.labels:
+        head = next(kind for kind, decoding in DECODINGS.items() if decoding == exported.decoding)
+        more |= {"head": head, "thresholds": exported.thresholds, "groups": exported.groups}
+    return exported.image.resize, more
 
 
 def _notes(bundle: Bundle, labels: LabelList) -> Iterator[str]:

@@ -139,7 +139,7 @@ def material_of(
     option: str = "--data",
 ) -> Material:
     """The images that calibrate and those that judge, by what the user says of them in `option`."""
-    from fashionbatch.cli.evaluate import hinted, is_recipe, plan_of, usable_plan_of
+    from fashionbatch.api.truth import hinted, is_recipe, plan_of, usable_plan_of
     from fashionbatch.errors import DataError
     from fashionbatch.evaluation.truth import NoKnownLabelError
     from fashionbatch.plan import load_plan

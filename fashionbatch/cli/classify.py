@@ -182,7 +182,10 @@ def command(
     # Before the imports that take long: decode workers load meanwhile.
     ahead = 0 if dry_run or output is None else workers or usable_cores()
     launcher = context.with_resource(Launcher(ahead))
-    options = _options(folder=folder, output=output, files_from=files_from, part=part, workers=workers, **asked)
+    from fashionbatch.api.labeling import label_options
+
+    renamed = {"bundle": asked.pop("bundles"), "format": asked.pop("format_"), "shard": part}
+    options = label_options(folder, output=output, files_from=files_from, workers=workers, **renamed, **asked)
     reporter = Progress(quiet=quiet)
     photo = None if show is None else label_photo(options, show, has_table=output is not None)
     if dry_run:
@@ -196,100 +199,40 @@ def command(
         photo.show(show, topk=options.rows.topk if is_asked else None, quiet=quiet)
 
 
-def _options(
-    *,
-    folder: Path | None,
-    output: Path | None,
-    part: tuple[int, int] | None,
-    keep: str | None,
-    previous: Path | None,
-    retry_errors: bool,
-    **asked: Any,
-) -> LabelOptions:
-    """What the command line asks for, by what it is about."""
-    from fashionbatch.labeling import options as groups
-    from fashionbatch.labeling.products.options import RowOptions
-
-    def given(*names: str, **renamed: str) -> dict[str, Any]:
-        return {name: asked[name] for name in names} | {name: asked[option] for name, option in renamed.items()}
-
-    # A default is not a name that the user wrote: where a plugin claims it, too, it still means the built-in component.
-    runtime, engine = ({name: asked[name]} if asked[name] else {} for name in ("runtime", "engine"))
-
-    overwrite = asked["overwrite"]
-    if retry_errors and previous is None:
-        # Of the output itself, which the new one replaces.
-        previous, overwrite = output, True
-    of_source = given(
-        "files_from",
-        "path_column",
-        "null",
-        "encoding",
-        "all_files",
-        "hidden",
-        "follow_links",
-        "include",
-        "exclude",
-        "limit",
-    )
-    of_output = given("embeddings", "restart", format="format_", settings="format_set")
-    return groups.LabelOptions(
-        bundles=asked["bundles"],
-        source=groups.SourceOptions(folder or Path(), keep=tuple(keep.split(",")) if keep else (), **of_source),
-        output=groups.OutputOptions(output or Path(), overwrite=overwrite, **of_output),
-        rows=RowOptions(**given("topk", "probabilities", "threshold", "spreadsheet_safe", "accept_truncated")),
-        compute=groups.ComputeOptions(
-            **runtime, **given("device", "precision", "measure", "batch_size", settings="runtime_set")
-        ),
-        work=groups.WorkOptions(
-            part=part and groups.Part(*part),
-            **engine,
-            **given("workers", settings="engine_set", timeout_s="timeout"),
-        ),
-        reuse=groups.ReuseOptions(previous, asked["match"], retry_errors),
-    )
-
-
 def _label(
     options: LabelOptions, reporter: Progress, launcher: Launcher, sort_into: Path | None, way: Any, *, strict: bool
 ) -> None:
-    from fashionbatch.errors import RowError
-    from fashionbatch.labeling.checks import check_root
+    from fashionbatch.api.labeling import label_folder, require_no_failures
     from fashionbatch.labeling.job.machine import process_age_s
-    from fashionbatch.labeling.job.paths import JobPaths
-    from fashionbatch.labeling.products.sorting import sort_files
-    from fashionbatch.labeling.run import label
 
     began = time.monotonic() - process_age_s()
-    sorted_files: list[str] = []
     with orderly_end(_STOPPING) as stop_signal:
-        then = None
-        if sort_into is not None:
-            check_root(options, sort_into, way)
-
-            def then(sidecar: Sidecar, root: Path = sort_into) -> None:
-                paths = JobPaths(options.output.table.absolute())
-                sorted_files.append(str(sort_files(paths, sidecar, root, way, stop_signal=stop_signal)))
-
-        report = label(options, reporter=reporter, stop_signal=stop_signal, then=then, launcher=launcher, began=began)
+        labels = label_folder(
+            options,
+            reporter=reporter,
+            stop_signal=stop_signal,
+            sort_into=sort_into,
+            way=way,
+            launcher=launcher,
+            began=began,
+        )
+    assert labels.sidecar is not None
     if not reporter.quiet:
-        _print_summary(options.output.table, report.sidecar, reporter.summary())
-        for line in sorted_files:
-            click.echo(f"{printable(str(sort_into))}: {line}")
-    rows = report.sidecar.rows
-    failed = rows - report.sidecar.counts.status.get("ok", 0)
-    if strict and failed:
-        raise RowError(f"{failed:,} of {counted(rows, 'file')} could not be labeled; the table says why")
+        _print_summary(options.output.table, labels.sidecar, reporter.summary())
+        if labels.sorted:
+            click.echo(f"{printable(str(sort_into))}: {labels.sorted}")
+    if strict:
+        require_no_failures(labels)
 
 
 def _label_part(options: LabelOptions, reporter: Progress, launcher: Launcher) -> None:
-    from fashionbatch.labeling.run import label_part
+    from fashionbatch.api.labeling import label_folder
 
     with orderly_end(_STOPPING) as stop_signal:
-        rows = label_part(options, reporter=reporter, stop_signal=stop_signal, launcher=launcher)
+        labels = label_folder(options, reporter=reporter, stop_signal=stop_signal, launcher=launcher)
     if not reporter.quiet:
         output = printable(str(options.output.table))
-        click.echo(f"part {options.work.part} of {output} is done: {counted(rows, 'row')}")
+        click.echo(f"part {options.work.part} of {output} is done: {counted(labels.rows, 'row')}")
         click.echo(f"when all parts are, `fashionbatch merge {output}` makes the table")
 
 

@@ -1,4 +1,4 @@
-"""`fashionbatch data`: look at a recipe's data before anything is trained."""
+"""`fashionbatch data`: look at a recipe's data before anything is trained, and collect photos."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.collect import command as collect_command
 from fashionbatch.cli.recipe import set_option
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.errors import DataError
@@ -27,7 +28,10 @@ _VARIANTS = 7
 
 @click.group()
 def command() -> None:
-    """Look at a recipe's data: splits, samples, augmentation."""
+    """Look at a recipe's data: splits, samples, augmentation; collect photos from the web."""
+
+
+command.add_command(collect_command)
 
 
 @command.command("preview")

@@ -107,8 +107,8 @@ def _sample(
     bundle: Bundle, request: ExportRequest, data: str | None, registry: Registry, bar: OpenBar
 ) -> Sample | None:
     """The photos that the export is checked by; None where the bundle's own images have to do."""
+    from fashionbatch.api.truth import is_recipe, usable_plan_of
     from fashionbatch.cli.bundle_quantize import material_of
-    from fashionbatch.cli.evaluate import is_recipe, usable_plan_of
     from fashionbatch.errors import DataError, FashionBatchError
     from fashionbatch.exporting.sample import Sample, sample_of_photos, sample_of_recipe
     from fashionbatch.plan import load_plan

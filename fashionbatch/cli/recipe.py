@@ -8,14 +8,14 @@ from pathlib import Path
 import click
 
 from fashionbatch import disk
+from fashionbatch.api.recipes import Recipe
 from fashionbatch.cli.recipe_new import new_recipe
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.cli.terminal import echo_styled, style
 from fashionbatch.errors import OutputError, Problem, RecipeError
-from fashionbatch.plan import Plan, PlannedPhase, advice, load_plan, make_plan, resolved_yaml
+from fashionbatch.plan import Plan, PlannedPhase
 from fashionbatch.plugins import load_plugins
 from fashionbatch.recipe.find import find_recipe, list_recipes
-from fashionbatch.recipe.load import load_recipe
 from fashionbatch.recipe.nodes import Mark, Node
 from fashionbatch.recipe.places import KnownPlaces
 
@@ -65,23 +65,24 @@ def check_recipes(recipes: tuple[str, ...], overrides: tuple[str, ...]) -> None:
     RECIPE is a file, or the name of a recipe that `recipe list` shows. Nothing is trained and no image is read; of a
     list of labels that is there, such as that of csv_manifest, what is odd is told with its line.
     """
-    registry = load_plugins().registry
+    plugins = load_plugins()
     problems: list[Problem] = []
     for name in recipes:
         try:
-            document = load_recipe(find_recipe(name), overrides=overrides)
-            plan = make_plan(document, registry)
+            recipe = Recipe.load(name, set=overrides, plugins=plugins)
+            plan = recipe.plan
         except RecipeError as error:
             problems += error.problems
             continue
         click.echo(f"{style('ok:', fg='green', bold=True)} {_summary(plan)}")
-        given = advice(plan, document)
+        findings = recipe.check(raises=True)
+        given = [finding for finding in findings if finding.kind == "advice"]
         if given:
             echo_styled("advice:", fg="yellow", bold=True)
-        for problem in given:
-            click.echo(str(problem))
-        for note in _notes(plan):
-            click.echo(f"{style('note:', fg='yellow', bold=True)} {printable(note)}")
+        for advice in given:
+            click.echo(str(advice))
+        for note in (finding for finding in findings if finding.kind == "note"):
+            click.echo(f"{style('note:', fg='yellow', bold=True)} {printable(str(note))}")
     if problems:
         raise RecipeError(problems)
 
@@ -94,7 +95,7 @@ def show_recipe(recipe: str, overrides: tuple[str, ...]) -> None:
 
     What is printed is a recipe itself: it trains the same.
     """
-    click.echo(resolved_yaml(load_plan(recipe, load_plugins().registry, overrides=overrides)), nl=False)
+    click.echo(Recipe.load(recipe, set=overrides).to_yaml(), nl=False)
 
 
 @command.command("list")
@@ -147,15 +148,6 @@ def _copy(source: Path, target: Path, *, overwrite: bool) -> None:
         except FileExistsError as error:
             hint = "choose another name, or give --overwrite to replace it"
             raise OutputError(f"{str(target)!r} exists already", hint=hint) from error
-
-
-def _notes(plan: Plan) -> list[str]:
-    """What is odd about the list of labels, where the source has one."""
-    if plan.source.spec.look is None:
-        return []
-    from fashionbatch.data.prepare import look_at_labels
-
-    return look_at_labels(plan)
 
 
 def _summary(plan: Plan) -> str:

@@ -110,15 +110,13 @@ def command(
     repeated = seeds is not None or folds is not None
     if repeated and keep_features:
         raise click.UsageError("--keep-features is for one training; leave out --seeds and --folds")
-    from fashionbatch.plan import load_plan
-    from fashionbatch.plugins import load_plugins
+    from fashionbatch.api.recipes import Recipe
 
-    plugins = load_plugins()
-    plan = load_plan(recipe, plugins.registry, overrides=overrides)
-    path = Path(data_path) if data_path is not None else None
+    wanted = Recipe.load(recipe, set=overrides)
+    plan = wanted.plan
     if dry_run:
         with plan.placing():
-            _list_layers(plan, path)
+            _list_layers(plan, Path(data_path) if data_path is not None else None)
         return
     if repeated:
         from fashionbatch.studies.repeats import Repeats
@@ -127,28 +125,27 @@ def command(
             Repeats(recipe, overrides, seeds, folds),
             output,
             name=plan.recipe.name,
-            plugins=plugins,
-            data_path=path,
+            plugins=wanted.plugins,
+            data_path=Path(data_path) if data_path is not None else None,
             resume=resume,
             overwrite=overwrite,
             evaluate=evaluate,
         )
         return
-    from fashionbatch.training.run import train
+    from fashionbatch.api.runs import train
+    from fashionbatch.progress import Reporter
 
-    report = train(
-        plan,
-        output if output is not None else Path("runs") / plan.recipe.name,
-        plugins=plugins,
-        data_path=path,
+    run = train(
+        wanted,
+        output,
+        data=data_path,
         resume=resume,
         overwrite=overwrite,
         evaluate=evaluate,
         keep_features=keep_features,
-        show=show_line,
-        bars=sys.stderr.isatty(),
+        progress=Reporter(show_line, bars=sys.stderr.isatty()),
     )
-    for line in summary_lines(report):
+    for line in summary_lines(run.training_report):
         show_line(line)
 
 

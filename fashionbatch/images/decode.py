@@ -86,7 +86,7 @@ def fit_pixels(pixels: NDArray[np.uint8], spec: AnyImageSpec) -> NDArray[np.uint
     """An image that is an array already, as if it had been read from a file without loss.
 
     Args:
-        pixels: uint8 `(height, width)`, or `(height, width, channels)` with 1 or 3 channels.
+        pixels: uint8 `(height, width)`, or `(height, width, channels)` with 1, 3 or 4 channels, the last for alpha.
         spec: size, channels, resizing and background.
 
     Returns:
@@ -95,6 +95,20 @@ def fit_pixels(pixels: NDArray[np.uint8], spec: AnyImageSpec) -> NDArray[np.uint
     image = Image.fromarray(pixels[:, :, 0] if pixels.ndim == 3 and pixels.shape[2] == 1 else pixels)
     fitted = np.asarray(_fit(image, (0, 0, *image.size), geometry.UPRIGHT, spec))
     return fitted.reshape(spec.shape)
+
+
+def fit_image(image: Image.Image, spec: AnyImageSpec, *, limits: DecodeLimits = DEFAULT_LIMITS) -> NDArray[np.uint8]:
+    """A picture that Pillow has opened or made, as if it had been read from a file without loss; it stays as it is.
+
+    Args and returns as `decode_image`, which it raises as, too.
+    """
+    _check_cost("image", image.size, limits)
+    try:
+        with own_pillow:
+            own = image.copy()
+            return np.asarray(_fit(own, (0, 0, *own.size), geometry.read_orientation(own), spec)).reshape(spec.shape)
+    except Exception as error:
+        raise ImageError(one_line(error)) from error
 
 
 def decode_into(

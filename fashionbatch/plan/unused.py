@@ -11,7 +11,7 @@ from fashionbatch.recipe.layering import SET_OPTION
 from fashionbatch.recipe.nodes import Node, NodePath
 from fashionbatch.recipe.schema import Phase, SplitFrom, SplitLast
 
-_TAKEN_OVER: tuple[NodePath, ...] = (
+TAKEN_OVER: tuple[NodePath, ...] = (
     ("training", "epochs"),
     ("training", "batch_size"),
     ("training", "optimizer"),
@@ -34,7 +34,7 @@ def _of_phases(plan: Plan) -> Iterator[tuple[NodePath, str]]:
     phases = recipe.training.phases if recipe is not None else ()
     if not phases:
         return
-    for path in _TAKEN_OVER:
+    for path in TAKEN_OVER:
         node = plan.document.tree.at(path)
         if node is None or node.value is None:
             continue

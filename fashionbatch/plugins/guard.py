@@ -131,7 +131,10 @@ _GIVEN: Mapping[tuple[str, str], Callable[[tuple[Any, ...]], tuple[Any, ...]]] =
 }
 """By kind and role: the arguments as the plugin gets them."""
 
-_OUR_KEYWORDS: Mapping[tuple[str, str], frozenset[str]] = {("engine", "run"): frozenset({"progress", "stop_signal"})}
+_OUR_KEYWORDS: Mapping[tuple[str, str], frozenset[str]] = {
+    ("engine", "run"): frozenset({"progress", "stop_signal"}),
+    ("image_search", "search"): frozenset({"fetch", "locate"}),
+}
 """By kind and role: the keyword arguments that are functions of ours."""
 
 
@@ -156,6 +159,7 @@ _RETURNED: Mapping[tuple[str, str], Callable[[Origin, tuple[Any, ...], Any], Any
     ("schedule", "monitor"): _plain(returned.figure, "monitor"),
     ("schedule", "problems"): _plain(returned.remarks, "problems"),
     ("schedule", "advice"): _plain(returned.remarks, "advice"),
+    ("image_search", "search"): _plain(returned.search_page, "search"),
     ("dataset", "labels_of_folder"): _plain(returned.folder_labels, "labels_of_folder"),
 }
 """By kind and role: what is done with what the function returned."""

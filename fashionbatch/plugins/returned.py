@@ -11,7 +11,7 @@ from typing import Any, get_args
 import numpy as np
 
 from fashionbatch.plugins.origin import Origin
-from fashionbatch.specs import SPLITS, EncodedImages, Precision, Samples
+from fashionbatch.specs import SPLITS, EncodedImages, Precision, Samples, SearchHit, SearchPage
 
 _NO_MORE = object()
 
@@ -129,6 +129,29 @@ def rate(role: str, origin: Origin, result: Any) -> float:
 def is_rate(value: object) -> bool:
     """Whether a value is a finite number from 0 on."""
     return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < math.inf
+
+
+def search_page(role: str, origin: Origin, result: Any) -> SearchPage:
+    """What a search gives at once.
+
+    Raises:
+        PluginError: it is no `SearchPage` of hits with an id and an address.
+    """
+    if not isinstance(result, SearchPage):
+        raise origin.wrong(role, f"returned {_shown(result)}; expected fashionbatch.specs.SearchPage")
+    if result.cursor is not None and not isinstance(result.cursor, str):
+        raise origin.wrong(
+            role, f"returned the cursor {_shown(result.cursor)}; expected text, or None for the last page"
+        )
+    for index, hit in enumerate(result.hits):
+        if not isinstance(hit, SearchHit):
+            raise origin.wrong(role, f"hits[{index}] is {_shown(hit)}; expected fashionbatch.specs.SearchHit")
+        for name, value in vars(hit).items():
+            if not isinstance(value, str):
+                raise origin.wrong(role, f"hits[{index}].{name} is {_shown(value)}; expected text")
+        if not hit.id or not hit.url:
+            raise origin.wrong(role, f"hits[{index}] has no {'url' if hit.id else 'id'}")
+    return SearchPage(tuple(result.hits), result.cursor)
 
 
 def folder_labels(role: str, origin: Origin, result: Any) -> tuple[str, ...]:

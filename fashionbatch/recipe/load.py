@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from fashionbatch import disk
 from fashionbatch.errors import Problem, RecipeError
 from fashionbatch.recipe.find import RECIPE_SUFFIXES, shipped_recipe
 from fashionbatch.recipe.forms import long_form, without_empty_sections
+from fashionbatch.recipe.from_data import tree_of
 from fashionbatch.recipe.layering import merged, overridden
 from fashionbatch.recipe.nodes import MAX_BYTES, Mark, Node, NodePath, dotted, read_yaml
 from fashionbatch.recipe.places import KnownPlaces
@@ -81,7 +82,7 @@ def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> RecipeDocument:
     Raises:
         RecipeError: a file that cannot be read or is not YAML. Every other problem is in the document.
     """
-    text = _text_of(path, str(path))
+    text = yaml_text(path, str(path))
     if path.suffix not in RECIPE_SUFFIXES and text.strip() and not looks_like_recipe(text):
         raise RecipeError([Mark(str(path)).problem("is no recipe: few or none of its keys are those of one")])
     tree, problems = _inherited(text, str(path), path, (), may_extend=True)
@@ -107,6 +108,24 @@ def parse_recipe(
     return _document(tree, problems, name=name, base=base.absolute(), overrides=overrides)
 
 
+def recipe_from_data(
+    data: Mapping[str, Any], *, base: Path, name: str = "recipe", overrides: Sequence[str] = ()
+) -> RecipeDocument:
+    """Read a recipe from Python's own dicts, lists and scalars; problems name the path of a key and no line.
+
+    Args:
+        data: what the file would hold. `extends` may name a file.
+        base: the folder that relative paths are relative to.
+        name: what to call it in problems.
+        overrides: as in `load_recipe`.
+
+    Raises:
+        RecipeError: it holds what no recipe can. Every other problem is in the document.
+    """
+    tree, problems = _with_inherited(tree_of(data, name=name), [], name, base / "recipe.yaml", (), may_extend=True)
+    return _document(tree, problems, name=name, base=base.absolute(), overrides=overrides)
+
+
 def _document(
     tree: Node, problems: list[Problem], *, name: str, base: Path, overrides: Sequence[str]
 ) -> RecipeDocument:
@@ -125,6 +144,12 @@ def _inherited(
         raise RecipeError([Mark(name).problem("is empty; a recipe begins with 'version: 1'")])
     if not tree.is_mapping:
         raise RecipeError([tree.mark.problem("must be a mapping of keys and values, such as 'version: 1'")])
+    return _with_inherited(tree, problems, name, path, seen, may_extend=may_extend)
+
+
+def _with_inherited(
+    tree: Node, problems: list[Problem], name: str, path: Path, seen: tuple[str, ...], *, may_extend: bool
+) -> tuple[Node, list[Problem]]:
     tree = long_form(tree)
     extends = tree.child("extends")
     if extends is None:
@@ -138,7 +163,7 @@ def _inherited(
     beside = os.path.normpath(os.path.join(os.path.dirname(name), str(extends.value)))
     base_name = beside if base_path == path.parent / str(extends.value) else str(base_path)
     try:
-        text = _text_of(base_path, base_name)
+        text = yaml_text(base_path, base_name)
     except RecipeError as error:
         return tree, [*problems, extends.mark.problem(f"{base_name!r} {error.problems[0].message}", "extends")]
     if not looks_like_recipe(text):
@@ -184,14 +209,25 @@ def _base_path(extends: str, path: Path) -> Path:
     return shipped_recipe(extends) or beside
 
 
-def _text_of(path: Path, name: str) -> str:
+def yaml_text(path: Path, name: str, *, what: str = "a recipe") -> str:
+    """The text of a YAML file that a user names.
+
+    Args:
+        path: the file.
+        name: what to call it in problems.
+        what: such a file is.
+
+    Raises:
+        RecipeError: it cannot be read, or is no UTF-8.
+    """
+
     def error(message: str) -> RecipeError:
         return RecipeError([Mark(name).problem(message)])
 
     try:
         content = disk.read_regular(path, MAX_BYTES)
     except OSError as reason:
-        raise error(f"{disk.why_unreadable(reason)}; a recipe is a YAML file") from None
+        raise error(f"{disk.why_unreadable(reason)}; {what} is a YAML file") from None
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as reason:

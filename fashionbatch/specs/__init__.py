@@ -34,6 +34,7 @@ from fashionbatch.specs.models import (
     TrainingPrecision,
 )
 from fashionbatch.specs.runtimes import FeatureTensor, Precision, Runtime, RuntimeRequest, RuntimeSpec
+from fashionbatch.specs.searches import Fetch, ImageSearchSpec, Locate, SearchAnswer, SearchHit, SearchPage
 from fashionbatch.specs.training import (
     PLAIN_FIGURES,
     CallbackSpec,
@@ -73,9 +74,12 @@ __all__ = [
     "EngineSpec",
     "EpochFigures",
     "FeatureTensor",
+    "Fetch",
     "HeadSpec",
+    "ImageSearchSpec",
     "ImageSpec",
     "LabelingReport",
+    "Locate",
     "LossSpec",
     "MetricSpec",
     "OptimizerParameters",
@@ -92,6 +96,9 @@ __all__ = [
     "RuntimeSpec",
     "Samples",
     "ScheduleSpec",
+    "SearchAnswer",
+    "SearchHit",
+    "SearchPage",
     "ShardProgress",
     "Span",
     "Spec",
@@ -128,6 +135,7 @@ SPEC_TYPES: tuple[type[Spec], ...] = (
     RuntimeSpec,
     WriterSpec,
     EngineSpec,
+    ImageSearchSpec,
 )
 """Every kind of component. A new kind is its spec type, a line here and its hook in `hookspecs`; all else follows."""
 KINDS: tuple[str, ...] = tuple(spec_type.kind for spec_type in SPEC_TYPES)

@@ -146,6 +146,8 @@ def train_repeats(
         bars=bars,
         judged=None if repeats.folds is None else judged,
     )
+    if not resume:
+        workshop.read_first(members[0].plan, members[0].fold)
     recipe_of_all = members[0].plan.resolved()
     with study_directory.working_on(study, repeats.asked(), recipe_of_all, resume=resume, overwrite=overwrite):
         results = train_members(workshop, members)

@@ -16,8 +16,9 @@ from typing import Any
 from fashionbatch import disk
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
 from fashionbatch.model.framework import tensorflow_is_loaded
+from fashionbatch.plan import Plan
 from fashionbatch.plugins import Plugins
-from fashionbatch.progress import Show
+from fashionbatch.progress import Reporter, Show
 from fashionbatch.specs import Split
 from fashionbatch.studies.data import SharedData
 from fashionbatch.studies.directory import StudyDirectory
@@ -52,6 +53,16 @@ class Workshop:
     show: Show = print
     bars: bool = False
     judged: Callable[[Member, Labeled], object] | None = None
+
+    def read_first(self, plan: Plan, fold: int | None = None) -> None:
+        """Decode the images of the first training, before anything is written or an earlier study is replaced.
+
+        Raises:
+            RecipeError: the data are not what the recipe says, at some place of it.
+            DataError: they are missing, or wrong otherwise.
+        """
+        with plan.placing():
+            self.data.of(Member("", "", plan, fold), bar=Reporter(self.show, bars=self.bars).bar)
 
 
 def train_members(workshop: Workshop, members: Sequence[Member], before: Sequence[Result] = ()) -> list[Result]:

@@ -13,8 +13,10 @@ from typing import Any, TypeAlias
 
 from fashionbatch.errors import FashionBatchError, Problem, RecipeError
 from fashionbatch.plan import Plan, load_plan
+from fashionbatch.plan.unused import TAKEN_OVER, unused
 from fashionbatch.plugins import Plugins
 from fashionbatch.progress import Show
+from fashionbatch.recipe.layering import SET_OPTION
 from fashionbatch.registry import Registry
 from fashionbatch.specs import Split
 from fashionbatch.studies import directory as study_directory
@@ -186,18 +188,23 @@ def check_search(sweep: Sweep, registry: Registry) -> Plan:
 
     Raises:
         RecipeError: the problems of all of them, each once.
+        FashionBatchError: a value changes nothing.
     """
     tried = _tried(sweep)
     first = {place: values[0] for place, values in tried.items()}
     problems: list[Problem] = []
+    plans: dict[str, Plan] = {}
     for settings in [first, *({**first, place: value} for place, values in tried.items() for value in values[1:])]:
         try:
-            sweep.plan(settings, registry)
+            plans[", ".join(f"{place}={value}" for place, value in settings.items())] = sweep.plan(settings, registry)
         except RecipeError as error:
             problems += error.problems
     if problems:
         raise RecipeError(list(dict.fromkeys(problems)))
-    plan = sweep.plan(first, registry)
+    (name, plan), *others = plans.items()
+    for other, changed in others:
+        if _effect(changed) == _effect(plan):
+            raise _same_training(name, other, changed)
     require_validation(plan)
     return plan
 
@@ -261,6 +268,8 @@ def train_sweep(
         plan = check_search(sweep, registry)
         searcher = Searcher(study.path / "trials.jsonl", sweep.axes, plan.recipe.training.seed)
         train = partial(_search, sweep, workshop, searcher, plan)
+    if not resume:
+        workshop.read_first(plan)
     with study_directory.working_on(study, sweep.asked(), plan.resolved(), resume=resume, overwrite=overwrite):
         results = train()
         require_one(results)
@@ -292,12 +301,29 @@ def _require_different(members: Iterable[Member]) -> None:
     seen: dict[str, Member] = {}
     names: dict[str, Member] = {}
     for member in members:
-        other = seen.setdefault(json.dumps(member.plan.resolved(), sort_keys=True), member)
+        other = seen.setdefault(_effect(member.plan), member)
         if other is not member:
-            raise FashionBatchError(f"{other.name} and {member.name} are the same training", hint="leave out one value")
+            raise _same_training(other.name, member.name, member.plan)
         other = names.setdefault(member.name, member)
         if other is not member:
             raise FashionBatchError(f"two trainings would both be called {member.name}", hint="write values apart")
+
+
+def _effect(plan: Plan) -> str:
+    """What decides the training; what phases take over counts only as they have it."""
+    data = plan.resolved()
+    if plan.recipe.training.phases:
+        for path in TAKEN_OVER:
+            *section, key = map(str, path)
+            (data[section[0]] if section else data).pop(key, None)
+    return json.dumps(data, sort_keys=True)
+
+
+def _same_training(one: str, other: str, plan: Plan) -> FashionBatchError:
+    told = [f"{problem.where} {problem.message}" for problem in unused(plan) if problem.file.startswith(SET_OPTION)]
+    return FashionBatchError(
+        f"{one} and {other} are the same training", hint=told[0] if told else "leave out one value"
+    )
 
 
 def _data_of(member: Member) -> str:

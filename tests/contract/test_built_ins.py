@@ -92,6 +92,7 @@ BUILT_INS = {
     "runtime": {"openvino", "tensorflow"},
     "writer": {"csv"},
     "engine": {"local"},
+    "image_search": {"openverse", "url_list", "wikimedia_commons"},
 }
 
 

@@ -54,7 +54,8 @@ def test_the_example_on_a_page_keeps_its_contract(kind, add_distribution, photos
     [source, *_] = _EXAMPLE.findall((PAGES / f"{kind}.md").read_text(encoding="utf-8"))
     module = f"documented_{kind}"
     add_distribution(f"documented-{kind}", {module: source}, {"example": module})
-    registered = getattr(importlib.import_module(module), f"register_{'losses' if kind == 'loss' else kind + 's'}")
+    hooks = {spec_type.kind: spec_type.hook for spec_type in SPEC_TYPES}
+    registered = getattr(importlib.import_module(module), hooks[kind])
     assert [spec.kind for spec in registered()] == [kind]
 
     assert broken_promises(f"documented-{kind}", base=photos.parent) == []

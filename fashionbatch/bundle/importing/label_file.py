@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fashionbatch import disk
-from fashionbatch.bundle.importing.label_forms import LabelFormError, names_in
+from fashionbatch.bundle.importing.label_forms import LabelFormError, names_in, names_of_config
 from fashionbatch.bundle.importing.onnx_file import read_metadata
 from fashionbatch.bundle.manifest import LABEL_LIMIT
 from fashionbatch.errors import BundleError
@@ -18,6 +18,7 @@ _LIMIT = 16 * 2**20
 _METADATA_KEYS = ("names", "labels", "classes", "class_names", "label_names", "id2label", "class_labels")
 """Where exporters put class names, in any case; `names` is that of ultralytics."""
 _FILES_BESIDE = ("labels.txt", "classes.txt", "labels.json", "config.json", "metadata.yaml", "class_names.json")
+_CONFIG = "config.json"
 _UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 
 
@@ -60,7 +61,9 @@ def read_label_file(file: Path) -> LabelList:
 
 
 def labels_of_model(model: Path) -> LabelList:
-    """The class names in an ONNX file's own metadata, which is where ultralytics and others put them.
+    """The class names in an ONNX file's own metadata, which is where ultralytics and others put them, or beside it.
+
+    Beside a model of any format may lie the `config.json` of Hugging Face (`id2label`) or timm (`label_names`).
 
     Args:
         model: the model's file or directory, of any format.
@@ -75,6 +78,8 @@ def labels_of_model(model: Path) -> LabelList:
         if metadata.get(key, "").strip():
             return _label_list(metadata[key], f"{model}: {key!r} of its metadata", is_list=True)
     folder = model if model.is_dir() else model.parent
+    if (found := _labels_of_config(folder / _CONFIG)) is not None:
+        return found
     beside = next((folder / name for name in _FILES_BESIDE if (folder / name).is_file()), None)
     raise BundleError(
         f"{model}: says nothing of its classes' names",
@@ -82,6 +87,23 @@ def labels_of_model(model: Path) -> LabelList:
         if beside
         else "--labels FILE takes a list of them, one a line, in the order of the network's outputs",
     )
+
+
+def _labels_of_config(file: Path) -> LabelList | None:
+    """The class names of a `config.json` of Hugging Face or timm; None where there is no such file, or none in it."""
+    if not file.is_file():
+        return None
+    try:
+        text = disk.read_regular(file, _LIMIT).decode("utf-8-sig")
+        names = names_of_config(text)
+    except LabelFormError as error:
+        raise BundleError(f"{file}: {error}", hint="--labels FILE takes another list of labels") from None
+    except (OSError, UnicodeDecodeError):
+        return None
+    if names is None:
+        return None
+    _check(str(file), names)
+    return _told_apart(names)
 
 
 def _label_list(text: str, source: str, *, is_yaml: bool = False, is_list: bool = False) -> LabelList:

@@ -14,6 +14,8 @@ from fashionbatch.errors import RecipeError
 
 _INSIDE = ("id2label", "names", "labels", "classes", "class_names", "categories", "class_to_idx", "label2id")
 """Keys under which a larger document keeps its class names."""
+_CONFIG_KEYS = ("id2label", "label_names")
+_MADE_UP = re.compile(r"LABEL_\d+")
 _NAME_KEYS = ("name", "label", "class_name", "class", "label_name", "display_name", "category")
 _NUMBER_KEYS = (
     *("index", "idx", "id", "class_id", "class_index", "class_idx", "label_id", "output", "number", "target", "#", ""),
@@ -62,6 +64,44 @@ def names_in(text: str, *, is_yaml: bool = False, is_list: bool = False) -> list
     if is_list and len(lines) == 1:
         lines = [name.strip() for name in lines[0].split(",")]
     return _from_table(lines) or _from_numbered(lines) or _from_wordnet(lines) or lines
+
+
+def names_of_config(text: str) -> list[str] | None:
+    """The class names in the `config.json` of a model of Hugging Face or timm, in the order of the outputs.
+
+    timm's lists are often of WordNet ids, with a readable name of each in `label_descriptions`.
+
+    Args:
+        text: of the file.
+
+    Returns:
+        The names; None where it has none, or none but `LABEL_0` and the like, which Hugging Face makes up.
+
+    Raises:
+        LabelFormError: what should be names leaves one out.
+    """
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(document, dict):
+        return None
+    inner = document.get("pretrained_cfg")
+    for part in (document, inner if isinstance(inner, dict) else {}):
+        listed = next((part[key] for key in _CONFIG_KEYS if part.get(key) and isinstance(part[key], dict | list)), None)
+        if listed is None:
+            continue
+        names = _from_document(listed)
+        if all(_MADE_UP.fullmatch(name) for name in names):
+            continue
+        told = part.get("label_descriptions")
+        return [_told_as(name, told) for name in names] if isinstance(told, dict) else names
+    return None
+
+
+def _told_as(name: str, descriptions: dict[str, Any]) -> str:
+    told = descriptions.get(name)
+    return told.strip() if isinstance(told, str) and told.strip() else name
 
 
 # -------------------------------------------------------------------------------------------------------------- lines

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -73,6 +73,9 @@ class ImportOptions:
         layout: where the channels stand.
         head: how the outputs are read.
         activation: what makes probabilities of them.
+        thresholds: as in a bundle's head.
+        groups: as in a bundle's head.
+        background: red, green, blue under transparent pixels and beside padded photos.
     """
 
     name: str
@@ -84,6 +87,9 @@ class ImportOptions:
     layout: Layout | None = None
     head: HeadKind | None = None
     activation: Activation = "none"
+    thresholds: Sequence[float] = ()
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    background: Sequence[int] = (255, 255, 255)
 
 
 def import_model(model: ForeignModel, directory: Path, options: ImportOptions) -> Bundle:
@@ -117,8 +123,20 @@ def import_model(model: ForeignModel, directory: Path, options: ImportOptions) -
         directory,
         name=options.name,
         labels=Labels(class_names=names, display_names=names),
-        head=Head(name=kind, decoding=decoding),
-        image=ImageSpec(size=pixels.size, channels=pixels.channels, resize=options.resize),
+        head=Head(
+            name=kind,
+            decoding=decoding,
+            thresholds=tuple(options.thresholds),
+            groups={group: tuple(members) for group, members in options.groups.items()},
+        ),
+        image=ImageSpec.model_validate(
+            {
+                "size": pixels.size,
+                "channels": pixels.channels,
+                "resize": options.resize,
+                "background": tuple(options.background),
+            }
+        ),
         decoding_policy=POLICY,
         graph=graph,
         made=GraphOrigin(

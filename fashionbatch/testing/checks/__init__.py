@@ -11,6 +11,7 @@ from fashionbatch.testing.checks import (
     dataset,
     engine,
     head,
+    image_search,
     loss,
     metric,
     parameters,
@@ -36,4 +37,5 @@ BY_KIND: Mapping[str, tuple[CheckFunction, ...]] = {
     "runtime": runtime.CHECKS,
     "writer": writer.CHECKS,
     "engine": engine.CHECKS,
+    "image_search": image_search.CHECKS,
 }

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 import pytest
 
-from fashionbatch.errors import InterruptedRunError, OutputError, RecipeError, TrainingError
+from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError, RecipeError, TrainingError
 from fashionbatch.labels import TableReader
 from fashionbatch.studies import run as study_run
-from fashionbatch.studies.directory import StudyDirectory
+from fashionbatch.studies.directory import StudyDirectory, begin
 from fashionbatch.studies.repeats import Repeats, train_repeats
 from fashionbatch.studies.repeats_report import report_lines, write_report
 from fashionbatch.studies.results import finished
@@ -165,6 +165,16 @@ def test_a_study_is_neither_replaced_nor_mixed_unasked(repeat, tmp_path):
         repeat(folds=2, resume=True)
     with pytest.raises(OutputError, match=r"another recipe: architecture\.dense was \[4\], is \[5\]"):
         repeat("architecture.dense=[5]", seeds=1, resume=True)
+
+
+def test_data_that_are_missing_do_not_cost_an_earlier_study(repeat, tmp_path):
+    study = StudyDirectory(tmp_path / "study")
+    begin(study, {"kind": "seeds"}, {})
+    (study.run("seed-7")).mkdir()
+    (study.run("seed-7") / "run.json").write_text("{}")
+    with pytest.raises(FashionBatchError, match=r"missing\.npz"):
+        repeat("data.source.path=missing.npz", seeds=2, overwrite=True)
+    assert (study.run("seed-7") / "run.json").is_file()
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,16 @@ def test_what_cannot_be_compared_is_refused(members_of, settings, more, message)
         members_of(*settings, **more)
 
 
+@pytest.mark.parametrize("search", [False, True])
+def test_a_setting_that_no_phase_uses_is_refused_with_the_place_that_is_used(plugins, recipe, search):
+    phases = "training.phases=[{train: head, optimizer: sgd, augmentation: []}]"
+    sweep = make_sweep(str(recipe), [phases, f"{RATE}=0.1,0.01"], trials=3 if search else None)
+    with pytest.raises(FashionBatchError, match="are the same training") as told:
+        (check_search if search else planned_members)(sweep, plugins.registry)
+    assert "is used by no phase" in told.value.hint
+    assert "training.phases" in told.value.hint
+
+
 def test_a_search_checks_every_value_and_both_ends_before_it_draws(plugins, recipe):
     sweep = make_sweep(str(recipe), [f"{RATE}=0.0..0.1", "architecture.dense=[4],[none]"], trials=3)
     with pytest.raises(RecipeError) as told:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -116,6 +117,38 @@ def test_a_model_names_its_classes_in_its_metadata(tmp_path: Path, key: str, tex
     helper.set_model_props(model, {"author": "somebody", key: text})
     save(model, tmp_path / "net.onnx")
     assert labels_of_model(tmp_path / "net.onnx").names == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {"id2label": {"1": "dog", "0": "cat"}, "label2id": {"dog": 1, "cat": 0}},
+        {"architecture": "resnet18", "num_classes": 2, "label_names": ["cat", "dog"]},
+        {"architecture": "resnet18", "pretrained_cfg": {"label_names": ["cat", "dog"]}},
+        {"label_names": ["n1", "n2"], "label_descriptions": {"n1": "cat", "n2": "dog"}},
+    ],
+)
+def test_the_config_beside_a_model_names_its_classes(tmp_path: Path, config: dict[str, object]) -> None:
+    save(helper.make_model(helper.make_graph([], "g", [], [])), tmp_path / "net.onnx")
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    assert labels_of_model(tmp_path / "net.onnx").names == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    "config", ['{"id2label": {"0": "LABEL_0", "1": "LABEL_1"}}', "[1]", "{", '{"label_names": []}']
+)
+def test_a_config_without_names_of_its_own_names_nothing(tmp_path: Path, config: str) -> None:
+    save(helper.make_model(helper.make_graph([], "g", [], [])), tmp_path / "net.onnx")
+    (tmp_path / "config.json").write_text(config)
+    with pytest.raises(BundleError, match="says nothing of its classes' names"):
+        labels_of_model(tmp_path / "net.onnx")
+
+
+def test_a_config_that_leaves_an_output_out_is_an_error_and_not_a_shorter_list(tmp_path: Path) -> None:
+    save(helper.make_model(helper.make_graph([], "g", [], [])), tmp_path / "net.onnx")
+    (tmp_path / "config.json").write_text('{"id2label": {"0": "cat", "2": "dog"}}')
+    with pytest.raises(BundleError, match=r"config\.json: the 2 output numbers are not 0 to 1"):
+        labels_of_model(tmp_path / "net.onnx")
 
 
 def test_code_in_the_metadata_is_not_run(tmp_path: Path) -> None:

@@ -1,0 +1,55 @@
+"""What programs give as mappings, lists or single values, as the rest of the package takes it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+PathLike: TypeAlias = str | os.PathLike[str]
+"""A path, as users give it; relative ones are relative to the working directory, in a notebook its folder."""
+
+Settings: TypeAlias = Mapping[str, Any] | Sequence[str] | None
+"""Values by dotted path, as `{"training.epochs": 5}` or as `["training.epochs=5"]`; None for none."""
+
+
+def as_settings(given: Settings) -> tuple[str, ...]:
+    """The settings as `PATH=VALUE` each, as the command line has them; values of a mapping become JSON, which is YAML.
+
+    Raises:
+        TypeError: a value is nothing that a recipe can hold, or one string stands where several are expected.
+    """
+    if given is None:
+        return ()
+    if isinstance(given, str):
+        raise TypeError(f"expected a mapping or a list of PATH=VALUE, got the string {given!r}")
+    if isinstance(given, Mapping):
+        return tuple(f"{path}={json.dumps(value, ensure_ascii=False, default=_plain)}" for path, value in given.items())
+    return tuple(given)
+
+
+def as_paths(given: PathLike | Iterable[PathLike]) -> list[Path]:
+    """One path or several, as a list."""
+    if isinstance(given, str | os.PathLike):
+        return [Path(given)]
+    return [Path(one) for one in given]
+
+
+def as_path(given: PathLike | None) -> Path | None:
+    """The path, where there is one."""
+    return None if given is None else Path(given)
+
+
+def as_texts(given: str | Iterable[str]) -> tuple[str, ...]:
+    """One text or several, as a tuple."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    if hasattr(value, "tolist"):  # NumPy's numbers and arrays
+        return value.tolist()
+    raise TypeError(f"a value of the type {type(value).__name__} cannot be set in a recipe")

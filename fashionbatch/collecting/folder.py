@@ -1,0 +1,117 @@
+"""The folder that is collected into: where each thing lies.
+
+    photos/dress/openverse_4711_0f3a9c21.jpg    a photo that is kept, in its class's folder
+    photos/collected.csv                        one row a hit
+    photos/.collected/journal.jsonl             what was asked and came back
+    photos/.collected/store/                    files that have not got their place yet
+    photos/.collected/aside/dress/              near duplicates, and what the user threw out
+    photos/.collected/sheets/                   contact sheets
+
+Names that begin with a dot are left out by training and labeling.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from fashionbatch import disk
+from fashionbatch.errors import DataError, OutputError
+
+TABLE = "collected.csv"
+_OWN = ".collected"
+
+
+class CollectedFolder:
+    """The names in one folder.
+
+    Args:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.own = path / _OWN
+        self.table = path / TABLE
+        self.journal = self.own / "journal.jsonl"
+        self.sheets = self.own / "sheets"
+        self._store = self.own / "store"
+        self._aside = self.own / "aside"
+
+    def require_collected(self) -> None:
+        """Insist on a folder that was collected into.
+
+        Raises:
+            DataError: it was not.
+        """
+        if not self.journal.is_file():
+            raise DataError(
+                f"nothing was collected into {self.path}", hint="give -o the folder that `data collect` was given"
+            )
+
+    @contextlib.contextmanager
+    def held(self) -> Iterator[None]:
+        """The folder for the time of the block, made where it is missing; nobody else collects into it meanwhile.
+
+        Raises:
+            OutputError: another process does, or it cannot be written.
+        """
+        with disk.output_errors(self.path):
+            disk.make_directory(self._store)
+            try:
+                lock = disk.Lock(self.own / "lock")
+            except disk.LockedError as locked:
+                who = f" ({locked.holder})" if locked.holder else ""
+                raise OutputError(f"{self.path}: another process is collecting into it{who}") from None
+        try:
+            disk.remove_leftovers_in(self._store)
+            disk.remove_leftovers_in(self.path)
+            yield
+        finally:
+            lock.release()
+
+    def in_class(self, file: str) -> Path:
+        """Where a kept photo lies.
+
+        Args:
+            file: its name below the folder, `dress/4711.jpg`.
+        """
+        return self.path / file
+
+    def in_aside(self, file: str) -> Path:
+        """Where a photo lies that was put aside."""
+        return self._aside / file
+
+    def stored(self, digest: str, ending: str) -> Path:
+        """Where a file waits for its place."""
+        return self._store / f"{digest}{ending}"
+
+    def store(self, content: bytes, digest: str, ending: str) -> None:
+        """Put a file where it waits for its place.
+
+        Raises:
+            OutputError: it cannot be written.
+        """
+        path = self.stored(digest, ending)
+        with disk.output_errors(path):
+            disk.write_file(path, content)
+
+    def put(self, file: str, digest: str, ending: str, *, aside: bool) -> bool:
+        """Bring a photo to its place, wherever it is now; False where it is nowhere any more.
+
+        Raises:
+            OutputError: it cannot be moved.
+        """
+        wanted, other = self.in_class(file), self.in_aside(file)
+        if aside:
+            wanted, other = other, wanted
+        if wanted.exists():
+            return True
+        for place in (other, self.stored(digest, ending)):
+            if place.exists():
+                with disk.output_errors(wanted):
+                    disk.make_directory(wanted.parent)
+                    disk.rename(place, wanted, replace=False)
+                return True
+        return False
