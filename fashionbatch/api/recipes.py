@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from fashionbatch.api import html
 from fashionbatch.api.settings import PathLike, Settings, as_settings
+from fashionbatch.display_width import counted
 from fashionbatch.errors import Problem, RecipeError
 from fashionbatch.plan import Plan, advice, make_plan, resolved_yaml
 from fashionbatch.plugins import Plugins, load_plugins
@@ -174,7 +175,7 @@ class Recipe:
         except RecipeError as error:
             rows = [(problem.where, problem.message) for problem in error.problems]
             return html.table(("where", "problem"), rows, caption=f"recipe {self.name}")
-        phases = [(f"phase {phase.name}", f"{phase.epochs} epochs at most") for phase in self.plan.phases]
+        phases = [(f"phase {phase.name}", f"at most {counted(phase.epochs, 'epoch')}") for phase in self.plan.phases]
         return html.table(("part", "value"), [*parts, *phases], caption=f"recipe {self.name}")
 
 

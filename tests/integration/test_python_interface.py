@@ -6,12 +6,17 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import fashionbatch as fb
 import fashionbatch.api
+from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 
 MODULES = sorted(
     [f"fashionbatch.api.{module.name}" for module in pkgutil.iter_modules(fashionbatch.api.__path__)]
@@ -70,6 +75,23 @@ def test_the_package_of_plugins_can_be_called(run_python: Callable[[str], str]) 
         "print(first == fb.plugins('head') != [], fashionbatch.plugins.load_plugins.__name__)"
     )
     assert told == "True load_plugins\n"
+
+
+def test_a_script_needs_no_guard_and_may_run_within_an_event_loop(tmp_path: Path) -> None:
+    make_tiny_bundle(tmp_path / "bundle")
+    (tmp_path / "photos").mkdir()
+    for number in range(4):
+        Image.new("RGB", (9, 9), class_colour(0, 3)).save(tmp_path / "photos" / f"{number}.png")
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import asyncio, fashionbatch as fb\n"
+        "print('once')\n"
+        "async def label(output):\n"
+        "    return fb.classify('photos', 'bundle', output, workers=2, progress=False).rows\n"
+        "print(asyncio.run(label('a.csv')), fb.classify('photos', 'bundle', 'b.jsonl', progress=False).rows)\n"
+    )
+    done = subprocess.run([sys.executable, script], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("once\n4 4\n", "")
 
 
 def test_every_public_function_and_method_is_documented() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from types import ModuleType
 
 import pytest
+import tqdm
 
 from fashionbatch import progress
-from fashionbatch.progress import Reporter, how_far, no_bar
+from fashionbatch.progress import Reporter, bar_class, how_far, no_bar
 
 
 class Clock:
@@ -104,3 +107,9 @@ def test_what_was_done_before_does_not_count_for_the_rate():
         how_far(150, 200, 10, before=50, more=", 3 without label") == "150 of 200 (10/s, 5.0 s left, 3 without label)"
     )
     assert how_far(50, 200, 10, before=50) == "50 of 200 (0.0/s, unknown left)"
+
+
+def test_a_notebook_gets_bars_of_its_own_kind_and_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert bar_class() is tqdm.std.tqdm
+    monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
+    assert issubclass(bar_class(), tqdm.std.tqdm)
