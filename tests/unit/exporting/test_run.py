@@ -260,6 +260,20 @@ def test_weights_of_8_bits_that_lose_labels_are_never_written(
     assert not list(tmp_path.iterdir())
 
 
+def test_weights_of_8_bits_that_keep_the_labels_make_a_smaller_file(
+    bundles: Mapping[str, Bundle], exports: Callable[..., Path], photos: Path, tmp_path: Path
+) -> None:
+    bundle = bundles["multiclass"]
+    images = sample_of_photos(photos, bundle.manifest).images
+    sample = Sample(images[20:], None, "photos", "photos", images[:20])
+    found = export(bundle, "tflite", tmp_path / "a.tflite", "int8", sample)
+    assert "kept 100.0% of the labels on 40 photos" in found.checks[0]
+    assert found.size < exports("multiclass", "tflite").stat().st_size
+    about, network = opened("tflite", found.output)
+    assert network(images[:2]).shape == (2, 3)
+    assert about["labels"] == list(bundle.manifest.labels.display_names)
+
+
 def test_what_is_there_already_is_not_replaced_unless_asked(bundles: Mapping[str, Bundle], tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(b"mine")
     with pytest.raises(OutputError, match="exists already"):
