@@ -31,6 +31,9 @@ _LEFT_BEHIND = frozenset(
     }
 )
 
+PROVENANCE = "collected.csv"
+"""The table that `data collect` writes beside class folders: where photos come from, refused ones too; no labels."""
+
 
 def is_left_behind(name: str) -> bool:
     """Whether a file or folder is hidden, or has a name that a system gives to what it keeps beside a user's files.

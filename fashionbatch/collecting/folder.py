@@ -18,8 +18,8 @@ from pathlib import Path
 
 from fashionbatch import disk
 from fashionbatch.errors import DataError, OutputError
+from fashionbatch.left_behind import PROVENANCE
 
-TABLE = "collected.csv"
 _OWN = ".collected"
 
 
@@ -33,7 +33,7 @@ class CollectedFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.own = path / _OWN
-        self.table = path / TABLE
+        self.table = path / PROVENANCE
         self.journal = self.own / "journal.jsonl"
         self.sheets = self.own / "sheets"
         self._store = self.own / "store"

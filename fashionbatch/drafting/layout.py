@@ -14,6 +14,7 @@ from fashionbatch.drafting.asking import Ask, Question
 from fashionbatch.drafting.names import Attributes, attributes_of, labels_in_file_names
 from fashionbatch.drafting.tables import TABLES, guess_columns
 from fashionbatch.errors import DataError
+from fashionbatch.left_behind import PROVENANCE
 from fashionbatch.plan import plan_from_text
 from fashionbatch.recipe.dump import to_yaml
 from fashionbatch.registry import Registry
@@ -136,7 +137,7 @@ def _look(folder: Path) -> _Place:
             found.folders.append(Path(entry))
         elif ending in IMAGE_EXTENSIONS:
             found.images.append(Path(entry))
-        elif ending in TABLES:
+        elif ending in TABLES and entry.name != PROVENANCE:
             found.tables.append(Path(entry))
     return found
 

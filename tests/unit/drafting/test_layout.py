@@ -33,6 +33,13 @@ def parameters(plan: Plan) -> dict[str, object]:
     return plan.source.parameters.model_dump(exclude_unset=True)
 
 
+def test_what_collecting_notes_beside_class_folders_is_no_table_of_labels(put, planned, photos):
+    put(*CLASSES, count=4)
+    (photos / "collected.csv").write_text("keep,class,file,outcome\n,coat,,refused\n", encoding="utf-8")
+
+    assert planned().source.spec.name == "image_folder"
+
+
 def test_a_folder_for_each_class(put, planned):
     put(*CLASSES, count=4)
     plan = planned()
