@@ -24,6 +24,7 @@ _SPLIT_LIKE: Final = re.compile(
     r"(train|training|val|valid|validation|test|testing|dev|eval|evaluation|holdout)([ _-]?(set|data|images))?",
     re.IGNORECASE,
 )
+_EACH_A_CLASS: Final = "each folder is a class"
 _WANTED: Final = (
     "make a folder for each class and put its photos there, such as photos/dress/1.jpg; or write a table labels.csv "
     "with the columns path and label beside them"
@@ -202,7 +203,7 @@ def _by_folders(here: _Place, reader: Reader) -> tuple[Layout | None, DataError 
             hint="splits are called train, validation and test, and hold a folder for each class",
         )
     named = sorted({split for split in samples.splits or () if split}, key=["train", "validation", "test"].index)
-    said.append(f"each folder is a class, below the splits {', '.join(named)}" if named else "each folder is a class")
+    said.append(f"{_EACH_A_CLASS}, below the splits {', '.join(named)}" if named else _EACH_A_CLASS)
     layout = Layout(source, samples, tuple(said))
     attributes = attributes_of(samples.class_names)
     return (layout if attributes is None else _perhaps_several(layout, attributes, reader)), None
@@ -251,7 +252,8 @@ def _perhaps_several(layout: Layout, attributes: Attributes, reader: Reader) -> 
         return layout
     source = {**layout.source, "name": "multilabel_folder", "separator": attributes.separator}
     said = f"names of folders hold several labels, parted by {attributes.separator!r}"
-    return Layout(source, reader.load(source), (*layout.said, said), attributes)
+    earlier = tuple(sentence for sentence in layout.said if not sentence.startswith(_EACH_A_CLASS))
+    return Layout(source, reader.load(source), (*earlier, said), attributes)
 
 
 def _by_table(table: Path, folder: Path, reader: Reader) -> Layout | None:

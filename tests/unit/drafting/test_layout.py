@@ -88,8 +88,9 @@ def test_a_folder_around_everything_is_stepped_into(put, draft, planned):
     assert parameters(planned()) == {"path": "photos/archive/clothes"}
 
 
-def test_names_of_two_parts_are_several_labels_in_groups(put, planned):
+def test_names_of_two_parts_are_several_labels_in_groups(put, draft, planned):
     put("red_dress", "blue_dress", "blue_jeans", "black_jeans", count=4)
+    assert draft().choice.layout.said == ("names of folders hold several labels, parted by '_'",)
     plan = planned()
     assert parameters(plan) == {"path": "photos", "separator": "_"}
     assert plan.source.spec.name == "multilabel_folder"
