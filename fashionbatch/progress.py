@@ -1,18 +1,26 @@
-"""How far something long is: a bar on a terminal, a line every ten seconds elsewhere."""
+"""How far something is that takes long: a bar on a terminal and in a notebook, a line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol, TypeAlias
 
 LINE_EVERY_S = 10.0
 _TICK_S = 1.0
 """How often a terminal is told that something without steps still goes on."""
+_ROOMY = 72
+"""Columns from which on a bar is drawn as tqdm draws it; in fewer, its figures would be what is cut off."""
+_FIGURES_WIDTH = 30
+_NARROW = "{desc} {percentage:.0f}% {rate_fmt} {remaining}{postfix}"
+_NARROW_COUNT = "{desc} {n_fmt}{unit} {rate_fmt}{postfix}"
 
 Show: TypeAlias = Callable[[str], None]
 """Prints one line."""
@@ -21,12 +29,17 @@ Show: TypeAlias = Callable[[str], None]
 class Advance(Protocol):
     """Takes how much is done, and perhaps figures so far that stand beside it."""
 
-    def __call__(self, done: int, figures: dict[str, float] | None = None, /) -> None:
-        """So much is done since the beginning."""
+    def __call__(self, done: int, figures: Mapping[str, float] | None = None, /) -> None:
+        """So much is done since the beginning. A figure that is an `int` counts something of it, such as failures."""
 
 
-OpenBar: TypeAlias = Callable[[str, int, str], AbstractContextManager[Advance]]
-"""Opens a bar: what is done, how much there is to do, and what is counted."""
+class OpenBar(Protocol):
+    """Opens a bar; `Reporter.bar` says what for."""
+
+    def __call__(
+        self, title: str, total: int | None, unit: str, /, *, before: int = 0
+    ) -> AbstractContextManager[Advance]:
+        """What is done, how much there is to do, what is counted, and how much was done before."""
 
 
 class Reporter:
@@ -36,30 +49,42 @@ class Reporter:
         show: prints a line.
         bars: whether to draw progress bars on standard error. Without them, what takes longer than ten seconds is told
             of by a line every ten seconds.
+
+    Attributes:
+        bars: as given.
     """
 
     def __init__(self, show: Show, *, bars: bool) -> None:
-        self.show = show
+        self._show = show
         self.bars = bars
 
+    def show(self, line: str) -> None:
+        """Print a line; a bar that is drawn makes way for it."""
+        with beside_bars():
+            self._show(line)
+
     @contextmanager
-    def bar(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+    def bar(self, title: str, total: int | None, unit: str, /, *, before: int = 0) -> Iterator[Advance]:
         """A bar, with rate and remaining time, for the time of the block; it leaves nothing behind.
 
         Args:
             title: what is done.
-            total: how much there is to do.
+            total: how much there is to do; None where nobody knows.
             unit: what is counted, in the singular.
+            before: how much of it was done before, and does not count for the rate.
         """
         if not self.bars:
-            yield self._lines(title, total, unit)
+            yield self._lines(title, total, unit, before)
             return
-        with bar_class()(total=total, desc=title, unit=unit, leave=False, dynamic_ncols=True) as bar:
+        with _drawn(desc=title, total=total, unit=unit, initial=before) as bar:
 
-            def advance(done: int, figures: dict[str, float] | None = None) -> None:
+            def advance(done: int, figures: Mapping[str, float] | None = None) -> None:
                 if figures:
-                    bar.set_postfix({name: f"{value:.4f}" for name, value in figures.items()}, refresh=False)
-                bar.update(done - bar.n)
+                    bar.set_postfix_str(", ".join(_figure(*one) for one in figures.items()), refresh=False)
+                if bar is _open_bars[-1]:
+                    bar.update(done - bar.n)
+                else:  # One line shows one bar: that of the innermost block.
+                    bar.n = done
 
             yield advance
 
@@ -82,16 +107,20 @@ class Reporter:
                 over.set()
                 teller.join()
 
-    def _lines(self, title: str, total: int, unit: str) -> Advance:
+    def _lines(self, title: str, total: int | None, unit: str, before: int) -> Advance:
         began = last = time.monotonic()
 
-        def advance(done: int, figures: dict[str, float] | None = None) -> None:
+        def advance(done: int, figures: Mapping[str, float] | None = None) -> None:
             nonlocal last
             now = time.monotonic()
-            if now - last >= LINE_EVERY_S:
-                last = now
-                so_far = "".join(f", {name} {value:.4f}" for name, value in (figures or {}).items())
-                self.show(f"{title}: {how_far(done, total, now - began, unit=unit)}{so_far}")
+            if now - last < LINE_EVERY_S:
+                return
+            last = now
+            if total is None:
+                self.show(f"{title}: {done:,} {_plural(unit, done)} so far")
+                return
+            counts, measures = _told(figures or {})
+            self.show(f"{title}: {how_far(done, total, now - began, before=before, unit=unit, more=counts)}{measures}")
 
         return advance
 
@@ -102,26 +131,12 @@ class Reporter:
         return nullcontext(lambda: self.show(f"{title}: {duration(time.monotonic() - began)} so far"))
 
 
-def in_notebook() -> bool:
-    """Whether this runs in the kernel of a notebook."""
-    return "ipykernel" in sys.modules
+def on_standard_error(*, quiet: bool = False) -> Reporter:
+    """A reporter for commands whose standard output is their result.
 
-
-def bar_class() -> Any:
-    """Tqdm's bar; in a notebook its widget, where there are such."""
-    if not in_notebook():
-        from tqdm import tqdm
-
-        return tqdm
-    with warnings.catch_warnings():
-        # It says that it would look better with ipywidgets.
-        warnings.simplefilter("ignore")
-        from tqdm.auto import tqdm as notebook_bar
-    return notebook_bar
-
-
-def on_standard_error() -> Reporter:
-    """A reporter for commands whose standard output is their result."""
+    Args:
+        quiet: show warnings alone.
+    """
 
     def show(line: str) -> None:
         # Work goes on when whoever read its messages has left.
@@ -129,20 +144,184 @@ def on_standard_error() -> Reporter:
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
 
-    return Reporter(show, bars=sys.stderr.isatty())
+    return reporter_of(show, quiet=quiet)
+
+
+def reporter_of(show: Show, *, quiet: bool = False) -> Reporter:
+    """A reporter that prints lines by `show`, and draws bars where they can be seen.
+
+    Args:
+        show: prints a line.
+        quiet: show warnings alone.
+    """
+    if quiet:
+        return Reporter(lambda line: show(line) if line.startswith("warning") else None, bars=False)
+    return Reporter(show, bars=bars_are_seen())
+
+
+def silent() -> Reporter:
+    """A reporter for programs that want none."""
+    return Reporter(lambda _line: None, bars=False)
+
+
+def bars_are_seen() -> bool:
+    """Whether bars can be drawn: on a terminal that can go back to the beginning of its line, and in a notebook."""
+    return in_notebook() or (sys.stderr.isatty() and os.environ.get("TERM") != "dumb")
+
+
+def in_notebook() -> bool:
+    """Whether this runs in the kernel of a notebook."""
+    return "ipykernel" in sys.modules
 
 
 @contextmanager
-def no_bar(_title: str, _total: int, _unit: str) -> Iterator[Advance]:
+def no_bar(_title: str, _total: int | None, _unit: str, /, *, before: int = 0) -> Iterator[Advance]:  # noqa: ARG001
     """A bar that shows nothing."""
     yield lambda _done, _figures=None, /: None
 
 
+# ------------------------------------------------------------------------------------------------------ drawing bars
+
+
+_open_bars: list[Any] = []
+"""Those that are drawn now, the innermost last."""
+_printing = threading.RLock()
+"""Held by whoever writes beside a bar, and by bars while they change."""
+
+
+@dataclass
+class _Line:
+    """The line that a bar stands in.
+
+    Attributes:
+        is_begun: whether something was written into it that has no end yet.
+        is_given: whether the bar makes way just now.
+    """
+
+    is_begun: bool = False
+    is_given: bool = False
+
+    @contextmanager
+    def given(self) -> Iterator[None]:
+        """Whatever is written in the block is written as it is: also what bars themselves write to go."""
+        before, self.is_given = self.is_given, True
+        try:
+            yield
+        finally:
+            self.is_given = before
+
+
+_line = _Line()
+
+
+@contextmanager
+def beside_bars(*, ends_line: bool = True) -> Iterator[None]:
+    """What is printed in the block stands in lines of its own: the bar goes, and is drawn again below.
+
+    Args:
+        ends_line: whether what is printed ends with a line end; if it does not, more of the line is to come.
+    """
+    if not _open_bars:
+        yield
+        return
+    with _printing:
+        bar = _open_bars[-1] if _open_bars and not _line.is_given else None
+        if bar is None:
+            yield
+            return
+        with _line.given():
+            if not _line.is_begun:
+                bar.clear()
+            yield
+            if ends_line:
+                bar.refresh()
+            _line.is_begun = not ends_line
+
+
+def is_drawing() -> bool:
+    """Whether a bar stands in the terminal's last line."""
+    return bool(_open_bars)
+
+
+@contextmanager
+def _drawn(**settings: Any) -> Iterator[Any]:
+    """A bar for the time of the block, in the place of the one around it."""
+    with _printing, _line.given():
+        if _open_bars:
+            _open_bars[-1].clear()
+        bar = bar_class()(leave=False, dynamic_ncols=True, smoothing=0.05, position=0, **settings)
+        _open_bars.append(bar)
+    try:
+        yield bar
+    finally:
+        with _printing, _line.given():
+            _open_bars.remove(bar)
+            bar.close()
+
+
+def bar_class() -> Any:
+    """The bar that is drawn here: on a terminal one that fits it, in a notebook its widget, where there are such."""
+    if in_notebook():
+        with warnings.catch_warnings():
+            # It warns where the notebook has no widgets, and draws with letters then.
+            warnings.simplefilter("ignore")
+            from tqdm.auto import tqdm as notebook_bar
+        return notebook_bar
+    return _terminal_bar()
+
+
+@cache
+def _terminal_bar() -> Any:
+    """The bar of tqdm; where columns are few, its figures stay and the bar itself goes."""
+    from tqdm.std import tqdm
+
+    class TerminalBar(tqdm):  # type: ignore[type-arg]
+        """A bar that knows how wide the terminal is."""
+
+        @property
+        def format_dict(self) -> Any:
+            """What is drawn, and how."""
+            meter = super().format_dict
+            columns = meter["ncols"]
+            if columns and columns < _ROOMY and meter["bar_format"] is None:
+                meter["prefix"] = meter["prefix"].removesuffix(": ")[: max(columns - _FIGURES_WIDTH, 0)].rstrip()
+                meter["bar_format"] = _NARROW if meter["total"] else _NARROW_COUNT
+            return meter
+
+    # tqdm's own lock is one for several processes as well, which takes another process to make.
+    TerminalBar.set_lock(_printing)
+    return TerminalBar
+
+
 @contextmanager
 def _clock_on_terminal(title: str) -> Iterator[Callable[[], object]]:
-    with bar_class()(desc=title, leave=False, bar_format="{desc}: {elapsed}") as bar:
-        refresh: Any = bar.refresh
-        yield refresh
+    with _drawn(desc=title, bar_format="{desc}: {elapsed}") as bar:
+
+        def tell() -> None:
+            with _printing:
+                if bar is _open_bars[-1]:
+                    bar.refresh()
+
+        yield tell
+
+
+# ------------------------------------------------------------------------------------------------------ words
+
+
+def _figure(name: str, value: float) -> str:
+    """What stands beside a bar: `loss=0.2500`, or `3 without label`."""
+    return f"{value:,} {name}" if isinstance(value, int) else f"{name}={value:.4f}"
+
+
+def _told(figures: Mapping[str, float]) -> tuple[str, str]:
+    """Figures as parts of a line: counts, which stand in its brackets, and measures, which follow them."""
+    counts = "".join(f", {value:,} {name}" for name, value in figures.items() if isinstance(value, int))
+    measures = "".join(f", {name} {value:.4f}" for name, value in figures.items() if not isinstance(value, int))
+    return counts, measures
+
+
+def _plural(unit: str, count: int) -> str:
+    return unit if count == 1 or unit.isupper() else f"{unit}{'es' if unit.endswith('ch') else 's'}"
 
 
 def how_far(done: int, total: int, took_s: float, *, before: int = 0, unit: str = "", more: str = "") -> str:
@@ -162,8 +341,7 @@ def how_far(done: int, total: int, took_s: float, *, before: int = 0, unit: str 
     """
     rate = (done - before) / max(took_s, 1e-9)
     remaining = duration((total - done) / rate) if rate else "unknown"
-    plural = ("es" if unit.endswith("ch") else "s") if total != 1 else ""
-    counted = f"{done:,} of {total:,}" + (f" {unit}{plural}" if unit else "")
+    counted = f"{done:,} of {total:,}" + (f" {_plural(unit, total)}" if unit else "")
     return f"{counted} ({rate_text(rate)}, {remaining} left{more})"
 
 

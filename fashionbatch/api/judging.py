@@ -127,11 +127,11 @@ def judge(
     """
     if predictions is not None:
         reading = {"as_text": as_text, "encoding": encoding}
-        return Evaluation(bundle, _judge_table(predictions, bundle, data, split, registry, reading), {})
+        return Evaluation(bundle, _judge_table(predictions, bundle, data, split, registry, reading, bar), {})
     from fashionbatch.evaluation.run import evaluate_bundle
     from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
 
-    truth, root = find_truth(bundle, data, split, registry, as_text=as_text)
+    truth, root = find_truth(bundle, data, split, registry, as_text=as_text, bar=bar)
     with open_session(
         bundle, registry=registry, runtime=runtime or DEFAULT_RUNTIME, precision=precision, batch_size=batch_size
     ) as session:
@@ -146,6 +146,7 @@ def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
     split: Split | None,
     registry: Registry,
     reading: dict[str, Any],
+    bar: OpenBar,
 ) -> Judged:
     from fashionbatch.evaluation.table_run import evaluate_table
     from fashionbatch.labels.formats import ENDINGS
@@ -157,15 +158,15 @@ def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
             f"{table}: was written with another bundle than {bundle.path}", hint="its sidecar, .meta.json, says which"
         )
     if data is not None and data.lower().endswith(tuple(f".{name}" for name in ENDINGS)):
-        return evaluate_table(table, bundle.manifest, Path(data), **reading)
+        return evaluate_table(table, bundle.manifest, Path(data), bar=bar, **reading)
     truth, root = (
         (None, None)
         if data is None and split is None
-        else find_truth(bundle, data, split, registry, as_text=reading["as_text"])
+        else find_truth(bundle, data, split, registry, as_text=reading["as_text"], bar=bar)
     )
     plan = usable_plan_of(bundle, registry)
     labels_of = labels_of_folders(plan)
-    return evaluate_table(table, bundle.manifest, truth, root=root, labels_of=labels_of, **reading)
+    return evaluate_table(table, bundle.manifest, truth, root=root, labels_of=labels_of, bar=bar, **reading)
 
 
 def _computed(session: Session) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fashionbatch.api import html
-from fashionbatch.api.progress import LabelingProgress, Progress, reporter_of
+from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike, Settings, as_path, as_paths, as_settings, as_texts
 from fashionbatch.errors import BundleError, RowError
 from fashionbatch.interrupts import stop_asked_for
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from fashionbatch.bundle.manifest import BundleManifest
     from fashionbatch.labeling.options import LabelOptions
-    from fashionbatch.labeling.reporter import Reporter
     from fashionbatch.labeling.workers.launch import Launcher
     from fashionbatch.labels.sidecar import Sidecar
+    from fashionbatch.progress import Reporter
     from fashionbatch.specs import Precision, StopSignal
 
 SortWay = Literal["link", "copy", "move"]
@@ -180,7 +180,7 @@ def label_folder(
 
         def then(sidecar: Sidecar, root: Path = sort_into) -> None:
             paths = JobPaths(options.output.table.absolute())
-            found.append(str(sort_files(paths, sidecar, root, way, stop_signal=stop_signal)))
+            found.append(str(sort_files(paths, sidecar, root, way, stop_signal=stop_signal, bar=reporter.bar)))
 
     report = label(options, reporter=reporter, stop_signal=stop_signal, then=then, launcher=launcher, began=began)
     return Labels(options.output.table, report.sidecar.rows, report.sidecar, "".join(found))
@@ -315,7 +315,7 @@ def classify(
     with stop_asked_for() as stop_signal:
         labels = label_folder(
             options,
-            reporter=LabelingProgress(reporter),
+            reporter=reporter,
             stop_signal=stop_signal,
             sort_into=as_path(sort_into),
             way=way,

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from fashionbatch.bundle.open import Bundle
     from fashionbatch.evaluation.truth import Truth
     from fashionbatch.plan import Plan
+    from fashionbatch.progress import OpenBar
     from fashionbatch.registry import Registry
     from fashionbatch.specs import Split
 
@@ -26,7 +27,7 @@ class SplitWithoutRecipeError(DataError):
 
 
 def find_truth(
-    bundle: Bundle, data: str | None, split: Split | None, registry: Registry, *, as_text: bool
+    bundle: Bundle, data: str | None, split: Split | None, registry: Registry, *, as_text: bool, bar: OpenBar
 ) -> tuple[Truth, Path | None]:
     """What a bundle is judged by, and the folder that names are relative to.
 
@@ -36,6 +37,7 @@ def find_truth(
         split: which part of a recipe's data; None takes the test split, else that of validation; of a folder, all.
         registry: the components that recipes can name.
         as_text: whether labels that are only written otherwise are right, such as 1.0 for 1.
+        bar: shows how far unpacking an archive is.
 
     Raises:
         DataError: there are no such data.
@@ -46,7 +48,7 @@ def find_truth(
     from fashionbatch.plan import load_plan
 
     if data is not None and is_recipe(data):
-        return truth_of_split(load_plan(data, registry), bundle.manifest, split, as_text=as_text), None
+        return truth_of_split(load_plan(data, registry), bundle.manifest, split, as_text=as_text, bar=bar), None
     if data is None:
         plan = plan_of(bundle, registry)
         if plan is None:
@@ -55,16 +57,16 @@ def find_truth(
                 hint="give a folder of labeled images, or a recipe, with --data",
             )
         with hinted("if the data lie somewhere else now, give the place with --data PATH --split test"):
-            return truth_of_split(plan, bundle.manifest, split, as_text=as_text), None
+            return truth_of_split(plan, bundle.manifest, split, as_text=as_text, bar=bar), None
     path = Path(data)
     root = path if path.is_dir() else None
     plan = usable_plan_of(bundle, registry)
     if split is None:
-        return truth_of_folder(path, bundle.manifest, registry, plan, as_text=as_text), root
+        return truth_of_folder(path, bundle.manifest, registry, plan, as_text=as_text, bar=bar), root
     if plan is None:
         raise SplitWithoutRecipeError("--split needs a recipe that says how the data are split; give one with --data")
     with hinted("without --split all labeled images there are judged"):
-        return truth_of_split(plan, bundle.manifest, split, data_path=path, as_text=as_text), root
+        return truth_of_split(plan, bundle.manifest, split, data_path=path, as_text=as_text, bar=bar), root
 
 
 def is_recipe(data: str) -> bool:

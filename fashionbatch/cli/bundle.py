@@ -13,8 +13,10 @@ from fashionbatch.cli.bundle_card import card_command
 from fashionbatch.cli.bundle_import import import_bundle
 from fashionbatch.cli.bundle_pack import pack_command, unpack_command
 from fashionbatch.cli.bundle_quantize import quantize_command
+from fashionbatch.cli.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.cli.terminal import style
+from fashionbatch.progress import on_standard_error
 
 if TYPE_CHECKING:
     from fashionbatch.bundle.graph.gate import Verdict
@@ -71,7 +73,8 @@ def inspect_bundle(bundle: Path, *, as_json: bool, all_labels: bool) -> None:
 
 @command.command("verify")
 @click.argument("bundle", type=click.Path(path_type=Path))
-def verify_bundle(bundle: Path) -> None:
+@quiet_option(TEXT_IS_THE_RESULT)
+def verify_bundle(bundle: Path, *, quiet: bool) -> None:
     """Check every file of a bundle, then load the network and let it answer once.
 
     That a bundle is whole says nothing about who made it.
@@ -81,7 +84,9 @@ def verify_bundle(bundle: Path) -> None:
     from fashionbatch.inference.trial import try_network
 
     read = read_manifest(bundle)
-    checks = [check_file(read.path, name, record) for name, record in sorted(read.manifest.files.items())]
+    reporter = on_standard_error(quiet=quiet)
+    with reporter.waiting("reading the files"):
+        checks = [check_file(read.path, name, record) for name, record in sorted(read.manifest.files.items())]
     rows = [(check.name, f"{check.record.size:,} bytes", check.problem or "ok") for check in checks]
     for line in format_table(("file", "size", "state"), rows):
         click.echo(line)
@@ -91,7 +96,9 @@ def verify_bundle(bundle: Path) -> None:
             f"{bundle}: {len(damaged)} of {len(checks)} files are not as bundle.json says",
             hint="the copy is damaged or somebody changed it; copy the bundle again, or train again",
         )
-    for line in try_network(read.path):
+    with reporter.waiting("letting the network answer"):
+        said = try_network(read.path)
+    for line in said:
         click.echo(line)
     click.echo(f"{printable(str(bundle))}: whole, SHA-256 {read.digest}")
 

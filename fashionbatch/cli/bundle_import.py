@@ -11,6 +11,7 @@ import click
 
 from fashionbatch.cli.durations import Duration
 from fashionbatch.cli.fractions import Fraction
+from fashionbatch.cli.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -94,6 +95,7 @@ class _Size(click.ParamType[tuple[int, int]]):
 )
 @click.option("--keras-application", metavar="NAME", help="Import a network of keras.applications instead of a file.")
 @click.option("--weights", metavar="PATH|imagenet|none", help="Weights of --keras-application.  [default: imagenet]")
+@quiet_option(FILES_ARE_THE_RESULT)
 def import_bundle(
     model: Path | None,
     *,
@@ -108,6 +110,7 @@ def import_bundle(
     crop_fraction: float | None,
     trust_model: bool,
     time_limit: float,
+    quiet: bool,
     keras_application: str | None,
     weights: str | None,
     **choices: Any,
@@ -155,20 +158,22 @@ def import_bundle(
         **fields,
         **more,
     )
-    if model is None:
-        foreign = _keras_application(keras_application or "", weights or "imagenet", class_names, size)
-        bundle = import_model(foreign, output, options)
-    else:
-        bundle = import_file(ModelFile(model, trust_model, output_name, time_limit), output, options)
+    reporter = reporter_on_standard_output(quiet=quiet)
+    with reporter.waiting("making the bundle"):
+        if model is None:
+            foreign = _keras_application(keras_application or "", weights or "imagenet", class_names, size)
+            bundle = import_model(foreign, output, options)
+        else:
+            bundle = import_file(ModelFile(model, trust_model, output_name, time_limit), output, options)
     image, head = bundle.manifest.image, bundle.manifest.head
     origin = bundle.manifest.created_with["imported_from"]
-    click.echo(
+    reporter.show(
         f"{output}: {len(class_names):,} labels ({head.name}), images {image.size[0]} x {image.size[1]}, "
         f"{image.channels} channels; made from {origin}"
     )
     for line in _notes(bundle, found):
-        click.echo(f"note: {line}")
-    click.echo(f"Now: fashionbatch classify PHOTOS -b {output} -o labels.csv")
+        reporter.show(f"note: {line}")
+    reporter.show(f"Now: fashionbatch classify PHOTOS -b {output} -o labels.csv")
 
 
 def _said_by(exported: Exported, class_names: Sequence[str]) -> tuple[Resize, dict[str, Any]]:

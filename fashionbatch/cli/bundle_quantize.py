@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fashionbatch.cli.durations import Duration
+from fashionbatch.cli.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.tables import printable
 from fashionbatch.display_width import human_size
 
@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Take right labels for those of the bundle that are only written otherwise: 1.0 for 1, Dress for dress.",
 )
+@quiet_option(FILES_ARE_THE_RESULT)
 def quantize_command(
     bundle: Path,
     *,
@@ -62,6 +63,7 @@ def quantize_command(
     time_limit: float,
     seed: int,
     truth_as_text: bool,
+    quiet: bool,
 ) -> None:
     """Quantize a bundle's network to 8 bits, which is computed faster.
 
@@ -78,7 +80,6 @@ def quantize_command(
     from fashionbatch.cli.bundle_import import require_free
     from fashionbatch.errors import InterruptedRunError
     from fashionbatch.plugins import load_plugins
-    from fashionbatch.progress import Reporter
     from fashionbatch.quantizing.run import judge_of, quantize_bundle
     from fashionbatch.training.epochs.interrupt import Stopped, stoppable
 
@@ -90,11 +91,11 @@ def quantize_command(
     if output is not None:
         require_free(output, overwrite=overwrite)
     registry = load_plugins().registry
-    reporter = Reporter(click.echo, bars=sys.stderr.isatty())
+    reporter = reporter_on_standard_output(quiet=quiet)
     material = material_of(opened, data, registry, seed, unlabeled=unlabeled, as_text=truth_as_text, bar=reporter.bar)
     for note in material.notes:
-        click.echo(f"note: {note}")
-    click.echo(
+        reporter.show(f"note: {note}")
+    reporter.show(
         f"{len(material.calibration.images):,} images calibrate, {len(material.images):,} others judge"
         + ("" if material.targets is not None else ", by the labels of float32: the right ones are not known")
     )
@@ -112,7 +113,7 @@ def quantize_command(
     except Stopped as stop:
         raise InterruptedRunError("interrupted", signal_number=stop.signal_number) from None
     for line in _told(found.bundle, allowed=found.verdict.allowed):
-        click.echo(line)
+        reporter.show(line)
 
 
 def _told(bundle: Bundle, *, allowed: bool) -> list[str]:

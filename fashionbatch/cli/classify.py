@@ -14,7 +14,7 @@ from click.core import ParameterSource
 from fashionbatch.cli.classify_one import check_request, label_photo
 from fashionbatch.cli.durations import Duration
 from fashionbatch.cli.fractions import Fraction
-from fashionbatch.cli.progress import Progress
+from fashionbatch.cli.progress import FILES_ARE_THE_RESULT, LabelingReporter, quiet_option
 from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import counted, format_table, printable
 from fashionbatch.display_width import human_size
@@ -136,7 +136,7 @@ class _Embeddings(click.ParamType[Path]):
 @click.option("--restart", is_flag=True, help="Discard what an earlier run of the same output has done.")
 @click.option("--dry-run", is_flag=True, help="Say how many files there are and how long it would take, and stop.")
 @click.option("--strict", is_flag=True, help="Exit with 4 if any file could not be labeled.")
-@click.option("-q", "--quiet", is_flag=True, help="Print errors and warnings only.")
+@quiet_option(FILES_ARE_THE_RESULT)
 @click.pass_context
 def command(
     context: click.Context,
@@ -186,7 +186,7 @@ def command(
 
     renamed = {"bundle": asked.pop("bundles"), "format": asked.pop("format_"), "shard": part}
     options = label_options(folder, output=output, files_from=files_from, workers=workers, **renamed, **asked)
-    reporter = Progress(quiet=quiet)
+    reporter = LabelingReporter(quiet=quiet)
     photo = None if show is None else label_photo(options, show, has_table=output is not None)
     if dry_run:
         _estimate(options, reporter)
@@ -200,7 +200,13 @@ def command(
 
 
 def _label(
-    options: LabelOptions, reporter: Progress, launcher: Launcher, sort_into: Path | None, way: Any, *, strict: bool
+    options: LabelOptions,
+    reporter: LabelingReporter,
+    launcher: Launcher,
+    sort_into: Path | None,
+    way: Any,
+    *,
+    strict: bool,
 ) -> None:
     from fashionbatch.api.labeling import label_folder, require_no_failures
     from fashionbatch.labeling.job.machine import process_age_s
@@ -225,7 +231,7 @@ def _label(
         require_no_failures(labels)
 
 
-def _label_part(options: LabelOptions, reporter: Progress, launcher: Launcher) -> None:
+def _label_part(options: LabelOptions, reporter: LabelingReporter, launcher: Launcher) -> None:
     from fashionbatch.api.labeling import label_folder
 
     with orderly_end(_STOPPING) as stop_signal:
@@ -236,7 +242,7 @@ def _label_part(options: LabelOptions, reporter: Progress, launcher: Launcher) -
         click.echo(f"when all parts are, `fashionbatch merge {output}` makes the table")
 
 
-def _estimate(options: LabelOptions, reporter: Progress) -> None:
+def _estimate(options: LabelOptions, reporter: LabelingReporter) -> None:
     from fashionbatch.labeling.estimate import estimate
 
     with orderly_end("stopping") as stop_signal:

@@ -7,7 +7,9 @@ from pathlib import Path
 import click
 
 from fashionbatch.cli.fractions import Fraction
+from fashionbatch.cli.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.tables import counted, encoding_option, format_table, printable
+from fashionbatch.progress import on_standard_error
 
 _PATH = click.Path(path_type=Path)
 _SHOWN = 15
@@ -25,8 +27,16 @@ SHIFT_EXIT_CODE = 5
 )
 @encoding_option
 @click.option("--max-shift", type=Fraction(), help="Exit with 5 if a label's share shifts by more.")
+@quiet_option(TEXT_IS_THE_RESULT)
 def command(
-    *, old: Path, new: Path, truth: Path | None, truth_as_text: bool, encoding: str, max_shift: float | None
+    *,
+    old: Path,
+    new: Path,
+    truth: Path | None,
+    truth_as_text: bool,
+    encoding: str,
+    max_shift: float | None,
+    quiet: bool,
 ) -> int:
     """Compare two label tables: changed labels, shifts of shares, accuracy.
 
@@ -35,7 +45,9 @@ def command(
     """
     from fashionbatch.labels.compare import compare_tables
 
-    found = compare_tables(old, new, truth=truth, as_text=truth_as_text, encoding=encoding)
+    found = compare_tables(
+        old, new, truth=truth, as_text=truth_as_text, encoding=encoding, reporter=on_standard_error(quiet=quiet)
+    )
     for note in found.notes:
         click.echo(f"note: {printable(note)}", err=True)
     only = f"{found.only_old:,} in the old table only, {found.only_new:,} in the new one"

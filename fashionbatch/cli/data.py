@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fashionbatch.cli.collect import command as collect_command
+from fashionbatch.cli.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.recipe import set_option
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.errors import DataError
+from fashionbatch.progress import on_standard_error
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 
     from fashionbatch.data.splits import Assignment
     from fashionbatch.plan import Plan, PlannedPhase
+    from fashionbatch.progress import OpenBar
     from fashionbatch.specs import Samples, Split
 
 _CLASSES = 40
@@ -51,6 +54,7 @@ command.add_command(collect_command)
 @click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="Of the choice.")
 @click.option("--tile", type=click.IntRange(32, 512), default=96, show_default=True, help="Tiles' side in pixels.")
 @click.option("--overwrite", is_flag=True, help="Replace a picture that is there.")
+@quiet_option(TEXT_IS_THE_RESULT)
 @set_option
 def preview(
     recipe: str,
@@ -64,6 +68,7 @@ def preview(
     seed: int,
     tile: int,
     overwrite: bool,
+    quiet: bool,
     overrides: tuple[str, ...],
 ) -> None:
     """Count the images of each class and split; draw samples, and what augmentation makes of them.
@@ -82,7 +87,8 @@ def preview(
         check_picture_path(output, overwrite=overwrite, endings=(".png",))
     plan = load_plan(recipe, load_plugins().registry, overrides=overrides)
     phase = _augmented_phase(plan, phase_name)
-    samples = load_samples(plan, data_path=Path(data_path) if data_path is not None else None)
+    reporter = on_standard_error(quiet=quiet)
+    samples = load_samples(plan, data_path=Path(data_path) if data_path is not None else None, bar=reporter.bar)
     check_labels(samples, plan.head.spec.decoding)
     with plan.placing():
         shown = display_names(samples.class_names, plan.recipe.data.labels.names)
@@ -96,14 +102,15 @@ def preview(
     from fashionbatch.pictures.grids import draw_samples
 
     chosen = _choose(samples, assignment.indices[split], count, seed)
-    images, kept = _decode(plan, samples, chosen)
+    images, kept = _decode(plan, samples, chosen, reporter.bar)
     sources = _one_a_class(samples, kept, augmented) if phase is not None else []
     variants: Sequence[NDArray[np.uint8]] | NDArray[np.uint8] = ()
     targets: NDArray[np.float32] | None = None
     if phase is not None and sources:
         labels = [samples.labels[kept[source]] for source in sources]
         rule = rule_for(plan.head.spec.decoding, samples.class_names)
-        variants, targets = _augment(phase, images[sources], rule.targets(labels), seed)
+        with reporter.waiting("augmenting"):
+            variants, targets = _augment(phase, images[sources], rule.targets(labels), seed)
     draw_samples(
         images,
         [", ".join(shown[samples.class_names.index(name)] for name in samples.labels[index]) for index in kept],
@@ -174,14 +181,14 @@ def _choose(samples: Samples, indices: NDArray[np.int64], count: int, seed: int)
     return [index for _, _, index in sorted(first, key=lambda turn: turn[1])]
 
 
-def _decode(plan: Plan, samples: Samples, chosen: Sequence[int]) -> tuple[NDArray[np.uint8], list[int]]:
+def _decode(plan: Plan, samples: Samples, chosen: Sequence[int], bar: OpenBar) -> tuple[NDArray[np.uint8], list[int]]:
     """The images as the network gets them, and which of the chosen ones could be read."""
     from fashionbatch.data.decode import decode_all
     from fashionbatch.data.originals import originals_of
     from fashionbatch.data.prepare import image_names
 
     originals = originals_of(samples, chosen)
-    images, outcome = decode_all(originals, plan.recipe.data.image, title="decode")
+    images, outcome = decode_all(originals, plan.recipe.data.image, title="reading images", bar=bar)
     if not outcome.kept:
         raise DataError(f"none of the {len(chosen)} chosen images can be read: {outcome.failed[0][1]}")
     names = image_names(samples) if outcome.failed else []

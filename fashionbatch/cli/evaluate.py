@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.tables import encoding_option, printable
 from fashionbatch.cli.terminal import style
 from fashionbatch.progress import on_standard_error
@@ -62,6 +63,7 @@ _METRICS = "metrics.json"
 @click.option("--montage", type=click.IntRange(1, 2000), default=36, show_default=True, help="Images in the montage.")
 @click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="Of the montage's choice.")
 @click.option("--tile", type=click.IntRange(16, 512), default=96, show_default=True, help="Its tiles' side in pixels.")
+@quiet_option(TEXT_IS_THE_RESULT)
 def command(
     bundle: Path,
     *,
@@ -78,6 +80,7 @@ def command(
     montage: int,
     seed: int,
     tile: int,
+    quiet: bool,
 ) -> None:
     """Measure a bundle on labeled data.
 
@@ -103,7 +106,7 @@ def command(
             runtime=runtime,
             precision=precision,
             batch_size=batch_size,
-            bar=on_standard_error().bar,
+            bar=on_standard_error(quiet=quiet).bar,
         )
     except SplitWithoutRecipeError as error:
         raise click.UsageError(error.message) from error

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.tables import printable
 from fashionbatch.display_width import human_size
 from fashionbatch.exporting.kinds import DEFAULT_OPSET, KINDS, OPSETS, ExportDtype, ExportKind
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from fashionbatch.bundle.open import Bundle
     from fashionbatch.exporting.request import ExportRequest
     from fashionbatch.exporting.sample import Sample
-    from fashionbatch.progress import OpenBar
+    from fashionbatch.progress import Reporter
     from fashionbatch.registry import Registry
 
 
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 )
 @click.option("--licence", metavar="SPDX", help="Under which the network may be used, such as Apache-2.0; it is noted.")
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export.")
+@quiet_option(FILES_ARE_THE_RESULT)
 def command(
     bundle: Path,
     *,
@@ -60,6 +61,7 @@ def command(
     data: str | None,
     licence: str | None,
     overwrite: bool,
+    quiet: bool,
 ) -> None:
     """Write a bundle's network in another program's format.
 
@@ -77,7 +79,6 @@ def command(
     from fashionbatch.exporting.request import ExportRequest
     from fashionbatch.exporting.run import export_bundle
     from fashionbatch.plugins import load_plugins
-    from fashionbatch.progress import Reporter
     from fashionbatch.training.epochs.interrupt import Stopped, stoppable
 
     chosen = dtype or KINDS[kind].dtypes[0]
@@ -90,21 +91,21 @@ def command(
     opened = open_bundle(bundle)
     require_place(request)
     registry = load_plugins().registry
-    reporter = Reporter(click.echo, bars=sys.stderr.isatty())
+    reporter = reporter_on_standard_output(quiet=quiet)
     try:
         with stoppable():  # SIGTERM, too: else temporary files would stay.
-            sample = _sample(opened, request, data, registry, reporter.bar)
+            sample = _sample(opened, request, data, registry, reporter)
             found = export_bundle(opened, request, sample, registry=registry, bar=reporter.bar)
     except Stopped as stop:
         raise InterruptedRunError("interrupted", signal_number=stop.signal_number) from None
     for line in found.checks:
-        click.echo(f"checked by {printable(line)}")
-    click.echo(f"{printable(str(found.output))}: {human_size(found.size)}, {chosen}")
-    click.echo(f"Now: python {printable(str(found.script))} PHOTO")
+        reporter.show(f"checked by {printable(line)}")
+    reporter.show(f"{printable(str(found.output))}: {human_size(found.size)}, {chosen}")
+    reporter.show(f"Now: python {printable(str(found.script))} PHOTO")
 
 
 def _sample(
-    bundle: Bundle, request: ExportRequest, data: str | None, registry: Registry, bar: OpenBar
+    bundle: Bundle, request: ExportRequest, data: str | None, registry: Registry, reporter: Reporter
 ) -> Sample | None:
     """The photos that the export is checked by; None where the bundle's own images have to do."""
     from fashionbatch.api.truth import is_recipe, usable_plan_of
@@ -113,6 +114,7 @@ def _sample(
     from fashionbatch.exporting.sample import Sample, sample_of_photos, sample_of_recipe
     from fashionbatch.plan import load_plan
 
+    bar = reporter.bar
     if request.kind == "tflite" and request.dtype == "int8":
         return Sample.of_material(material_of(bundle, data, registry, 42, bar=bar, option="--check"))
     if data is not None and is_recipe(data):
@@ -134,5 +136,7 @@ def _sample(
             f"weights of float16 are judged by photos, and there are none: {why}",
             hint="--check FOLDER names some, as the network will see them",
         )
-    click.echo(f"note: checked by the bundle's reference images alone: {printable(why)}; --check FOLDER names photos")
+    reporter.show(
+        f"note: checked by the bundle's reference images alone: {printable(why)}; --check FOLDER names photos"
+    )
     return None

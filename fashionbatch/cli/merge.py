@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from fashionbatch.cli.progress import Progress
+from fashionbatch.cli.progress import FILES_ARE_THE_RESULT, LabelingReporter, quiet_option
 from fashionbatch.cli.signals import orderly_end
 from fashionbatch.cli.tables import printable
 from fashionbatch.display_width import counted
@@ -21,7 +21,8 @@ _PATH = click.Path(path_type=Path)
 @click.option(
     "--embeddings", type=_PATH, help="Where the features go, if the runs were told another folder than the table's."
 )
-def command(*, output: Path, jobs: tuple[Path, ...], overwrite: bool, embeddings: Path | None) -> None:
+@quiet_option(FILES_ARE_THE_RESULT)
+def command(*, output: Path, jobs: tuple[Path, ...], overwrite: bool, embeddings: Path | None, quiet: bool) -> None:
     """Join the parts of a labeling job.
 
     OUTPUT is the table that the runs with --shard were given. JOBS are job directories (NAME.job) from other machines.
@@ -29,10 +30,12 @@ def command(*, output: Path, jobs: tuple[Path, ...], overwrite: bool, embeddings
     """
     from fashionbatch.labeling.merge import merge
 
-    reporter = Progress()
+    reporter = LabelingReporter(quiet=quiet)
     with orderly_end("stopping; the same command goes on from there") as stop_signal:
         report = merge(
-            output, jobs, overwrite=overwrite, embeddings=embeddings, say=reporter.say, stop_signal=stop_signal
+            output, jobs, overwrite=overwrite, embeddings=embeddings, reporter=reporter, stop_signal=stop_signal
         )
+    if quiet:
+        return
     statuses = ", ".join(f"{count:,} {status}" for status, count in report.sidecar.counts.status.items())
     click.echo(f"{printable(str(output))}: {counted(report.sidecar.rows, 'row')}: {statuses}")

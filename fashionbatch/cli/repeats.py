@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
-import sys
 from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ from fashionbatch.cli.tables import printable
 
 if TYPE_CHECKING:
     from fashionbatch.plugins import Plugins
+    from fashionbatch.progress import Reporter
     from fashionbatch.specs import Split
     from fashionbatch.studies.repeats import Repeats
 
@@ -52,6 +51,7 @@ def train_repeatedly(
     resume: bool,
     overwrite: bool,
     evaluate: Collection[Split],
+    reporter: Reporter,
 ) -> None:
     """Train a study of seeds or folds, and print what it came to.
 
@@ -72,8 +72,8 @@ def train_repeatedly(
         resume=resume,
         overwrite=overwrite,
         evaluate=evaluate,
-        show=show_line,
-        bars=sys.stderr.isatty(),
+        show=reporter.show,
+        bars=reporter.bars,
     )
     lines = ["", *report_lines(report), "", f"study     {printable(str(study))}"]
     lines += [f"table     {shlex.quote(str(study / table))}" for table in report.tables]
@@ -85,11 +85,5 @@ def train_repeatedly(
         again = shlex.join(["fashionbatch", "train", repeats.recipe, *settings])
         lines.append(f"next      {again}   # for one network of all these images")
     for line in lines:
-        show_line(line)
+        reporter.show(line)
     require_none_failed(report.results)
-
-
-def show_line(line: str) -> None:
-    """Print a line. A training of hours goes on when whoever read its messages has left."""
-    with contextlib.suppress(OSError):
-        click.echo(line)

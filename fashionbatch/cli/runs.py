@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.tables import format_table, printable
 from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.progress import duration, on_standard_error
@@ -18,6 +19,7 @@ from fashionbatch.progress import duration, on_standard_error
 if TYPE_CHECKING:
     from fashionbatch.evaluation.disagreement import Disagreement
     from fashionbatch.evaluation.records import RunRecord
+    from fashionbatch.progress import OpenBar
     from fashionbatch.specs import Split
 
 _FIGURES = ("accuracy", "label_accuracy", "mean_average_precision", "roc_auc", "loss", "cross_entropy")
@@ -78,6 +80,7 @@ def list_runs(folder: Path) -> None:
 @click.option("--data", metavar="PATH", help="Take the photos from here instead of the recipe's path.")
 @click.option("--figures-only", is_flag=True, help="Do not run the networks to find photos on which they disagree.")
 @click.option("--count", type=click.IntRange(1, 500), default=30, show_default=True, help="Photos in the picture.")
+@quiet_option(TEXT_IS_THE_RESULT)
 def compare_runs(
     runs: tuple[Path, ...],
     *,
@@ -86,6 +89,7 @@ def compare_runs(
     data: str | None,
     figures_only: bool,
     count: int,
+    quiet: bool,
 ) -> None:
     """Show runs side by side: figures, what their recipes have differently, and photos on which they disagree.
 
@@ -108,7 +112,7 @@ def compare_runs(
             click.echo(line)
     written = [_draw_runs(records, names, output)] if output is not None else []
     if len(runs) > 1 and not figures_only:
-        found = _disagreement_or_warning(records, split, data)
+        found = _disagreement_or_warning(records, split, data, on_standard_error(quiet=quiet).bar)
         for line in _disagreement_lines(found, names) if found is not None else ():
             click.echo(line)
         if found is not None and output is not None:
@@ -207,10 +211,10 @@ def _draw_runs(records: Sequence[RunRecord], names: Sequence[str], output: Path)
 
 
 def _disagreement_or_warning(
-    records: Sequence[RunRecord], split: Split | None, data: str | None
+    records: Sequence[RunRecord], split: Split | None, data: str | None, bar: OpenBar
 ) -> Disagreement | None:
     try:
-        return _disagreement(records, split, data)
+        return _disagreement(records, split, data, bar)
     except FashionBatchError as error:
         # Whoever names photos wants them.
         if split is not None or data is not None:
@@ -220,7 +224,7 @@ def _disagreement_or_warning(
         return None
 
 
-def _disagreement(records: Sequence[RunRecord], split: Split | None, data: str | None) -> Disagreement:
+def _disagreement(records: Sequence[RunRecord], split: Split | None, data: str | None, bar: OpenBar) -> Disagreement:
     """Run every network over the photos of the first run's recipe."""
     from fashionbatch.bundle.open import open_bundle
     from fashionbatch.evaluation.disagreement import compare
@@ -239,9 +243,9 @@ def _disagreement(records: Sequence[RunRecord], split: Split | None, data: str |
     path = Path(data) if data is not None else None
     evaluations = []
     for bundle in bundles:
-        truth = truth_of_split(plan, bundle.manifest, split, data_path=path)
+        truth = truth_of_split(plan, bundle.manifest, split, data_path=path, bar=bar)
         with open_session(bundle, registry=registry) as session:
-            evaluations.append(evaluate_bundle(session, truth, bar=on_standard_error().bar))
+            evaluations.append(evaluate_bundle(session, truth, bar=bar))
     return compare(evaluations)
 
 

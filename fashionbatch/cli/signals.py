@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable, Iterator
 from types import FrameType
 
+from fashionbatch.progress import is_drawing
+
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _PATIENCE_S = 10.0
 """Seconds after a signal in which nothing moves, until the process ends all the same. Nothing is lost by that: whatever
@@ -38,7 +40,9 @@ def orderly_end(message: str) -> Iterator[Callable[[], int]]:
         received.append(number)
         # os.write, since a handler may run in the middle of a print.
         with contextlib.suppress(OSError):
-            os.write(2, f"\n{message}\n".encode())
+            # A bar and the ^C beside it are wiped out: it is drawn again below.
+            begin = "\r\x1b[K" if is_drawing() else "\n"
+            os.write(2, f"{begin}{message}\n".encode())
 
     def ask() -> int:
         _Watch.last_move = time.monotonic()

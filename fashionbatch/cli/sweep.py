@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.recipe import RecipeCommand
-from fashionbatch.cli.repeats import show_line
 from fashionbatch.cli.tables import format_table, printable
 
 if TYPE_CHECKING:
     from fashionbatch.plugins import Plugins
+    from fashionbatch.progress import Reporter
     from fashionbatch.studies.sweep import Sweep
     from fashionbatch.studies.sweep_report import SweepReport
 
@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 )
 @click.option("--overwrite", is_flag=True, help="Replace the sweep that is in the directory.")
 @click.option("--dry-run", is_flag=True, help="Check every combination, list the trainings, and train nothing.")
+@quiet_option(FILES_ARE_THE_RESULT)
 def command(
     recipe: str,
     *,
@@ -69,6 +70,7 @@ def command(
     resume: bool,
     overwrite: bool,
     dry_run: bool,
+    quiet: bool,
 ) -> None:
     """Train a recipe with other values, and name the best by validation.
 
@@ -85,6 +87,7 @@ def command(
     if dry_run:
         _list_trainings(sweep, plugins)
         return
+    reporter = reporter_on_standard_output(quiet=quiet)
     study = output if output is not None else Path("runs") / _default_name(sweep, plugins)
     report = train_sweep(
         sweep,
@@ -93,13 +96,13 @@ def command(
         data_path=Path(data_path) if data_path is not None else None,
         resume=resume,
         overwrite=overwrite,
-        show=show_line,
-        bars=sys.stderr.isatty(),
+        show=reporter.show,
+        bars=reporter.bars,
     )
-    _tell(report, study)
+    _tell(report, study, reporter)
 
 
-def _tell(report: SweepReport, study: Path) -> None:
+def _tell(report: SweepReport, study: Path, reporter: Reporter) -> None:
     from fashionbatch.studies.results import require_none_failed
     from fashionbatch.studies.sweep_report import report_lines
 
@@ -109,7 +112,7 @@ def _tell(report: SweepReport, study: Path) -> None:
     lines += [f"recipe    {shlex.quote(str(study / 'best.yaml'))}", f"bundle    {bundle}"]
     lines.append(f"next      fashionbatch classify PHOTOS -b {bundle} -o labels.csv")
     for line in lines:
-        show_line(line)
+        reporter.show(line)
     require_none_failed(report.results)
 
 

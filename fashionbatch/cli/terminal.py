@@ -16,6 +16,8 @@ from typing import TextIO
 
 import click
 
+from fashionbatch.progress import beside_bars
+
 _MARK = str(int.from_bytes(os.urandom(7)))
 """Tells our own colours from those in a stranger's text, which must not look like words of ours."""
 _OURS = rf"\x1b\[{_MARK};(?P<code>[0-2]|3[1-6])m"
@@ -82,7 +84,9 @@ class HarmlessStream:
         if not isinstance(text, str):
             raise TypeError(f"a text stream takes no {type(text).__name__}")
         start = "\r" if text.startswith("\r") else ""
-        with self._named():
+        # What bars write themselves begins so, or is empty.
+        is_of_bar = start or not text
+        with contextlib.nullcontext() if is_of_bar else beside_bars(ends_line=text.endswith("\n")), self._named():
             self._stream.write(start + harmless(text[len(start) :]))
         return len(text)
 

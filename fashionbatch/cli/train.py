@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.recipe import RecipeCommand, set_option
-from fashionbatch.cli.repeats import SeedNumbers, show_line, train_repeatedly
+from fashionbatch.cli.repeats import SeedNumbers, train_repeatedly
 from fashionbatch.cli.tables import format_table, printable
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class _SplitNames(click.ParamType[Any]):
 @click.option(
     "--keep-features", is_flag=True, help="Leave a frozen backbone's features in the run directory, as .npy files."
 )
+@quiet_option(FILES_ARE_THE_RESULT)
 @click.option(
     "--dry-run", is_flag=True, help="Build the network, list its layers and what each phase trains, and train nothing."
 )
@@ -97,6 +98,7 @@ def command(
     folds: int | None,
     keep_features: bool,
     dry_run: bool,
+    quiet: bool,
 ) -> None:
     """Train a recipe's classifier into a run directory.
 
@@ -118,6 +120,7 @@ def command(
         with plan.placing():
             _list_layers(plan, Path(data_path) if data_path is not None else None)
         return
+    reporter = reporter_on_standard_output(quiet=quiet)
     if repeated:
         from fashionbatch.studies.repeats import Repeats
 
@@ -130,10 +133,10 @@ def command(
             resume=resume,
             overwrite=overwrite,
             evaluate=evaluate,
+            reporter=reporter,
         )
         return
     from fashionbatch.api.runs import train
-    from fashionbatch.progress import Reporter
 
     run = train(
         wanted,
@@ -143,10 +146,10 @@ def command(
         overwrite=overwrite,
         evaluate=evaluate,
         keep_features=keep_features,
-        progress=Reporter(show_line, bars=sys.stderr.isatty()),
+        progress=reporter,
     )
     for line in summary_lines(run.training_report):
-        show_line(line)
+        reporter.show(line)
 
 
 def summary_lines(report: TrainingReport) -> list[str]:

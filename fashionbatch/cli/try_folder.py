@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.progress import reporter_of
 
 if TYPE_CHECKING:
     from fashionbatch.trying.results import Tried
@@ -57,7 +58,8 @@ class _BudgetType(click.ParamType[float]):
 )
 @click.option("--seed", default=42, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of every training.")
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; progress goes to standard error.")
-def command(folder: Path, *, budget_s: float, output: Path | None, seed: int, as_json: bool) -> int:
+@quiet_option(TEXT_IS_THE_RESULT)
+def command(folder: Path, *, budget_s: float, output: Path | None, seed: int, as_json: bool, quiet: bool) -> int:
     """Find out how well a folder of labeled photos can be told apart.
 
     FOLDER holds labeled photos as `recipe new` understands them, such as a folder for each class. The networks whose
@@ -73,14 +75,15 @@ def command(folder: Path, *, budget_s: float, output: Path | None, seed: int, as
     plugins = load_plugins()
     directory = output if output is not None else Path("tries") / (folder.absolute().stem or "photos")
     photos = look_at_folder(folder, directory / RECIPE, plugins.registry)
+    reporter = reporter_of(_tell if as_json else _show, quiet=quiet)
     report = try_folder(
         photos,
         directory,
         budget_s=budget_s,
         plugins=plugins,
         seed=seed,
-        show=_tell if as_json else _show,
-        bars=sys.stderr.isatty(),
+        show=reporter.show,
+        bars=reporter.bars,
     )
     if as_json:
         click.echo(json.dumps(report.plain(), ensure_ascii=False, indent=1))

@@ -11,6 +11,7 @@ import platformdirs
 from fashionbatch import disk
 from fashionbatch.data.archives import ARCHIVE_SUFFIXES, unpack_once
 from fashionbatch.errors import DataError
+from fashionbatch.progress import OpenBar, no_bar
 
 DATA_VARIABLE: Final = "FASHIONBATCH_DATA_DIR"
 CACHE_VARIABLE: Final = "FASHIONBATCH_CACHE_DIR"
@@ -52,10 +53,12 @@ class LocalContext:
 
     Args:
         base: the folder that relative paths are relative to: the recipe's.
+        bar: shows how far unpacking an archive is.
     """
 
-    def __init__(self, base: Path) -> None:
+    def __init__(self, base: Path, *, bar: OpenBar = no_bar) -> None:
         self._base = base
+        self._bar = bar
 
     @property
     def cache_directory(self) -> Path:
@@ -80,7 +83,7 @@ class LocalContext:
             DataError: nothing is there; the message says where it was looked for.
         """
         if path.startswith(DATA_SCHEME):
-            return _locate_data(path)
+            return _locate_data(path, self._bar)
         found = self._base / Path(path).expanduser()
         try:
             exists = found.exists()
@@ -92,7 +95,7 @@ class LocalContext:
         return found
 
 
-def _locate_data(path: str) -> Path:
+def _locate_data(path: str, bar: OpenBar) -> Path:
     name, _, inside = path.removeprefix(DATA_SCHEME).partition("/")
     if not name or ".." in (name, *inside.split("/")):
         raise DataError(f"{path!r} must be data:NAME, a name in {DATA_VARIABLE}, or data:NAME/FOLDER")
@@ -109,7 +112,7 @@ def _locate_data(path: str) -> Path:
             f"{path!r} is not in {DATA_VARIABLE}: neither {' nor '.join(map(str, tried[:2]))} exists",
             hint=None if directory.is_dir() else f"{directory} itself does not exist; set {DATA_VARIABLE} right",
         )
-    root = found if found == tried[0] else unpack_once(found, cache_directory() / "unpacked")
+    root = found if found == tried[0] else unpack_once(found, cache_directory() / "unpacked", bar=bar)
     if not (root / inside).exists():
         raise DataError(f"{path!r} does not exist: {found} holds no {inside!r}")
     return root / inside

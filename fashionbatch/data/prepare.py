@@ -49,7 +49,7 @@ def prepare_data(
         DataError: the data are missing, empty, or not what the recipe says.
         PluginError: the dataset plugin returned what it must not.
     """
-    return decode_splits(plan, load_samples(plan, data_path=data_path), splits=splits, bar=bar).data
+    return decode_splits(plan, load_samples(plan, data_path=data_path, bar=bar), splits=splits, bar=bar).data
 
 
 @dataclass(frozen=True)
@@ -137,12 +137,13 @@ def decode_splits(
     return DecodedSplits(data, samples, names, kept, digests)
 
 
-def load_samples(plan: Plan, *, data_path: Path | None = None) -> Samples:
+def load_samples(plan: Plan, *, data_path: Path | None = None, bar: OpenBar = no_bar) -> Samples:
     """The images and labels of the plan's source, before anything is decoded.
 
     Args:
         plan: a recipe that is ready to run.
         data_path: as in `prepare_data`.
+        bar: shows how far unpacking an archive is.
 
     Raises:
         DataError: as the dataset says; there is no image; or the source takes no path.
@@ -161,7 +162,7 @@ def load_samples(plan: Plan, *, data_path: Path | None = None) -> Samples:
             )
         except ValidationError as error:
             raise DataError(f"{text!r} cannot be the path of dataset {source.spec.name!r}: {error}") from error
-    samples = source.spec.load(parameters, LocalContext(base=plan.base))
+    samples = source.spec.load(parameters, LocalContext(base=plan.base, bar=bar))
     if not len(samples):
         raise DataError(f"dataset {source.spec.name!r} found no images")
     return with_composed_labels(samples)

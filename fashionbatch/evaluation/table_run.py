@@ -34,6 +34,7 @@ from fashionbatch.labels.matching import Place, match_labels
 from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.sidecar import find_sidecar
 from fashionbatch.names import composed
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import Cell, Split
 
 Labels: TypeAlias = tuple[str, ...]
@@ -49,6 +50,7 @@ def evaluate_table(
     labels_of: Callable[[str], tuple[str, ...]] | None = None,
     as_text: bool = False,
     encoding: str = AUTO,
+    bar: OpenBar = no_bar,
 ) -> Evaluation:
     """Count how many labels of a table are right.
 
@@ -62,6 +64,7 @@ def evaluate_table(
         as_text: take labels of such a table for those of the bundle that differ by case, blanks or the writing of a
             number alone.
         encoding: of CSV files; `auto` finds out.
+        bar: shows how far reading the table is.
 
     Returns:
         The figures. Rows that are not `ok` do not count; an empty label is a wrong one. Loss and curves are there where
@@ -83,10 +86,11 @@ def evaluate_table(
         expected = len(truth)
         find = _truth_by_path(truth, [place for place in (folder, root) if place is not None])
         notes += truth.notes
-    with TableReader(table, encoding=encoding) as reader:
+    with TableReader(table, encoding=encoding) as reader, bar(f"reading {table.name}", None, "row") as advance:
         notes += reader.notes
         rows = _Rows(manifest, reader)
         for number, row in enumerate(reader.rows(), 1):
+            advance(number)
             rows.add(row, find, f"{table}: row {number}")
     if expected > rows.known:
         rows.left_out["not in the table"] = expected - rows.known

@@ -102,6 +102,7 @@ def truth_of_split(
     *,
     data_path: Path | None = None,
     as_text: bool = False,
+    bar: OpenBar = no_bar,
 ) -> Truth:
     """One split of a recipe's data.
 
@@ -111,11 +112,12 @@ def truth_of_split(
         split: None takes the test split, or the validation split where there is no other.
         data_path: takes the place of the source's path.
         as_text: take labels for those of the bundle that differ by case, blanks or the writing of a number alone.
+        bar: shows how far unpacking an archive is.
 
     Raises:
         DataError: the data are missing, have no such split, or have labels that the bundle does not know.
     """
-    samples = load_samples(plan, data_path=data_path)
+    samples = load_samples(plan, data_path=data_path, bar=bar)
     indices = assign_splits(samples, image_names(samples), plan.recipe.data.split).indices
     wanted: tuple[Split, ...] = (split,) if split else ("test", "validation")
     found = next((name for name in wanted if name in indices), None)
@@ -128,7 +130,13 @@ def truth_of_split(
 
 
 def truth_of_folder(
-    path: Path, manifest: BundleManifest, registry: Registry, plan: Plan | None, *, as_text: bool = False
+    path: Path,
+    manifest: BundleManifest,
+    registry: Registry,
+    plan: Plan | None,
+    *,
+    as_text: bool = False,
+    bar: OpenBar = no_bar,
 ) -> Truth:
     """Labeled images that lie somewhere: all of them, or the test split where the source itself names one.
 
@@ -142,11 +150,12 @@ def truth_of_folder(
         registry: where the dataset is registered.
         plan: the bundle's recipe; None where there is none, or it cannot be used here.
         as_text: as in `truth_of_split`.
+        bar: likewise.
 
     Raises:
         DataError: nothing there can be read, or has labels that the bundle does not know.
     """
-    samples = _samples_of_folder(path, registry, plan, several=manifest.rule.has_many)
+    samples = _samples_of_folder(path, registry, plan, several=manifest.rule.has_many, bar=bar)
     named = [] if samples.splits is None else [split for split in SPLITS if split in samples.splits]
     if "test" in named or "validation" in named:
         split: Split = "test" if "test" in named else "validation"
@@ -195,16 +204,16 @@ def decode_truth(
     )
 
 
-def _samples_of_folder(path: Path, registry: Registry, plan: Plan | None, *, several: bool) -> Samples:
+def _samples_of_folder(path: Path, registry: Registry, plan: Plan | None, *, several: bool, bar: OpenBar) -> Samples:
     if not os.fspath(path).startswith(DATA_SCHEME) and not os.path.exists(path):
         raise DataError(f"{path}: there is no such folder or file, and no recipe of that name")
     if plan is not None:
         # The recipe's dataset may read something else altogether; what is wrong is told by the one that is left.
         with suppress(DataError):
-            return load_samples(plan, data_path=path)
+            return load_samples(plan, data_path=path, bar=bar)
     spec = _reader_of(path, registry)
     parameters = spec.parameters.model_validate({str(spec.path_parameter): os.fspath(path)})
-    samples = spec.load(parameters, LocalContext(base=Path.cwd()))
+    samples = spec.load(parameters, LocalContext(base=Path.cwd(), bar=bar))
     labels_of = plan.source.spec.labels_of_folder if several and plan is not None else None
     if labels_of is None or plan is None:
         return samples

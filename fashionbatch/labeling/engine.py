@@ -16,8 +16,8 @@ from fashionbatch.inference.cores import usable_cores
 from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.reporter import Reporter
 from fashionbatch.labeling.setup import Ready, Run, open_job
+from fashionbatch.progress import Advance
 from fashionbatch.specs import Resources, ShardProgress, StopSignal
 
 # What docs/labeling.md measures of whole runs, rounded up: the process with OpenVINO, a decode worker, and what a
@@ -79,8 +79,13 @@ def shard_function(run: Run, ready: Ready) -> ShardFunction:
     return ShardFunction(elsewhere, lambda: ready)
 
 
-def run_shards(run: Run, ready: Ready) -> float | None:
+def run_shards(run: Run, ready: Ready, tally: Tally) -> float | None:
     """Have the engine do every pending shard.
+
+    Args:
+        run: whose they are.
+        ready: the job, ready to go on.
+        tally: is told of every row that is done.
 
     Returns:
         When the first rows were done, by `time.monotonic`; None where none had to be.
@@ -91,14 +96,13 @@ def run_shards(run: Run, ready: Ready) -> float | None:
         FashionBatchError: a shard could not be labeled.
     """
     engine = ready.loaded.engine
-    clock = _Clock(run.reporter)
     run_shard = shard_function(run, ready)
-    with ready.pipeline.reporting_to(clock.advance, None):
+    with ready.pipeline.reporting_to(tally.add, None):
         engine.spec.run(
             tuple(ready.pending),
             run_shard,
             parameters=engine.parameters,
-            progress=clock.advance,
+            progress=tally.add,
             stop_signal=run.stop_signal,
             resources=resources_wanted(run, ready.loaded),
         )
@@ -112,7 +116,7 @@ def run_shards(run: Run, ready: Ready) -> float | None:
             f"left {undone:,} of {len(ready.pending):,} shards undone",
             hint="start the same command again, with `--engine local` if it happens again: what is done stays",
         )
-    return min(filter(None, (clock.first, ready.pipeline.first_labels)), default=None)
+    return min(filter(None, (tally.first, ready.pipeline.first_labels)), default=None)
 
 
 def resources_wanted(run: Run, loaded: Loaded) -> Resources:
@@ -123,19 +127,31 @@ def resources_wanted(run: Run, loaded: Loaded) -> Resources:
     return Resources(cores=usable_cores(), accelerators=int(run.options.compute.device == "gpu"), memory=memory)
 
 
-class _Clock:
-    """Tells the reporter of progress, whichever thread or process it comes from, and notes when the first came."""
+class Tally:
+    """Counts rows that are done, whichever thread or process tells of them, and notes when the first came.
 
-    def __init__(self, reporter: Reporter) -> None:
-        self._reporter = reporter
+    Args:
+        advance: is told how many are done.
+        done: how many an earlier run has done.
+
+    Attributes:
+        first: when this run's first rows were done, by `time.monotonic`; None before.
+    """
+
+    def __init__(self, advance: Advance, done: int = 0) -> None:
+        self._advance = advance
+        self._done, self._failed = done, 0
         self._lock = threading.Lock()
         self.first: float | None = None
 
-    def advance(self, rows: int, failed: int) -> None:
+    def add(self, rows: int, failed: int) -> None:
+        """So many more rows are done, and so many of those have no label."""
         with self._lock:
             if self.first is None:
                 self.first = time.monotonic()
-            self._reporter.advance(rows, failed)
+            self._done += rows
+            self._failed += failed
+            self._advance(self._done, {"without label": self._failed} if self._failed else None)
 
 
 _functions: dict[LabelOptions, ShardFunction] = {}

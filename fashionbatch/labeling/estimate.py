@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from fashionbatch.labeling import checks
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions, ReuseOptions, SourceOptions
-from fashionbatch.labeling.reporter import Reporter
-from fashionbatch.labeling.run import label
+from fashionbatch.labeling.run import LABELING, label
 from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.process import ScanProcess, request_of
+from fashionbatch.progress import Advance, Reporter, no_bar
 
 SAMPLE = 256
 _TABLE = "sample"
@@ -42,31 +43,29 @@ class Estimate:
     rate: float
 
 
-class _Clock:
-    """Measures from the first labels to the last."""
+class _Clock(Reporter):
+    """Shows the bar of the sample, and measures from its first labels to the last."""
 
-    def __init__(self) -> None:
+    def __init__(self, reporter: Reporter) -> None:
+        # What the run says is about the sample.
+        super().__init__(lambda _line: None, bars=False)
+        self._reporter = reporter
         self.rows = self.first_rows = 0
         self.first = self.last = 0.0
 
-    def say(self, line: str) -> None:
-        """Nothing: what the run says is about the sample."""
+    @contextmanager
+    def bar(self, title: str, total: int | None, unit: str, /, *, before: int = 0) -> Iterator[Advance]:
+        """The bar of labeling counts; the others are of no interest."""
+        with (self._reporter.bar if title == LABELING else no_bar)(title, total, unit, before=before) as told:
 
-    def scanning(self, files: int) -> None:
-        """Nothing."""
+            def advance(done: int, figures: Mapping[str, float] | None = None) -> None:
+                told(done, figures)
+                if title == LABELING:
+                    self.rows, self.last = done, time.monotonic()
+                    if not self.first:
+                        self.first, self.first_rows = self.last, done
 
-    def start(self, total: int, done: int) -> None:
-        """Nothing."""
-
-    def advance(self, rows: int, failed: int) -> None:  # noqa: ARG002 - the reporter's signature
-        """Count."""
-        self.rows += rows
-        self.last = time.monotonic()
-        if not self.first:
-            self.first, self.first_rows = self.last, rows
-
-    def stop(self) -> None:
-        """Nothing."""
+            yield advance
 
     @property
     def rate(self) -> float:
@@ -99,7 +98,8 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
         paths.directory.mkdir()
         scan = ScanProcess(source, request_of(options, folder, own), paths)
         try:
-            summary = scan.finish(reporter.scanning, stop_signal)
+            with reporter.bar("scanning", None, "file") as advance:
+                summary = scan.finish(advance, stop_signal)
         finally:
             scan.close()
         sample = Path(scratch, "files")
@@ -109,8 +109,8 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
         with disk.write_new(sample) as file:
             file.writelines(next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted)
         manifest.close()
-        clock = _Clock()
-        reporter.say(f"found {counted(summary.rows, 'file')}; labeling {len(wanted):,} of them to see how fast it is")
+        clock = _Clock(reporter)
+        reporter.show(f"found {counted(summary.rows, 'file')}; labeling {len(wanted):,} of them to see how fast it is")
         label(
             replace(
                 options,

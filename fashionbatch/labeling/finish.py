@@ -37,6 +37,7 @@ from fashionbatch.labeling.products.embeddings import place_of
 from fashionbatch.labeling.products.product import JoinedFile
 from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.plugins import Plugins
+from fashionbatch.progress import Advance, OpenBar, no_bar
 from fashionbatch.specs import LabelingReport, StopSignal
 
 
@@ -52,7 +53,13 @@ class TableReport(LabelingReport):
 
 
 def assemble(
-    paths: JobPaths, job: Job, products: Sequence[JoinedFile], *, times: dict[str, Any], stop_signal: StopSignal
+    paths: JobPaths,
+    job: Job,
+    products: Sequence[JoinedFile],
+    *,
+    times: dict[str, Any],
+    stop_signal: StopSignal,
+    bar: OpenBar = no_bar,
 ) -> Sidecar:
     """Join the shards to the table and put it under its name: steps 1 to 3.
 
@@ -62,6 +69,7 @@ def assemble(
         products: what is made, the table first.
         times: as the run measured them, for the sidecar.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
+        bar: shows how far it is.
 
     Returns:
         The sidecar.
@@ -72,14 +80,14 @@ def assemble(
     """
     store = ShardStore(paths.shards, job.shards, [product.part for product in products])
     counts = store.counts(range(len(store)))
-    digests = {"files": _write_digests(paths, store) if job.options.match == "sha256" else job.files.digest}
+    digests = {"files": _write_digests(paths, store, bar) if job.options.match == "sha256" else job.files.digest}
     with contextlib.ExitStack() as stack:
         # The table last: what is beside it is complete when it gets its name.
         staged = {}
         for product in reversed(products):
-            with disk.output_errors(product.path):
+            with disk.output_errors(product.path), bar(f"writing {product.path.name}", len(store), "shard") as advance:
                 file = stack.enter_context(_stage(product.path, paths))
-                parts = _until_stopped(store.checked_paths(product.part), stop_signal)
+                parts = _until_stopped(store.checked_paths(product.part), stop_signal, advance)
                 digest = _write_hashed(file, partial(product.assemble, parts, counts.rows))
             digests[product.part.digest], staged[product.path] = digest, file
         table = staged.pop(paths.output)
@@ -179,7 +187,7 @@ def conclude(
     return report
 
 
-def _write_digests(paths: JobPaths, store: ShardStore) -> str:
+def _write_digests(paths: JobPaths, store: ShardStore, bar: OpenBar) -> str:
     """Write the manifest again, with what the shards know of the files' content; returns the new one's digest."""
     digest = ""
 
@@ -187,11 +195,15 @@ def _write_digests(paths: JobPaths, store: ShardStore) -> str:
         nonlocal digest
         writer = ManifestWriter(file, ordered=manifest.is_ordered, digests=True)
         for shard in range(len(store)):
+            advance(shard)
             for record, sha256 in zip(manifest.rows(*store.rows(shard)), store.digests(shard), strict=True):
                 writer.add(record.path, record.size, record.mtime_ns, sha256)
         digest = writer.finish()
 
-    with contextlib.closing(Manifest(paths.manifest)) as manifest:
+    with (
+        contextlib.closing(Manifest(paths.manifest)) as manifest,
+        bar("writing the files' digests", len(store), "shard") as advance,
+    ):
         disk.write_file(paths.hashed, write)
     return digest
 
@@ -209,8 +221,9 @@ def _give_name(path: Path, record: TableRecord | None) -> None:
             disk.rename(staged, path)
 
 
-def _until_stopped(shards: Iterator[Path], stop_signal: StopSignal) -> Iterator[Path]:
-    for path in shards:
+def _until_stopped(shards: Iterator[Path], stop_signal: StopSignal, advance: Advance) -> Iterator[Path]:
+    for done, path in enumerate(shards):
+        advance(done)
         if stop_signal():
             raise InterruptedRunError(
                 "interrupted while the table was put together; all rows are labeled",

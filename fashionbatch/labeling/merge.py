@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 from pydantic import ValidationError
 
 from fashionbatch import disk
-from fashionbatch.display_width import counted_of
+from fashionbatch.display_width import counted_of, printable
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling import checks, finish
 from fashionbatch.labeling.job.lock import JobLock
@@ -24,6 +24,7 @@ from fashionbatch.labeling.products.product import JoinedFile
 from fashionbatch.labeling.products.table import TableFile
 from fashionbatch.labels.columns import type_of
 from fashionbatch.plugins import load_plugins
+from fashionbatch.progress import Reporter, silent
 from fashionbatch.registry import OurName, Registry
 from fashionbatch.specs import StopSignal, WriterSpec
 
@@ -36,7 +37,7 @@ def merge(
     *,
     overwrite: bool = False,
     embeddings: Path | None = None,
-    say: Callable[[str], None] = print,
+    reporter: Reporter | None = None,
     stop_signal: StopSignal = lambda: 0,
 ) -> finish.TableReport:
     """Make the table of a job whose shards are done.
@@ -47,7 +48,7 @@ def merge(
         overwrite: replace an output that exists.
         embeddings: the file of the features, where the runs were told to put it elsewhere than beside the table. A job
             directory may be a stranger's, so it does not choose a folder to write to.
-        say: where problems of plugins are told.
+        reporter: where it is said what is done.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
 
     Returns:
@@ -58,6 +59,7 @@ def merge(
         InterruptedRunError: there was a signal.
     """
     paths = JobPaths(output.absolute())
+    reporter = reporter or silent()
     checks.check_name(paths)
     if not paths.directory.is_dir() and not others:
         raise OutputError(f"{output}: there is no job directory {paths.directory.name} beside it")
@@ -66,7 +68,7 @@ def merge(
         plugins = load_plugins(hooks=("register_writers", "labeling_finished"))
         complete = finish.table_is_complete(paths, embeddings)
         if complete is not None:
-            return finish.conclude(paths, complete, plugins, embeddings=embeddings, say=say)
+            return finish.conclude(paths, complete, plugins, embeddings=embeddings, say=reporter.show)
         checks.refuse_existing(output, overwrite=overwrite)
         job = read_job(paths)
         parts = [(directory, _job_of(directory)) for directory in others]
@@ -79,7 +81,7 @@ def merge(
         if job is None:
             job = _begin(paths, *parts[0])
         for directory, _ in parts:
-            _take_over(paths, job, directory)
+            _take_over(paths, job, directory, reporter)
         files = _joined_files(paths, job, plugins.registry, embeddings)
         for file in files[1:]:
             checks.check_embeddings(file.path, paths)
@@ -87,8 +89,8 @@ def merge(
         store = ShardStore.of_job(paths.shards, job)
         _require_complete(output, store)
         times = {"merged_from": 1 + len(others)}
-        sidecar = finish.assemble(paths, job, files, times=times, stop_signal=stop_signal)
-        return finish.conclude(paths, sidecar, plugins, embeddings=embeddings, say=say)
+        sidecar = finish.assemble(paths, job, files, times=times, stop_signal=stop_signal, bar=reporter.bar)
+        return finish.conclude(paths, sidecar, plugins, embeddings=embeddings, say=reporter.show)
 
 
 def _joined_files(paths: JobPaths, job: Job, registry: Registry, embeddings: Path | None) -> list[JoinedFile]:
@@ -155,13 +157,16 @@ def _begin(paths: JobPaths, directory: Path, job: Job) -> Job:
     return job
 
 
-def _take_over(paths: JobPaths, job: Job, directory: Path) -> None:
+def _take_over(paths: JobPaths, job: Job, directory: Path, reporter: Reporter) -> None:
     """Copy the shards that another job directory has, and this one has not."""
     store, other_store = (ShardStore.of_job(one.shards, job) for one in (paths, _paths_of(directory)))
-    for shard in sorted(other_store.done() - store.done()):
-        other_store.require_whole(shard)
-        for source in other_store.files(shard):
-            _copy(source, paths.shards / source.name)
+    missing = sorted(other_store.done() - store.done())
+    with reporter.bar(f"copying from {printable(directory.name)}", len(missing), "shard") as advance:
+        for number, shard in enumerate(missing, 1):
+            other_store.require_whole(shard)
+            for source in other_store.files(shard):
+                _copy(source, paths.shards / source.name)
+            advance(number)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -28,6 +28,10 @@ from fashionbatch.specs import ShardProgress, StopSignal
 _TICK_S = 0.25
 
 
+def _told_to_nobody(rows: int, failed: int) -> None:
+    """Where the work is told of unless `reporting_to` says otherwise."""
+
+
 class Pipeline:
     """Labels shards, one after the other, and reads ahead into the next one.
 
@@ -39,8 +43,8 @@ class Pipeline:
         folder: what the paths are relative to.
         digests: whether the files' digests are kept.
         commit: makes rows of a finished shard and puts it on the disk; called in a thread of its own.
-        progress: where the work is told of, unless `reporting_to` says otherwise.
-        stop_signal: the number of the signal that asks for an end, 0 while there is none; likewise.
+        stop_signal: the number of the signal that asks for an end, 0 while there is none; `reporting_to` may
+            name another.
 
     Attributes:
         first_labels: when the first rows that are run were labeled before that, by `time.monotonic`; None where none
@@ -57,7 +61,6 @@ class Pipeline:
         folder: bytes,
         digests: bool,
         commit: Callable[[FinishedShard], None],
-        progress: ShardProgress,
         stop_signal: StopSignal,
     ) -> None:
         self._files = files
@@ -68,7 +71,7 @@ class Pipeline:
         self._folder_seen = _identity(folder)
         self._has_digests = digests
         self._commit = commit
-        self._progress = progress
+        self._progress: ShardProgress = _told_to_nobody
         self._stop_signal = stop_signal
         self._is_rehearsing = True
         self.first_labels: float | None = None

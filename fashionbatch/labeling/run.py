@@ -11,19 +11,21 @@ from dataclasses import replace
 from fashionbatch.display_width import counted, counted_of
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling import checks, describe, finish
-from fashionbatch.labeling.engine import run_shards
+from fashionbatch.labeling.engine import Tally, run_shards
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.record import differences, discard, read_job
 from fashionbatch.labeling.job.shards import DamagedShardError
 from fashionbatch.labeling.load import load
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.reporter import Reporter, Silent
 from fashionbatch.labeling.setup import Ready, Run, begin_job, resume_job
 from fashionbatch.labeling.workers.launch import Launcher
 from fashionbatch.labels.sidecar import Sidecar
+from fashionbatch.progress import Reporter, silent
 from fashionbatch.specs import StopSignal
 
 Then = Callable[[Sidecar], None]
+LABELING = "labeling"
+"""What the bar of a run's rows says."""
 _REPAIRS = 2
 """How often shards that were damaged are labeled anew. A disk that damages more than that needs another one."""
 
@@ -60,7 +62,7 @@ def label(
     """
     began = time.monotonic() if began is None else began
     with contextlib.ExitStack() as stack:
-        run = Run(options, reporter or Silent(), stop_signal, stack, launcher)
+        run = Run(options, reporter or silent(), stop_signal, stack, launcher)
         checks.check_options(options, run.paths)
         stack.callback(JobLock(run.paths).release)
         report = _complete_before(run, then)
@@ -71,10 +73,10 @@ def label(
         first_labels = _do_shards(run, ready)
         sidecar = _assemble(run, ready, began, first_labels)
         if sidecar.reused and options.reuse.match == "sha256":
-            run.reporter.say(f"compared with {options.reuse.previous} by content: {sidecar.reused}")
+            run.reporter.show(f"compared with {options.reuse.previous} by content: {sidecar.reused}")
         embeddings = options.output.embeddings
         plugins = ready.loaded.plugins
-        return finish.conclude(run.paths, sidecar, plugins, embeddings=embeddings, say=run.reporter.say, then=then)
+        return finish.conclude(run.paths, sidecar, plugins, embeddings=embeddings, say=run.reporter.show, then=then)
 
 
 def label_part(
@@ -103,7 +105,7 @@ def label_part(
     if part is None:
         raise ValueError("options.work.part names no part")
     with contextlib.ExitStack() as stack:
-        run = Run(options, reporter or Silent(), stop_signal, stack, launcher)
+        run = Run(options, reporter or silent(), stop_signal, stack, launcher)
         checks.check_options(options, run.paths)
         lock = JobLock(run.paths, f"{part.number}-of-{part.count}")
         stack.callback(lock.release)
@@ -125,9 +127,9 @@ def _complete_before(run: Run, then: Then | None) -> finish.TableReport | None:
         checks.refuse_existing_output(options)
         discard(paths)
         return None
-    run.reporter.say(f"{options.output.table} is complete; an earlier run was stopped while it tidied up")
+    run.reporter.show(f"{options.output.table} is complete; an earlier run was stopped while it tidied up")
     embeddings = options.output.embeddings
-    return finish.conclude(paths, complete, loaded.plugins, embeddings=embeddings, say=run.reporter.say, then=then)
+    return finish.conclude(paths, complete, loaded.plugins, embeddings=embeddings, say=run.reporter.show, then=then)
 
 
 def _ready(run: Run) -> Ready:
@@ -143,9 +145,12 @@ def _do_shards(run: Run, ready: Ready) -> float | None:
     """Run the shards that are pending; returns when the first labels came, by `time.monotonic`, if there were any."""
     mine, store = run.shards(ready.store), ready.store
     total, pending = store.count_rows(mine), store.count_rows(ready.pending)
-    run.reporter.start(total, total - pending)
+    done = total - pending
+    if done:
+        run.reporter.show(f"going on where an earlier run stopped: {counted_of(done, total, 'row')} done")
     try:
-        return run_shards(run, ready)
+        with run.reporter.bar(LABELING, total, "file", before=done) as advance:
+            return run_shards(run, ready, Tally(advance, done))
     except InterruptedRunError as error:
         done = store.count_rows(store.done() & set(mine))
         raise InterruptedRunError(
@@ -153,8 +158,6 @@ def _do_shards(run: Run, ready: Ready) -> float | None:
             signal_number=error.signal_number,
             hint="start the same command again: it goes on from there",
         ) from None
-    finally:
-        run.reporter.stop()
 
 
 def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) -> Sidecar:
@@ -167,7 +170,12 @@ def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) 
         }
         try:
             return finish.assemble(
-                run.paths, ready.job, ready.loaded.products, times=times, stop_signal=run.stop_signal
+                run.paths,
+                ready.job,
+                ready.loaded.products,
+                times=times,
+                stop_signal=run.stop_signal,
+                bar=run.reporter.bar,
             )
         except DamagedShardError:
             if repairs == _REPAIRS:
@@ -176,7 +184,7 @@ def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) 
         ready.store.remove_damaged()
         pending = sorted(set(range(len(ready.store))) - ready.store.done())
         rows = ready.store.count_rows(pending)
-        run.reporter.say(
+        run.reporter.show(
             f"warning: {counted(rows, 'row')} {'was' if rows == 1 else 'were'} damaged on the disk after they were "
             "written; they are labeled anew"
         )

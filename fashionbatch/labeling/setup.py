@@ -31,13 +31,13 @@ from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.pipeline import Pipeline
 from fashionbatch.labeling.precisions import Rehearsal, float32_instead, is_worth_measuring, known_choices, likely
-from fashionbatch.labeling.reporter import Reporter, Silent
 from fashionbatch.labeling.reuse.previous import reuse_rows
 from fashionbatch.labeling.source.process import ScanProcess, request_of
 from fashionbatch.labeling.workers.frames import FrameLayout, Frames
 from fashionbatch.labeling.workers.launch import Launcher
 from fashionbatch.labeling.workers.pool import WorkerPool
 from fashionbatch.labels.records import FilesRecord, ReuseCounts
+from fashionbatch.progress import Reporter, silent
 from fashionbatch.specs import StopSignal
 
 
@@ -54,7 +54,7 @@ class Run:
     """
 
     options: LabelOptions
-    reporter: Reporter = field(default_factory=Silent)
+    reporter: Reporter = field(default_factory=silent)
     stop_signal: StopSignal = lambda: 0
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     launcher: Launcher | None = None
@@ -123,9 +123,10 @@ def begin_job(run: Run) -> Ready:
             # A scan that takes long is used to load the networks, unless it depends on the number of files which ones;
             # else decoding is begun first, and goes on meanwhile.
             sessions = [] if scan.has_ended or hopes != choices else station.open_sessions(loaded, choices)
-            found = asdict(scan.finish(run.reporter.scanning, run.stop_signal))
+            with run.reporter.bar("scanning", None, "file") as advance:
+                found = asdict(scan.finish(advance, run.stop_signal))
         for note in found.pop("notes"):
-            run.reporter.say(note if note.startswith("warning") else f"note: {note}")
+            run.reporter.show(note if note.startswith("warning") else f"note: {note}")
         files = FilesRecord.of_json(found)
         loaded.table.check_size(files.rows)
         bounds = plan_shards(files.rows, columns=loaded.width, batch_size=options.compute.batch_size)
@@ -261,7 +262,6 @@ class _Station:
             folder=os.fsencode(self.run.folder),
             digests=self.run.options.reuse.match == "sha256",
             commit=lambda shard: commit(shard, store, loaded.products),
-            progress=self.run.reporter.advance,
             stop_signal=self.run.stop_signal,
         )
         if pending:
@@ -302,7 +302,7 @@ class _Station:
                 except RuntimeUnavailableError as error:
                     chosen[number] = float32_instead(loaded, self.run.options, bundle, session, error)
                     session.close()
-                    self.run.reporter.say(f"warning: {error.message}; float32 takes its place")
+                    self.run.reporter.show(f"warning: {error.message}; float32 takes its place")
                     working[number] = self.open_session(loaded, bundle, chosen[number])
         except BaseException:
             pipeline.close()  # Nothing may be written any more to a job that is discarded.
@@ -336,7 +336,7 @@ class _Station:
         files: int,
     ) -> list[Session]:
         """Find out which precision is the fastest, while the first photos are labeled."""
-        rehearsal = Rehearsal(loaded, pipeline, partial(self.open_session, loaded), self.run.reporter.say)
+        rehearsal = Rehearsal(loaded, pipeline, partial(self.open_session, loaded), self.run.reporter.show)
         settled = rehearsal.settle(sessions, choices, files=files, is_asked_for=self.run.options.compute.measure)
         if [session.runtime for session in settled] != [session.runtime for session in sessions]:
             self.connect(loaded, pipeline, settled)
@@ -345,10 +345,10 @@ class _Station:
 
 def _say_what_is_done(run: Run, job: Job, loaded: Loaded, sessions: Sequence[Session]) -> None:
     if run.options.compute.measure and not any(session.choice.rates for session in sessions):
-        run.reporter.say("note: nothing is timed: there is no choice of precision in this job")
-    run.reporter.say(describe.opening_line(run.options, job.files, loaded, sessions))
+        run.reporter.show("note: nothing is timed: there is no choice of precision in this job")
+    run.reporter.show(describe.opening_line(run.options, job.files, loaded, sessions))
     if job.reused:
-        run.reporter.say(f"compared with {run.options.reuse.previous}: {job.reused}")
+        run.reporter.show(f"compared with {run.options.reuse.previous}: {job.reused}")
 
 
 def _reuse(run: Run, description: JobDescription) -> ReuseCounts | None:

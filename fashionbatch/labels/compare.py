@@ -17,6 +17,7 @@ from fashionbatch.labels.matching import Place, match_labels
 from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.sidecar import find_sidecar
 from fashionbatch.names import composed
+from fashionbatch.progress import OpenBar, Reporter, silent
 
 _SHOWN_CHANGES = 20
 _ALL_THREE = "SELECT count(*) FROM truth JOIN old USING (path) JOIN new USING (path)"
@@ -58,7 +59,13 @@ class Comparison:
 
 
 def compare_tables(
-    old: Path, new: Path, *, truth: Path | None = None, as_text: bool = False, encoding: str = AUTO
+    old: Path,
+    new: Path,
+    *,
+    truth: Path | None = None,
+    as_text: bool = False,
+    encoding: str = AUTO,
+    reporter: Reporter | None = None,
 ) -> Comparison:
     """Compare two tables by file.
 
@@ -69,13 +76,14 @@ def compare_tables(
         as_text: take labels of the truth for those of the tables that differ by case, blanks or the writing of a number
             alone.
         encoding: of CSV files; `auto` finds out.
+        reporter: shows how far it is.
 
     Raises:
         DataError: one of them cannot be read or lacks the columns, or the truth has labels that neither table can give.
         OutputError: there is no room on the disk for what is compared.
     """
     try:
-        return _compare(old, new, truth, as_text=as_text, encoding=encoding)
+        return _compare(old, new, truth, as_text=as_text, encoding=encoding, reporter=reporter or silent())
     except sqlite3.OperationalError as error:
         raise OutputError(
             f"cannot compare {old} and {new}: {error}",
@@ -83,11 +91,14 @@ def compare_tables(
         ) from error
 
 
-def _compare(old: Path, new: Path, truth: Path | None, *, as_text: bool, encoding: str) -> Comparison:
+def _compare(
+    old: Path, new: Path, truth: Path | None, *, as_text: bool, encoding: str, reporter: Reporter
+) -> Comparison:
     # On the disk, where memory is short: tables may have millions of rows, in any order.
-    with contextlib.closing(sqlite3.connect("")) as database:
-        tables = [_load(database, name, path, encoding) for name, path in (("old", old), ("new", new))]
+    with contextlib.closing(sqlite3.connect("")) as database, contextlib.ExitStack() as stack:
+        tables = [_load(database, name, path, encoding, reporter.bar) for name, path in (("old", old), ("new", new))]
         notes = [note for table in tables for note in table.notes]
+        stack.enter_context(reporter.waiting("comparing"))
 
         def count(query: str) -> int:
             return int(database.execute(query).fetchone()[0])
@@ -103,7 +114,7 @@ def _compare(old: Path, new: Path, truth: Path | None, *, as_text: bool, encodin
         ).fetchall()
         accuracy, truths = None, 0
         if truth is not None:
-            notes += _load_truth(database, truth, tables, as_text=as_text, encoding=encoding)
+            notes += _load_truth(database, truth, tables, as_text=as_text, encoding=encoding, bar=reporter.bar)
             right = [count(f"{_ALL_THREE} WHERE truth.label = {name}.label") for name in ("old", "new")]
             truths = count(_ALL_THREE)
             if not truths:
@@ -155,16 +166,17 @@ class _Loaded:
             self.places[label] = Place(row, 1) if place is None else Place(place.first, place.count + 1)
 
 
-def _load(database: sqlite3.Connection, name: str, path: Path, encoding: str) -> _Loaded:
+def _load(database: sqlite3.Connection, name: str, path: Path, encoding: str, bar: OpenBar) -> _Loaded:
     """Fill a table of the database."""
     database.execute(f"CREATE TABLE {name} (path BLOB PRIMARY KEY, label BLOB NOT NULL) WITHOUT ROWID")
-    with TableReader(path, encoding=encoding) as table:
+    with TableReader(path, encoding=encoding) as table, bar(f"reading {path.name}", None, "row") as advance:
         loaded = _Loaded(path, table.notes)
         path_at, label_at = table.column(*PATHS), table.column(LABEL, LABELS)
         loaded.classes.update(composed(class_) for class_ in table.columns if class_.startswith(_CLASS))
 
         def entries() -> Iterator[tuple[bytes, bytes]]:
             for number, row in enumerate(table.rows(), 1):
+                advance(number)
                 labels = composed(str(row[label_at] or "")).split(SEPARATOR)
                 found = sorted(without_apostrophe(label) for label in labels if label)
                 loaded.take(found, number)
@@ -176,10 +188,10 @@ def _load(database: sqlite3.Connection, name: str, path: Path, encoding: str) ->
 
 
 def _load_truth(
-    database: sqlite3.Connection, truth: Path, tables: Sequence[_Loaded], *, as_text: bool, encoding: str
+    database: sqlite3.Connection, truth: Path, tables: Sequence[_Loaded], *, as_text: bool, encoding: str, bar: OpenBar
 ) -> list[str]:
     """Fill the table of right labels, as far as possible with the paths and labels that the others have."""
-    loaded = _load(database, "truth", truth, encoding)
+    loaded = _load(database, "truth", truth, encoding, bar)
     classes = {name.removeprefix(_CLASS) for table in tables for name in table.classes}
     matched = match_labels(
         truth,

@@ -75,7 +75,7 @@ def material_of_recipe(
     Raises:
         DataError: the data are missing, have no such splits, or have labels that the bundle does not know.
     """
-    train = truth_of_split(plan, manifest, "train", data_path=data_path)
+    train = truth_of_split(plan, manifest, "train", data_path=data_path, bar=bar)
     judges = _judges(plan, manifest, data_path)
     decoded = decode_truth(_sample(train, MANY_IMAGES, seed), manifest, bar=bar)
     calibration = Calibration(_shuffled(decoded.images, seed), "train", seed)
@@ -108,7 +108,7 @@ def material_of_folder(
     Raises:
         DataError: nothing there can be read, has labels that the bundle does not know, or is too little.
     """
-    truth = truth_of_folder(path, manifest, registry, plan, as_text=as_text)
+    truth = truth_of_folder(path, manifest, registry, plan, as_text=as_text, bar=bar)
     decoded = decode_truth(_sample(truth, MOST_JUDGES + MANY_IMAGES, seed), manifest, bar=bar)
     calibrating, judging = part(decoded.images, seed)
     return Material(

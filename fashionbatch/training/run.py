@@ -180,7 +180,7 @@ class _Run:
         set_arithmetic(precision)
         data = self._prepare(begun)
         self._reporter.show(f"precision {precision}: {reason}")
-        with self._clock.measure("preparation"):
+        with self._clock.measure("preparation"), self._reporter.waiting("making the network"):
             network = self._make_network(data, precision)
         if begun is None:
             self._make_ready(network, data)
@@ -321,7 +321,7 @@ class _Run:
             labeled = quantize_trained(
                 self._plan, labeled, data, registry=self._plugins.registry, reporter=self._reporter
             )
-        with self._clock.measure("pictures"):
+        with self._clock.measure("pictures"), self._reporter.waiting("drawing pictures"):
             pictures = draw_pictures(
                 self._directory.path,
                 plan=self._plan,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from fashionbatch.progress import LINE_EVERY_S, Advance, Reporter, Show
@@ -28,15 +28,15 @@ class BudgetedReporter(Reporter):
         self._budget = budget
 
     @contextmanager
-    def bar(self, title: str, total: int, unit: str) -> Iterator[Advance]:
+    def bar(self, title: str, total: int | None, unit: str, /, *, before: int = 0) -> Iterator[Advance]:
         """As `Reporter.bar`.
 
         Raises:
             OutOfTimeError: the budget is spent while the block runs.
         """
-        with super().bar(f"{title} ({self._budget.text()} of the budget)", total, unit) as advance:
+        with super().bar(f"{title} ({self._budget.text()} of the budget)", total, unit, before=before) as advance:
 
-            def watched(done: int, figures: dict[str, float] | None = None, /) -> None:
+            def watched(done: int, figures: Mapping[str, float] | None = None, /) -> None:
                 if self._budget.left < 0:
                     raise OutOfTimeError
                 advance(done, figures)

@@ -110,6 +110,9 @@ def test_what_was_done_before_does_not_count_for_the_rate():
 
 
 def test_a_notebook_gets_bars_of_its_own_kind_and_no_advice(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert bar_class() is tqdm.std.tqdm
+    on_terminal = bar_class()
+    assert issubclass(on_terminal, tqdm.std.tqdm)
     monkeypatch.setitem(sys.modules, "ipykernel", ModuleType("ipykernel"))
-    assert issubclass(bar_class(), tqdm.std.tqdm)
+    in_notebook = bar_class()
+    assert issubclass(in_notebook, tqdm.std.tqdm)
+    assert in_notebook is not on_terminal

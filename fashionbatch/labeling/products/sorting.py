@@ -22,6 +22,7 @@ from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labels.columns import LABEL, LABELS, SEPARATOR, STATUS
 from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.sidecar import Sidecar
+from fashionbatch.progress import OpenBar, no_bar
 
 Way: TypeAlias = Literal["link", "copy", "move"]
 
@@ -90,7 +91,13 @@ class LabelFolders:
 
 
 def sort_files(
-    paths: JobPaths, sidecar: Sidecar, into: Path, way: Way, *, stop_signal: Callable[[], int] = lambda: 0
+    paths: JobPaths,
+    sidecar: Sidecar,
+    into: Path,
+    way: Way,
+    *,
+    stop_signal: Callable[[], int] = lambda: 0,
+    bar: OpenBar = no_bar,
 ) -> Sorted:
     """Put the files of a complete table into a folder for each label.
 
@@ -100,6 +107,7 @@ def sort_files(
         into: the root; it is made.
         way: `link` makes symbolic links, `copy` copies, `move` moves.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
+        bar: shows how far it is.
 
     Raises:
         OutputError: the root cannot be written.
@@ -115,22 +123,31 @@ def sort_files(
             if way == "move":
                 # Links first: what they lead to may be moved as well, and is there still.
                 links = _Sorting(folder, root, way, only_links=True)
-                _sort(paths, sidecar, into, links, stop_signal)
+                _sort(paths, sidecar, into, links, stop_signal, bar)
             sorting = _Sorting(folder, root, way)
-            _sort(paths, sidecar, into, sorting, stop_signal)
+            _sort(paths, sidecar, into, sorting, stop_signal, bar)
         finally:
             os.close(root)
     return sorting.done
 
 
-def _sort(paths: JobPaths, sidecar: Sidecar, into: Path, sorting: _Sorting, stop_signal: Callable[[], int]) -> None:
+def _sort(  # noqa: PLR0917 - what the one caller has at hand
+    paths: JobPaths,
+    sidecar: Sidecar,
+    into: Path,
+    sorting: _Sorting,
+    stop_signal: Callable[[], int],
+    bar: OpenBar,
+) -> None:
     folders = LabelFolders()
     with (
         TableReader(paths.output, sidecar.options.format) as table,
         contextlib.closing(Manifest(paths.files)) as files,
+        bar("sorting", len(files), "file") as advance,
     ):
         label, status = table.column(LABEL, LABELS), table.column(STATUS)
-        for file, row in zip(files.rows(0, len(files)), table.rows(), strict=True):
+        for done, (file, row) in enumerate(zip(files.rows(0, len(files)), table.rows(), strict=True)):
+            advance(done)
             if stop_signal():
                 raise InterruptedRunError(
                     f"interrupted while files were sorted into {into}; the table is complete",

@@ -11,7 +11,7 @@ import pytest
 
 import fashionbatch as fb
 from fashionbatch.api.labeling import label_folder, label_options
-from fashionbatch.labeling.reporter import Silent
+from fashionbatch.progress import silent
 
 
 def test_a_folder_becomes_a_table_and_says_what_is_in_it(bundle_path: Path, photos: Path, tmp_path: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_signal_stops_a_run_which_the_same_call_goes_on_with(bundle_path: Path
     }  # fmt: skip
     options = label_options(photos, bundle_path, tmp_path / "t.csv", **asked)
     with pytest.raises(fb.InterruptedRunError):
-        label_folder(options, reporter=Silent(), stop_signal=lambda: signal.SIGINT)
+        label_folder(options, reporter=silent(), stop_signal=lambda: signal.SIGINT)
     assert not (tmp_path / "t.csv").exists()
     assert fb.classify(photos, bundle_path, tmp_path / "t.csv", workers=1, progress=False).rows == 7
 

@@ -2,14 +2,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, PluginError
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.run import label
+from fashionbatch.labeling.run import LABELING, label
+from fashionbatch.progress import Advance, Reporter
 
 MakeOptions = Callable[..., LabelOptions]
 AddDistribution = Callable[..., Path]
@@ -123,20 +125,20 @@ def test_an_engine_that_asks_for_a_shard_that_there_is_not_is_told_so(
     assert caught.value.message == said
 
 
-class Counting:
+class Counting(Reporter):
     """A reporter that counts rows."""
 
     def __init__(self) -> None:
-        self.rows = self.failed = 0
+        super().__init__(lambda line: None, bars=False)
+        self.rows = 0
 
-    def say(self, line: str) -> None: ...
-    def scanning(self, files: int) -> None: ...
-    def start(self, total: int, done: int) -> None: ...
-    def stop(self) -> None: ...
+    @contextmanager
+    def bar(self, title: str, total: int | None, unit: str, /, *, before: int = 0) -> Iterator[Advance]:
+        def advance(done: int, figures: Mapping[str, float] | None = None) -> None:
+            if title == LABELING:
+                self.rows = done - before
 
-    def advance(self, rows: int, failed: int) -> None:
-        self.rows += rows
-        self.failed += failed
+        yield advance
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 from fashionbatch.errors import UnknownNameError
 from fashionbatch.labeling.estimate import estimate
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.reporter import Silent
+from fashionbatch.progress import silent
 
 Paint = Callable[[Mapping[str, int]], Path]
 
@@ -19,7 +19,7 @@ def test_a_dry_run_counts_and_measures_and_leaves_nothing(
 ) -> None:
     folder = paint({f"{number:02}.png": number % 3 for number in range(40)})
     (folder / "notes.txt").touch()
-    found = estimate(options(), reporter=Silent(), stop_signal=lambda: 0)
+    found = estimate(options(), reporter=silent(), stop_signal=lambda: 0)
     assert found.files == 40
     assert found.bytes == sum(path.stat().st_size for path in folder.glob("*.png"))
     assert found.left_out == ["1 .txt"]
@@ -33,4 +33,4 @@ def test_a_dry_run_says_what_the_run_would_say_of_the_outputs_ending(
 ) -> None:
     paint({"a.png": 0})
     with pytest.raises(UnknownNameError, match=r"no format has the ending '\.ods'"):
-        estimate(options(output=tmp_path / "labels.ods"), reporter=Silent(), stop_signal=lambda: 0)
+        estimate(options(output=tmp_path / "labels.ods"), reporter=silent(), stop_signal=lambda: 0)

@@ -15,22 +15,20 @@ from fashionbatch.labeling.job.shards import ShardStore
 from fashionbatch.labeling.job.status import read_status
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions, Part
-from fashionbatch.labeling.reporter import Silent
 from fashionbatch.labeling.run import label, label_part
+from fashionbatch.progress import Reporter
 
 Paint = Callable[[Mapping[str, int]], Path]
 MakeOptions = Callable[..., LabelOptions]
 pytestmark = pytest.mark.usefixtures("small_shards")
 
 
-class Noted(Silent):
+class Noted(Reporter):
     """Keeps what a run says."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
+        super().__init__(self.lines.append, bars=False)
 
 
 @pytest.fixture

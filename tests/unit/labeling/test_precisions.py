@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -31,8 +31,9 @@ from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions, Part
-from fashionbatch.labeling.run import label, label_part
+from fashionbatch.labeling.run import LABELING, label, label_part
 from fashionbatch.labeling.setup import Run, open_job
+from fashionbatch.progress import Advance, Reporter
 from fashionbatch.specs import Precision, RuntimeRequest
 from fashionbatch.testing.bundles import make_tiny_bundle, tiny_probabilities
 from fashionbatch_plugins import runtimes
@@ -134,29 +135,27 @@ def auto(options: MakeOptions, bundle: Path, many: Path, small_shards: None) -> 
     return lambda **changes: options(**{"bundles": [bundle], **changes})
 
 
-class Telling:
+class Telling(Reporter):
     """A reporter that remembers what it was told, and stops the run after so many rows, or at a sentence."""
 
     def __init__(self, stop_after: int = 1 << 30) -> None:
         self.lines: list[str] = []
+        super().__init__(self.lines.append, bars=False)
         self.rows = self.total = 0
-        self.left = stop_after
+        self.stop_after = stop_after
 
-    def say(self, line: str) -> None:
-        self.lines.append(line)
+    @contextmanager
+    def bar(self, title: str, total: int | None, unit: str, /, *, before: int = 0) -> Iterator[Advance]:
+        def advance(done: int, figures: Mapping[str, float] | None = None) -> None:
+            if title == LABELING:
+                self.rows = done - before
 
-    def scanning(self, files: int) -> None: ...
-    def stop(self) -> None: ...
-
-    def start(self, total: int, done: int) -> None:
-        self.total = total - done
-
-    def advance(self, rows: int, failed: int) -> None:
-        self.rows += rows
-        self.left -= rows
+        if title == LABELING:
+            self.total = (total or 0) - before
+        yield advance
 
     def __call__(self) -> int:
-        return 15 if self.left <= 0 else 0
+        return 15 if self.rows >= self.stop_after else 0
 
 
 def stop(options: LabelOptions, rows: int) -> None:

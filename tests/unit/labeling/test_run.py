@@ -4,7 +4,8 @@ import csv
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +16,8 @@ from fashionbatch.errors import BundleError, DataError, FashionBatchError, Inter
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.products.options import RowOptions
-from fashionbatch.labeling.run import label
+from fashionbatch.labeling.run import LABELING, label
+from fashionbatch.progress import Advance, Reporter
 
 Paint = Callable[[Mapping[str, int]], Path]
 NAMES = ("red", "green", "blue")
@@ -216,22 +218,28 @@ def test_retry_errors_needs_an_earlier_table(options: MakeOptions) -> None:
 # ------------------------------------------------------------------------------------------------- stopping, resuming
 
 
-class StopAfter:
+class StopAfter(Reporter):
     """A stop signal that comes when so many rows are done."""
 
     def __init__(self, rows: int) -> None:
-        self.left = rows
+        self.said: list[str] = []
+        super().__init__(self.said.append, bars=False)
+        self.wanted, self.done = rows, 0
 
-    def say(self, line: str) -> None: ...
-    def scanning(self, files: int) -> None: ...
-    def start(self, total: int, done: int) -> None: ...
-    def stop(self) -> None: ...
+    @contextmanager
+    def bar(self, title: str, total: int | None, unit: str, /, *, before: int = 0) -> Iterator[Advance]:
+        def advance(done: int, figures: Mapping[str, float] | None = None) -> None:
+            if title == LABELING:
+                self.done = done - before
+                self.meanwhile()
 
-    def advance(self, rows: int, failed: int) -> None:
-        self.left -= rows
+        yield advance
+
+    def meanwhile(self) -> None:
+        """What happens while the run labels."""
 
     def __call__(self) -> int:
-        return 15 if self.left <= 0 else 0
+        return 15 if self.done >= self.wanted else 0
 
 
 def stop(options: LabelOptions, rows: int) -> InterruptedRunError:
@@ -344,7 +352,7 @@ def test_a_folder_that_goes_away_stops_the_run_instead_of_losing_rows(
     options: MakeOptions, many: Path, tmp_path: Path
 ) -> None:
     class Unmount(StopAfter):
-        def advance(self, rows: int, failed: int) -> None:
+        def meanwhile(self) -> None:
             if many.exists():
                 many.rename(many.with_name("elsewhere"))
                 (many.with_name("elsewhere") / "80.png").unlink()
@@ -368,15 +376,10 @@ def labeling_finished(report):
     raise RuntimeError("no network")
 """
     add_distribution("listener", {"listener_for_fb": source}, {"listener": "listener_for_fb"})
-    said: list[str] = []
-
-    class Reporter(StopAfter):
-        def say(self, line: str) -> None:
-            said.append(line)
-
-    label(options(), reporter=Reporter(1000))
+    told = StopAfter(1000)
+    label(options(), reporter=told)
     assert (tmp_path / "heard").read_text() == "labels.csv 95"
-    [warning] = [line for line in said if line.startswith("warning")]
+    [warning] = [line for line in told.said if line.startswith("warning")]
     expected = (
         "warning: plugin 'listener' of listener 1.2: labeling_finished failed: RuntimeError: no network; the trace"
     )

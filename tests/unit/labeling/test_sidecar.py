@@ -59,7 +59,7 @@ def test_of_parts_of_a_table_of_two_bundles(paint: Paint, options: MakeOptions, 
     bundles = [tiny, other]
     for number in (1, 2):
         label_part(options(bundles=bundles, part=Part(number, 2)))
-    report = merge(tmp_path / "labels.csv", say=lambda line: None)
+    report = merge(tmp_path / "labels.csv")
     sidecar = read_whole(report.table)
     assert [bundle.path for bundle in sidecar.bundles] == [os.path.realpath(path) for path in bundles]
     assert sidecar.counts.label == {bundle.name: {"red": 1, "green": 1} for bundle in sidecar.bundles}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ import pytest
 from fashionbatch.errors import DataError, InterruptedRunError, OutputError
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.options import LabelOptions, ReuseOptions
-from fashionbatch.labeling.run import label
+from fashionbatch.labeling.run import LABELING, label
+from fashionbatch.progress import Advance, Reporter
 from fashionbatch.specs import LabelingReport
 
 Paint = Callable[[Mapping[str, int]], Path]
@@ -114,18 +116,17 @@ def test_digests_are_those_of_what_was_decoded_and_the_table_is_as_without_them(
 def test_a_file_that_goes_or_changes_meanwhile_is_not_reused(
     last_week: Path, photos: Path, by_content: MakeOptions, tmp_path: Path
 ) -> None:
-    class Meanwhile:
-        def say(self, line: str) -> None: ...
-        def scanning(self, files: int) -> None: ...
-        def advance(self, rows: int, failed: int) -> None: ...
-        def stop(self) -> None: ...
-
-        def start(self, total: int, done: int) -> None:
-            (photos / "37.png").unlink()
-            os.utime(photos / "38.png", ns=(9, 9))
+    class Meanwhile(Reporter):
+        @contextmanager
+        def bar(self, title: str, total: int | None, unit: str, /, *, before: int = 0) -> Iterator[Advance]:
+            if title == LABELING:
+                (photos / "37.png").unlink()
+                os.utime(photos / "38.png", ns=(9, 9))
+            with super().bar(title, total, unit, before=before) as advance:
+                yield advance
 
     # One worker has no more than two chunks of eight ahead of the networks.
-    report = label(by_content(previous=last_week, batch_size=8), reporter=Meanwhile())
+    report = label(by_content(previous=last_week, batch_size=8), reporter=Meanwhile(print, bars=False))
     found = rows(report.table)
     assert (found["37.png"]["status"], found["38.png"]["status"]) == ("missing", "changed")
     assert report.meta["reused"]["reused"] + report.meta["reused"]["changed"] == 40
@@ -135,21 +136,20 @@ def test_a_file_that_goes_or_changes_meanwhile_is_not_reused(
 def test_a_run_that_was_stopped_goes_on_to_the_same_table_digests_and_numbers(
     last_week: Path, photos: Path, by_content: MakeOptions, tmp_path: Path
 ) -> None:
-    left = 12
+    labeled = 0
 
-    class Stop:
-        def say(self, line: str) -> None: ...
-        def scanning(self, files: int) -> None: ...
-        def start(self, total: int, done: int) -> None: ...
-        def stop(self) -> None: ...
+    class Stop(Reporter):
+        @contextmanager
+        def bar(self, title: str, total: int | None, unit: str, /, *, before: int = 0) -> Iterator[Advance]:
+            def advance(done: int, figures: Mapping[str, float] | None = None) -> None:
+                nonlocal labeled
+                labeled = done if title == LABELING else labeled
 
-        def advance(self, rows: int, failed: int) -> None:
-            nonlocal left
-            left -= rows
+            yield advance
 
     options = by_content(previous=last_week)
     with pytest.raises(InterruptedRunError):
-        label(options, reporter=Stop(), stop_signal=lambda: 15 if left <= 0 else 0)
+        label(options, reporter=Stop(print, bars=False), stop_signal=lambda: 15 if labeled >= 12 else 0)
     assert 1 <= len(list((tmp_path / "labels.csv.job" / "shards").glob("*.rows"))) < 4
     with pytest.raises(OutputError, match=r"options\.match is sha256 in the job and time now"):
         label(replace(options, reuse=replace(options.reuse, match="time")))

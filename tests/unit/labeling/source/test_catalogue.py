@@ -10,9 +10,9 @@ import pytest
 
 from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.labeling.options import LabelOptions
-from fashionbatch.labeling.reporter import Silent
 from fashionbatch.labeling.run import label
 from fashionbatch.labeling.source import external_sort
+from fashionbatch.progress import Reporter
 
 Paint = Callable[[Mapping[str, int]], Path]
 MakeOptions = Callable[..., LabelOptions]
@@ -165,12 +165,10 @@ def test_errors_of_a_catalogue_can_be_tried_again_in_place(items: Path, options:
 # --------------------------------------------------------------------------------------------- as people have lists
 
 
-class _Told(Silent):
+class _Told(Reporter):
     def __init__(self) -> None:
         self.lines: list[str] = []
-
-    def say(self, line: str) -> None:
-        self.lines.append(line)
+        super().__init__(self.lines.append, bars=False)
 
 
 @pytest.mark.parametrize(
