@@ -44,6 +44,8 @@ MOST_EPOCHS = 12
 _MOST_EPOCHS_FROM_NOTHING = 60
 _FEATURES_SHARE, _LATER_SHARE = 0.35, 0.12
 """Of what is left: the most that the features of the fastest backbone may cost, and those of each other one."""
+_OPENING_SHARE = 0.3
+"""Of the budget: once it is spent, no other backbone is begun with."""
 _EPOCH_OF_FORWARDS = 5.0
 """What an epoch of fine-tuning costs, as times what labeling its images does, as long as none was measured."""
 _FINISH_S = 25.0
@@ -140,11 +142,15 @@ class Search:
             DataError: the photos are none, or there is nothing to tell apart.
             OutOfTimeError: the budget is spent; what is judged is in the ledger.
         """
-        opened = list(self._opened(self._candidates()))
+        opened: list[Opened] = []
+        with_heads: list[Opened] = []
+        # One after the other, so that the first has been judged when a slow one takes the time.
+        for one in self._opened(self._candidates()):
+            opened.append(one)
+            if one.candidate.starter.pretrained and self._try_heads(one):
+                with_heads.append(one)
         if not opened:
             raise WeightsError("no network could be tried", hint="; ".join(self._ledger.notes) or None)
-        opened.sort(key=lambda one: one.milliseconds)
-        with_heads = [one for one in opened if one.candidate.starter.pretrained and self._try_heads(one)]
         from_nothing = [one for one in opened if not one.candidate.starter.pretrained]
         rungs = [*self._fine_tunings(with_heads), *map(_Rung, from_nothing)]
         return self._finalist([rung for rung in rungs if self._try_rung(rung)])
@@ -158,6 +164,9 @@ class Search:
 
     def _opened(self, candidates: Sequence[Candidate]) -> Iterator[Opened]:
         for candidate in candidates:
+            if self._ledger.current and self._budget.spent > _OPENING_SHARE * self._budget.seconds:
+                self._note(f"{candidate.name} is left out: the time that is left is for what was judged before it")
+                continue
             plan = plan_of(self._plain_recipe(candidate), self._registry, self._ledger.directory)
             data = self._data_at(candidate.side, plan)
             try:
