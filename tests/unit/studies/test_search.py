@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from fashionbatch.errors import FashionBatchError, OutputError
@@ -78,7 +80,7 @@ def test_a_search_trains_what_it_draws_and_goes_on(plugins, recipe, tmp_path):
             str(recipe), ["training.optimizer.learning_rate=1e-4..1e-1", "training.epochs=1"], trials=trials
         )
         report = train_sweep(sweep, tmp_path / "study", plugins=plugins, resume=resume, show=lines.append)
-        return report, [line for line in lines if line.startswith("epoch ")]
+        return report, [line for line in lines if re.match(r"epoch \d+/\d+ ", line)]
 
     report, trained = run(2, resume=False)
     assert len(trained) == len(report.rows) == 2
