@@ -15,7 +15,7 @@ JOBS ?= 2
 SHARED := --numprocesses=$(JOBS) --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast fuzz oldest lint format docs bench clean
+.PHONY: help demo test test-fast fuzz oldest lint licences format docs bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ lint: $(VENV)/.installed-dev ## check style, types, the layers and who writes fi
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/check_imports.py fashionbatch fashionbatch_plugins
 	$(BIN)/python scripts/check_writes.py fashionbatch plugins/fashionbatch_plugins
+
+licences: $(VENV)/.installed-dev ## check the licences of everything that an installation brings
+	$(BIN)/python scripts/check_licences.py
 
 format: $(VENV)/.installed-dev ## bring the code into shape
 	$(BIN)/ruff check --fix .
