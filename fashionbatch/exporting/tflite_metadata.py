@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Sequence
 from typing import Any
 
+from fashionbatch.decisions import rule_for
 from fashionbatch.exporting.description import FILE, LABELS_FILE
 
 _METADATA_NAME = b"TFLITE_METADATA"
@@ -56,7 +57,7 @@ def with_metadata(model: bytes, about: dict[str, Any]) -> bytes:
 def _labels(about: dict[str, Any]) -> list[str]:
     """One for each output: a network of yes or no gives the probability of its second label alone."""
     labels: list[str] = about["labels"]
-    return labels[1:] if about["decoding"] == "yes_or_no" else labels
+    return [labels[number] for number in rule_for(about["decoding"], labels).output_classes]
 
 
 def _metadata(about: dict[str, Any]) -> bytes:
