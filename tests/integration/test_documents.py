@@ -68,7 +68,7 @@ def test_every_dependency_has_its_reason_and_bound() -> None:
     declared = dict(item.split(">=") for item in project["dependencies"])
     rows = re.findall(r"^\| ([\w-]+) \| .+ \| ([\d.]+)[:| ]", _text("docs/dependencies.md"), re.MULTILINE)
     assert dict(rows) == declared
-    extras = re.findall(r"^\| `(\w+)` \|", _text("docs/dependencies.md"), re.MULTILINE)
+    extras = re.findall(r"^\| `([\w-]+)` \|", _text("docs/dependencies.md"), re.MULTILINE)
     assert set(extras) == set(project["optional-dependencies"])
 
 

@@ -1,4 +1,4 @@
-"""Backbones: small ones that are trained from nothing, and those of keras.applications."""
+"""Backbones: small ones that are trained from nothing, and pretrained ones."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def register_architectures() -> Iterator[ArchitectureSpec]:
     )
     yield ArchitectureSpec(
         name="pretrained",
-        summary="Any backbone of keras.applications, with ImageNet's weights or others.",
+        summary="EfficientNetLite0 or any backbone of keras.applications, with ImageNet's weights or others.",
         parameters=pretrained.Pretrained,
         build=pretrained.build_pretrained,
         initialize=pretrained.initialize_pretrained,

@@ -1,4 +1,7 @@
-"""Backbones of `keras.applications`, each with its own preprocessing inside, and the weights that they begin with."""
+"""Pretrained backbones, each with its own preprocessing inside, and the weights that they begin with.
+
+They are those of `keras.applications`, and EfficientNet-Lite0, whose weights the package index has.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 import re
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from difflib import get_close_matches
 from pathlib import Path
@@ -16,7 +19,9 @@ from pydantic import Field, field_validator
 
 from fashionbatch.errors import DataError, ScratchError, WeightsError
 from fashionbatch.specs import DatasetContext, Parameters
+from fashionbatch_plugins.architectures import efficientnet_lite
 from fashionbatch_plugins.architectures.recognise import SIZES, recognise
+from fashionbatch_plugins.architectures.torch_file import read_tensors
 
 if TYPE_CHECKING:
     import h5py
@@ -40,7 +45,9 @@ _MODULES: Mapping[str, tuple[str, ...]] = {
     "xception": ("Xception",),
 }
 BACKBONES: Mapping[str, str] = {name: module for module, names in _MODULES.items() for name in names}
-"""Every backbone by the name that recipes use -> its module in `keras.applications`."""
+"""Every backbone of Keras by the name that recipes use -> its module in `keras.applications`."""
+NAMES: Sequence[str] = (*BACKBONES, efficientnet_lite.NAME)
+"""Every backbone by the name that recipes use."""
 
 _SITE = "https://storage.googleapis.com/tensorflow/keras-applications"
 _KERAS_FILES: Mapping[str, str] = {
@@ -60,15 +67,17 @@ _IMAGENET_DEVIATIONS = (0.229, 0.224, 0.225)
 
 
 class Pretrained(Parameters):
-    """A backbone of `keras.applications` without its top. Grey images become three equal channels."""
+    """A pretrained backbone without its top. Grey images become three equal channels."""
 
     backbone: str = Field(
-        "MobileNetV2", description="A class of keras.applications, such as VGG16, ResNet50, EfficientNetB0."
+        "MobileNetV2",
+        description="A class of keras.applications, such as VGG16, ResNet50, EfficientNetB0; or EfficientNetLite0.",
     )
     weights: str = Field(
         "imagenet",
-        description="imagenet: from FASHIONBATCH_DATA_DIR/weights, else Keras's cache, else downloaded; none: random "
-        "ones; or the path of a weights file (.weights.h5 or .h5), relative to the recipe.",
+        description="imagenet: from FASHIONBATCH_DATA_DIR/weights, else Keras's cache, else downloaded "
+        "(EfficientNetLite0: else the extra efficientnet-lite); none: random ones; or the path of a weights file "
+        "(.weights.h5 or .h5), relative to the recipe.",
     )
     pooling: Literal["average", "max", "flatten"] = Field(
         "average", description="How the last feature map becomes a row: each channel's average or max, or all values."
@@ -77,15 +86,15 @@ class Pretrained(Parameters):
     @field_validator("backbone")
     @classmethod
     def _is_a_backbone(cls, backbone: str) -> str:
-        by_lower_case = {name.lower(): name for name in BACKBONES}
+        by_lower_case = {name.lower(): name for name in NAMES}
         found = by_lower_case.get(backbone.lower())
         if found is not None:
             return found
         close = get_close_matches(backbone.lower(), by_lower_case, n=1)
         raise ValueError(
-            f"keras.applications has no {backbone!r}; did you mean {by_lower_case[close[0]]!r}?"
+            f"there is no backbone {backbone!r}; did you mean {by_lower_case[close[0]]!r}?"
             if close
-            else f"keras.applications has no {backbone!r}; there are: {', '.join(BACKBONES)}"
+            else f"there is no backbone {backbone!r}; there are: {', '.join(NAMES)}"
         )
 
     @field_validator("weights", mode="before")
@@ -108,12 +117,11 @@ def build_pretrained(pixels: keras.KerasTensor, parameters: Pretrained) -> keras
     x = pixels
     if x.shape[-1] == 1:
         x = layers.Concatenate(name="grey_to_rgb")([x, x, x])
-    x = getattr(applications, BACKBONES[parameters.backbone]).preprocess_input(x, data_format="channels_last")
+    if parameters.backbone in BACKBONES:
+        x = getattr(applications, BACKBONES[parameters.backbone]).preprocess_input(x, data_format="channels_last")
     try:
-        # Pooling is left to Keras: ConvNeXt's last normalisation comes after it.
-        model = _application(parameters.backbone)(
-            include_top=False, weights=None, input_tensor=x, pooling=_POOLINGS[parameters.pooling]
-        )
+        # Pooling is left to it: ConvNeXt's last normalisation comes after it.
+        model = _network(parameters.backbone, x, pooling=_POOLINGS[parameters.pooling])
     except ValueError as error:
         if _TOO_SMALL not in str(error):
             raise
@@ -145,7 +153,7 @@ def initialize_pretrained(backbone: keras.Model, parameters: Pretrained, context
     else:
         source = _from_file(parameters.backbone, (height, width), context.locate(parameters.weights))
     _give_stable_names(source)
-    is_efficientnet = BACKBONES[parameters.backbone] == "efficientnet"
+    is_efficientnet = BACKBONES.get(parameters.backbone) == "efficientnet"
     for layer in source.layers:
         if layer.weights:
             own = backbone.get_layer(layer.name)
@@ -172,6 +180,8 @@ def missing_weights(parameters: Pretrained, context: DatasetContext) -> WeightsE
         except DataError as error:
             return WeightsError(error.message, hint=error.hint)
         return None if path.is_file() else WeightsError(f"{path} is no weights file")
+    if name == efficientnet_lite.NAME:
+        return None if efficientnet_lite.find_weights(context) is not None else efficientnet_lite.missing_weights()
     wanted = _wanted_files(name)
     if any(context.find_data_file(candidate) is not None for candidate in wanted) or _is_in_kerass_cache(name):
         return None
@@ -185,6 +195,15 @@ def _is_in_kerass_cache(name: str) -> bool:
     file = _KERAS_FILES.get(name)
     home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     return file is not None and (home / "models" / file.rpartition("/")[2]).is_file()
+
+
+def _network(
+    name: str, pixels: keras.KerasTensor, *, weights: str | None = None, pooling: str | None = None
+) -> keras.Model:
+    """A backbone without its top; Keras finds, or downloads, weights that are named."""
+    if name == efficientnet_lite.NAME:
+        return efficientnet_lite.build(pixels, pooling)
+    return _application(name)(include_top=False, weights=weights, input_tensor=pixels, pooling=pooling)
 
 
 def _application(name: str) -> Callable[..., keras.Model]:
@@ -214,13 +233,18 @@ def _alone(name: str, size: tuple[int, int], weights: str | None) -> keras.Model
     with warnings.catch_warnings():
         # That ImageNet's weights were made for images of another size.
         warnings.simplefilter("ignore", UserWarning)
-        return _application(name)(include_top=False, weights=weights, input_tensor=keras.Input((*size, 3)))
+        return _network(name, keras.Input((*size, 3)), weights=weights)
 
 
 # ----------------------------------------------------------------------------------------------------- where they are
 
 
 def _imagenet(name: str, size: tuple[int, int], context: DatasetContext) -> keras.Model:
+    if name == efficientnet_lite.NAME:
+        path = efficientnet_lite.find_weights(context)
+        if path is None:
+            raise efficientnet_lite.missing_weights()
+        return _from_checkpoint(size, path)
     wanted = _wanted_files(name)
     for candidate in wanted:
         path = context.find_data_file(candidate)
@@ -253,6 +277,13 @@ def _by_hand(file: str, wanted: str) -> str:
 
 
 # ----------------------------------------------------------------------------------------------------- what is in them
+
+
+def _from_checkpoint(size: tuple[int, int], path: Path) -> keras.Model:
+    """EfficientNet-Lite0 with the weights of a checkpoint of PyTorch."""
+    model = _alone(efficientnet_lite.NAME, size, None)
+    efficientnet_lite.load_weights(model, read_tensors(path))
+    return model
 
 
 def _from_file(name: str, size: tuple[int, int], path: Path) -> keras.Model:

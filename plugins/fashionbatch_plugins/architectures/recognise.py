@@ -1,4 +1,4 @@
-"""Tells a backbone of `keras.applications` by the sizes of its weights, for a file that was taken for another's."""
+"""Tells a pretrained backbone by the sizes of its weights, for a file that was taken for another's."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ SIZES: Final[Mapping[str, Size]] = {
     "EfficientNetB5": Size(311, 28_513_527),
     "EfficientNetB6": Size(359, 40_960_143),
     "EfficientNetB7": Size(437, 64_097_687),
+    "EfficientNetLite0": Size(98, 3_413_024),
     "EfficientNetV2B0": Size(150, 5_919_312),
     "EfficientNetV2B1": Size(184, 6_931_124),
     "EfficientNetV2B2": Size(192, 8_769_374),

@@ -12,6 +12,7 @@ TINY = 64
 _SIDE = 224
 _BACKBONES = (
     "MobileNetV2",
+    "EfficientNetLite0",
     "MobileNetV3Small",
     "MobileNetV3Large",
     "EfficientNetB0",
@@ -26,7 +27,7 @@ _BACKBONES = (
 
 
 def pretrained_starters(context: DatasetContext) -> Iterator[Starter]:
-    """The backbones whose weights are in FASHIONBATCH_DATA_DIR/weights or in Keras's cache; nothing is downloaded."""
+    """The backbones whose weights are in FASHIONBATCH_DATA_DIR/weights, Keras's cache or a package, none fetched."""
     for name in _BACKBONES:
         if missing_weights(Pretrained(backbone=name), context) is None:
             yield Starter(name=name, parameters={"backbone": name}, side=_SIDE, pretrained=True)

@@ -1,4 +1,4 @@
-"""Backbones of keras.applications: their names, their preprocessing, and weights that fit or are refused."""
+"""Pretrained backbones: their names, their preprocessing, and weights that fit or are refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from fashionbatch.data.context import LocalContext
 from fashionbatch.errors import WeightsError
 from fashionbatch_plugins.architectures import pretrained
-from fashionbatch_plugins.architectures.pretrained import BACKBONES, Pretrained, missing_weights
+from fashionbatch_plugins.architectures.pretrained import BACKBONES, NAMES, Pretrained, missing_weights
 from fashionbatch_plugins.architectures.recognise import SIZES, recognise
 
 
@@ -75,7 +75,7 @@ def test_layers_without_a_name_of_their_own_are_numbered_within_the_network():
 def test_sizes_tell_every_backbone_from_every_other(saved):
     import h5py
 
-    assert set(SIZES) == set(BACKBONES)
+    assert set(SIZES) == set(NAMES)
     assert len(set(SIZES.values())) == len(SIZES)
     with h5py.File(saved[0]) as file:
         assert recognise(file) == "MobileNet"
