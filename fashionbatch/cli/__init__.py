@@ -1,4 +1,4 @@
-"""The command line: one file a verb. This one knows the verbs' help lines, so that `--help` imports none of them."""
+"""The command line: a file or folder a verb. The verbs' help lines stand here: `--help` imports none of them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from typing import Any, NoReturn
 import click
 
 from fashionbatch import __version__
-from fashionbatch.cli.quiet import quieten_tensorflow
-from fashionbatch.cli.signals import watched
-from fashionbatch.cli.tables import printable
-from fashionbatch.cli.terminal import ReaderLeftError, StreamError, harmless_output, style
+from fashionbatch.cli.console.quiet import quieten_tensorflow
+from fashionbatch.cli.console.signals import watched
+from fashionbatch.cli.console.tables import printable
+from fashionbatch.cli.console.terminal import ReaderLeftError, StreamError, harmless_output, style
 from fashionbatch.errors import FashionBatchError, RecipeError
 from fashionbatch.interrupts import telling_ctrl_c
 from fashionbatch.tracebacks import keep_traceback

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from fashionbatch.cli.fractions import Fraction
-from fashionbatch.cli.progress import TEXT_IS_THE_RESULT, quiet_option
-from fashionbatch.cli.tables import counted, encoding_option, format_table, printable
+from fashionbatch.cli.console.fractions import Fraction
+from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
+from fashionbatch.cli.console.tables import counted, encoding_option, format_table, printable
 from fashionbatch.progress import on_standard_error
 
 _PATH = click.Path(path_type=Path)

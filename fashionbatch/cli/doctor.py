@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fashionbatch.cli.tables import pad, printable
-from fashionbatch.cli.terminal import echo_styled
+from fashionbatch.cli.console.tables import pad, printable
+from fashionbatch.cli.console.terminal import echo_styled
 from fashionbatch.display_width import display_width
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fashionbatch.cli.progress import TEXT_IS_THE_RESULT, quiet_option
-from fashionbatch.cli.tables import encoding_option, printable
-from fashionbatch.cli.terminal import style
+from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
+from fashionbatch.cli.console.tables import encoding_option, printable
+from fashionbatch.cli.console.terminal import style
 from fashionbatch.progress import on_standard_error
 
 if TYPE_CHECKING:

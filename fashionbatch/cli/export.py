@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fashionbatch.cli.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
-from fashionbatch.cli.tables import printable
+from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
+from fashionbatch.cli.console.tables import printable
 from fashionbatch.display_width import human_size
 from fashionbatch.exporting.kinds import DEFAULT_OPSET, KINDS, OPSETS, ExportDtype, ExportKind
 
@@ -109,7 +109,7 @@ def _sample(
 ) -> Sample | None:
     """The photos that the export is checked by; None where the bundle's own images have to do."""
     from fashionbatch.api.truth import is_recipe, usable_plan_of
-    from fashionbatch.cli.bundle_quantize import material_of
+    from fashionbatch.cli.bundle.quantize import material_of
     from fashionbatch.errors import DataError, FashionBatchError
     from fashionbatch.exporting.sample import Sample, sample_of_photos, sample_of_recipe
     from fashionbatch.plan import load_plan

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from fashionbatch.cli.progress import FILES_ARE_THE_RESULT, LabelingReporter, quiet_option
-from fashionbatch.cli.signals import orderly_end
-from fashionbatch.cli.tables import printable
+from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, LabelingReporter, quiet_option
+from fashionbatch.cli.console.signals import orderly_end
+from fashionbatch.cli.console.tables import printable
 from fashionbatch.display_width import counted
 
 _PATH = click.Path(path_type=Path)

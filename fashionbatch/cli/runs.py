@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fashionbatch.cli.progress import TEXT_IS_THE_RESULT, quiet_option
-from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
+from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.progress import duration, on_standard_error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from fashionbatch.cli.tables import printable
+from fashionbatch.cli.console.tables import printable
 from fashionbatch.display_width import counted
 from fashionbatch.progress import duration
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fashionbatch.cli.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
+from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
+from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.cli.recipe import RecipeCommand
-from fashionbatch.cli.tables import format_table, printable
 
 if TYPE_CHECKING:
     from fashionbatch.plugins import Plugins

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fashionbatch.cli.progress import TEXT_IS_THE_RESULT, quiet_option
-from fashionbatch.cli.tables import format_table, printable
+from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
+from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.progress import reporter_of
 
 if TYPE_CHECKING:

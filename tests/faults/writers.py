@@ -211,7 +211,7 @@ def _read_unpacked(place: Path) -> str:
 
 
 def _begin_plugin(place: Path, version: str) -> None:
-    from fashionbatch.cli.new_plugin import create_plugin
+    from fashionbatch.cli.plugins.new import create_plugin
 
     if version == "new" and not (place / "plugin").exists():
         create_plugin("shoes-for-faults", place / "plugin")

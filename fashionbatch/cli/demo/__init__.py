@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from fashionbatch import __version__, disk
-from fashionbatch.cli.terminal import echo_styled, style
+from fashionbatch.cli.console.terminal import echo_styled, style
 from fashionbatch.errors import InterruptedRunError, OutputError
 
 RECIPE = "quickstart"
@@ -170,9 +170,9 @@ def _label(files: DemoFiles) -> None:
 
 
 def _show(files: DemoFiles) -> None:
+    from fashionbatch.cli.console.tables import format_table
     from fashionbatch.cli.demo.photos import read_known_labels
     from fashionbatch.cli.demo.summary import HEAD_COLUMNS, summarise
-    from fashionbatch.cli.tables import format_table
 
     summary = summarise(files.table, read_known_labels(files.known_labels))
     _heading(4, f"The table: {files.table}, the first {len(summary.head)} of {summary.rows:,} rows")

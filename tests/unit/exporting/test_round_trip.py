@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from fashionbatch.bundle.importing.exported import exported_description
 from fashionbatch.bundle.open import Bundle, open_bundle
-from fashionbatch.cli.bundle_import import import_bundle
+from fashionbatch.cli.bundle.foreign import import_bundle
 from fashionbatch.errors import BundleError
 from fashionbatch.exporting.kinds import KINDS
 from fashionbatch.exporting.request import ExportRequest

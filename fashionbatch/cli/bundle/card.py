@@ -1,0 +1,32 @@
+"""`fashionbatch bundle card`: what a network is and how well it does, for those who get it."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from fashionbatch.cli.console.tables import printable
+
+
+@click.command("card")
+@click.argument("source", metavar="RUN|BUNDLE", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file, such as README.md.")
+@click.option("--licence", metavar="SPDX", help="Under which the network may be used, such as Apache-2.0.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+def card_command(source: Path, *, output: Path, licence: str | None, overwrite: bool) -> None:
+    """Write a model card: Markdown with the front matter that Hugging Face reads.
+
+    Data, figures with their intervals, frequent mistakes, precisions and limits come from the run. What only a person
+    knows, such as what it is meant for, is marked `Fill in`.
+    """
+    from fashionbatch import disk
+    from fashionbatch.card import card_of
+    from fashionbatch.errors import OutputError
+
+    if os.path.lexists(output) and not overwrite:
+        raise OutputError(f"{output}: exists already", hint="--overwrite replaces it")
+    text = card_of(source, licence=licence)
+    disk.write_file(output, text.encode("utf-8"))
+    click.echo(f"{printable(str(output))}: {text.count('ill in')} places to fill in")

@@ -1,0 +1,47 @@
+"""`fashionbatch bundle pack` and `unpack`: a bundle as one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from fashionbatch.cli.console.tables import printable
+from fashionbatch.display_width import human_size
+
+
+@click.command("pack")
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file, such as shoes.fbz.")
+@click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
+def pack_command(bundle: Path, *, output: Path, overwrite: bool) -> None:
+    """Pack a bundle into one file, to be sent or kept.
+
+    It is a ZIP archive without compression. The same bundle gives the same bytes.
+    """
+    from fashionbatch.bundle.open import open_bundle
+    from fashionbatch.bundle.pack import pack_bundle
+
+    opened = open_bundle(bundle)
+    size = pack_bundle(opened, output, overwrite=overwrite)
+    click.echo(f"{printable(str(output))}: {human_size(size)}, bundle {opened.digest}")
+    click.echo(f"There: fashionbatch bundle unpack {printable(output.name)} -o DIRECTORY")
+
+
+@click.command("unpack")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Directory for the bundle.")
+@click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
+def unpack_command(file: Path, *, output: Path, overwrite: bool) -> None:
+    """Unpack a bundle that `bundle pack` packed.
+
+    Names, sizes and digests are checked before the directory is there, so a stranger's file can do no harm by being
+    unpacked. That a bundle is whole says nothing about who made it.
+    """
+    from fashionbatch.bundle.pack import unpack_bundle
+    from fashionbatch.cli.bundle.foreign import require_free
+
+    require_free(output, overwrite=overwrite)
+    bundle = unpack_bundle(file, output)
+    click.echo(f"{printable(str(output))}: {printable(bundle.manifest.name)}, whole, SHA-256 {bundle.digest}")
+    click.echo(f"Now: fashionbatch classify PHOTOS -b {printable(str(output))} -o labels.csv")

@@ -1,0 +1,151 @@
+"""`fashionbatch data collect`: photos from the web into a folder for each class."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fashionbatch.cli.console.signals import orderly_end
+from fashionbatch.cli.console.tables import counted, format_table, printable
+from fashionbatch.errors import FashionBatchError, RowError
+
+if TYPE_CHECKING:
+    from fashionbatch.collecting.applying import Report
+    from fashionbatch.collecting.queries import Queries
+
+_STOPPING = "stopping; the same command goes on where this one stops (Ctrl-C again ends at once)"
+_PATH = click.Path(path_type=Path)
+
+
+@click.command("collect")
+@click.argument("queries", required=False, type=_PATH)
+@click.option("-o", "--output", type=_PATH, required=True, help="The folder that the photos go into.")
+@click.option(
+    "--apply",
+    "table",
+    type=_PATH,
+    help="Ask nothing: read this collected.csv, put aside the photos whose keep says no, and back those that say yes.",
+)
+@click.option(
+    "--any-licence",
+    is_flag=True,
+    help="Take photos whatever their licence says, and where it says nothing. Most of them you may not pass on or use; "
+    "to find out is up to you. The table shows what each one says.",
+)
+@click.option("--retry-failed", is_flag=True, help="Ask again for what failed before, such as a host that was down.")
+@click.option("--strict", is_flag=True, help="End with exit code 4 where a class has fewer photos than wanted.")
+def command(
+    queries: Path | None, *, output: Path, table: Path | None, any_licence: bool, retry_failed: bool, strict: bool
+) -> None:
+    """Collect photos by image searches or from lists of addresses, one folder a class.
+
+    QUERIES is a YAML file: classes, what to search for, and how many photos of each. Files come with their licence and
+    source in collected.csv. What was fetched is never fetched again: the same command goes on after any end.
+    """
+    if (queries is None) == (table is None):
+        raise click.UsageError("give either QUERIES, a YAML file, or --apply and a collected.csv")
+    if table is not None:
+        from fashionbatch.collecting.applying import apply_table
+
+        report = apply_table(output, table)
+    else:
+        assert queries is not None
+        report = _collect(queries, output, any_licence=any_licence, retry_failed=retry_failed)
+    for line in _lines(report, output):
+        click.echo(line)
+    if strict and _short(report):
+        raise RowError("some classes have fewer photos than wanted")
+
+
+def _collect(path: Path, output: Path, *, any_licence: bool, retry_failed: bool) -> Report:
+    from fashionbatch.collecting.queries import load_queries
+    from fashionbatch.plugins import load_plugins
+    from fashionbatch.progress import on_standard_error
+
+    queries = load_queries(path, load_plugins({"register_image_searches"}).registry)
+    require_http()
+    _warn_of_no_contact(queries)
+    from fashionbatch.collecting.run import collect
+    from fashionbatch.collecting.web.exchange import WebExchange
+    from fashionbatch.collecting.web.pace import RunClock
+
+    with orderly_end(_STOPPING) as stop_signal:
+
+        def stopping() -> bool:
+            return stop_signal() != 0
+
+        exchange = WebExchange(stopping=stopping)
+        try:
+            return collect(
+                queries,
+                output,
+                clock=RunClock(stopping),
+                exchange=exchange,
+                any_licence=any_licence,
+                retry_failed=retry_failed,
+                bar=on_standard_error().bar,
+                stop_signal=stop_signal,
+            )
+        finally:
+            exchange.close()
+
+
+def require_http() -> None:
+    """Say how to get what asks the web, where it is not installed.
+
+    Raises:
+        FashionBatchError: it is not.
+    """
+    if importlib.util.find_spec("httpcore") is None:
+        raise FashionBatchError(
+            "`data collect` needs the package httpcore, which is not installed",
+            hint="pip install 'fashionbatch[collect]'",
+        )
+
+
+def _warn_of_no_contact(queries: Queries) -> None:
+    if not queries.file.contact:
+        click.echo(
+            "note: nobody is told who asks; write `contact: you@example.org` into the file, so that sites can", err=True
+        )
+
+
+def _lines(report: Report, output: Path) -> Iterator[str]:
+    from fashionbatch.collecting.rows import OUTCOMES, counts
+
+    found = counts(report.rows)
+    labels = list(dict.fromkeys([*report.wanted, *found]))
+    nothing = dict.fromkeys(OUTCOMES, 0)
+    head = ("class", *(["wanted"] if report.wanted else []), *OUTCOMES)
+    rows = []
+    for label in labels:
+        own = found.get(label, nothing)
+        wanted = [f"{report.wanted.get(label, 0):,}"] if report.wanted else []
+        rows.append((label, *wanted, *(f"{own[outcome]:,}" for outcome in OUTCOMES)))
+    yield from format_table(head, rows)
+    for note in report.notes:
+        yield f"note: {printable(note)}"
+    for label, (there, wanted_) in _short(report).items():
+        yield f"{printable(label)}: {wanted_ - there:,} of {counted(wanted_, 'photo')} are lacking; add queries"
+    shown = printable(str(output))
+    sheets = [path for paths in report.sheets.values() for path in paths]
+    if sheets:
+        yield f"contact sheets: {printable(str(sheets[0].parent))}"
+        yield (
+            f"what does not belong: write no in the column keep of {shown}/collected.csv, then "
+            f"`fashionbatch data collect --apply {shown}/collected.csv -o {shown}`"
+        )
+        yield f"next: `fashionbatch recipe new {shown}`"
+
+
+def _short(report: Report) -> dict[str, tuple[int, int]]:
+    """The classes that lack photos, each with how many there are and how many are wanted."""
+    from fashionbatch.collecting.rows import counts
+
+    found = counts(report.rows)
+    there = {label: found[label]["ok"] if label in found else 0 for label in report.wanted}
+    return {label: (there[label], wanted) for label, wanted in report.wanted.items() if there[label] < wanted}

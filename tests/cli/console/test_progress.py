@@ -1,0 +1,323 @@
+"""How far a command is: a bar on a terminal, lines elsewhere, nothing with --quiet."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import re
+import struct
+import sys
+import termios
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+import pytest
+from PIL import Image
+
+from fashionbatch import progress
+from fashionbatch.cli import VERBS, cli, main
+from fashionbatch.cli.console.terminal import HarmlessStream
+from fashionbatch.progress import Reporter, bars_are_seen, on_standard_error
+from fashionbatch.testing.bundles import make_tiny_bundle
+
+TIMES = r"\d\d:\d\d<(\d\d:\d\d|\?)"
+"""What tqdm draws: how long it took, and how long it will take yet."""
+
+
+class Screen:
+    """A terminal that standard error is connected to.
+
+    Args:
+        columns: how wide it is.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self._own, self._theirs = os.openpty()
+        self.resize(columns)
+        self._received: list[bytes] = []
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self.stream = os.fdopen(self._theirs, "w", encoding="utf-8")
+
+    def resize(self, columns: int) -> None:
+        """Make it as wide as that."""
+        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+
+    def begin(self) -> None:
+        """Keep what arrives."""
+        self._reader.start()
+
+    def end(self) -> str:
+        """All that arrived."""
+        self.stream.close()
+        self._reader.join()
+        os.close(self._own)
+        return b"".join(self._received).decode().replace("\r\n", "\n")
+
+    def _read(self) -> None:
+        # The other end being closed is an error of this one.
+        with contextlib.suppress(OSError):
+            while data := os.read(self._own, 1 << 16):
+                self._received.append(data)
+
+
+def lines_left(text: str) -> list[str]:
+    """What stands on the screen in the end, where nothing moves the cursor but `\\r` and line ends."""
+    left = []
+    for line in text.split("\n"):
+        cells: list[str] = []
+        for part in line.split("\r"):
+            cells[: len(part)] = part
+        left.append("".join(cells).rstrip())
+    while left and not left[-1]:
+        left.pop()
+    return left
+
+
+@pytest.fixture
+def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Call a function with standard error on a terminal; gives what arrived there."""
+    monkeypatch.setenv("TERM", "xterm")
+
+    def run(work: Callable[[], object], columns: int = 100) -> str:
+        screen = Screen(columns)
+        screen.begin()
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, "stderr", HarmlessStream(screen.stream, "standard error"))
+            try:
+                work()
+            finally:
+                text = screen.end()
+        return text
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Twelve photos in folders of their labels."""
+    for number in range(12):
+        folder = tmp_path / "photos" / ("red", "green", "blue")[number % 3]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 8, 3), 20 * number, np.uint8)).save(folder / f"{number}.png")
+    return tmp_path / "photos"
+
+
+def run_command(*arguments: str) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert not ended.value.code
+
+
+# --------------------------------------------------------------------------------------------------------- commands
+
+
+def table(place: Path, labels: Sequence[str]) -> Path:
+    place.write_text("filepath,status,label\n" + "".join(f"{n}.png,ok,{label}\n" for n, label in enumerate(labels)))
+    return place
+
+
+def commands(case: str, tiny: Path, photos: Path, tmp_path: Path) -> list[str]:
+    labels = tmp_path / "labels.csv"
+    if case == "compare":
+        tables = [table(tmp_path / f"{name}.csv", ["red", "blue"]) for name in ("old", "new")]
+        return ["compare", *map(str, tables)]
+    return {
+        "classify": ["classify", str(photos), "-b", str(tiny), "-o", str(labels), "--sort-into", str(tmp_path / "by")],
+        "evaluate": ["evaluate", str(tiny), "--data", str(photos)],
+        "verify": ["bundle", "verify", str(tiny)],
+    }[case]
+
+
+@pytest.mark.parametrize(
+    ("case", "bars"),
+    [
+        ("classify", ["scanning", "labeling", "writing labels.csv", "sorting"]),
+        ("evaluate", ["reading images", "labeling images"]),
+        ("compare", ["reading old.csv", "reading new.csv"]),
+        ("verify", []),
+    ],
+)
+def test_a_command_draws_bars_on_a_terminal_and_nothing_with_quiet(  # noqa: PLR0917 - fixtures
+    on_terminal: Callable[..., str], tiny: Path, photos: Path, tmp_path: Path, case: str, bars: list[str]
+) -> None:
+    arguments = commands(case, tiny, photos, tmp_path)
+    shown = on_terminal(lambda: run_command(*arguments))
+    for title in bars:
+        rate = rf"{re.escape(title)}:.*\[({TIMES}|\d\d:\d\d), +[\d.?]+\w+/s"
+        assert re.search(rate, shown), f"{title!r} with rate and time, in {shown!r}"
+    assert case != "verify" or "reading the files: 00:00" in shown
+    assert not any(bar in line for line in lines_left(shown) for bar in bars), "a bar leaves nothing behind"
+    overwrite = ["--overwrite"] if case == "classify" else []
+    assert on_terminal(lambda: run_command(*arguments, *overwrite, "--quiet")) == ""
+
+
+def test_every_command_that_tells_how_far_it_is_can_be_quiet() -> None:
+    context = click.Context(cli)
+    quiet = []
+    for verb in VERBS:
+        command = cli.get_command(context, verb)
+        assert command is not None
+        every = command.commands if isinstance(command, click.Group) else {"": command}
+        quiet += [
+            f"{verb} {name}".strip()
+            for name, one in every.items()
+            if any("--quiet" in parameter.opts for parameter in one.params)
+        ]
+    assert {
+        "bundle import",
+        "bundle quantize",
+        "bundle verify",
+        "classify",
+        "compare",
+        "data preview",
+        "evaluate",
+        "export",
+        "merge",
+        "runs compare",
+        "train",
+    } <= set(quiet)
+
+
+# ------------------------------------------------------------------------------------------------------------- bars
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 100])
+def test_a_bar_fits_where_columns_are_few_and_keeps_rate_and_remaining_time(
+    on_terminal: Callable[..., str], columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def work() -> None:
+        with on_standard_error().bar("features of validation", 3000, "image") as advance:
+            for done in range(0, 3000, 500):
+                advance(done, {"loss": 0.25})
+                progress._open_bars[-1].refresh()
+
+    drawn = [part.rstrip() for part in on_terminal(work, columns).split("\r")]
+    assert max(map(len, drawn)) <= columns
+    assert columns < 40 or any(re.search(r"\d\d:\d\d.*image/s|image/s.*\d\d:\d\d", part) for part in drawn), drawn
+
+
+def test_a_bar_follows_a_terminal_that_becomes_narrower(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    screen = Screen(120)
+    screen.begin()
+    monkeypatch.setattr(sys, "stderr", HarmlessStream(screen.stream, "standard error"))
+    with on_standard_error().bar("labeling", 100, "file") as advance:
+        wide = progress._open_bars[-1].format_dict["ncols"]
+        screen.resize(50)
+        advance(50)
+        progress._open_bars[-1].refresh()
+        narrow = progress._open_bars[-1].format_dict["ncols"]
+    screen.end()
+    assert narrow <= 50
+    assert wide > 100
+
+
+def test_what_is_printed_meanwhile_has_lines_of_its_own(on_terminal: Callable[..., str]) -> None:
+    def work() -> None:
+        reporter = on_standard_error()
+        with reporter.bar("outer", 10, "file") as outer:
+            outer(1)
+            reporter.show("a line")
+            sys.stderr.write("another ")
+            sys.stderr.write("one\n")
+            with reporter.bar("inner", 3, "batch") as inner:
+                inner(2)
+                outer(5)
+                reporter.show("a third one")
+            outer(10)
+
+    shown = on_terminal(work)
+    assert lines_left(shown) == ["a line", "another one", "a third one"]
+    assert "inner" in shown
+    assert "\x1b" not in shown
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_an_end_before_the_end_leaves_no_bar(on_terminal: Callable[..., str], error: type[BaseException]) -> None:
+    def work() -> None:
+        with on_standard_error().bar("labeling", 10, "file") as advance:
+            advance(3)
+            raise error
+
+    def begin() -> None:
+        with pytest.raises(error):
+            work()
+
+    assert lines_left(on_terminal(begin)) == []
+    assert not progress._open_bars
+
+
+@pytest.mark.parametrize(("term", "seen"), [("xterm", True), ("dumb", False)])
+def test_a_terminal_that_cannot_go_back_gets_lines(
+    on_terminal: Callable[..., str], monkeypatch: pytest.MonkeyPatch, term: str, seen: bool
+) -> None:
+    monkeypatch.setenv("TERM", term)
+    found: list[bool] = []
+    on_terminal(lambda: found.append(bars_are_seen()))
+    assert found == [seen]
+
+
+def test_without_colours_a_bar_is_as_ever(on_terminal: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    def work() -> None:
+        with on_standard_error().bar("labeling", 10, "file") as advance:
+            advance(3)
+
+    shown = on_terminal(work)
+    assert "labeling" in shown
+    assert "\x1b" not in shown
+
+
+def test_a_notebook_gets_the_bar_of_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tqdm import auto
+
+    made = []
+
+    class Widget(auto.tqdm):
+        def __init__(self, *arguments: object, **settings: object) -> None:
+            made.append(settings["desc"])
+            super().__init__(*arguments, **settings)
+
+    monkeypatch.setitem(sys.modules, "ipykernel", sys)
+    monkeypatch.setattr(auto, "tqdm", Widget)
+    assert bars_are_seen()
+    with Reporter(print, bars=True).bar("labeling", 3, "file") as advance:
+        advance(3)
+    assert made == ["labeling"]
+
+
+@pytest.fixture
+def every_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "LINE_EVERY_S", 0.0)
+
+
+@pytest.mark.usefixtures("every_moment")
+def test_without_a_terminal_there_are_lines_and_none_with_quiet(
+    tiny: Path, photos: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = commands("classify", tiny, photos, tmp_path)
+    run_command(*arguments)
+    told = capfd.readouterr().err
+    assert re.search(r"^labeling: 12 of 12 files \([\d,.]+/s, 0\.0 s left\)$", told, re.MULTILINE)
+    assert re.search(r"^sorting: 11 of 12 files \(", told, re.MULTILINE)
+    run_command(*arguments, "--overwrite", "--quiet")
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_warning_is_told_of_where_all_is_quiet(capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = on_standard_error(quiet=True)
+    with reporter.bar("labeling", 3, "file") as advance:
+        advance(3)
+    reporter.show("note: nothing of interest")
+    reporter.show("warning: the plugin failed")
+    assert capsys.readouterr().err == "warning: the plugin failed\n"
