@@ -6,7 +6,7 @@ it is first asked for. `docs/python.md` shows them at work.
 
 import sys
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
 
 # OpenVINO's package reports its use to Google Analytics from the moment it is imported, unless this package of its is
 # absent. Nobody who labels photos asked for that; the import is faster without it as well.

@@ -13,6 +13,7 @@ from types import ModuleType
 import click
 import pytest
 
+from fashionbatch import __version__
 from fashionbatch.__main__ import NEWEST, OLDEST
 from fashionbatch.cli import cli
 
@@ -84,6 +85,16 @@ def test_the_pythons_that_are_promised_are_the_same_everywhere() -> None:
     assert f"sys.version_info < (3, {NEWEST[1] + 1})" in makefile
     assert f"{OLDEST} <= sys.version_info" in makefile
     assert [name for name in promised if f"python{name}" not in makefile] == []
+
+
+def test_the_version_is_the_same_in_code_changelog_and_documents() -> None:
+    released = re.findall(r"^## (\S+)(?: - (\d{4}-\d{2}-\d{2}))?$", _text("CHANGELOG.md"), re.MULTILINE)
+    version, date = released[0]
+    assert version == __version__
+    assert date, "the newest version has no date"
+    supported = re.search(r"today (\d+\.\d+)\.", _text("SECURITY.md"))
+    assert supported is not None
+    assert supported[1] == version.rpartition(".")[0]
 
 
 def _text(path: str) -> str:
