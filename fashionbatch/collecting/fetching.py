@@ -14,7 +14,7 @@ from fashionbatch.collecting.journal import Fetched, Journal
 from fashionbatch.collecting.lanes import side_by_side
 from fashionbatch.collecting.licences import refusal
 from fashionbatch.collecting.queries import Limits
-from fashionbatch.collecting.web.exchange import RefusedError, UnreachableError
+from fashionbatch.collecting.web.exchange import RefusedError, UnreachableError, check_url
 from fashionbatch.collecting.web.pace import Clock, HostBusyError
 from fashionbatch.collecting.web.visitor import Visitor
 from fashionbatch.errors import ImageError
@@ -116,8 +116,8 @@ class Fetcher:
 
 
 def host_of(url: str) -> str:
-    """The host of an address with its port; empty where the address is not valid, which asking finds out."""
+    """The host of an address; empty where the address is not valid, which asking finds out."""
     try:
-        return urlsplit(url).netloc.lower()
-    except ValueError:
+        return urlsplit(check_url(url)).hostname or ""
+    except RefusedError:
         return ""

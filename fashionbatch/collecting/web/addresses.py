@@ -12,10 +12,10 @@ Resolve: TypeAlias = Callable[[str, int], Sequence[str]]
 """A host's name and port -> its addresses as text; raises OSError where there are none."""
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_UNICAST = ipaddress.ip_network("2000::/3")
+"""What IANA gives out of IPv6; the rest, such as `fec0::/10`, is local, reserved or not used."""
 # What `is_global` takes for public in some releases of Python, and what a cloud's machines are asked at for secrets.
-_SPECIAL = tuple(
-    map(ipaddress.ip_network, ("192.0.0.0/24", "168.63.129.16/32", "64:ff9b:1::/48", "3fff::/20", "5f00::/16"))
-)
+_SPECIAL = tuple(map(ipaddress.ip_network, ("192.0.0.0/24", "192.88.99.0/24", "168.63.129.16/32", "3fff::/20")))
 
 
 class ForbiddenAddressError(Exception):
@@ -30,7 +30,7 @@ def system_addresses(host: str, port: int) -> list[str]:
     """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except UnicodeError as error:
+    except ValueError as error:  # a NUL in it, or what is no text
         raise OSError(f"{host!r} is no name of a host") from error
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -65,13 +65,14 @@ def is_public(text: str) -> bool:
         address: Address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return False
-    return all(
-        one.is_global
-        and not one.is_multicast
-        and not one.is_reserved
-        and not any(one in network for network in _SPECIAL)
-        for one in (_embedded(address) or [address])
-    )
+    return all(map(_is_public, _embedded(address) or [address]))
+
+
+def _is_public(address: Address) -> bool:
+    if isinstance(address, ipaddress.IPv6Address) and address not in _UNICAST:
+        return False
+    is_ordinary = address.is_global and not address.is_multicast and not address.is_reserved
+    return is_ordinary and not any(address in network for network in _SPECIAL)
 
 
 def _embedded(address: Address) -> list[Address]:

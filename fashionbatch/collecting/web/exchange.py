@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 import zlib
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +19,12 @@ _QUIET_S = 15.0
 """Seconds without a single byte after which the other side is taken to be gone."""
 _ENCODINGS = ("", "identity", "gzip", "x-gzip", "deflate")
 _URL_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
+_LONGEST_URL = 8000
+"""Characters: what RFC 9110 wants every server to read."""
+_LONGEST_LENGTH = 20
+"""Digits of a length that is a number; anything longer is told by a body that never ends."""
+_USUAL_PORTS = {"http": 80, "https": 443}
+_FIRST_FREE_PORT = 1024
 
 
 class RefusedError(Exception):
@@ -28,13 +35,17 @@ class UnreachableError(Exception):
     """No whole answer this time; asking again may help."""
 
 
+class UntrustedError(UnreachableError):
+    """Nobody vouches for the host's certificate; that helps again when somebody has mended it, not in a minute."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """What came back.
 
     Attributes:
         status: of HTTP.
-        headers: by names in lower case; values of one name that came more than once are joined by commas.
+        headers: by names in lower case; values of one name that came more than once, each on a line of its own.
         content: the body, decoded; empty unless the status is 200.
     """
 
@@ -58,16 +69,21 @@ class Exchange(Protocol):
         Raises:
             RefusedError: the host is not public, or the body is larger or is encoded as nobody asked for.
             UnreachableError: no connection, no answer in time, or a part of one.
+            UntrustedError: the certificate of an `https` host is not valid for it.
         """
 
 
 def check_url(url: str) -> str:
-    """The address as it is sent, characters that need it quoted.
+    """The address as it is sent: characters that need it quoted, one form of the host's name.
 
     Raises:
-        RefusedError: it is not `http` or `https`, names no host, or holds a user's name or password.
+        RefusedError: it is not `http` or `https`, names no host or a port of another service, or holds a user's name
+            or password.
     """
+    if len(url) > _LONGEST_URL:
+        raise RefusedError(f"the address has more than {_LONGEST_URL:,} characters")
     try:
+        url.encode()
         parts = urlsplit(url.strip())
         host, port = parts.hostname, parts.port
     except ValueError as error:
@@ -78,15 +94,24 @@ def check_url(url: str) -> str:
         raise RefusedError("the address names no host")
     if parts.username is not None or parts.password is not None:
         raise RefusedError("the address holds a user's name or password")
-    try:
-        name = host if host.isascii() else host.encode("idna").decode("ascii")
-    except UnicodeError:
-        raise RefusedError(f"{host!r} is no name of a host") from None
-    name = f"[{name}]" if ":" in name else name
-    place = f"{name}:{port}" if port else name
+    if port is not None and port < _FIRST_FREE_PORT and port not in _USUAL_PORTS.values():
+        raise RefusedError(f"the port {port} is one of another service than the web")
+    name = _name_of(host)
+    place = f"{name}:{port}" if port and port != _USUAL_PORTS[parts.scheme] else name
     path = quote(parts.path or "/", safe=_URL_CHARACTERS)
     query = f"?{quote(parts.query, safe=_URL_CHARACTERS)}" if parts.query else ""
     return f"{parts.scheme}://{place}{path}{query}"
+
+
+def _name_of(host: str) -> str:
+    """A host's name as it is sent; one with a full stop at its end is the same host."""
+    try:
+        name = (host if host.isascii() else host.encode("idna").decode("ascii")).removesuffix(".")
+    except UnicodeError:
+        raise RefusedError(f"{host!r} is no name of a host") from None
+    if not name or any(character <= " " or character == "\x7f" for character in name):
+        raise RefusedError(f"{host!r} is no name of a host")
+    return f"[{name}]" if ":" in name else name
 
 
 class WebExchange:
@@ -126,6 +151,8 @@ class WebExchange:
             what = f"the answer took longer than {seconds:g} s" if late else f"nothing came for {_QUIET_S:g} s"
             raise UnreachableError(what) from None
         except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.UnsupportedProtocol, OSError) as error:
+            if isinstance(cause := error.__cause__ or error.__context__, ssl.SSLCertVerificationError):
+                raise UntrustedError(f"the host's certificate is not trusted: {cause.verify_message}") from None
             raise UnreachableError(f"the connection failed: {error}") from None
         finally:
             self._deadline.at = float("inf")
@@ -146,7 +173,7 @@ def _headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for raw_name, raw_value in pairs:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip()
-        found[name] = f"{found[name]}, {value}" if name in found else value
+        found[name] = f"{found[name]}\n{value}" if name in found else value
     return found
 
 
@@ -156,7 +183,7 @@ def _body(chunks: Iterable[bytes], headers: Mapping[str, str], max_bytes: int) -
     if encoding not in _ENCODINGS:
         raise RefusedError(f"the answer is encoded as {encoding!r}, which nobody asked for")
     told = headers.get("content-length", "")
-    if told.isdecimal() and int(told) > max_bytes:
+    if told.isdecimal() and len(told) < _LONGEST_LENGTH and int(told) > max_bytes:
         raise RefusedError(f"the file has {int(told):,} bytes; the limit is {max_bytes:,}")
     unpack = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32) if encoding not in {"", "identity"} else None
     body = bytearray()

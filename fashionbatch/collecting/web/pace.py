@@ -75,7 +75,7 @@ class Host:
     """One host's turns.
 
     Args:
-        name: with the port, where it is not the usual one.
+        name: of the host.
         pace: seconds from the end of one request to the begin of the next.
         clock: what is waited by.
     """

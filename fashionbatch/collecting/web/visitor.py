@@ -9,14 +9,24 @@ from typing import TypeAlias
 from urllib.parse import urljoin, urlsplit
 
 from fashionbatch import __version__
-from fashionbatch.collecting.web.exchange import Answer, Exchange, RefusedError, UnreachableError, check_url
+from fashionbatch.collecting.web.exchange import (
+    Answer,
+    Exchange,
+    RefusedError,
+    UnreachableError,
+    UntrustedError,
+    check_url,
+)
 from fashionbatch.collecting.web.pace import Clock, Host, HostBusyError, retry_after_s
-from fashionbatch.collecting.web.wishes import PRODUCT, Robots, unwanted_by
+from fashionbatch.collecting.web.robots import Robots
+from fashionbatch.collecting.web.wishes import PRODUCT, unwanted_by
 
 _ATTEMPTS = 4
 _REDIRECTS = 5
 _REDIRECT_STATUS = frozenset({301, 302, 303, 307, 308})
 _BUSY_STATUS = frozenset({429, 503})
+_ANOTHER_TIME_STATUS = frozenset({408, 425, 429})
+"""Those below 500 that say nothing about the file: the host took too long, or is asked too early or too often."""
 _FIRST_PAUSE_S = 2.0
 _SLOWEST_S = 60.0
 """The slowest pace that a robots.txt may wish for: some write days."""
@@ -66,13 +76,13 @@ class Visitor:
         self._known_robots, self._keep_robots = known_robots, keep_robots
 
     def host(self, url: str, pace: float | None = None) -> Host:
-        """The host of an address.
+        """The host of an address: one machine to be polite to, whatever port and scheme it is asked by.
 
         Args:
             url: checked by `check_url`.
             pace: seconds between two requests; the run's own where omitted.
         """
-        name = urlsplit(url).netloc
+        name = urlsplit(url).hostname or ""
         with self._lock:
             if name not in self._hosts:
                 self._hosts[name] = Host(name, self._pace if pace is None else pace, self._clock)
@@ -122,13 +132,15 @@ class Visitor:
                 try:
                     sent = {**self._headers, **headers}
                     answer = self._exchange(address, sent, max_bytes=max_bytes, seconds=seconds)
+                except UntrustedError:
+                    raise
                 except UnreachableError as error:
                     reason, busy = str(error), False
                     continue
                 wished = retry_after_s(answer.headers.get("retry-after", ""), self._clock.date())
                 if answer.status in _BUSY_STATUS and wished is not None:
                     host.leave_alone(wished)
-            if answer.status not in _BUSY_STATUS and answer.status < 500:
+            if answer.status not in _ANOTHER_TIME_STATUS and answer.status < 500:
                 return answer
             reason, busy = f"the host answered with status {answer.status}", answer.status in _BUSY_STATUS
         if busy:
@@ -146,6 +158,8 @@ class Visitor:
         robots = self._robots[site]
         if isinstance(robots, Exception):
             raise robots
+        if robots.wish:
+            raise RefusedError(f"the robots.txt of {parts.netloc} keeps its files from training ({robots.wish})")
         if not robots.allows(address):
             raise RefusedError(f"the robots.txt of {parts.netloc} does not allow it")
 
@@ -158,7 +172,7 @@ class Visitor:
             except UnreachableError as error:
                 return UnreachableError(f"the site's robots.txt cannot be read: {error}")
             except RefusedError as error:
-                return error
+                return RefusedError(f"the site's robots.txt cannot be read: {error}")
             self._keep_robots(site, text)
         robots = Robots(text)
         self.host(site).slow_down(min(robots.pace, _SLOWEST_S))
@@ -171,7 +185,7 @@ class Visitor:
                 break
             address = _next(address, answer)
         # A site that has no such file forbids nothing.
-        return answer.content.decode("utf-8", "replace") if answer.status == 200 else ""
+        return answer.content.decode("utf-8-sig", "replace") if answer.status == 200 else ""
 
 
 def _next(address: str, answer: Answer) -> str:
