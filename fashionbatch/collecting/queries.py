@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from fashionbatch.collecting.licences import REUSABLE, short_name
+from fashionbatch.collecting.licences import KNOWN, REUSABLE, short_name
 from fashionbatch.errors import FashionBatchError, Problem, RecipeError
-from fashionbatch.names import alike, label_problem
+from fashionbatch.left_behind import PROVENANCE, is_left_behind
+from fashionbatch.names import alike, closest, label_problem
 from fashionbatch.recipe.load import yaml_text
 from fashionbatch.recipe.nodes import Mark, Node, dotted, read_yaml
 from fashionbatch.recipe.validate import validate
 from fashionbatch.registry import OurName, Registry
-from fashionbatch.specs import ImageSearchSpec, Parameters, is_left_behind
+from fashionbatch.specs import ImageSearchSpec, Parameters
 
 LIST_SEARCH = OurName("url_list")
 _KIND = ImageSearchSpec.kind
@@ -141,7 +142,7 @@ def load_queries(path: Path, registry: Registry) -> Queries:
     problems += wrong
     if file is None:
         raise RecipeError(problems, what=_WHAT)
-    problems += _class_problems(file, tree)
+    problems += [*_class_problems(file, tree), *_repeated_queries(file, tree), *_licence_problems(file, tree)]
     wishes = tuple(_wishes(file))
     searches, wrong = _searches(file, tree, wishes, registry)
     problems += wrong
@@ -154,8 +155,7 @@ def load_queries(path: Path, registry: Registry) -> Queries:
 def _wishes(file: QueriesFile) -> Iterator[Wish]:
     """Each query with its number of photos: its own, or an equal share of what the class wants beside those."""
     for label, entry in file.classes.items():
-        asked = [one if isinstance(one, QueryEntry) else QueryEntry(query=one) for one in entry.queries]
-        asked += [QueryEntry(query=path, search=LIST_SEARCH) for path in entry.lists]
+        asked = [*_asked(entry.queries), *_listed(entry.lists)]
         wanted = (entry.count or file.count) - sum(one.count or 0 for one in asked)
         free = [one for one in asked if one.count is None]
         for number, one in enumerate(free):
@@ -165,6 +165,14 @@ def _wishes(file: QueriesFile) -> Iterator[Wish]:
         for one in asked:
             counted = one if one.count is not None else next(shares)
             yield Wish(label, one.search or _default(file), one.query, counted.count or 0)
+
+
+def _asked(queries: Sequence[str | QueryEntry]) -> list[QueryEntry]:
+    return [one if isinstance(one, QueryEntry) else QueryEntry(query=one) for one in queries]
+
+
+def _listed(lists: Sequence[str]) -> list[QueryEntry]:
+    return [QueryEntry(query=path, search=LIST_SEARCH) for path in lists]
 
 
 def _default(file: QueriesFile) -> str:
@@ -177,7 +185,8 @@ def _class_problems(file: QueriesFile, tree: Node) -> Iterator[Problem]:
     for label, entry in file.classes.items():
         mark, where = classes.entries[label].key_mark, dotted(("classes", label))
         problem = label_problem(label)
-        if problem is None and ("/" in label or "\\" in label or is_left_behind(label) or label != label.strip()):
+        is_taken = is_left_behind(label) or label.casefold() == PROVENANCE
+        if problem is None and ("/" in label or "\\" in label or is_taken or label != label.strip()):
             problem = "is also the name of a folder, which cannot be called so"
         if problem is None and len(label.encode()) > _LONGEST_NAME:
             problem = f"is longer than {_LONGEST_NAME} bytes"
@@ -188,6 +197,31 @@ def _class_problems(file: QueriesFile, tree: Node) -> Iterator[Problem]:
     for group in alike(file.classes):
         mark = classes.entries[group[-1]].key_mark
         yield mark.problem(f"the classes {' and '.join(map(repr, group))} differ by case or blanks alone", "classes")
+
+
+def _repeated_queries(file: QueriesFile, tree: Node) -> Iterator[Problem]:
+    """The same query twice in a class, which would be asked once and be half of what is wanted."""
+    for label, entry in file.classes.items():
+        seen: set[tuple[str, str]] = set()
+        for key, asked in (("queries", _asked(entry.queries)), ("lists", _listed(entry.lists))):
+            for number, one in enumerate(asked):
+                name = (one.search or file.search, one.query)
+                node = tree.at(("classes", label, key, number))
+                if name in seen and node is not None:
+                    told = f"{one.query!r} stands twice; leave one out, and give the other a `count` for both"
+                    yield node.mark.problem(told, dotted(("classes", label, key)))
+                seen.add(name)
+
+
+def _licence_problems(file: QueriesFile, tree: Node) -> Iterator[Problem]:
+    """Licences that are most likely misspelt. Others are names that a list of the user's own uses."""
+    for number, licence in enumerate(file.licences or ()):
+        name, node = short_name(licence), tree.at(("licences", number))
+        assert node is not None
+        if not name:
+            yield node.mark.problem("a licence is empty", "licences")
+        elif name not in KNOWN and (meant := closest(name, KNOWN)):
+            yield node.mark.problem(f"unknown licence {licence!r}; did you mean {meant!r}?", "licences")
 
 
 def _searches(
