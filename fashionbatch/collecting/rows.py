@@ -70,7 +70,7 @@ class _Judge:
         self._by_digest[fetched.digest] = file
         look = Look(int(fetched.print, 16), unpacked(fetched.thumbnail), fetched.width, fetched.height)
         first = self._album.copy_of(look)
-        if first is not None:
+        if first is not None and not self._journal.keeps.get(file, False):
             return Row(take, "duplicate", f"nearly the same picture as {first}", fetched, file)
         self._album.add(file, look)
         if not self._journal.keeps.get(file, True):
@@ -99,10 +99,13 @@ def place(folder: CollectedFolder, rows: Sequence[Row]) -> list[Row]:
     for row in rows:
         own = row
         if row.file and row.fetched is not None:
-            there = folder.put(row.file, row.fetched.digest, row.fetched.ending, aside=row.outcome != "ok")
+            # A photo that is refused may be another class's, whose hit has a licence: it is not taken out of the store.
+            url = None if row.outcome == "refused" else row.take.hit.url
+            there = folder.put(row.file, url, aside=row.outcome != "ok")
             if not there and row.outcome == "ok":
                 own = replace(row, outcome="aside", reason="somebody took it out of the folder")
         placed.append(own)
+    folder.clear_store(row.take.hit.url for row in rows if row.fetched is None)
     return placed
 
 

@@ -34,7 +34,7 @@ COLUMNS = (
     "height",
     "when",
 )
-_YES = frozenset({"", "yes", "y", "1", "true"})
+_YES = frozenset({"yes", "y", "1", "true"})
 _NO = frozenset({"no", "n", "0", "false"})
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -92,7 +92,7 @@ def apply_keeps(folder: CollectedFolder, journal: Journal, table: Path) -> None:
     """
     if table == folder.table and not table.exists():
         return
-    now = {"ok": True, "aside": False}
+    now = {"ok": True, "aside": False, "duplicate": False}
     files = {row.file: now.get(row.outcome) for row in rows_of(journal) if row.file}
     for file, keep in read_keeps(table, files).items():
         journal.add_keep(file, keep)
@@ -103,11 +103,11 @@ def read_keeps(path: Path, files: Mapping[str, bool | None], *, encoding: str = 
 
     Args:
         path: the table, as a spreadsheet may have left it.
-        files: the photos that there are, each with whether it is kept now; None for one that is a copy of another.
+        files: the photos that there are, each with whether it is kept now; None for one that the licences keep out.
         encoding: of the table.
 
     Returns:
-        The photos whose cell says something else than what is.
+        The photos whose cell says something else than what is; an empty one says nothing.
 
     Raises:
         DataError: it is no such table, a cell says neither yes nor no, or a row names a photo that is not there.
@@ -125,9 +125,9 @@ def read_keeps(path: Path, files: Mapping[str, bool | None], *, encoding: str = 
             raise DataError(f"{path}: has no column {missing!r}", hint="give the collected.csv of the folder")
         for row in reader:
             name, word = row[file].strip(), row[keep].strip().lower()
-            if word not in _YES and word not in _NO:
+            if word not in _YES and word not in _NO and word:
                 raise DataError(f"{path}:{reader.line}: keep is {row[keep]!r}; write yes or no")
-            if not name or (name not in files and word in _YES):
+            if not name or not word:
                 continue
             if name not in files:
                 raise DataError(f"{path}:{reader.line}: there is no collected photo {name!r}")

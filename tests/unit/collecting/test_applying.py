@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 
 import pytest
+from PIL import Image
 
 from fashionbatch.collecting.applying import apply_table
 from fashionbatch.errors import DataError
@@ -64,6 +66,58 @@ def test_a_table_that_was_applied_changes_nothing_more(collected):
     apply_table(collected.output, table)
 
     assert (files(collected.output), table.read_bytes()) == (before, text)
+
+
+@pytest.mark.parametrize(("yes", "no"), [("TRUE", "FALSE"), ("1", "0"), ("Y", "n"), ("", "No")])
+def test_a_table_that_a_spreadsheet_has_written_is_read(collected, yes, no):
+    table = collected.output / "collected.csv"
+    with table.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.reader(file))
+    keep = rows[0].index("keep")
+    for row, cell in zip(rows[1:], (yes, no, yes), strict=True):
+        row[keep] = cell
+    with table.open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file, delimiter=";", lineterminator="\r\n").writerows(rows)
+
+    report = apply_table(collected.output, table)
+
+    assert [row.outcome for row in report.rows] == ["ok", "aside", "ok"]
+
+
+def test_a_row_that_was_deleted_or_left_empty_changes_nothing(collected):
+    apply_table(collected.output, edit(collected, n0="no"))
+    before = files(collected.output)
+    table = edit(collected, n0="", n1="")
+    table.write_text("".join(table.read_text().splitlines(keepends=True)[:-1]))
+
+    report = apply_table(collected.output, table)
+
+    assert [row.outcome for row in report.rows] == ["aside", "ok", "ok"]
+    assert files(collected.output) == before
+
+
+def test_what_is_taken_for_a_copy_and_is_none_comes_back(collecting, web, photo):
+    near = io.BytesIO()
+    Image.open(io.BytesIO(photo(1))).resize((84, 70)).save(near, "PNG")
+    web.put("photos.example/1.jpg", Reply(photo(1)))
+    web.put("photos.example/2.jpg", Reply(near.getvalue()))
+    collecting.run(collecting.list_of(f"http://photos.example/{number}.jpg" for number in (1, 2)))
+
+    kept = apply_table(collecting.output, edit(collecting, n2="yes"))
+    again = apply_table(collecting.output, edit(collecting, n2="no"))
+
+    assert [row.outcome for row in kept.rows] == ["ok", "ok"]
+    assert [row.outcome for row in again.rows] == ["ok", "duplicate"]
+    assert len(list(collecting.output.glob("dress/*"))) == 1
+
+
+def test_a_word_on_the_row_of_what_was_refused_does_nothing(collecting, web, photo):
+    web.put("photos.example/1.jpg", Reply(photo(1)))
+    collecting.run(collecting.list_of([f"http://photos.example/{number}.jpg" for number in (1, 2)]))
+
+    report = apply_table(collecting.output, edit(collecting, n2="yes"))
+
+    assert [row.outcome for row in report.rows] == ["ok", "refused"]
 
 
 def test_the_next_run_heeds_the_table_and_looks_for_what_is_lacking(collected, web, photo):
