@@ -82,17 +82,21 @@ class Fetcher:
             self._journal.add_fetched(url, replace(fetched, when=f"{self._clock.date():%Y-%m-%dT%H:%M:%SZ}"))
 
     def _fetch_one(self, url: str) -> Fetched:
-        most = int(self._limits.megabytes * 1e6)
-        try:
-            answer = self._visitor.picture(url, max_bytes=most, seconds=self._limits.seconds)
-        except RefusedError as error:
-            return Fetched(outcome="refused", reason=str(error))
-        except UnreachableError as error:
-            return Fetched(outcome="failed", reason=str(error))
-        return self._judged(answer.content)
+        content = self._folder.stored(url)
+        if content is None:
+            most = int(self._limits.megabytes * 1e6)
+            try:
+                content = self._visitor.picture(url, max_bytes=most, seconds=self._limits.seconds).content
+            except RefusedError as error:
+                return Fetched(outcome="refused", reason=str(error))
+            except UnreachableError as error:
+                return Fetched(outcome="failed", reason=str(error))
+            # Before anything else is done: decoding may take seconds, in which a run may be killed.
+            self._folder.store(url, content)
+        return self._judged(content)
 
     def _judged(self, content: bytes) -> Fetched:
-        """What a file is; a photo is on the disk on return."""
+        """What a file is."""
         try:
             ending, look = look_at(content, pixels=int(self._limits.megapixels * 1e6))
         except ImageError as error:
@@ -101,11 +105,9 @@ class Fetcher:
         if min(look.width, look.height) < fewest:
             small = f"{look.width}x{look.height} pixels; the shorter side must have {fewest}"
             return Fetched(outcome="refused", reason=small)
-        digest = digest_of(content)
-        self._folder.store(content, digest, ending)
         return Fetched(
             outcome="ok",
-            digest=digest,
+            digest=digest_of(content),
             ending=ending,
             size=len(content),
             width=look.width,

@@ -3,7 +3,7 @@
     photos/dress/openverse_4711_0f3a9c21.jpg    a photo that is kept, in its class's folder
     photos/collected.csv                        one row a hit
     photos/.collected/journal.jsonl             what was asked and came back
-    photos/.collected/store/                    files that have not got their place yet
+    photos/.collected/store/                    answers that came whole and have not got their place yet
     photos/.collected/aside/dress/              near duplicates, and what the user threw out
     photos/.collected/sheets/                   contact sheets
 
@@ -13,7 +13,8 @@ Names that begin with a dot are left out by training and labeling.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fashionbatch import disk
@@ -83,22 +84,56 @@ class CollectedFolder:
         """Where a photo lies that was put aside."""
         return self._aside / file
 
-    def stored(self, digest: str, ending: str) -> Path:
-        """Where a file waits for its place."""
-        return self._store / f"{digest}{ending}"
+    def _stored(self, url: str) -> Path:
+        return self._store / _stored_name(url)
 
-    def store(self, content: bytes, digest: str, ending: str) -> None:
-        """Put a file where it waits for its place.
+    def stored(self, url: str) -> bytes | None:
+        """The file of an address that came whole and was not judged or placed yet; None where there is none.
+
+        Raises:
+            OutputError: it cannot be read.
+        """
+        path = self._stored(url)
+        try:
+            with disk.open_regular(path) as file:
+                return file.read()
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise OutputError(f"cannot read {path}: {disk.why_unreadable(error)}") from None
+
+    def store(self, url: str, content: bytes) -> None:
+        """Keep the file of an address, so that nothing that comes after makes it necessary to ask again.
 
         Raises:
             OutputError: it cannot be written.
         """
-        path = self.stored(digest, ending)
+        path = self._stored(url)
         with disk.output_errors(path):
             disk.write_file(path, content)
 
-    def put(self, file: str, digest: str, ending: str, *, aside: bool) -> bool:
+    def clear_store(self, waiting: Iterable[str]) -> None:
+        """Remove files that get no place.
+
+        Args:
+            waiting: addresses whose files are still to be judged.
+
+        Raises:
+            OutputError: one cannot be removed.
+        """
+        kept = set(map(_stored_name, waiting))
+        with disk.output_errors(self._store):
+            for path in self._store.iterdir():
+                if path.name not in kept:
+                    disk.remove(path)
+
+    def put(self, file: str, url: str | None, *, aside: bool) -> bool:
         """Bring a photo to its place, wherever it is now; False where it is nowhere any more.
+
+        Args:
+            file: its name below the folder.
+            url: where it came from, if it may be taken out of the store.
+            aside: whether its place is where photos are put aside.
 
         Raises:
             OutputError: it cannot be moved.
@@ -108,10 +143,14 @@ class CollectedFolder:
             wanted, other = other, wanted
         if wanted.exists():
             return True
-        for place in (other, self.stored(digest, ending)):
-            if place.exists():
+        for place in (other, None if url is None else self._stored(url)):
+            if place is not None and place.exists():
                 with disk.output_errors(wanted):
                     disk.make_directory(wanted.parent)
                     disk.rename(place, wanted, replace=False)
                 return True
         return False
+
+
+def _stored_name(url: str) -> str:
+    return hashlib.sha256(url.encode("utf-8", "surrogatepass")).hexdigest()[:40]

@@ -11,14 +11,15 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from fashionbatch import disk
 from fashionbatch.collecting.queries import Wish
-from fashionbatch.errors import OutputError
+from fashionbatch.errors import DataError, OutputError
 from fashionbatch.specs import SearchHit
 
 Outcome = Literal["ok", "refused", "failed"]
+_VERSION = 1
 
 
 class Source(NamedTuple):
@@ -70,10 +71,15 @@ class Fetched:
     thumbnail: str = ""
 
 
+_Name: TypeAlias = tuple[str, str]
+"""What tells a hit of a source from its others: its id and its address."""
+
+
 @dataclass
 class _Pages:
-    hits: list[SearchHit] = field(default_factory=list)
-    ids: set[str] = field(default_factory=set)
+    waiting: dict[_Name, SearchHit] = field(default_factory=dict)
+    known: set[_Name] = field(default_factory=set)
+    cursors: set[str] = field(default_factory=set)
     asked: int = 0
     cursor: str | None = None
     is_over: bool = False
@@ -88,6 +94,7 @@ class Journal:
 
     Raises:
         OutputError: the file cannot be read.
+        DataError: a newer release wrote it, or it is damaged.
 
     Attributes:
         takes: every hit that was chosen, in order.
@@ -105,8 +112,16 @@ class Journal:
         self.fetched: dict[str, Fetched] = {}
         self.keeps: dict[str, bool] = {}
         self.allowed: frozenset[str] | None = frozenset()
-        for record in _records(path):
-            self._read(record)
+        self._is_begun = False
+        for number, record in _records(path):
+            try:
+                self._read(record)
+            except (KeyError, TypeError, ValueError, AttributeError):
+                raise DataError(
+                    f"{path}:{number}: this line is not one that FashionBatch writes",
+                    hint="put back the file as it was, or collect into another folder",
+                ) from None
+            self._is_begun = True
         if retry_failed:
             self.fetched = {url: one for url, one in self.fetched.items() if one.outcome != "failed"}
 
@@ -114,8 +129,15 @@ class Journal:
 
     def untaken(self, source: Source) -> list[SearchHit]:
         """The hits of a source that nobody has chosen yet, in order."""
-        taken = {take.hit.id for take in self.takes if take.source == source}
-        return [hit for hit in self._of(source).hits if hit.id not in taken]
+        return list(self._of(source).waiting.values())
+
+    def has_untaken(self, source: Source) -> bool:
+        """Whether there are any."""
+        return bool(self._of(source).waiting)
+
+    def knows_cursor(self, source: Source, cursor: str) -> bool:
+        """Whether a page of the source was asked for by this cursor, or will be next."""
+        return cursor in self._of(source).cursors
 
     def cursor(self, source: Source) -> str | None:
         """What to ask the next page by; None for the first one."""
@@ -166,22 +188,25 @@ class Journal:
     # ------------------------------------------------------------------------------------------------ lines
 
     def _write(self, record: dict[str, Any]) -> None:
-        line = json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+        line = _line_of(record)
         with self._lock:
+            if not self._is_begun:
+                disk.append_line(self._path, _FIRST_LINE)
+                self._is_begun = True
             disk.append_line(self._path, line)
             self._read(json.loads(line))
 
     def _read(self, record: dict[str, Any]) -> None:
         what = record.pop("is")
-        if what == "page":
-            pages = self._of(Source(*record["source"]))
-            new = [SearchHit(**hit) for hit in record["hits"]]
-            pages.hits += [hit for hit in {hit.id: hit for hit in new}.values() if hit.id not in pages.ids]
-            pages.ids |= {hit.id for hit in new}
-            pages.asked += 1
-            pages.cursor, pages.is_over = record["next"], record["next"] is None
+        if what == "journal":
+            self._require_readable(record["version"])
+        elif what == "page":
+            self._read_page(record)
         elif what == "takes":
-            self.takes += [Take(Source(*one["source"]), SearchHit(**one["hit"])) for one in record["takes"]]
+            for one in record["takes"]:
+                take = Take(Source(*one["source"]), SearchHit(**one["hit"]))
+                self._of(take.source).waiting.pop(_name_of(take.hit), None)
+                self.takes.append(take)
         elif what == "fetched":
             url = record.pop("url")
             self.fetched[url] = Fetched(**record)
@@ -191,22 +216,52 @@ class Journal:
             self.allowed = None if record["licences"] is None else frozenset(record["licences"])
         elif what == "keep":
             self.keeps[record["file"]] = record["keep"]
+        else:
+            raise ValueError(what)
+
+    def _read_page(self, record: dict[str, Any]) -> None:
+        pages = self._of(Source(*record["source"]))
+        for hit in (SearchHit(**one) for one in record["hits"]):
+            if _name_of(hit) not in pages.known:
+                pages.known.add(_name_of(hit))
+                pages.waiting[_name_of(hit)] = hit
+        pages.asked += 1
+        pages.cursor, pages.is_over = record["next"], record["next"] is None
+        pages.cursors.add(record["next"])
+
+    def _require_readable(self, version: object) -> None:
+        if version != _VERSION:
+            raise DataError(
+                f"{self._path}: written by a newer FashionBatch (journal {version!r}); this one reads {_VERSION}",
+                hint="update FashionBatch",
+            )
 
     def _of(self, source: Source) -> _Pages:
         return self._pages.setdefault(source, _Pages())
 
 
-def _records(path: Path) -> Iterator[dict[str, Any]]:
+def _line_of(record: dict[str, Any]) -> bytes:
+    return json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode("ascii")
+
+
+_FIRST_LINE = _line_of({"is": "journal", "version": _VERSION})
+
+
+def _name_of(hit: SearchHit) -> _Name:
+    return hit.id, hit.url
+
+
+def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """The whole lines, each with its number."""
     try:
-        content = path.read_bytes()
+        with disk.open_regular(path) as file:
+            for number, line in enumerate(file, 1):
+                try:
+                    record = json.loads(line)
+                except ValueError:
+                    continue  # a part of a line, of a process that was killed
+                yield number, record
     except FileNotFoundError:
         return
     except OSError as error:
-        raise OutputError(f"cannot read {path}: {error.strerror}") from None
-    for line in content.split(b"\n"):
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue  # a part of a line, of a process that was killed
-        if isinstance(record, dict) and "is" in record:
-            yield record
+        raise OutputError(f"cannot read {path}: {disk.why_unreadable(error)}") from None

@@ -22,7 +22,6 @@ from fashionbatch.collecting.web.pace import Clock, HostBusyError, StoppedError
 from fashionbatch.collecting.web.visitor import Visitor
 from fashionbatch.errors import FashionBatchError, InterruptedRunError
 from fashionbatch.progress import OpenBar, no_bar
-from fashionbatch.specs import SearchPage
 
 _PAGES_FOR_ONE = 2
 _MORE_PAGES = 20
@@ -139,7 +138,7 @@ class _Run:
     def _may_ask(self, wish: Wish) -> bool:
         """Whether a page may help: every hit that is known was chosen, and there is a next page."""
         source = Source.of(wish)
-        if source in self._over or self._journal.is_over(source) or self._journal.untaken(source):
+        if source in self._over or self._journal.is_over(source) or self._journal.has_untaken(source):
             return False
         if self._journal.pages(source) >= _PAGES_FOR_ONE * wish.count + _MORE_PAGES:
             self._give_up(wish, f"given up after {self._journal.pages(source)} pages")
@@ -152,26 +151,35 @@ class _Run:
         for wish in wishes:
             by_search[wish.search].append(wish)
         lanes = [partial(self._pages_of, own) for own in by_search.values()]
-        answers = dict(pair for pairs in side_by_side(lanes, tick=self._tick) for pair in pairs)
-        for wish in wishes:  # in this order whoever answered first: rows depend on it
-            answer = answers[wish]
-            if isinstance(answer, str):
-                self._give_up(wish, answer)
-            else:
-                self._journal.add_page(Source.of(wish), answer.hits, answer.cursor)
-
-    def _pages_of(self, wishes: Sequence[Wish]) -> list[tuple[Wish, SearchPage | str]]:
-        """The page of each wish, or why there is none."""
-        found: list[tuple[Wish, SearchPage | str]] = []
+        ends = dict(pair for pairs in side_by_side(lanes, tick=self._tick) for pair in pairs)
         for wish in wishes:
-            searching, cursor = self._queries.searches[wish.search], self._journal.cursor(Source.of(wish))
+            if wish in ends:  # in this order whoever answered first
+                self._give_up(wish, ends[wish])
+
+    def _pages_of(self, wishes: Sequence[Wish]) -> list[tuple[Wish, str]]:
+        """Ask for the page of each wish, which is in the journal before the next is asked for.
+
+        Returns:
+            The wishes whose search gives no more, each with why.
+        """
+        ends: list[tuple[Wish, str]] = []
+        for wish in wishes:
+            source = Source.of(wish)
+            searching, cursor = self._queries.searches[wish.search], self._journal.cursor(source)
             try:
-                found.append((wish, ask_page(searching, wish.query, cursor, self._visitor, self._queries.base)))
+                page = ask_page(searching, wish.query, cursor, self._visitor, self._queries.base)
             except HostBusyError as error:
-                found.append((wish, f"{error}; start the same command again later"))
+                ends.append((wish, f"{error}; start the same command again later"))
+                continue
             except FashionBatchError as error:
-                found.append((wish, error.message))
-        return found
+                ends.append((wish, error.message))
+                continue
+            following = page.cursor
+            if following is not None and self._journal.knows_cursor(source, following):
+                following = None
+                ends.append((wish, "its pages go round in a circle, and give no more"))
+            self._journal.add_page(source, page.hits, following)
+        return ends
 
     def _give_up(self, wish: Wish, why: str) -> None:
         self._over.add(Source.of(wish))

@@ -17,7 +17,7 @@ class SearchHit:
     """One picture that a search found, and what may be done with it.
 
     Attributes:
-        id: the picture's own name in that service; a hit with an id that came before is the same picture.
+        id: the picture's own name in that service; a hit with an id and address that came before is the same one.
         url: the address of the picture's file, `http` or `https`.
         licence: as the service writes it: `by-sa`, `CC BY 4.0`, or the address of a Creative Commons deed. Empty where
             it says none.
@@ -66,7 +66,7 @@ class SearchAnswer:
         """
         try:
             return json.loads(self.content)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise DataError(f"the answer of {self.url} is no JSON: {error}") from None
 
 

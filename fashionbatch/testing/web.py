@@ -69,11 +69,13 @@ class FakeWeb:
 
     Attributes:
         asked: every request, in the order in which they came.
+        whole: host and path of every answer whose last byte was sent, in that order.
         addresses: by the name of a host the addresses that it stands for; any other name stands for a public one.
     """
 
     def __init__(self, *, now: Callable[[], float] = lambda: 0.0) -> None:
         self.asked: list[Asked] = []
+        self.whole: list[tuple[str, str]] = []
         self.addresses: dict[str, Sequence[str]] = {}
         self._pages: dict[tuple[str, str], Answers] = {}
         self._turns: dict[tuple[str, str], int] = {}
@@ -227,3 +229,4 @@ class _Handler(BaseHTTPRequestHandler):
         for piece in reply.pieces() if reply.pieces is not None else ():
             self.wfile.write(piece)
             self.wfile.flush()
+        self.server.web.whole.append((headers.get("host", ""), self.path))

@@ -7,6 +7,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -20,6 +21,7 @@ OPENVERSE = "api.openverse.org"
 COMMONS = "commons.wikimedia.org"
 _TOKEN = "OPENVERSE_TOKEN"  # noqa: S105 - the name of a variable
 _TAG = re.compile(r"<[^<>]*>")
+_FIRST_ROWS = 1000
 # What lists call their columns, the likeliest first.
 _COLUMNS = {
     "url": ("url", "image_url", "link", "src"),
@@ -181,19 +183,26 @@ def _words(entry: object) -> str:
 # ------------------------------------------------------------------------------------------------ lists
 
 
-def read_list(query: str, cursor: str | None, *, parameters: UrlList, locate: Locate) -> SearchPage:  # noqa: ARG001
-    """All rows of a file of addresses; rows without an address are left out."""
+def read_list(query: str, cursor: str | None, *, parameters: UrlList, locate: Locate) -> SearchPage:
+    """The next rows of a file of addresses; rows without an address are left out.
+
+    The cursor is the number of rows that came before. A page holds as many rows as all before it: few are read where
+    few are wanted, and a whole list is read in few pages, since each reads the file from its beginning.
+    """
     path = locate(query)
+    start = int(cursor or 0)
+    size = max(_FIRST_ROWS, start)
     try:
         is_lines = path.suffix.lower() in {".jsonl", ".ndjson", ".json"}
-        rows = list(_json_rows(path) if is_lines else _csv_rows(path, parameters.encoding))
+        found = _json_rows(path, start) if is_lines else _csv_rows(path, parameters.encoding, start)
+        rows = list(islice(found, size + 1))
     except OSError as error:
         raise DataError(f"{path}: {error.strerror or error}") from None
     named = _COLUMNS["url"] if parameters.url_column is None else (parameters.url_column,)
-    if rows and not any(column in row for row in rows for column in named):
+    if rows and not start and not any(column in row for row in rows for column in named):
         raise DataError(f"{path}: has no column of addresses", hint=f"call it {named[0]!r}, or set `url_column`")
-    hits = [_hit_of(row, named, parameters.licence) for row in rows]
-    return SearchPage(tuple(hit for hit in hits if hit.url))
+    hits = (_hit_of(row, named, parameters.licence) for row in rows[:size])
+    return SearchPage(tuple(hit for hit in hits if hit.url), str(start + size) if len(rows) > size else None)
 
 
 def _hit_of(row: Mapping[str, str], url_columns: Sequence[str], licence: str) -> SearchHit:
@@ -211,25 +220,25 @@ def _hit_of(row: Mapping[str, str], url_columns: Sequence[str], licence: str) ->
     )
 
 
-def _csv_rows(path: Path, encoding: str) -> Iterator[dict[str, str]]:
+def _csv_rows(path: Path, encoding: str, start: int) -> Iterator[dict[str, str]]:
     with open(path, "rb") as file:
         reader = CsvReader(path, file, encoding=encoding, paths=())
         header = [column.strip() for column in reader.header]
-        for row in reader:
+        for row in islice(reader, start, None):
             yield dict(zip(header, row, strict=True))
 
 
-def _json_rows(path: Path) -> Iterator[dict[str, str]]:
-    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except ValueError:
-            row = None
-        if not isinstance(row, dict):
-            raise DataError(f"{path}:{number}: is no JSON object; write one in each line")
-        yield {str(name): str(value) for name, value in row.items() if value is not None}
+def _json_rows(path: Path, start: int) -> Iterator[dict[str, str]]:
+    with open(path, "rb") as file:
+        lines = ((number, line) for number, line in enumerate(file, 1) if line.strip())
+        for number, line in islice(lines, start, None):
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                row = None
+            if not isinstance(row, dict):
+                raise DataError(f"{path}:{number}: is no JSON object; write one in each line")
+            yield {str(name): str(value) for name, value in row.items() if value is not None}
 
 
 # ------------------------------------------------------------------------------------------------ answers

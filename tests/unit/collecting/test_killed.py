@@ -1,4 +1,4 @@
-"""SIGKILL at any step: the same command goes on, asks for nothing that was answered, and ends with the same photos."""
+"""SIGKILL at any step: the same command goes on, asks for nothing that came whole, and ends with the same photos."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -15,35 +16,47 @@ pytest.importorskip("httpcore", reason="the extra `collect` is not installed")
 from fashionbatch.testing.web import Reply
 
 SCRIPT = Path(__file__).with_name("killed.py")
-STEPS = (4, 17, 26, 41)
-"""While the robots.txt, the page, a photo and the journal are written, and photos get their places."""
+KILLS = 20
 
 
-def answered(output: Path) -> set[str]:
-    journal = output / ".collected" / "journal.jsonl"
-    lines = journal.read_bytes().split(b"\n")[:-1] if journal.exists() else []
-    return {record["url"] for record in map(json.loads, lines) if record["is"] == "fetched"}
+def killed(collecting, web, path: Path, where: str, steps) -> list[int]:
+    """The statuses of runs that were killed at these steps, one after the other."""
+    arguments = [str(web.port), str(path), str(collecting.output), where, *map(str, steps)]
+    ended = subprocess.run([sys.executable, str(SCRIPT), *arguments], check=True, capture_output=True, text=True)
+    return [int(line) for line in ended.stdout.splitlines()]
 
 
-def test_what_was_answered_is_never_asked_for_again_whenever_a_run_is_killed(collecting, web, photo):
-    urls = [web.put(f"host{n % 3}.example/{n}.jpg", Reply(photo(n // 2 if n < 4 else n))) for n in range(12)]
+def journaled(output: Path) -> Counter[str]:
+    lines = (output / ".collected" / "journal.jsonl").read_bytes().split(b"\n")
+    return Counter(record["url"] for record in map(json.loads, filter(None, lines)) if record["is"] == "fetched")
+
+
+def test_an_answer_that_is_on_the_disk_is_never_sent_again_over_20_kills(collecting, web, photo):
+    urls = [web.put(f"photos.example/{n}.jpg", Reply(photo(n))) for n in range(2 * KILLS)]
     path = collecting.list_of(urls)
 
-    def run(step: int) -> int:
-        arguments = [str(web.port), str(path), str(collecting.output), str(step)]
-        return subprocess.run([sys.executable, str(SCRIPT), *arguments], check=False).returncode
-
-    for step in STEPS:
-        known = answered(collecting.output)
-        before = {url: web.times(url) for url in known}
-        assert run(step) == -signal.SIGKILL
-        assert {url: web.times(url) for url in known} == before
-
+    statuses = killed(collecting, web, path, "kept", [1 + number % 3 for number in range(KILLS)])
     report = collecting.run(path)
 
-    assert [row.outcome for row in report.rows] == ["ok", "duplicate", "ok", "duplicate", *["ok"] * 8]
-    assert all(web.times(url) <= 1 + len(STEPS) for url in urls)
-    # Of what was under way at a kill there is at most one file a host.
-    assert sum(map(web.times, urls)) <= len(urls) + 3 * len(STEPS)
-    assert len(list(collecting.output.glob("dress/*.jpg"))) == 10
+    assert statuses == [-signal.SIGKILL] * KILLS
+    assert [row.outcome for row in report.rows] == ["ok"] * 2 * KILLS
+    assert max(Counter(web.whole).values()) == 1
+    assert len(web.whole) == len(urls) + 1  # and the robots.txt
+
+
+def test_whenever_a_run_is_killed_at_most_one_answer_a_connection_is_sent_again(collecting, web, photo):
+    hosts = 3
+    urls = [web.put(f"host{n % hosts}.example/{n}.jpg", Reply(photo(n // 2 if n < 4 else n))) for n in range(30)]
+    path = collecting.list_of(urls)
+
+    statuses = killed(collecting, web, path, "anywhere", [4 + 5 * number % 41 for number in range(KILLS)])
+    report = collecting.run(path)
+
+    kills = statuses.count(-signal.SIGKILL)
+    assert kills >= KILLS // 2
+    sent = Counter(web.whole)
+    assert sent.total() <= len(sent) + hosts * kills
+    assert [row.outcome for row in report.rows] == ["ok", "duplicate", "ok", "duplicate", *["ok"] * 26]
+    assert journaled(collecting.output) == Counter(urls)  # what is known is not even looked at again
+    assert len(list(collecting.output.glob("dress/*.jpg"))) == 28
     assert list(collecting.output.glob(".collected/store/*")) == []
