@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from fashionbatch.errors import Problem
 from fashionbatch.plan.checks import gives_several
 from fashionbatch.plan.components import HEAD
-from fashionbatch.plan.model import Plan
+from fashionbatch.plan.model import Plan, PlannedPhase
 from fashionbatch.plan.unused import unused
 from fashionbatch.recipe.forms import PHASES
 from fashionbatch.recipe.load import RecipeDocument
@@ -20,6 +20,8 @@ LARGE_RATE = 0.05
 """A learning rate that an adaptive optimizer seldom survives."""
 LARGE_RATE_FOR_PRETRAINED = 1e-4
 """A learning rate over which an adaptive optimizer soon undoes what a backbone has learnt."""
+LARGE_RATE_THAT_RISES = 3e-4
+"""The same where the rate rises from nothing first; docs/try.md says what networks reached by it."""
 MANY_PIXELS = 1024 * 1024
 """Pixels of an image that few backbones are made for."""
 LARGE_BATCH_BYTES = 2**30
@@ -97,14 +99,21 @@ def _on_rates(plan: Plan) -> Iterator[tuple[NodePath, str]]:
         path, rate, name = _path(plan, index), phase.learning_rate, phase.optimizer.spec.name
         if rate >= LARGE_RATE:
             yield path, f"a learning rate of {rate:g} is large for {name}; 0.001 is usual"
-        elif is_pretrained(plan) and phase.train != "head" and rate > LARGE_RATE_FOR_PRETRAINED:
+        elif is_pretrained(plan) and phase.train != "head" and rate > _largest_gentle_rate(phase):
             yield (
                 path,
                 (
                     f"fine-tunes pretrained layers by {name} at a rate of {rate:g}; go slowly, so that they keep what "
-                    "they have learnt: sgd with momentum 0.9 at 0.0001, or a rate of at most 0.0001"
+                    "they have learnt: sgd with momentum 0.9 at 0.0001, or a rate of at most 0.0001, which may be "
+                    f"{LARGE_RATE_THAT_RISES:g} after a rise: schedule {{name: cosine, warmup_epochs: 0.5}}"
                 ),
             )
+
+
+def _largest_gentle_rate(phase: PlannedPhase) -> float:
+    schedule = phase.schedule
+    rises = schedule is not None and schedule.spec.rises(schedule.parameters)
+    return LARGE_RATE_THAT_RISES if rises else LARGE_RATE_FOR_PRETRAINED
 
 
 def _on_waiting(plan: Plan) -> Iterator[tuple[NodePath, str]]:

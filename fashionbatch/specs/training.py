@@ -119,6 +119,10 @@ def _no_remarks(_: Any, __: int) -> Mapping[str, str]:
     return {}
 
 
+def _never(_: Any) -> bool:
+    return False
+
+
 def _rate_of_optimizer(_: Any, rate: float) -> float:
     return rate
 
@@ -131,6 +135,8 @@ class ScheduleSpec(Spec):
         build: takes the parameters and the span; returns the rate, as a number or as a Keras schedule.
         rate: takes the parameters and the optimizer's learning rate; returns the rate that the schedule begins with or
             scales. The optimizer's, unless the schedule has one of its own.
+        rises: takes the parameters; returns whether the rate rises from nothing before anything else, which spares what
+            a pretrained backbone has learnt. None of them does, unless the schedule says so.
         after_epoch: for schedules that follow the figures: takes the parameters, the epoch's figures and a mapping of
             its own, empty when the phase begins; returns the next rate. What it puts into the mapping must be plain
             JSON values: it is kept with each epoch, for a resumed training. `build` returns a number then.
@@ -146,6 +152,7 @@ class ScheduleSpec(Spec):
 
     build: Callable[[Any, Span], Rate]
     rate: Callable[[Any, float], float] = _rate_of_optimizer
+    rises: Callable[[Any], bool] = _never
     after_epoch: Callable[[Any, EpochFigures, dict[str, Any]], float] | None = None
     monitor: Callable[[Any], str] | None = None
     problems: Callable[[Any, int], Mapping[str, str]] = _no_remarks

@@ -245,6 +245,7 @@ def register_schedules() -> Iterator[ScheduleSpec]:
         summary="Half a cosine from the rate down to alpha * rate, after a straight rise.",
         parameters=Cosine,
         build=build_cosine,
+        rises=lambda parameters: bool(parameters.warmup_epochs > 0),
         problems=_cosine_problems,
     )
     yield ScheduleSpec(

@@ -53,6 +53,17 @@ def test_careless_transfer_learning_is_advised_at_its_phase(advised, training, m
     assert said.line == 8
 
 
+def test_a_rate_that_rises_first_may_be_higher(advised):
+    rising = "schedule: {name: cosine, warmup_epochs: 0.5}"
+    fine = "{train: {from: x}, optimizer: {name: adam, learning_rate: %s}, epochs: 4, %s}"
+    said = {
+        (rate, schedule): advised(f"training: {{phases: [{HEAD}, {fine % (rate, schedule)}]}}\n", PRETRAINED)
+        for rate in ("0.0003", "0.0004")
+        for schedule in ("schedule: cosine", rising)
+    }
+    assert [case for case, messages in said.items() if not messages] == [("0.0003", rising)]
+
+
 def test_a_pretrained_backbone_without_phases_gets_the_whole_advice(advised):
     messages = " ".join(problem.message for problem in advised("", PRETRAINED))
     for part in ("still random", "all layers", "go slowly"):
