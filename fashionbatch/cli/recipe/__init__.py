@@ -106,6 +106,7 @@ def list_shipped() -> None:
     echo_styled(head, bold=True)
     for line in lines:
         click.echo(line)
+    click.echo("\nfor photos of your own: `fashionbatch recipe new FOLDER` looks at them and writes a recipe that fits")
 
 
 @command.command("copy")

@@ -89,7 +89,9 @@ def test_show_prints_a_recipe_that_shows_the_same(tmp_path):
 
 
 def test_list_has_each_shipped_recipe_with_its_description():
-    lines = run("list").splitlines()
+    *lines, blank, last = run("list").splitlines()
+    assert blank == ""
+    assert "`fashionbatch recipe new FOLDER`" in last
     assert lines[0].split() == ["recipe", "what", "it", "trains"]
     names = [line.split()[0] for line in lines[1:]]
     assert {"quickstart", "fashion_mnist_cnn"} <= set(names)
