@@ -135,8 +135,14 @@ def _on_best(report: TryReport) -> list[str]:
             f"(95%: {low:.3f} to {high:.3f})"
         )
     if report.milliseconds:
-        speeds = ", ".join(f"{name} {value:.1f} ms" for name, value in report.milliseconds.items())
+        taken = {name: value for name, value in report.milliseconds.items() if name not in report.refused}
+        speeds = ", ".join(f"{name} {value:.1f} ms" for name, value in taken.items())
         lines.append(f"speed     {speeds} a photo on this machine")
+        lines += [
+            f"          {name} {report.milliseconds[name]:.1f} ms, but `classify` does not take it by itself: {why}"
+            for name, why in report.refused.items()
+            if name in report.milliseconds
+        ]
     return lines
 
 

@@ -59,5 +59,5 @@ class Budget:
         return seconds <= self.left
 
     def text(self) -> str:
-        """How much is left, for the title of a bar."""
-        return f"{duration(max(self.left, 0.0))} left"
+        """How much is spent, for the title of a bar, which says itself how long what it shows still takes."""
+        return f"{duration(self.spent)} of {duration(self.seconds)} gone"

@@ -36,6 +36,7 @@ class PhotoFolder:
         photo_side: the longer side of a typical photo in pixels, at most 256.
         split: `data.split` of a recipe; empty leaves everything to its defaults.
         said: how the photos were understood, sentences.
+        class_weight: `training.class_weight` of a recipe; None leaves it out.
         table: a table of labels that has to lie beside the recipe, and its text; None where none has to.
     """
 
@@ -46,6 +47,7 @@ class PhotoFolder:
     photo_side: int
     split: Mapping[str, Any] = field(default_factory=dict)
     said: tuple[str, ...] = ()
+    class_weight: str | None = None
     table: tuple[Path, str] | None = None
 
 
@@ -75,6 +77,7 @@ def look_at_folder(place: Path, recipe: Path, registry: Registry) -> PhotoFolder
         photo_side=typical_side(layout.samples),
         split=data.get("split", {}),
         said=(*layout.said, *draft.choice.said),
+        class_weight=tree["training"].get("class_weight"),
         table=draft.table,
     )
 

@@ -60,6 +60,7 @@ def train_heads(
     setting: HeadSetting,
     *,
     one_of_many: bool,
+    weights: Floats | None = None,
     advance: Callable[[int], object] = lambda _: None,
 ) -> tuple[Floats, Floats]:
     """Train a linear head for each list of rows.
@@ -71,6 +72,8 @@ def train_heads(
         seeds: for each head what its first weights, order of images and dropout come from.
         setting: how they are trained, all alike.
         one_of_many: softmax and cross-entropy; else a sigmoid for each output.
+        weights: float32 `(images, outputs)`, what each target weighs in the loss; None where all weigh the same. With
+            `one_of_many` those of an image are equal.
         advance: told of the finished epochs.
 
     Returns:
@@ -79,9 +82,9 @@ def train_heads(
     heads, width, outputs = len(rows), features.shape[1], targets.shape[1]
     generators = [np.random.default_rng(seed) for seed in seeds]
     limit = math.sqrt(6 / (width + outputs))
-    weights = np.stack([each.uniform(-limit, limit, (width, outputs)) for each in generators]).astype(np.float32)
+    kernels = np.stack([each.uniform(-limit, limit, (width, outputs)) for each in generators]).astype(np.float32)
     biases = np.zeros((heads, 1, outputs), np.float32)
-    of_weights, of_biases = (_AdamW(values, setting.weight_decay) for values in (weights, biases))
+    of_weights, of_biases = (_AdamW(values, setting.weight_decay) for values in (kernels, biases))
     if setting.label_smoothing:
         even = 1 / outputs if one_of_many else 0.5
         targets = targets * (1 - setting.label_smoothing) + np.float32(setting.label_smoothing * even)
@@ -95,14 +98,16 @@ def train_heads(
             x = features[taken]
             if setting.dropout:
                 x *= (generators[0].random(x.shape, np.float32) >= setting.dropout) / np.float32(1 - setting.dropout)
-            wrong = _activated(x @ weights + biases, one_of_many=one_of_many) - targets[taken]
+            wrong = _activated(x @ kernels + biases, one_of_many=one_of_many) - targets[taken]
+            if weights is not None:
+                wrong *= weights[taken]
             wrong /= np.float32(batch if one_of_many else batch * outputs)
             rate = setting.learning_rate * 0.5 * (1 + math.cos(math.pi * done / total))
             done += 1
             of_weights.step(x.transpose(0, 2, 1) @ wrong, rate, done)
             of_biases.step(wrong.sum(axis=1, keepdims=True), rate, done)
         advance(epoch + 1)
-    return weights, biases
+    return kernels, biases
 
 
 def probabilities(features: Floats, weights: Floats, bias: Floats, *, one_of_many: bool) -> Floats:

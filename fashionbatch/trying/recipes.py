@@ -56,6 +56,7 @@ def whole_recipe(folder: PhotoFolder, candidate: Candidate, epochs: int, seed: i
         "batch_size": BATCH,
         "optimizer": dict(_WHOLE),
         "schedule": "cosine",
+        **_weighed(folder),
         "seed": seed,
     }
     return {**recipe, "augmentation": ["random_flip"], "training": training}
@@ -100,8 +101,12 @@ def _recipe(
         "architecture": {"name": candidate.architecture, **candidate.starter.parameters},
         "head": head,
         **({"loss": _loss(folder, setting.label_smoothing)} if setting.label_smoothing else {}),
-        "training": {"batch_size": BATCH, "seed": seed, "phases": list(phases)},
+        "training": {"batch_size": BATCH, **_weighed(folder), "seed": seed, "phases": list(phases)},
     }
+
+
+def _weighed(folder: PhotoFolder) -> dict[str, Any]:
+    return {} if folder.class_weight is None else {"class_weight": folder.class_weight}
 
 
 def _loss(folder: PhotoFolder, smoothing: float) -> dict[str, Any]:

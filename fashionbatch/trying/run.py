@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fashionbatch import disk
+from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError, RecipeError
+from fashionbatch.evaluation.records import CROSS_ENTROPY_FIGURE
 from fashionbatch.pictures.tries import TryPicture, draw_tries
-from fashionbatch.plan import plan_from_text
+from fashionbatch.plan import Plan, plan_from_text
 from fashionbatch.plugins import Plugins
-from fashionbatch.progress import Show, duration
+from fashionbatch.progress import OpenBar, Show, duration
 from fashionbatch.specs import Precision
 from fashionbatch.studies.statistics import wilson
 from fashionbatch.training.directory import LARGEST_RECORD, RunDirectory
@@ -30,8 +34,9 @@ from fashionbatch.trying.opened import plan_of
 from fashionbatch.trying.recipes import recipe_text, without_int8
 from fashionbatch.trying.reporting import BudgetedReporter, OutOfTimeError, Sparse
 from fashionbatch.trying.results import BEST, PICTURE, RECIPE, Ledger, Tried, best_of, key_of, ranked, read_journal
-from fashionbatch.trying.search import Finalist, Search, int8_seconds
-from fashionbatch.trying.speeds import milliseconds_of
+from fashionbatch.trying.rungs import Finalist, int8_seconds
+from fashionbatch.trying.search import Search
+from fashionbatch.trying.speeds import milliseconds_of, refusals_of
 
 _FINALIST = "finalist"
 
@@ -46,6 +51,7 @@ class TryReport:
         best: whose recipe and bundle are handed over; None where nothing was judged.
         summary: of the best one's run, as `summary.json` has it; None where there was no time for it.
         milliseconds: of the bundle for a photo, by precision; empty without one.
+        refused: precisions of the bundle that `classify` does not take by itself, each with the reason.
         notes: sentences that the user should read.
         advice: what would help most.
         seconds: that it took.
@@ -57,6 +63,7 @@ class TryReport:
     best: Tried | None
     summary: Mapping[str, Any] | None
     milliseconds: Mapping[Precision, float]
+    refused: Mapping[Precision, str]
     notes: tuple[str, ...]
     advice: tuple[str, ...]
     seconds: float
@@ -81,6 +88,7 @@ class TryReport:
             "tried": [one.plain() for one in self.tried],
             "test": {**test, "interval": list(wilson(test["accuracy"], test["images"]))} if test else None,
             "milliseconds": dict(self.milliseconds),
+            "refused": dict(self.refused),
             "notes": list(self.notes),
             "advice": list(self.advice),
             "seconds": round(self.seconds, 1),
@@ -137,9 +145,10 @@ def try_folder(
         with disk.output_errors(path):
             disk.make_directory(path.parent)
             disk.write_file(path, text.encode())
-    reporter = BudgetedReporter(show, bars=bars, budget=budget)
+    sparse = Sparse(show, budget)
+    reporter = BudgetedReporter(sparse, bars=bars, budget=budget)
     search = Search(folder, ledger, budget, registry=plugins.registry, reporter=reporter, seed=seed)
-    work = _Work(ledger, budget, plugins, state, show=show, bars=bars)
+    work = _Work(ledger, budget, plugins, state, search, show=sparse, bars=bars)
     try:
         with stoppable():
             finalist = search.run()
@@ -147,6 +156,8 @@ def try_folder(
                 work.train_finalist(finalist)
     except OutOfTimeError:
         state.out_of_time = True
+        if search.waiting:
+            ledger.notes.append(f"there was no time for {', '.join(search.waiting)}")
     except (Stopped, KeyboardInterrupt) as stop:
         state.stopped_by = stop.signal_number if isinstance(stop, Stopped) else signal.SIGINT
     except InterruptedRunError as stop:
@@ -176,19 +187,17 @@ class _Work:
         budget: Budget,
         plugins: Plugins,
         state: _State,
+        search: Search,
         *,
         show: Show,
         bars: bool,
     ) -> None:
         self._output, self._ledger, self._budget, self._plugins = ledger.directory, ledger, budget, plugins
-        self._show, self._bars, self._state = show, bars, state
+        self._show, self._bars, self._state, self._search = show, bars, state, search
 
     def train_finalist(self, finalist: Finalist) -> None:
         """Spend the rest of the budget on what did best, and put it beside the others."""
-        self._show(
-            f"{finalist.opened.candidate.name} goes on: {finalist.setting}, about {duration(finalist.seconds)} of "
-            f"{self._budget.text()}"
-        )
+        self._show(f"{finalist.text}, which takes about {duration(finalist.seconds)} ({self._budget.text()})")
         began = time.monotonic()
         recipe = finalist.recipe if finalist.with_int8 else without_int8(finalist.recipe)
         summary = self._train(recipe, self._output / _FINALIST)
@@ -204,6 +213,7 @@ class _Work:
                 images=judge["images"],
                 judge="validation",
                 validation=judge["accuracy"],
+                cross_entropy=judge.get(CROSS_ENTROPY_FIGURE, math.inf),
                 milliseconds=opened.milliseconds,
                 size=opened.size,
                 seconds=time.monotonic() - began,
@@ -217,8 +227,14 @@ class _Work:
         with disk.output_errors(self._output):
             disk.write_file(self._output / RECIPE, recipe_text(best.recipe, self._head_lines(best)).encode())
         self._state.summary = self._run_of(best)
-        if self._state.summary is not None or self._state.stopped_by is not None:
+        if self._state.stopped_by is not None:
             return
+        # A finalist that lost has figures of the test images, by which only the best is to be judged.
+        with disk.output_errors(self._output):
+            disk.remove_tree(self._output / _FINALIST)
+        if self._state.summary is not None:
+            return
+        self._show(f"the best, {best.candidate}, {best.kind}, {best.setting}, is trained for its bundle")
         try:
             self._train(self._in_time(best), self._output / BEST)
         except InterruptedRunError as stop:
@@ -228,7 +244,7 @@ class _Work:
 
     def _in_time(self, best: Tried) -> Mapping[str, Any]:
         """The recipe of the best, without a graph of 8 bits where there is no time for one."""
-        if int8_seconds(best.milliseconds) <= self._budget.left / 2:
+        if int8_seconds(best.milliseconds, self._search.slowed) <= self._budget.left / 2:
             return best.recipe
         bundle = shlex.quote(str(RunDirectory(self._output / BEST).bundle))
         self._ledger.notes.append(f"there was no time for int8: `fashionbatch bundle quantize {bundle}` makes it")
@@ -259,6 +275,7 @@ class _Work:
             best=best,
             summary=summary,
             milliseconds=milliseconds_of(bundle, self._plugins.registry) if summary is not None else {},
+            refused=refusals_of(bundle) if summary is not None else {},
             notes=tuple(notes),
             advice=advice_of(RunDirectory(self._output / BEST).path) if summary is not None else (),
             seconds=self._budget.spent,
@@ -276,10 +293,15 @@ class _Work:
             plugins=self._plugins,
             resume=same,
             overwrite=not same,
-            show=Sparse(self._show, self._budget),
+            show=self._show,
             bars=self._bars,
+            data=partial(self._data, plan),
         )
         return report.summary
+
+    def _data(self, plan: Plan, *, bar: OpenBar) -> PreparedData:  # noqa: ARG002 - the search has bars of its own
+        """The photos, which the search has decoded."""
+        return self._search.data_at(plan.recipe.data.image.shape[0], plan)
 
     def _run_of(self, best: Tried) -> Mapping[str, Any] | None:
         """The summary of a finished run of that recipe, in its place as the best; None where there is none."""

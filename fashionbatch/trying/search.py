@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import BundleError, DataError, WeightsError
-from fashionbatch.model.network import Network
+from fashionbatch.plan import Plan
 from fashionbatch.registry import Registry
 from fashionbatch.specs import Split
 from fashionbatch.training.epochs.features import FeatureSource
@@ -27,8 +27,9 @@ from fashionbatch.trying.heads import HeadSetting
 from fashionbatch.trying.judging import Pool, cross_validate, fit_shortly, head_epochs, make_pool
 from fashionbatch.trying.opened import Opened, open_candidate, plan_of
 from fashionbatch.trying.recipes import fine_tuning_recipe, head_recipe, whole_recipe
-from fashionbatch.trying.reporting import BudgetedReporter
-from fashionbatch.trying.results import Kind, Ledger, Tried, key_of
+from fashionbatch.trying.reporting import BudgetedReporter, OutOfTimeError
+from fashionbatch.trying.results import Ledger, Tried, best_of, key_of
+from fashionbatch.trying.rungs import Finalist, Rung, epochs_text, int8_seconds, layer_at
 
 HEADS = (
     HeadSetting(weight_decay=0.004),
@@ -42,8 +43,8 @@ START_SHARES = (0.64, 0.4)
 MOST_EPOCHS = 12
 """Of fine-tuning; chosen and not measured: eight were the most that was tried on the clothes of the documents."""
 _MOST_EPOCHS_FROM_NOTHING = 60
-_FEATURES_SHARE, _LATER_SHARE = 0.35, 0.12
-"""Of what is left: the most that the features of the fastest backbone may cost, and those of each other one."""
+_LATER_SHARE = 0.12
+"""Of what is left: the most that the features of another backbone than the first that is judged may cost."""
 _OPENING_SHARE = 0.3
 """Of the budget: once it is spent, no other backbone is begun with."""
 _EPOCH_OF_FORWARDS = 5.0
@@ -52,56 +53,9 @@ _FINISH_S = 25.0
 """What a run costs beside its epochs and the labeling of its images: Keras's start, conversion, pictures."""
 _LABELED_TIMES = 2.0
 """How often the images of a run are labeled for its figures, in float32 and in 8 bits."""
-_INT8_S, _INT8_PHOTOS = 15.0, 6_000
-"""A graph of 8 bits costs NNCF's start, and as much as labeling so many photos in float32."""
+_FINE_TUNING = "fine-tuning"
 _FORESEEN = 0.9
 """A plan leaves a tenth of what is left for what nobody has foreseen."""
-
-
-@dataclass(frozen=True)
-class Finalist:
-    """What is worth the rest of the budget.
-
-    Attributes:
-        recipe: with as many epochs as fit.
-        with_int8: whether there is time for a graph of 8 bits after them.
-        opened: the candidate that it trains.
-        kind: what of it learns.
-        setting: how, in words.
-        seconds: that its epochs are expected to take.
-    """
-
-    recipe: dict[str, Any]
-    with_int8: bool
-    opened: Opened
-    kind: Kind
-    setting: str
-    seconds: float
-
-
-@dataclass
-class _Rung:
-    """A short training that decides whether a longer one is worth it.
-
-    Attributes:
-        opened: the candidate.
-        start: the layer from which on its backbone is fine-tuned; None trains all of it from nothing.
-        tried: how it fared, once that is known.
-    """
-
-    opened: Opened
-    start: str | None = None
-    tried: Tried | None = None
-
-    @property
-    def kind(self) -> Kind:
-        """What of the network learns."""
-        return "from nothing" if self.start is None else "fine-tuned"
-
-    def setting(self, epochs: int) -> str:
-        """How it is trained, in words."""
-        long = f"{epochs} epoch{'s' if epochs != 1 else ''}"
-        return long if self.start is None else f"from {self.start}, {long}"
 
 
 class Search:
@@ -114,6 +68,10 @@ class Search:
         registry: the components.
         reporter: what the user sees.
         seed: of all trainings.
+
+    Attributes:
+        waiting: what is not tried yet, in words.
+        slowed: how many times as long work took, when it was last measured, as without what else the machine does.
     """
 
     def __init__(
@@ -128,8 +86,10 @@ class Search:
     ) -> None:
         self._folder, self._ledger, self._budget = folder, ledger, budget
         self._registry, self._reporter, self._seed = registry, reporter, seed
+        self.waiting: list[str] = []
         self._data: dict[int, PreparedData] = {}
         self._settings: dict[str, HeadSetting] = {}
+        self.slowed = 1.0
 
     def run(self) -> Finalist | None:
         """Judge what fits into the budget.
@@ -152,36 +112,61 @@ class Search:
         if not opened:
             raise WeightsError("no network could be tried", hint="; ".join(self._ledger.notes) or None)
         from_nothing = [one for one in opened if not one.candidate.starter.pretrained]
-        rungs = [*self._fine_tunings(with_heads), *map(_Rung, from_nothing)]
-        return self._finalist([rung for rung in rungs if self._try_rung(rung)])
+        rungs = [*self._fine_tunings(with_heads), *map(Rung, from_nothing)]
+        self.waiting = [rung.title for rung in rungs]
+        judged = []
+        for rung in rungs:
+            if self._try_rung(rung):
+                judged.append(rung)
+            self.waiting.remove(rung.title)
+        return self._finalist(judged)
 
     # -------------------------------------------------------------------------------------------------- what there is
 
     def _candidates(self) -> list[Candidate]:
         for sentence in self._folder.said:
             self._reporter.show(sentence)
-        return find_candidates(self._registry, self._ledger.directory, self._folder.photo_side)
+        found = find_candidates(self._registry, self._ledger.directory, self._folder.photo_side)
+        self.waiting = [one.name for one in found]
+        if any(one.starter.pretrained for one in found):
+            self.waiting.append(_FINE_TUNING)
+        return found
 
     def _opened(self, candidates: Sequence[Candidate]) -> Iterator[Opened]:
         for candidate in candidates:
-            if self._ledger.current and self._budget.spent > _OPENING_SHARE * self._budget.seconds:
-                self._note(f"{candidate.name} is left out: the time that is left is for what was judged before it")
-                continue
-            plan = plan_of(self._plain_recipe(candidate), self._registry, self._ledger.directory)
-            data = self._data_at(candidate.side, plan)
-            try:
-                with self._reporter.waiting(f"{candidate.name}: built and timed"):
-                    opened = open_candidate(candidate, plan, data, self._registry)
-            except (WeightsError, BundleError) as error:
-                self._note(f"{candidate.name} is left out: {error.message}")
-                continue
-            self._reporter.show(
-                f"{candidate.name}: {opened.milliseconds:.1f} ms a photo, {opened.size / 1e6:.0f} MB, "
-                f"{candidate.side} pixels"
-            )
-            yield opened
+            opened = self._open(candidate)
+            if opened is not None:
+                yield opened
+            self.waiting.remove(candidate.name)
 
-    def _data_at(self, side: int, plan: Any) -> PreparedData:
+    def _open(self, candidate: Candidate) -> Opened | None:
+        """A candidate that is ready to be judged; None where it is left out."""
+        if self._budget.left < 0:
+            raise OutOfTimeError
+        if self._ledger.current and self._budget.spent > _OPENING_SHARE * self._budget.seconds:
+            self._note(f"{candidate.name} is left out: the time that is left is for what was judged before it")
+            return None
+        plan = plan_of(self._plain_recipe(candidate), self._registry, self._ledger.directory)
+        data = self.data_at(candidate.side, plan)
+        try:
+            with self._reporter.waiting(f"{candidate.name}: built and timed"):
+                opened = open_candidate(candidate, plan, data, self._registry)
+        except (WeightsError, BundleError) as error:
+            self._note(f"{candidate.name} is left out: {error.message}")
+            return None
+        self.slowed = opened.slowed
+        self._reporter.show(
+            f"{candidate.name}: {opened.milliseconds:.1f} ms a photo, {opened.size / 1e6:.0f} MB, "
+            f"{candidate.side} pixels"
+        )
+        return opened
+
+    def data_at(self, side: int, plan: Plan) -> PreparedData:
+        """The photos at a size, decoded once.
+
+        Raises:
+            DataError: there are none to train on, or they cannot be split.
+        """
         if side not in self._data:
             is_first = not self._data
             data = self._data[side] = prepare_data(plan, bar=self._reporter.bar)
@@ -204,7 +189,8 @@ class Search:
     def _try_heads(self, opened: Opened) -> bool:
         """Cross-validate the heads on a candidate's features; whether there was time for one."""
         seconds = opened.wall_ms * opened.judged_images / 1000
-        if seconds > (_LATER_SHARE if self._ledger.current else _FEATURES_SHARE) * self._budget.left:
+        # Until something is judged there is nothing to save time for: a late answer is better than none.
+        if seconds > (_LATER_SHARE if self._ledger.current else 1) * self._budget.left:
             self._note(
                 f"{opened.candidate.name} is left out: the features of {opened.judged_images:,} photos take about "
                 f"{seconds:,.0f} s of the {max(0.0, self._budget.left):,.0f} s that are left"
@@ -219,23 +205,28 @@ class Search:
             if self._ledger.find(key) is not None:
                 continue
             if self._ledger.current and self.finish_seconds(opened) > self._budget.left:
-                self._note("the time that is left is for the bundle; a larger --budget tries more")
+                later = "; ".join(other.text for other in settings[settings.index(setting) :])
+                self._note(
+                    f"{opened.candidate.name}: heads with {later} are left out: the time that is left is for the bundle"
+                )
                 break
-            began = time.monotonic()
+            # The features are those of all heads: no head's own seconds are theirs.
             pool = pool or self._pool(opened)
+            began = time.monotonic()
             title = f"{opened.candidate.name}: head with {setting.text}"
             with self._reporter.bar(title, setting.epochs, "epoch") as advance:
-                accuracy, validation = cross_validate(pool, setting, advance=advance)
+                judged = cross_validate(pool, setting, advance=advance)
             self._keep(
                 Tried(
                     key=key,
                     candidate=opened.candidate.name,
                     kind="head",
                     setting=setting.text,
-                    accuracy=accuracy,
+                    accuracy=judged.accuracy,
                     images=len(pool.targets),
                     judge="cross-validation",
-                    validation=validation,
+                    validation=judged.validation,
+                    cross_entropy=judged.cross_entropy,
                     milliseconds=opened.milliseconds,
                     size=opened.size,
                     seconds=time.monotonic() - began,
@@ -252,7 +243,7 @@ class Search:
             opened.plan, opened.network, opened.data, self._registry, self._reporter, lambda: opened.graph
         )
         wanted: list[Split] = [name for name in ("train", "validation") if name in opened.data.splits]
-        pool = make_pool(opened.data, source.of(wanted))
+        pool = make_pool(opened.plan, opened.data, source.of(wanted))
         few = f"a class has fewer than {FOLDS} photos: heads are judged in {pool.folds} folds"
         if pool.folds < FOLDS and few not in self._ledger.notes:
             self._note(few)
@@ -270,7 +261,7 @@ class Search:
 
     # ------------------------------------------------------------------------------------------------ short trainings
 
-    def _fine_tunings(self, opened: Sequence[Opened]) -> list[_Rung]:
+    def _fine_tunings(self, opened: Sequence[Opened]) -> list[Rung]:
         """The two that are worth an epoch: of the two best backbones, or of the one that there is in two ways."""
 
         def best_head(one: Opened) -> float:
@@ -278,9 +269,9 @@ class Search:
 
         best = sorted(opened, key=best_head, reverse=True)[:2]
         shares = START_SHARES if len(best) == 1 else START_SHARES[:1]
-        return [_Rung(one, _layer_at(one.network, share)) for one in best for share in shares]
+        return [Rung(one, layer_at(one.network, share)) for one in best for share in shares]
 
-    def _try_rung(self, rung: _Rung) -> bool:
+    def _try_rung(self, rung: Rung) -> bool:
         """Train for an epoch; whether there was time for it."""
         opened = rung.opened
         recipe, key = self._rung_recipe(rung, 1)
@@ -296,7 +287,7 @@ class Search:
             return False
         began = time.monotonic()
         plan = plan_of(recipe, self._registry, self._ledger.directory)
-        self._reporter.show(f"{opened.candidate.name}, {rung.kind}, {rung.setting(1)}")
+        self._reporter.show(f"{rung.title}: {self._epochs_in_words(rung, 1)}")
         fitted = fit_shortly(opened, plan, self._registry, self._reporter)
         rung.tried = Tried(
             key=key,
@@ -307,6 +298,7 @@ class Search:
             images=fitted.images,
             judge="validation",
             validation=fitted.accuracy,
+            cross_entropy=fitted.cross_entropy,
             milliseconds=opened.milliseconds,
             size=opened.size,
             seconds=time.monotonic() - began,
@@ -316,7 +308,7 @@ class Search:
         self._keep(rung.tried)
         return True
 
-    def _rung_recipe(self, rung: _Rung, epochs: int) -> tuple[dict[str, Any], str]:
+    def _rung_recipe(self, rung: Rung, epochs: int) -> tuple[dict[str, Any], str]:
         candidate = rung.opened.candidate
         if rung.start is None:
             recipe = whole_recipe(self._folder, candidate, epochs, self._seed)
@@ -327,30 +319,47 @@ class Search:
             )
         return recipe, key_of(recipe, rung.opened.data.fingerprint, rung.kind)
 
-    def _finalist(self, rungs: Sequence[_Rung]) -> Finalist | None:
+    def _finalist(self, rungs: Sequence[Rung]) -> Finalist | None:
         judged = [rung for rung in rungs if rung.tried is not None]
         if not judged:
             return None
-        best = max(judged, key=lambda rung: rung.tried.validation if rung.tried else 0.0)
+        leading = best_of([rung.tried for rung in judged if rung.tried is not None])
+        best = next(rung for rung in judged if rung.tried is leading)
         assert best.tried is not None
         epoch_s = best.tried.epoch_seconds or best.tried.seconds
         room = _FORESEEN * self._budget.left - self.finish_seconds(best.opened)
         most = MOST_EPOCHS if best.start else _MOST_EPOCHS_FROM_NOTHING
         # A graph of 8 bits can be made later, an epoch cannot.
-        with_int8 = room - int8_seconds(best.opened.wall_ms) >= most / 2 * epoch_s
+        int8_s = int8_seconds(best.opened.milliseconds, best.opened.slowed)
+        with_int8 = room - int8_s >= most / 2 * epoch_s
         if with_int8:
-            room -= int8_seconds(best.opened.wall_ms)
+            room -= int8_s
         epochs = min(most, int(room / max(epoch_s, 1e-3)))
         known = [self._ledger.find(self._rung_recipe(best, count)[1]) for count in range(2, max(epochs, 2) + 1)]
         if epochs < 2 or known[-1] is not None:
             return None
         recipe, _ = self._rung_recipe(best, epochs)
-        return Finalist(recipe, with_int8, best.opened, best.kind, best.setting(epochs), epochs * epoch_s)
+        return Finalist(
+            recipe=recipe,
+            with_int8=with_int8,
+            opened=best.opened,
+            kind=best.kind,
+            setting=best.setting(epochs),
+            text=f"{best.title} goes on: {self._epochs_in_words(best, epochs)}",
+            seconds=epochs * epoch_s,
+        )
+
+    def _epochs_in_words(self, rung: Rung, epochs: int) -> str:
+        """All epochs of a training, which its lines count through."""
+        if rung.start is None:
+            return epochs_text(epochs)
+        of_head = epochs_text(self._settings[rung.opened.candidate.name].epochs)
+        return f"{of_head} of its head, then {epochs} of fine-tuning"
 
     def finish_seconds(self, opened: Opened) -> float:
         """What a run is expected to take beside its epochs."""
         images = sum(map(len, opened.data.splits.values()))
-        return _FINISH_S + _LABELED_TIMES * images * opened.wall_ms / 1000
+        return opened.slowed * _FINISH_S + _LABELED_TIMES * images * opened.wall_ms / 1000
 
     # ------------------------------------------------------------------------------------------------------- telling
 
@@ -365,15 +374,3 @@ class Search:
     def _note(self, text: str) -> None:
         self._ledger.notes.append(text)
         self._reporter.show(f"note: {text}")
-
-
-def int8_seconds(milliseconds: float) -> float:
-    """What a graph of 8 bits is expected to cost a run whose network takes so long for a photo, in two ways."""
-    return _INT8_S + _INT8_PHOTOS * milliseconds / 1000
-
-
-def _layer_at(network: Network, share: float) -> str:
-    """The convolution before which that share of a backbone's layers lies, or the first layer where there is none."""
-    layers = [layer for layer in map(network.backbone.get_layer, network.backbone_layers) if layer.trainable_weights]
-    later = layers[int(len(layers) * share) :] or layers
-    return next((str(layer.name) for layer in later if "Conv2D" in type(layer).__name__), str(later[0].name))

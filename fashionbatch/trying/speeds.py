@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fashionbatch.bundle.graph.gate import judge
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.errors import BundleError, RuntimeUnavailableError
 from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session, usable_cores
@@ -41,3 +42,14 @@ def milliseconds_of(path: Path, registry: Registry) -> dict[Precision, float]:
     except (BundleError, RuntimeUnavailableError):
         return {}
     return {precision: 1000 / rate for precision, rate in rates.items()}
+
+
+def refusals_of(path: Path) -> dict[Precision, str]:
+    """The precisions of a bundle that `--precision auto` does not take, each with the reason in a sentence.
+
+    Args:
+        path: of the bundle.
+    """
+    manifest = open_bundle(path).manifest
+    verdicts = {name: judge(name, manifest.precision_parity) for name in manifest.precisions if name != "float32"}
+    return {name: verdict.sentence for name, verdict in verdicts.items() if not verdict.allowed}

@@ -13,7 +13,7 @@ from fashionbatch.trying.results import Tried
 from fashionbatch.trying.run import TryReport
 
 
-def report(summary=None):
+def report(summary=None, refused=None):
     best = Tried(
         key="a",
         candidate="MobileNetV2",
@@ -23,6 +23,7 @@ def report(summary=None):
         images=100,
         judge="cross-validation",
         validation=0.9,
+        cross_entropy=0.3,
         milliseconds=5.0,
         size=9_100_000,
         seconds=12.0,
@@ -34,6 +35,7 @@ def report(summary=None):
         best=best,
         summary=summary,
         milliseconds={"float32": 5.0, "int8": 3.0} if summary else {},
+        refused=refused or {},
         notes=("one photo is left out",),
         advice=("shirt is told apart worst",) if summary else (),
         seconds=60.0,
@@ -66,3 +68,10 @@ def test_without_a_bundle_it_says_how_to_go_on():
     text = "\n".join(report_lines(report()))
     assert "the same command goes on from here, and makes the bundle" in text
     assert "classify" not in text
+
+
+def test_a_precision_that_classify_does_not_take_is_no_speed_of_the_bundle():
+    figures = {"figures": {"test": {"accuracy": 0.88, "images": 372}}}
+    lines = report_lines(report(figures, refused={"int8": "int8 kept only 95.0% of the labels"}))
+    assert "speed     float32 5.0 ms a photo on this machine" in lines
+    assert any("int8 3.0 ms, but `classify` does not take it by itself: int8 kept" in line for line in lines)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import pytest
 
 from fashionbatch.trying.budget import Budget, parse_budget
-from fashionbatch.trying.reporting import BudgetedReporter, OutOfTimeError, Sparse
 
 
 class Clock:
@@ -29,28 +28,7 @@ def test_a_budget_is_spent_by_its_clock():
     budget = Budget(60, clock)
     clock.now += 45
     assert (budget.spent, budget.left) == (45, 15)
-    assert budget.text() == "15 s left"
+    assert budget.text() == "45 s of 60 s gone"
     clock.now += 20
     assert budget.left == -5
-    assert budget.text() == "0.0 s left"
-
-
-def test_a_bar_ends_what_goes_over_the_budget():
-    clock, lines = Clock(), []
-    reporter = BudgetedReporter(lines.append, bars=False, budget=Budget(60, clock))
-    with reporter.bar("features", 10, "image") as advance:
-        advance(1)
-        clock.now += 61
-        with pytest.raises(OutOfTimeError):
-            advance(2)
-
-
-def test_of_many_epochs_one_line_every_ten_seconds_is_told():
-    clock, lines = Clock(), []
-    show = Sparse(lines.append, Budget(60, clock))
-    for number in range(1, 31):
-        show(f"epoch {number}/30  loss 0.1")
-        clock.now += 1
-    show("weights of epoch 12 restored")
-    assert [line.split("/")[0] for line in lines] == ["epoch 1", "epoch 11", "epoch 21", "weights of epoch 12 restored"]
-    assert lines[1].endswith("(50 s left)")
+    assert budget.text() == "65 s of 60 s gone"

@@ -68,3 +68,38 @@ def test_finished_epochs_are_told(clouds):
     told = []
     train_heads(*clouds, [np.arange(90)], [1], HeadSetting(epochs=4), one_of_many=True, advance=told.append)
     assert told == [1, 2, 3, 4]
+
+
+def test_weights_of_classes_are_those_that_keras_takes():
+    import keras
+
+    generator = np.random.default_rng(4)
+    features = generator.normal(size=(8, 5)).astype(np.float32)
+    classes = np.array([0, 0, 0, 0, 0, 1, 1, 2])
+    targets = np.eye(3, dtype=np.float32)[classes]
+    of_classes = np.array([0.5, 1.5, 3.0], np.float32)
+    weights = np.repeat(of_classes[classes][:, np.newaxis], 3, axis=1)
+    setting = HeadSetting(epochs=1, learning_rate=0.01, weight_decay=0.5)
+    kernels, _ = train_heads(features, targets, [np.arange(8)], [7], setting, one_of_many=True, weights=weights)
+    limit = np.sqrt(6 / 8)
+    dense = keras.layers.Dense(3, activation="softmax")
+    model = keras.Sequential([keras.Input((5,)), dense])
+    dense.set_weights([np.random.default_rng(7).uniform(-limit, limit, (5, 3)), np.zeros(3)])
+    model.compile(keras.optimizers.AdamW(0.01, weight_decay=0.5), "categorical_crossentropy")
+    model.train_on_batch(features, targets, class_weight=dict(enumerate(of_classes)))
+    np.testing.assert_allclose(kernels[0], dense.get_weights()[0], atol=1e-4)
+
+
+def test_a_weighed_class_is_found_more_often():
+    generator = np.random.default_rng(2)
+    classes = np.array([0] * 80 + [1] * 8)
+    features = (generator.normal(size=(88, 4)) + classes[:, np.newaxis]).astype(np.float32)
+    targets = np.eye(2, dtype=np.float32)[classes]
+    weights = np.where(classes == 1, np.float32(10), np.float32(1))[:, np.newaxis].repeat(2, axis=1)
+
+    def found(weights):
+        own = train_heads(features, targets, [np.arange(88)], [3], PLAIN, one_of_many=True, weights=weights)
+        given = probabilities(features, own[0][0], own[1][0], one_of_many=True)
+        return int((given.argmax(axis=1)[classes == 1] == 1).sum())
+
+    assert found(weights) > found(None)

@@ -9,7 +9,7 @@ from fashionbatch.errors import OutputError
 from fashionbatch.trying.results import Journal, Tried, best_of, key_of, ranked, read_journal, write_journal
 
 
-def tried(key, accuracy, *, judge="cross-validation", validation=None, milliseconds=5.0):
+def tried(key, accuracy, *, judge="cross-validation", validation=None, cross_entropy=0.5, milliseconds=5.0):
     return Tried(
         key=key,
         candidate="Tiny",
@@ -19,6 +19,7 @@ def tried(key, accuracy, *, judge="cross-validation", validation=None, milliseco
         images=400,
         judge=judge,
         validation=accuracy if validation is None else validation,
+        cross_entropy=cross_entropy,
         milliseconds=milliseconds,
         size=1000,
         seconds=2.0,
@@ -37,6 +38,19 @@ def test_a_fine_tuned_network_is_compared_with_the_best_head_on_the_validation_i
     assert best_of([head, worse]).key == "a"
     assert best_of([head, worse, better]).key == "c"
     assert best_of([]) is None
+
+
+def test_of_equally_accurate_ones_the_surer_is_the_best_also_where_it_is_slower():
+    unsure = tried("a", 0.9, judge="validation", cross_entropy=0.41, milliseconds=3)
+    sure = tried("b", 0.9, judge="validation", cross_entropy=0.35, milliseconds=9)
+    assert best_of([unsure, sure]).key == "b"
+    assert [one.key for one in ranked([unsure, sure])] == ["b", "a"]
+
+
+def test_behind_the_best_stand_the_others_by_the_accuracy_that_is_shown():
+    head, other, fine = tried("a", 0.86, validation=0.8), tried("b", 0.85, validation=0.9), tried("c", 0.7)
+    best = tried("d", 0.84, judge="validation")
+    assert [one.key for one in ranked([fine, other, head, best])] == ["d", "a", "b", "c"]
 
 
 def test_of_equally_good_ones_the_faster_is_the_best():

@@ -92,7 +92,10 @@ def test_a_try_leaves_a_table_a_picture_a_recipe_and_a_bundle(finished, plugins)
     assert {path.name for path in out.iterdir()} >= {"best", "best.yaml", "try.csv", "try.json", "try.png"}
     assert [one.kind for one in report.tried].count("head") == 2
     assert sorted(one.setting for one in report.tried if one.kind == "fine-tuned")[-1].endswith("2 epochs")
-    assert any("Tiny goes on" in line for line in lines)
+    assert any(
+        "Tiny fine-tuned from second goes on: 3 epochs of its head, then 2 of fine-tuning" in line for line in lines
+    )
+    assert not (out / "finalist").exists()
     assert open_bundle(report.bundle).manifest.labels.class_names == ("blue", "green", "red")
     assert report.summary["figures"]["test"]["images"] == 9
     assert report.milliseconds["float32"] > 0
