@@ -29,13 +29,20 @@ HEADER = """\
 
 <!-- Made by scripts/make_results.py from the files of runs. -->
 
-What the shipped recipes reached in runs of `fashionbatch train`, beside the figures of the tutorials that they follow.
-A figure is that of the finished network, computed by its bundle, in float32.
+This page says what to expect of the shipped recipes: what they reached in runs of `fashionbatch train`, beside the
+figures of the published tutorials that they follow. Each figure is that of the finished network, computed by its
+bundle in float32.
 
-- **Test** images chose nothing. **Validation** images chose nothing either where a recipe trains all its epochs; where
-  it says that validation chose the epoch, its figures flatter a little.
-- **Seconds** are those of training alone, on the machine named, which did other work meanwhile and at times halted
-  them: an upper bound.
+How to read the tables:
+
+- **Test** images chose nothing. **Validation** images chose nothing either if a recipe trains all its epochs. Where
+  the table says that validation chose the epoch or the thresholds, its figures flatter a little.
+- **The tutorial** is the figure that it prints, `-` if it prints none on the same split. **Aim** is what the recipe
+  is to reach beyond that.
+- **Here** is the figure of one run, or mean ± standard deviation over several seeds.
+- **Seconds** are those of training alone, on the machine that is named. It did other work meanwhile, so they are an
+  upper bound.
+- **Kept** is the epoch whose weights the finished network has.
 """
 
 
@@ -223,7 +230,9 @@ def _section(tutorial: Tutorial, runs: list[dict[str, Any]]) -> list[str]:
     lines = [
         f"## {tutorial.recipe}",
         "",
-        f"    fashionbatch train {tutorial.recipe} -o runs/{tutorial.recipe}{seed}",
+        "```console",
+        f"$ fashionbatch train {tutorial.recipe} -o runs/{tutorial.recipe}{seed}",
+        "```",
         "",
         f"{tutorial.data}: {images}.{_first_epoch(tutorial, runs)}{_plain_threshold(tutorial, runs)}",
         "",
@@ -258,7 +267,7 @@ def _plain_threshold(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
     if tutorial.figure != "label_accuracy":
         return ""
     here = ", ".join(f"{run['last_epoch']:.4f}" for run in runs)
-    return f" With the plain threshold 0.5, which nothing chose, {here} of the single labels are right."
+    return f" With the threshold 0.5 for every label, which nothing chose, {here} of the single labels are right."
 
 
 def _title(tutorial: Tutorial, figure: str) -> str:

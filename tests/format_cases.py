@@ -85,13 +85,17 @@ def document(found: list[Case]) -> str:
         "",
         "<!-- Made by scripts/make_docs.py from tests/format_cases.py; `make docs` makes it again. -->",
         "",
-        "What comes of an image file, in training and in labeling alike, whatever it is called. Every line is tested",
-        "with such a file: where there is a picture, its pixels are compared; where there is an error, its words are.",
-        "N, M and P stand for numbers. The rules behind it are in [Data](data.md#from-a-file-to-pixels).",
+        "This page says what becomes of an odd or damaged image file, in training and in labeling alike. *Its picture*",
+        "means that the file is read. *An error* means that the file is left out of training, and that its row in a",
+        "label table has the status `error` and this text. The content of a file decides, not its name.",
+        "",
+        "Every line is tested with such a file: the pixels of pictures are compared, and so are the words of errors.",
+        "N, M and P stand for numbers. [Data](data.md#from-a-file-to-pixels) has the rules.",
     ]
     for name in dict.fromkeys(case.format for case in found):
         lines += ["", f"## {name}", "", "| what is odd | what comes of it |", "| --- | --- |"]
-        lines += [f"| {case.oddity} | {case.comes} |" for case in found if case.format == name]
+        rows = [case for case in found if case.format == name]
+        lines += [f"| {'nothing' if case.oddity == 'none' else case.oddity} | {case.comes} |" for case in rows]
     return "\n".join(lines) + "\n"
 
 
