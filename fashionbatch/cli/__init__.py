@@ -26,25 +26,37 @@ from fashionbatch.tracebacks import keep_traceback
 
 # Verb -> module and the help line, kept equal to the command's own by a test.
 VERBS: dict[str, tuple[str, str]] = {
-    "bundle": ("fashionbatch.cli.bundle", "Look into a trained bundle and check that it is whole."),
-    "classify": ("fashionbatch.cli.classify", "Label every image in a folder: one row a file."),
-    "compare": ("fashionbatch.cli.compare", "Compare two label tables: changed labels, shifts of shares, accuracy."),
+    "bundle": ("fashionbatch.cli.bundle", "Inspect, check, pack, quantize and import bundles, the trained networks."),
+    "classify": ("fashionbatch.cli.classify", "Label every image in a folder: a table with one row for each file."),
+    "compare": ("fashionbatch.cli.compare", "Compare two label tables: changed labels, shifted shares, accuracy."),
     "data": (
         "fashionbatch.cli.data",
-        "Look at a recipe's data: splits, samples, augmentation; collect photos from the web.",
+        "Look at the data of a recipe, or collect photos from the web.",
     ),
-    "demo": ("fashionbatch.cli.demo", "Train on the embedded sample and label a folder, in minutes."),
+    "demo": (
+        "fashionbatch.cli.demo",
+        "Show everything once: train on the embedded sample and label a folder, in minutes.",
+    ),
     "doctor": ("fashionbatch.cli.doctor", "Say what this installation and this machine offer, and what is wrong."),
-    "evaluate": ("fashionbatch.cli.evaluate", "Measure a bundle on labeled data."),
+    "evaluate": ("fashionbatch.cli.evaluate", "Measure how well a bundle labels photos whose labels are known."),
     "export": ("fashionbatch.cli.export", "Write a bundle's network in another program's format."),
-    "merge": ("fashionbatch.cli.merge", "Join the parts of a labeling job."),
-    "plugins": ("fashionbatch.cli.plugins", "List the components that recipes can name."),
+    "merge": ("fashionbatch.cli.merge", "Join the parts of a labeling job into one table."),
+    "plugins": (
+        "fashionbatch.cli.plugins",
+        "List and show the components that recipes can name; start and check plugins.",
+    ),
     "recipe": ("fashionbatch.cli.recipe", "Draft, check, show, list and copy recipes."),
     "runs": ("fashionbatch.cli.runs", "List training runs, and compare them."),
-    "status": ("fashionbatch.cli.status", "Say how far a labeling run is."),
-    "sweep": ("fashionbatch.cli.sweep", "Train a recipe with other values, and name the best by validation."),
+    "status": ("fashionbatch.cli.status", "Say how far a labeling run is, from another terminal."),
+    "sweep": (
+        "fashionbatch.cli.sweep",
+        "Train a recipe with several values of its settings, and name the best by validation.",
+    ),
     "train": ("fashionbatch.cli.train", "Train a recipe's classifier into a run directory."),
-    "try": ("fashionbatch.cli.try_folder", "Find out how well a folder of labeled photos can be told apart."),
+    "try": (
+        "fashionbatch.cli.try_folder",
+        "Find out, within a budget of time, how well a folder of labeled photos can be told apart.",
+    ),
 }
 BUG_EXIT_CODE = 3
 _LONG_WORD = re.compile(r"\S{400,}")

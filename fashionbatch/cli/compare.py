@@ -38,7 +38,7 @@ def command(
     max_shift: float | None,
     quiet: bool,
 ) -> int:
-    """Compare two label tables: changed labels, shifts of shares, accuracy.
+    """Compare two label tables: changed labels, shifted shares, accuracy.
 
     OLD and NEW are tables that `classify` wrote, or other ones with the columns filepath and label or labels. Shares
     are of the files that have a label.

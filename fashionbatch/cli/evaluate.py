@@ -29,13 +29,13 @@ _METRICS = "metrics.json"
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test"]),
-    help="Which part of the recipe's data.  [default: test, else validation; of a folder, all of it]",
+    help="Split of the recipe's data.  [default: test, else validation; of a folder, all images]",
 )
 @click.option(
     "--predictions",
     type=click.Path(path_type=Path),
     metavar="TABLE",
-    help="Judge a table that classify wrote; the network does not run. Without --data, folder names are the truth.",
+    help="Judge a table that classify wrote; the network does not run. Without --data, folders name the right labels.",
 )
 @click.option(
     "--truth-as-text",
@@ -51,18 +51,32 @@ _METRICS = "metrics.json"
     help="Write figures and pictures into this folder.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the files of an earlier evaluation in that folder.")
-@click.option("--runtime", metavar="NAME", help="What computes.  [default: openvino]")
+@click.option("--runtime", metavar="NAME", help="What computes the network.  [default: openvino]")
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "int8"]),
     default="auto",
     show_default=True,
-    help="auto: the fastest that kept the labels in validation.",
+    help="Arithmetic of the network. auto: the fastest that was shown to keep the labels in validation.",
 )
-@click.option("--batch-size", type=click.IntRange(1, 1024), default=8, show_default=True, help="Images at once.")
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 1024),
+    default=8,
+    show_default=True,
+    help="Images that the network computes at once.",
+)
 @click.option("--montage", type=click.IntRange(1, 2000), default=36, show_default=True, help="Images in the montage.")
-@click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="Of the montage's choice.")
-@click.option("--tile", type=click.IntRange(16, 512), default=96, show_default=True, help="Its tiles' side in pixels.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=42, show_default=True, help="Seed that chooses the images of the montage."
+)
+@click.option(
+    "--tile",
+    type=click.IntRange(16, 512),
+    default=96,
+    show_default=True,
+    help="Side of an image in the montage, in pixels.",
+)
 @quiet_option(TEXT_IS_THE_RESULT)
 def command(
     bundle: Path,
@@ -82,10 +96,10 @@ def command(
     tile: int,
     quiet: bool,
 ) -> None:
-    """Measure a bundle on labeled data.
+    """Measure how well a bundle labels photos whose labels are known.
 
-    Prints loss, accuracy and a table of the classes. Images are decoded and labels decided as classify does it, so the
-    figures are the ones of its table.
+    Prints loss, accuracy and a table of the classes. Images are decoded and labels decided as in `classify`, so the
+    figures are those of its table.
     """
     from fashionbatch.api.judging import judge, make_folder
     from fashionbatch.api.truth import SplitWithoutRecipeError

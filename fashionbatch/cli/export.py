@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--dtype",
     type=click.Choice(["float32", "float16", "int8"]),
-    help="What the weights are kept in: float16 halves the file (onnx, tflite), int8 is a quarter of it and computes "
+    help="Type of the weights: float16 halves the file (onnx, tflite), int8 is a quarter of it and computes "
     "in 8 bits (tflite).  [default: float32]",
 )
 @click.option(
@@ -48,7 +48,11 @@ if TYPE_CHECKING:
     help="Photos to check the export by, and to calibrate int8: a folder, or a recipe whose data to take.  [default: "
     "the data that it was trained with]",
 )
-@click.option("--licence", metavar="SPDX", help="Under which the network may be used, such as Apache-2.0; it is noted.")
+@click.option(
+    "--licence",
+    metavar="SPDX",
+    help="Licence under which the network may be used, such as Apache-2.0; it is written into the file.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace an earlier export.")
 @quiet_option(FILES_ARE_THE_RESULT)
 def command(

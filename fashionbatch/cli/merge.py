@@ -19,14 +19,16 @@ _PATH = click.Path(path_type=Path)
 @click.argument("jobs", type=_PATH, nargs=-1)
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists.")
 @click.option(
-    "--embeddings", type=_PATH, help="Where the features go, if the runs were told another folder than the table's."
+    "--embeddings",
+    type=_PATH,
+    help="Where to write the features, if the runs were given another folder than the table's.",
 )
 @quiet_option(FILES_ARE_THE_RESULT)
 def command(*, output: Path, jobs: tuple[Path, ...], overwrite: bool, embeddings: Path | None, quiet: bool) -> None:
-    """Join the parts of a labeling job.
+    """Join the parts of a labeling job into one table.
 
     OUTPUT is the table that the runs with --shard were given. JOBS are job directories (NAME.job) from other machines.
-    It is checked that all belong together and that no row is missing.
+    The command checks that all belong together and that no row is missing.
     """
     from fashionbatch.labeling.merge import merge
 

@@ -54,7 +54,7 @@ def command() -> None:
 def list_runs(folder: Path) -> None:
     """List the runs in FOLDER, with figures, parameters and times.
 
-    FOLDER is `runs` where it is not given. A figure of the validation split also chose the run's weights.
+    FOLDER is `runs` unless given. Figures of the validation split flatter a little, since they also chose the weights.
     """
     from fashionbatch.evaluation.records import find_runs
 
@@ -71,15 +71,19 @@ def list_runs(folder: Path) -> None:
 
 @command.command("compare")
 @click.argument("runs", nargs=-1, required=True, type=_RUN, metavar="RUN...")
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write curves and photos here.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write curves and photos into this folder."
+)
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test"]),
-    help="Of the photos.  [default: test, else validation]",
+    help="Split whose photos are compared.  [default: test, else validation]",
 )
 @click.option("--data", metavar="PATH", help="Take the photos from here instead of the recipe's path.")
-@click.option("--figures-only", is_flag=True, help="Do not run the networks to find photos on which they disagree.")
-@click.option("--count", type=click.IntRange(1, 500), default=30, show_default=True, help="Photos in the picture.")
+@click.option("--figures-only", is_flag=True, help="Compare figures only; do not run the networks on photos.")
+@click.option(
+    "--count", type=click.IntRange(1, 500), default=30, show_default=True, help="How many photos the picture shows."
+)
 @quiet_option(TEXT_IS_THE_RESULT)
 def compare_runs(
     runs: tuple[Path, ...],
@@ -91,7 +95,7 @@ def compare_runs(
     count: int,
     quiet: bool,
 ) -> None:
-    """Show runs side by side: figures, what their recipes have differently, and photos on which they disagree.
+    """Show runs side by side: figures, differences of their recipes, and photos on which they disagree.
 
     A RUN may be the folder of a study, as --seeds and sweep make it; then it stands for all runs in it.
 

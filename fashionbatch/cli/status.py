@@ -17,7 +17,7 @@ from fashionbatch.progress import duration
 @click.argument("output", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(*, output: Path, as_json: bool) -> None:
-    """Say how far a labeling run is.
+    """Say how far a labeling run is, from another terminal.
 
     OUTPUT is the table, as `classify` was given it.
     """

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 100),
     default=1,
     show_default=True,
-    help="Train each combination so often, by the recipe's seed and those that follow it, and compare the means.",
+    help="Train each combination with this many seeds, the recipe's and those that follow it, and compare the means.",
 )
 @click.option(
     "--search",
@@ -72,7 +72,7 @@ def command(
     dry_run: bool,
     quiet: bool,
 ) -> None:
-    """Train a recipe with other values, and name the best by validation.
+    """Train a recipe with several values of its settings, and name the best by validation.
 
     Every combination is checked before the first is trained. Each is a run within the directory, which also gets a
     table, a picture, and best.yaml, the recipe of the best.

@@ -56,11 +56,13 @@ class _BudgetType(click.ParamType[float]):
     metavar="DIR",
     help="The directory for results, the recipe and the bundle.  [default: tries/NAME, by the folder's name]",
 )
-@click.option("--seed", default=42, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Of every training.")
+@click.option(
+    "--seed", default=42, show_default=True, type=click.IntRange(0, 2**32 - 1), help="Seed of every training."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the result as JSON; progress goes to standard error.")
 @quiet_option(TEXT_IS_THE_RESULT)
 def command(folder: Path, *, budget_s: float, output: Path | None, seed: int, as_json: bool, quiet: bool) -> int:
-    """Find out how well a folder of labeled photos can be told apart.
+    """Find out, within a budget of time, how well a folder of labeled photos can be told apart.
 
     FOLDER holds labeled photos as `recipe new` understands them, such as a folder for each class. The networks whose
     weights are on this machine are tried, with several heads each, and the best is fine-tuned while time remains. What

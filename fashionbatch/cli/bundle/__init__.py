@@ -29,7 +29,7 @@ _SHOWN_LABELS = 20
 
 @click.group()
 def command() -> None:
-    """Look into a trained bundle and check that it is whole."""
+    """Inspect, check, pack, quantize and import bundles, the trained networks."""
 
 
 command.add_command(card_command)

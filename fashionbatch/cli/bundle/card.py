@@ -13,7 +13,7 @@ from fashionbatch.cli.console.tables import printable
 @click.command("card")
 @click.argument("source", metavar="RUN|BUNDLE", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file, such as README.md.")
-@click.option("--licence", metavar="SPDX", help="Under which the network may be used, such as Apache-2.0.")
+@click.option("--licence", metavar="SPDX", help="Licence under which the network may be used, such as Apache-2.0.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 def card_command(source: Path, *, output: Path, licence: str | None, overwrite: bool) -> None:
     """Write a model card: Markdown with the front matter that Hugging Face reads.

@@ -57,34 +57,43 @@ class _Size(click.ParamType[tuple[int, int]]):
     help="What the network expects of pixel values. imagenet: PyTorch's mean and deviation; caffe: mean subtracted, "
     "blue first; the others: that range. Known for --keras-application.",
 )
-@click.option("--channels", type=click.Choice(["rgb", "bgr"]), help="Red or blue first.  [default: rgb; bgr for caffe]")
 @click.option(
-    "--layout", type=click.Choice(["nchw", "nhwc"]), help="Where channels stand; usually seen from the model."
+    "--channels",
+    type=click.Choice(["rgb", "bgr"]),
+    help="Order of the colours: red or blue first.  [default: rgb; bgr for caffe]",
+)
+@click.option(
+    "--layout", type=click.Choice(["nchw", "nhwc"]), help="Order of the axes; usually found out from the model."
 )
 @click.option(
     "--head",
     type=click.Choice(["multiclass", "binary", "multilabel"]),
-    help="One label of many, yes or no, or several labels.  [default: multiclass; binary for a single output]",
+    help="What the outputs mean: one label of many, yes or no, or several labels.  [default: multiclass; binary for a "
+    "single output]",
 )
 @click.option(
     "--activation",
     type=click.Choice(["none", "softmax", "sigmoid"]),
     default="none",
-    help="What makes probabilities of the outputs, for networks that give logits.",
+    help="What turns the outputs into probabilities, if the network gives logits.",
 )
 @click.option("--output-name", help="The output to take, for models with several.")
-@click.option("--resize", type=click.Choice(["stretch", "crop", "pad"]), help="[default: stretch]")
+@click.option(
+    "--resize",
+    type=click.Choice(["stretch", "crop", "pad"]),
+    help="How a photo of another shape is brought to the size.  [default: stretch]",
+)
 @click.option(
     "--interpolation",
     type=click.Choice(["nearest", "bilinear", "bicubic", "lanczos"]),
-    help="[default: bilinear]",
+    help="How pixels are interpolated.  [default: bilinear]",
 )
 @click.option(
     "--crop-fraction",
     type=Fraction(min_open=True),
     help="The central part of the photo that is used, as a fraction of each side.  [default: 1.0]",
 )
-@click.option("--trust-model", is_flag=True, help="Load a .keras file or SavedModel, which can run code of its maker.")
+@click.option("--trust-model", is_flag=True, help="Allow a .keras file or SavedModel, which can run code of its maker.")
 @click.option(
     "--time-limit",
     type=Duration(),

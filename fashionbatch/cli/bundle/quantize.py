@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--unlabeled",
     is_flag=True,
-    help="The folders in --data say nothing about labels. Where none of them is called as a label, that is so anyway.",
+    help="Do not take the folders in --data for labels. Nor are they if none is called like a label.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write another bundle, and leave this one as it is."
@@ -44,9 +44,11 @@ if TYPE_CHECKING:
     default=600.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long ways are tried that keep more labels.",
+    help="How long further ways to quantize are tried, which keep more labels.",
 )
-@click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="By which images are chosen.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=42, show_default=True, help="Seed that chooses the images that calibrate."
+)
 @click.option(
     "--truth-as-text",
     is_flag=True,

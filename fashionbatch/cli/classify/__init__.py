@@ -57,15 +57,36 @@ class _Embeddings(click.ParamType[Path]):
 @click.command("classify", context_settings={"allow_extra_args": True})
 @click.argument("folder", type=_PATH, required=False)
 @click.option(
-    "-b", "--bundle", "bundles", type=_PATH, required=True, multiple=True, help="What training made; may be repeated."
+    "-b",
+    "--bundle",
+    "bundles",
+    type=_PATH,
+    required=True,
+    multiple=True,
+    help="The bundle to label with. With several, columns begin with their names.",
 )
-@click.option("-o", "--output", type=_PATH, help="The table; its ending says the format.")
-@click.option("-j", "--workers", type=click.IntRange(1, 256), help="Processes that decode.  [default: one a core]")
-@click.option("--batch-size", type=click.IntRange(1, 1024), default=8, show_default=True, help="Images at once.")
-@click.option("--topk", type=click.IntRange(1), default=1, metavar="K", help="Name the K most likely classes.")
-@click.option("--probabilities", is_flag=True, help="Add a column for every class.")
+@click.option("-o", "--output", type=_PATH, help="The table to write; its ending says the format.")
+@click.option(
+    "-j", "--workers", type=click.IntRange(1, 256), help="Processes that decode photos.  [default: one for each core]"
+)
+@click.option(
+    "--batch-size",
+    type=click.IntRange(1, 1024),
+    default=8,
+    show_default=True,
+    help="Images that the network computes at once.",
+)
+@click.option(
+    "--topk", type=click.IntRange(1), default=1, metavar="K", help="Add columns for the K most likely classes."
+)
+@click.option("--probabilities", is_flag=True, help="Add a column for the probability of each class.")
 @click.option("--threshold", type=Fraction(), help="Leave the label empty below this probability.")
-@click.option("--format", "format_", metavar="NAME", help="csv, jsonl, parquet or xlsx, or a plugin's.")
+@click.option(
+    "--format",
+    "format_",
+    metavar="NAME",
+    help="Format of the table: csv, jsonl, parquet, xlsx, or a plugin's.  [default: by the ending of -o]",
+)
 @click.option(
     "--format-set", multiple=True, metavar="KEY=VALUE", help="Set a parameter of the format; may be repeated."
 )
@@ -73,21 +94,25 @@ class _Embeddings(click.ParamType[Path]):
     "--embeddings",
     type=_Embeddings(),
     metavar="FILE",
-    help="Write each row's features too, to a .npy or .parquet file.",
+    help="Write the features of each photo, too, to a .npy or .parquet file.",
 )
 @click.option("--show", type=_PATH, metavar="PICTURE", help="Draw one photo with its labels: .png, .jpg, .pdf or .svg.")
 @click.option("--all-files", is_flag=True, help="Take every file, not only those with an image extension.")
-@click.option("--follow-links", is_flag=True, help="Go into links to folders, into each folder once.")
-@click.option("--hidden", is_flag=True, help="Take hidden files, and what systems leave, such as thumbnails.")
+@click.option("--follow-links", is_flag=True, help="Follow links to folders; each folder is entered once.")
+@click.option(
+    "--hidden", is_flag=True, help="Take hidden files, too, and files that systems leave, such as thumbnails."
+)
 @click.option("--include", multiple=True, metavar="GLOB", help="Take only paths that match; may be repeated.")
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out paths that match; may be repeated.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N files.")
 @click.option(
-    "--files-from", type=_PATH, metavar="FILE", help="Label the files that a list names; - is standard input."
+    "--files-from", type=_PATH, metavar="FILE", help="Label the files that this list names; - is standard input."
 )
 @click.option("--path-column", metavar="NAME", help="The list is a CSV file with the paths in this column.")
-@click.option("--keep", metavar="NAMES", help="Columns of the list, comma-separated, that the table takes over.")
-@click.option("--encoding", default="auto", metavar="NAME", help="Of the list, such as cp949.  [default: found out]")
+@click.option("--keep", metavar="NAMES", help="Columns of the list that the table takes over, comma-separated.")
+@click.option(
+    "--encoding", default="auto", metavar="NAME", help="Encoding of the list, such as cp949.  [default: found out]"
+)
 @click.option("-0", "--null", is_flag=True, help="Paths in the list end with a NUL byte.")
 @click.option("--previous", type=_PATH, metavar="TABLE", help="Reuse an earlier table's rows for unchanged files.")
 @click.option(
@@ -95,32 +120,40 @@ class _Embeddings(click.ParamType[Path]):
     type=click.Choice(["time", "sha256"]),
     default="time",
     show_default=True,
-    help="What is unchanged: size and time, or the content; sha256 keeps digests for the next time.",
+    help="By what --previous knows unchanged files: size and time, or a digest of the content, which is kept, too.",
 )
-@click.option("--retry-errors", is_flag=True, help="Do over what has no label, in --previous or in the output itself.")
-@click.option("--shard", "part", type=_Part(), help="Do one part; `merge` joins the parts.")
+@click.option(
+    "--retry-errors", is_flag=True, help="Label again what has no label, in --previous or in the output itself."
+)
+@click.option(
+    "--shard", "part", type=_Part(), help="Label one of N parts, as on one of N machines; `merge` joins the parts."
+)
 @click.option("--sort-into", type=_PATH, metavar="DIR", help="Put each file into a folder of its label.")
-@click.option("--link", "way", flag_value="link", default="link", help="... as symbolic links.  [default]")
-@click.option("--copy", "way", flag_value="copy", help="... as copies.")
-@click.option("--move", "way", flag_value="move", help="... by moving them there.")
-@click.option("--runtime", metavar="NAME", help="What computes.  [default: openvino]")
+@click.option(
+    "--link", "way", flag_value="link", default="link", help="With --sort-into: by symbolic links.  [default]"
+)
+@click.option("--copy", "way", flag_value="copy", help="With --sort-into: by copies.")
+@click.option("--move", "way", flag_value="move", help="With --sort-into: by moving the files there.")
+@click.option("--runtime", metavar="NAME", help="What computes the network.  [default: openvino]")
 @click.option(
     "--runtime-set", multiple=True, metavar="KEY=VALUE", help="Set a parameter of the runtime; may be repeated."
 )
-@click.option("--engine", metavar="NAME", help="What runs the shards.  [default: local]")
+@click.option("--engine", metavar="NAME", help="What runs the parts of the job.  [default: local]")
 @click.option(
     "--engine-set", multiple=True, metavar="KEY=VALUE", help="Set a parameter of the engine; may be repeated."
 )
-@click.option("--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True)
+@click.option(
+    "--device", type=click.Choice(["cpu", "gpu"]), default="cpu", show_default=True, help="Where the network runs."
+)
 @click.option(
     "--precision",
     type=click.Choice(["auto", "float32", "bfloat16", "int8"]),
     default="auto",
     show_default=True,
-    help="auto: the fastest that kept the labels in validation.",
+    help="Arithmetic of the network. auto: the fastest that was shown to keep the labels in validation.",
 )
-@click.option("--measure", is_flag=True, help="Time the precisions on this machine anew, for auto.")
-@click.option("--timeout", type=Duration(), default=30, show_default=True, help="Time to decode one file.")
+@click.option("--measure", is_flag=True, help="Time the precisions on this machine again, for --precision auto.")
+@click.option("--timeout", type=Duration(), default=30, show_default=True, help="Longest time to decode one file.")
 @click.option(
     "--accept-truncated",
     type=Fraction(),
@@ -130,11 +163,13 @@ class _Embeddings(click.ParamType[Path]):
 @click.option(
     "--spreadsheet-safe",
     is_flag=True,
-    help="Put an apostrophe before text that looks like a formula, and into CSV a mark by which Excel knows UTF-8.",
+    help="Put an apostrophe before text that looks like a formula; begin CSV with a mark by which Excel knows UTF-8.",
 )
 @click.option("--overwrite", is_flag=True, help="Replace the output if it exists, once the new one is complete.")
-@click.option("--restart", is_flag=True, help="Discard what an earlier run of the same output has done.")
-@click.option("--dry-run", is_flag=True, help="Say how many files there are and how long it would take, and stop.")
+@click.option("--restart", is_flag=True, help="Discard what an earlier, unfinished run of the same output has done.")
+@click.option(
+    "--dry-run", is_flag=True, help="Say how many files there are and how long the run would take; write nothing."
+)
 @click.option("--strict", is_flag=True, help="Exit with 4 if any file could not be labeled.")
 @quiet_option(FILES_ARE_THE_RESULT)
 @click.pass_context
@@ -155,11 +190,11 @@ def command(
     quiet: bool,
     **asked: Any,
 ) -> None:
-    """Label every image in a folder: one row a file.
+    """Label every image in a folder: a table with one row for each file.
 
-    The run may be killed at any moment; the same command goes on where it stopped. FOLDER may be one file, too; with
-    --files-from it is what the paths are relative to, by default the current directory. With --show, one photo is
-    labeled, printed and drawn; then a table is made only where -o names one.
+    The run may be stopped at any moment; the same command goes on where it stopped. FOLDER may be a single photo. With
+    --files-from, the paths of the list are relative to FOLDER, by default the current directory. With --show, one photo
+    is labeled, printed and drawn, and a table is written only if -o names one.
     """
     if context.args:
         raise click.UsageError(

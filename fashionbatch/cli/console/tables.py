@@ -14,7 +14,7 @@ encoding_option = click.option(
     "--encoding",
     default="auto",
     metavar="NAME",
-    help="Of CSV files that are no UTF-8, such as cp949 or cp1252.  [default: found out]",
+    help="Encoding of CSV files that are not UTF-8, such as cp949 or cp1252.  [default: found out]",
 )
 
 

@@ -31,7 +31,7 @@ _VARIANTS = 7
 
 @click.group()
 def command() -> None:
-    """Look at a recipe's data: splits, samples, augmentation; collect photos from the web."""
+    """Look at the data of a recipe, or collect photos from the web."""
 
 
 command.add_command(collect_command)
@@ -39,20 +39,39 @@ command.add_command(collect_command)
 
 @command.command("preview")
 @click.argument("recipe")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="The picture, a PNG file.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Draw the samples into this PNG file."
+)
 @click.option("--data", "data_path", metavar="PATH", help="Take the data from here instead of the recipe's path.")
 @click.option(
     "--split",
     type=click.Choice(["train", "validation", "test"]),
     default="train",
     show_default=True,
-    help="Where the samples come from.",
+    help="Split that the samples come from.",
 )
-@click.option("--count", type=click.IntRange(1, 400), default=24, show_default=True, help="Samples.")
-@click.option("--augmented", type=click.IntRange(0, 50), default=5, show_default=True, help="Of these, augmented ones.")
-@click.option("--phase", "phase_name", metavar="NAME", help="Whose augmentation.  [default: the first that has one]")
-@click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="Of the choice.")
-@click.option("--tile", type=click.IntRange(32, 512), default=96, show_default=True, help="Tiles' side in pixels.")
+@click.option("--count", type=click.IntRange(1, 400), default=24, show_default=True, help="How many images are drawn.")
+@click.option(
+    "--augmented",
+    type=click.IntRange(0, 50),
+    default=5,
+    show_default=True,
+    help="For how many images augmented versions are drawn.",
+)
+@click.option(
+    "--phase",
+    "phase_name",
+    metavar="NAME",
+    help="Phase whose augmentation is drawn.  [default: the first that has one]",
+)
+@click.option("--seed", type=click.IntRange(0), default=42, show_default=True, help="Seed that chooses the images.")
+@click.option(
+    "--tile",
+    type=click.IntRange(32, 512),
+    default=96,
+    show_default=True,
+    help="Side of an image in the picture, in pixels.",
+)
 @click.option("--overwrite", is_flag=True, help="Replace a picture that is there.")
 @quiet_option(TEXT_IS_THE_RESULT)
 @set_option

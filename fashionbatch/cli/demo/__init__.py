@@ -59,7 +59,7 @@ class DemoFiles:
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"))
 @click.option("--overwrite", is_flag=True, help="Begin anew where DIRECTORY holds an earlier demo.")
 def command(directory: Path, overwrite: bool) -> None:
-    """Train on the embedded sample and label a folder, in minutes.
+    """Show everything once: train on the embedded sample and label a folder, in minutes.
 
     Everything is written into DIRECTORY (default: demo). A demo that was stopped goes on where it was; a finished one
     is labeled again with the network that it has.

@@ -19,7 +19,7 @@ from fashionbatch.specs import KINDS, Parameters
 
 @click.group()
 def command() -> None:
-    """List the components that recipes can name."""
+    """List and show the components that recipes can name; start and check plugins."""
 
 
 @command.command("list")

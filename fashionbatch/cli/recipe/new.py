@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="The recipe.  [default: the folder's name with .yaml, here]",
+    help="The recipe to write.  [default: the folder's name with .yaml, in the current directory]",
 )
 @click.option("--name", help="What the classifier is called.  [default: the folder's name]")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the safest reading, and say which.")

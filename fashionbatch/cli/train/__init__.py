@@ -63,20 +63,20 @@ class _SplitNames(click.ParamType[Any]):
     show_default=True,
     metavar="SPLITS",
     type=_SplitNames(),
-    help="Splits of which every image is judged, joined by commas; of the others a sample of 5,000 is.",
+    help="Splits of which every image is judged, joined by commas; of the others a sample of 5,000 images is.",
 )
 @click.option(
     "--seeds",
     type=SeedNumbers(),
     metavar="N|LIST",
-    help="Train so often, by the recipe's seed and those that follow it, or by the seeds of a list such as 1,2,3, and "
+    help="Train N times, with the recipe's seed and those that follow it, or with the seeds of a list such as 1,2,3; "
     "report mean and deviation.",
 )
 @click.option(
     "--folds",
     type=click.IntRange(2, 100),
     metavar="K",
-    help="Cross-validate: hold out each K-th of the training and validation images once, and judge by them.",
+    help="Cross-validate: divide the training and validation images into K folds, and hold out each fold once.",
 )
 @click.option(
     "--keep-features", is_flag=True, help="Leave a frozen backbone's features in the run directory, as .npy files."
