@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import comb
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,35 @@ class Disagreement:
     evaluations: Sequence[Evaluation]
     photos: NDArray[np.int64]
     patterns: dict[tuple[bool, ...], int]
+
+    def chance(self) -> float | None:
+        """`mcnemar` of two networks by the photos that one of them alone gets right; None of more than two."""
+        if len(self.evaluations) != 2:
+            return None
+        return mcnemar(self.patterns.get((True, False), 0), self.patterns.get((False, True), 0))
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """How often two networks that are equally good would differ so much: McNemar's exact test, two-sided.
+
+    Both judged the same photos, so only those tell that one network alone gets right: of equally good networks each
+    such photo is as likely the one's as the other's (Q. McNemar, Psychometrika 12, 1947, 153-157, here by the binomial
+    distribution instead of its approximation).
+
+    Args:
+        only_first: photos that the first network alone gets right.
+        only_second: photos that the second one alone gets right.
+
+    Returns:
+        A probability, 0..1; 1 where there are no such photos.
+
+    Example:
+        >>> mcnemar(2, 10)
+        0.03857421875
+    """
+    telling = only_first + only_second
+    tail = sum(comb(telling, wins) for wins in range(min(only_first, only_second) + 1))
+    return min(1.0, 2 * tail / (1 << telling))
 
 
 def compare(evaluations: Sequence[Evaluation]) -> Disagreement:
