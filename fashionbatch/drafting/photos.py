@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -17,6 +18,7 @@ from fashionbatch.data.prepare import image_names
 from fashionbatch.errors import ImageError
 from fashionbatch.images import decode_image, read_header
 from fashionbatch.images.spec import PlainResize, PlainSpec
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import Samples
 
 _HEADERS: Final = 2000
@@ -98,11 +100,12 @@ class _Seen:
     grey: int = 0
 
 
-def look_at_photos(samples: Samples) -> Photos:
+def look_at_photos(samples: Samples, bar: OpenBar = no_bar) -> Photos:
     """Look at photos without decoding more than a sample of them.
 
     Args:
         samples: of files, an array or files within something else; of the latter nothing is known.
+        bar: shows how far it is.
     """
     names = image_names(samples)
     if isinstance(samples.images, np.ndarray):
@@ -115,11 +118,15 @@ def look_at_photos(samples: Samples) -> Photos:
     if not isinstance(samples.images, Sequence):
         return Photos(0, Counter(), None, 0, 0)
     paths, seen = samples.images, _Seen()
-    for position in _spread(len(paths), _HEADERS):
-        _look_at_header(paths[position], position, seen)
-    for position in _spread(len(paths), _DECODED):
-        if position not in seen.broken:
-            _look_at_pixels(paths[position], position, seen)
+    headers, decoded = _spread(len(paths), _HEADERS), _spread(len(paths), _DECODED)
+    with bar("looking at photos", len(headers) + len(decoded), "photo") as advance:
+        for done, position in enumerate(headers, start=1):
+            _look_at_header(paths[position], position, seen)
+            advance(done)
+        for done, position in enumerate(decoded, start=len(headers) + 1):
+            if position not in seen.broken:
+                _look_at_pixels(paths[position], position, seen)
+            advance(done)
     return Photos(
         headers=len(seen.sizes),
         formats=seen.formats,
@@ -127,7 +134,7 @@ def look_at_photos(samples: Samples) -> Photos:
         decoded=seen.decoded,
         grey=seen.grey,
         broken=tuple((names[position], seen.broken[position]) for position in sorted(seen.broken)),
-        duplicates=tuple(_duplicates(samples, paths, names)),
+        duplicates=tuple(_duplicates(samples, paths, names, bar)),
     )
 
 
@@ -172,7 +179,7 @@ def _is_oblong(width: int, height: int) -> bool:
     return max(width, height) > 1.1 * min(width, height)
 
 
-def _duplicates(samples: Samples, paths: Sequence[Path], names: Sequence[str]) -> list[Duplicates]:
+def _duplicates(samples: Samples, paths: Sequence[Path], names: Sequence[str], bar: OpenBar) -> list[Duplicates]:
     """Files with equal content. Only those of one size are read."""
     by_size: dict[int, list[int]] = defaultdict(list)
     for position, path in enumerate(paths):
@@ -181,12 +188,12 @@ def _duplicates(samples: Samples, paths: Sequence[Path], names: Sequence[str]) -
         except OSError:
             continue
     by_content: dict[str, list[int]] = defaultdict(list)
-    for positions in by_size.values():
-        for position in positions if len(positions) > 1 else ():
-            try:
+    suspects = [position for positions in by_size.values() if len(positions) > 1 for position in positions]
+    with bar("looking for duplicates", len(suspects), "photo") as advance:
+        for done, position in enumerate(suspects, start=1):
+            with suppress(OSError):
                 by_content[content_digest(paths[position].read_bytes())].append(position)
-            except OSError:
-                continue
+            advance(done)
     splits = samples.splits
     return [
         Duplicates(

@@ -17,6 +17,7 @@ from fashionbatch.drafting.layout import Layout, Reader, read_layout
 from fashionbatch.drafting.photos import look_at_photos
 from fashionbatch.drafting.text import recipe_text
 from fashionbatch.errors import OutputError
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.registry import Registry
 
 TABLE_SUFFIX: Final = ".labels.csv"
@@ -47,6 +48,7 @@ def draft_recipe(
     output: Path | None = None,
     name: str | None = None,
     ask: Ask = take_the_safest,
+    bar: OpenBar = no_bar,
 ) -> Draft:
     """Look at a folder of photos, or at a table of them, and draft a recipe that fits.
 
@@ -57,6 +59,7 @@ def draft_recipe(
             working directory where omitted.
         name: of the recipe; the place's where omitted.
         ask: answers what only the user can know.
+        bar: shows how far looking at the photos is.
 
     Returns:
         The draft; nothing is written.
@@ -81,7 +84,7 @@ def draft_recipe(
         path = output.with_name(output.stem + TABLE_SUFFIX)
         table = path, _table_text(layout)
         layout = Layout({**layout.source, "path": path.name}, layout.samples, layout.said, table=layout.table)
-    choice = choose(layout, look_at_photos(layout.samples), reader)
+    choice = choose(layout, look_at_photos(layout.samples, bar), reader)
     text = recipe_text(
         choice, name=_fitting(name or stem), file=shlex.quote(os.fspath(output)), run=shlex.quote(output.stem)
     )

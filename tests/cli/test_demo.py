@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from fashionbatch.cli import demo
+from fashionbatch.cli.console.progress import reporter_on_standard_output
 from fashionbatch.cli.demo.photos import AWKWARD_NAME, INBOX, read_known_labels, write_known_labels, write_photos
 from fashionbatch.cli.demo.summary import summarise
 from fashionbatch.data.prepared import SplitData
@@ -124,7 +125,7 @@ def test_overwriting_keeps_what_the_user_has_put_into_a_folder_of_the_demo(tmp_p
 
 def test_a_step_that_fails_ends_the_demo_with_its_exit_code(capfd: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(click.exceptions.Exit) as stopped:
-        demo._run(["no-such-verb"])
+        demo._Steps(reporter_on_standard_output(quiet=False)).run(["no-such-verb"])
     assert stopped.value.exit_code == 2
     output = capfd.readouterr()
     assert "$ fashionbatch no-such-verb" in output.out

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.tables import printable
 
 
@@ -15,7 +16,8 @@ from fashionbatch.cli.console.tables import printable
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file, such as README.md.")
 @click.option("--licence", metavar="SPDX", help="Licence under which the network may be used, such as Apache-2.0.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
-def card_command(source: Path, *, output: Path, licence: str | None, overwrite: bool) -> None:
+@quiet_option(FILES_ARE_THE_RESULT)
+def card_command(source: Path, *, output: Path, licence: str | None, overwrite: bool, quiet: bool) -> None:
     """Write a model card: Markdown with the front matter that Hugging Face reads.
 
     Data, figures with their intervals, frequent mistakes, precisions and limits come from the run. What only a person
@@ -27,6 +29,8 @@ def card_command(source: Path, *, output: Path, licence: str | None, overwrite: 
 
     if os.path.lexists(output) and not overwrite:
         raise OutputError(f"{output}: exists already", hint="--overwrite replaces it")
-    text = card_of(source, licence=licence)
+    reporter = reporter_on_standard_output(quiet=quiet)
+    with reporter.waiting("reading the bundle"):
+        text = card_of(source, licence=licence)
     disk.write_file(output, text.encode("utf-8"))
-    click.echo(f"{printable(str(output))}: {text.count('ill in')} places to fill in")
+    reporter.show(f"{printable(str(output))}: {text.count('ill in')} places to fill in")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.tables import printable
 from fashionbatch.display_width import human_size
 
@@ -14,7 +15,8 @@ from fashionbatch.display_width import human_size
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file, such as shoes.fbz.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
-def pack_command(bundle: Path, *, output: Path, overwrite: bool) -> None:
+@quiet_option(FILES_ARE_THE_RESULT)
+def pack_command(bundle: Path, *, output: Path, overwrite: bool, quiet: bool) -> None:
     """Pack a bundle into one file, to be sent or kept.
 
     It is a ZIP archive without compression. The same bundle gives the same bytes.
@@ -22,17 +24,20 @@ def pack_command(bundle: Path, *, output: Path, overwrite: bool) -> None:
     from fashionbatch.bundle.open import open_bundle
     from fashionbatch.bundle.pack import pack_bundle
 
-    opened = open_bundle(bundle)
-    size = pack_bundle(opened, output, overwrite=overwrite)
-    click.echo(f"{printable(str(output))}: {human_size(size)}, bundle {opened.digest}")
-    click.echo(f"There: fashionbatch bundle unpack {printable(output.name)} -o DIRECTORY")
+    reporter = reporter_on_standard_output(quiet=quiet)
+    with reporter.waiting("packing the bundle"):
+        opened = open_bundle(bundle)
+        size = pack_bundle(opened, output, overwrite=overwrite)
+    reporter.show(f"{printable(str(output))}: {human_size(size)}, bundle {opened.digest}")
+    reporter.show(f"There: fashionbatch bundle unpack {printable(output.name)} -o DIRECTORY")
 
 
 @click.command("unpack")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Directory for the bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
-def unpack_command(file: Path, *, output: Path, overwrite: bool) -> None:
+@quiet_option(FILES_ARE_THE_RESULT)
+def unpack_command(file: Path, *, output: Path, overwrite: bool, quiet: bool) -> None:
     """Unpack a bundle that `bundle pack` packed.
 
     Names, sizes and digests are checked before the directory is there, so a stranger's file can do no harm by being
@@ -42,6 +47,8 @@ def unpack_command(file: Path, *, output: Path, overwrite: bool) -> None:
     from fashionbatch.cli.bundle.foreign import require_free
 
     require_free(output, overwrite=overwrite)
-    bundle = unpack_bundle(file, output)
-    click.echo(f"{printable(str(output))}: {printable(bundle.manifest.name)}, whole, SHA-256 {bundle.digest}")
-    click.echo(f"Now: fashionbatch classify PHOTOS -b {printable(str(output))} -o labels.csv")
+    reporter = reporter_on_standard_output(quiet=quiet)
+    with reporter.waiting("unpacking the bundle"):
+        bundle = unpack_bundle(file, output)
+    reporter.show(f"{printable(str(output))}: {printable(bundle.manifest.name)}, whole, SHA-256 {bundle.digest}")
+    reporter.show(f"Now: fashionbatch classify PHOTOS -b {printable(str(output))} -o labels.csv")

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option
 from fashionbatch.cli.console.signals import orderly_end
 from fashionbatch.cli.console.tables import counted, format_table, printable
 from fashionbatch.errors import FashionBatchError, RowError
+from fashionbatch.progress import Reporter, on_standard_error
 
 if TYPE_CHECKING:
     from fashionbatch.collecting.applying import Report
-    from fashionbatch.collecting.queries import Queries
 
 _STOPPING = "stopping; the same command goes on where this one stops (Ctrl-C again ends at once)"
+_NO_CONTACT = "note: nobody is told who asks; write `contact: you@example.org` into the file, so that sites can"
 _PATH = click.Path(path_type=Path)
 
 
@@ -38,8 +40,16 @@ _PATH = click.Path(path_type=Path)
 )
 @click.option("--retry-failed", is_flag=True, help="Ask again for what failed before, such as a host that was down.")
 @click.option("--strict", is_flag=True, help="End with exit code 4 where a class has fewer photos than wanted.")
+@quiet_option(FILES_ARE_THE_RESULT)
 def command(
-    queries: Path | None, *, output: Path, table: Path | None, any_licence: bool, retry_failed: bool, strict: bool
+    queries: Path | None,
+    *,
+    output: Path,
+    table: Path | None,
+    any_licence: bool,
+    retry_failed: bool,
+    strict: bool,
+    quiet: bool,
 ) -> None:
     """Collect photos by image searches or from lists of addresses, one folder a class.
 
@@ -48,27 +58,30 @@ def command(
     """
     if (queries is None) == (table is None):
         raise click.UsageError("give either QUERIES, a YAML file, or --apply and a collected.csv")
+    reporter = on_standard_error(quiet=quiet)
     if table is not None:
         from fashionbatch.collecting.applying import apply_table
 
-        report = apply_table(output, table)
+        with reporter.waiting("putting photos in their places"):
+            report = apply_table(output, table)
     else:
         assert queries is not None
-        report = _collect(queries, output, any_licence=any_licence, retry_failed=retry_failed)
-    for line in _lines(report, output):
-        click.echo(line)
+        report = _collect(queries, output, any_licence=any_licence, retry_failed=retry_failed, reporter=reporter)
+    if not quiet:
+        for line in _lines(report, output):
+            click.echo(line)
     if strict and _short(report):
         raise RowError("some classes have fewer photos than wanted")
 
 
-def _collect(path: Path, output: Path, *, any_licence: bool, retry_failed: bool) -> Report:
+def _collect(path: Path, output: Path, *, any_licence: bool, retry_failed: bool, reporter: Reporter) -> Report:
     from fashionbatch.collecting.queries import load_queries
     from fashionbatch.plugins import load_plugins
-    from fashionbatch.progress import on_standard_error
 
     queries = load_queries(path, load_plugins({"register_image_searches"}).registry)
     require_http()
-    _warn_of_no_contact(queries)
+    if not queries.file.contact:
+        reporter.show(_NO_CONTACT)
     from fashionbatch.collecting.run import collect
     from fashionbatch.collecting.web.exchange import WebExchange
     from fashionbatch.collecting.web.pace import RunClock
@@ -87,7 +100,7 @@ def _collect(path: Path, output: Path, *, any_licence: bool, retry_failed: bool)
                 exchange=exchange,
                 any_licence=any_licence,
                 retry_failed=retry_failed,
-                bar=on_standard_error().bar,
+                bar=reporter.bar,
                 stop_signal=stop_signal,
             )
         finally:
@@ -104,13 +117,6 @@ def require_http() -> None:
         raise FashionBatchError(
             "`data collect` needs the package httpcore, which is not installed",
             hint="pip install 'fashionbatch[collect]'",
-        )
-
-
-def _warn_of_no_contact(queries: Queries) -> None:
-    if not queries.file.contact:
-        click.echo(
-            "note: nobody is told who asks; write `contact: you@example.org` into the file, so that sites can", err=True
         )
 
 

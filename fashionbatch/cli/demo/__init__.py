@@ -15,8 +15,10 @@ from pathlib import Path
 import click
 
 from fashionbatch import __version__, disk
+from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.terminal import echo_styled, style
 from fashionbatch.errors import InterruptedRunError, OutputError
+from fashionbatch.progress import Reporter
 
 RECIPE = "quickstart"
 MARKER = ".fashionbatch-demo"
@@ -58,33 +60,38 @@ class DemoFiles:
 @click.command()
 @click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"))
 @click.option("--overwrite", is_flag=True, help="Begin anew where DIRECTORY holds an earlier demo.")
-def command(directory: Path, overwrite: bool) -> None:
+@quiet_option(TEXT_IS_THE_RESULT)
+def command(directory: Path, *, overwrite: bool, quiet: bool) -> None:
     """Show everything once: train on the embedded sample and label a folder, in minutes.
 
     Everything is written into DIRECTORY (default: demo). A demo that was stopped goes on where it was; a finished one
     is labeled again with the network that it has.
     """
-    run_demo(directory, overwrite=overwrite)
+    run_demo(directory, overwrite=overwrite, quiet=quiet)
 
 
-def run_demo(directory: Path, *, overwrite: bool = False, train_options: Sequence[str] = ()) -> None:
+def run_demo(
+    directory: Path, *, overwrite: bool = False, train_options: Sequence[str] = (), quiet: bool = False
+) -> None:
     """Train, write photos, label them, and say what came out.
 
     Args:
         directory: everything is written there; made where it is missing.
         overwrite: remove what an earlier demo left there.
         train_options: further options of `fashionbatch train`.
+        quiet: say what came out, and nothing before.
 
     Raises:
         OutputError: the directory holds something else than a demo, or cannot be written.
     """
     files = DemoFiles(directory)
     _make_directory(files, overwrite=overwrite)
-    click.echo("From a recipe to a labeled folder; each step is a command that you can type yourself.")
-    _train(files, train_options)
-    _write_photos(files)
-    _label(files)
-    _show(files)
+    steps = _Steps(reporter_on_standard_output(quiet=quiet), ("--quiet",) if quiet else ())
+    steps.reporter.show("From a recipe to a labeled folder; each step is a command that you can type yourself.")
+    _train(files, train_options, steps)
+    _write_photos(files, steps)
+    _label(files, steps)
+    _show(files, steps)
 
 
 def _make_directory(files: DemoFiles, *, overwrite: bool) -> None:
@@ -132,50 +139,52 @@ def _remove(files: DemoFiles) -> None:
             )
 
 
-def _train(files: DemoFiles, options: Sequence[str]) -> None:
-    _heading(1, "Train the recipe `quickstart` on the embedded sample of Fashion-MNIST")
+def _train(files: DemoFiles, options: Sequence[str], steps: _Steps) -> None:
+    steps.begin(1, "Train the recipe `quickstart` on the embedded sample of Fashion-MNIST")
     if (files.run / "summary.json").is_file():
-        click.echo(f"{files.run} is trained already; `fashionbatch demo {files.directory} --overwrite` begins anew.")
+        again = f"`fashionbatch demo {files.directory} --overwrite` begins anew"
+        steps.reporter.show(f"{files.run} is trained already; {again}.")
         return
     resume = ["--resume"] if files.run.is_dir() else []
-    _run(["train", RECIPE, "-o", str(files.run), *options, *resume])
+    steps.run(["train", RECIPE, "-o", str(files.run), *options, *resume])
 
 
-def _write_photos(files: DemoFiles) -> None:
+def _write_photos(files: DemoFiles, steps: _Steps) -> None:
     from fashionbatch.cli.demo.photos import write_known_labels, write_photos
     from fashionbatch.data.prepare import prepare_data
     from fashionbatch.plan import load_plan
     from fashionbatch.plugins import load_plugins
 
-    _heading(2, "Write the sample's test images as photos, with a few bad files among them")
+    steps.begin(2, "Write the sample's test images as photos, with a few bad files among them")
     # Written last, so the photos are complete; writing them again would change files under a run that can be resumed.
     if files.known_labels.is_file():
-        click.echo(f"{files.photos} is there already.")
+        steps.reporter.show(f"{files.photos} is there already.")
         return
     data = prepare_data(load_plan(RECIPE, load_plugins().registry), splits=("test",))
     display_names = dict(zip(data.class_names, data.display_names, strict=True))
     with disk.output_errors(files.photos), disk.new_directory(files.photos, replace=True) as folder:
         photos = write_photos(data.splits["test"], folder, display_names)
     write_known_labels(photos.labels, files.known_labels)
-    click.echo(f"{files.photos}: {len(photos.labels):,} photos and {len(photos.broken)} files that cannot be read:")
+    count = f"{len(photos.labels):,} photos and {len(photos.broken)} files that cannot be read"
+    steps.reporter.show(f"{files.photos}: {count}:")
     for name, what in photos.broken.items():
-        click.echo(f"  {name}: {what}")
+        steps.reporter.show(f"  {name}: {what}")
 
 
-def _label(files: DemoFiles) -> None:
-    _heading(3, "Label every file in the folder")
+def _label(files: DemoFiles, steps: _Steps) -> None:
+    steps.begin(3, "Label every file in the folder")
     # A finished table is labeled anew; one that a stopped demo left unfinished is resumed.
     again = ["--overwrite"] if files.table.exists() else []
-    _run(["classify", str(files.photos), "-b", str(files.bundle), "-o", str(files.table), *again])
+    steps.run(["classify", str(files.photos), "-b", str(files.bundle), "-o", str(files.table), *again])
 
 
-def _show(files: DemoFiles) -> None:
+def _show(files: DemoFiles, steps: _Steps) -> None:
     from fashionbatch.cli.console.tables import format_table
     from fashionbatch.cli.demo.photos import read_known_labels
     from fashionbatch.cli.demo.summary import HEAD_COLUMNS, summarise
 
     summary = summarise(files.table, read_known_labels(files.known_labels))
-    _heading(4, f"The table: {files.table}, the first {len(summary.head)} of {summary.rows:,} rows")
+    steps.begin(4, f"The table: {files.table}, the first {len(summary.head)} of {summary.rows:,} rows")
     head, *rows = format_table(HEAD_COLUMNS, summary.head)
     echo_styled(head, bold=True)
     for row in rows:
@@ -189,25 +198,42 @@ def _show(files: DemoFiles) -> None:
         f"have the label in {files.known_labels}"
     )
     click.echo(f"{style('pictures', bold=True)}  {files.run}: {', '.join(pictures)}")
-    click.echo()
-    click.echo("Next, a classifier of your own:")
-    _show_command(["recipe", "copy", RECIPE, "my.yaml"])
+    steps.reporter.show("")
+    steps.reporter.show("Next, a classifier of your own:")
+    steps.show_command(["recipe", "copy", RECIPE, "my.yaml"])
 
 
-def _heading(number: int, text: str) -> None:
-    click.echo()
-    echo_styled(f"{number}. {text}", bold=True)
+@dataclass(frozen=True)
+class _Steps:
+    """Tells of the steps, and runs those that are commands.
 
+    Attributes:
+        reporter: of what is said about them.
+        options: what each command is told beside its own.
+    """
 
-def _show_command(arguments: Sequence[str]) -> None:
-    echo_styled(f"$ {shlex.join(['fashionbatch', *arguments])}", fg="cyan")
+    reporter: Reporter
+    options: Sequence[str] = ()
+
+    def begin(self, number: int, text: str) -> None:
+        """Print what the next step does."""
+        self.reporter.show("")
+        self.reporter.show(style(f"{number}. {text}", bold=True))
+
+    def show_command(self, arguments: Sequence[str]) -> None:
+        """Print a command as a user would type it."""
+        self.reporter.show(style(f"$ {shlex.join(['fashionbatch', *arguments])}", fg="cyan"))
+
+    def run(self, arguments: Sequence[str]) -> None:
+        """Run a verb as a user would, in a process of its own, and leave with its exit code where it fails."""
+        self.show_command(arguments)
+        sys.stdout.flush()
+        started = time.monotonic()
+        _run([*arguments, *self.options])
+        self.reporter.show(style(f"({time.monotonic() - started:.0f} s)", dim=True))
 
 
 def _run(arguments: Sequence[str]) -> None:
-    """Run a verb as a user would, in a process of its own, and leave with its exit code where it fails."""
-    _show_command(arguments)
-    sys.stdout.flush()
-    started = time.monotonic()
     # -P: a file named like a module of ours in the user's folder must not be imported instead.
     command_line = [sys.executable, "-P", "-m", "fashionbatch", *arguments]
     with subprocess.Popen(command_line) as process:  # noqa: S603 - our own verbs
@@ -224,4 +250,3 @@ def _run(arguments: Sequence[str]) -> None:
             raise InterruptedRunError(message, signal_number=signal.SIGINT, hint=hint) from None
     if code:
         raise click.exceptions.Exit(code if code > 0 else 128 - code)
-    echo_styled(f"({time.monotonic() - started:.0f} s)", dim=True)

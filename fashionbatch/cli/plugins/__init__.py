@@ -10,9 +10,11 @@ from typing import Any
 
 import click
 
+from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import format_table
 from fashionbatch.cli.console.terminal import echo_styled
 from fashionbatch.plugins import BUILT_IN, Origin, PluginWarning, describe_cost, load_plugins
+from fashionbatch.progress import on_standard_error
 from fashionbatch.registry import Entry, Registry
 from fashionbatch.specs import KINDS, Parameters
 
@@ -107,7 +109,8 @@ def show_plugin(kind: str, name: str) -> None:
     help="Seconds that one check may take.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
-def check(target: str, examples: tuple[str, ...], time_limit: float, as_json: bool) -> None:
+@quiet_option(TEXT_IS_THE_RESULT)
+def check(target: str, *, examples: tuple[str, ...], time_limit: float, as_json: bool, quiet: bool) -> None:
     """Check that a plugin keeps the contracts of its components.
 
     DIST is an installed distribution; PATH a Python file, a package, or a project with a pyproject.toml, which need not
@@ -115,7 +118,8 @@ def check(target: str, examples: tuple[str, ...], time_limit: float, as_json: bo
     """
     from fashionbatch.cli.plugins.contracts import check_plugin, parse_examples, print_json, print_verdicts
 
-    verdicts = check_plugin(target, parse_examples(examples), time_limit=time_limit)
+    bar = on_standard_error(quiet=quiet).bar
+    verdicts = check_plugin(target, parse_examples(examples), time_limit=time_limit, bar=bar)
     if as_json:
         print_json(target, verdicts)
     else:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from fashionbatch.cli.console.terminal import echo_styled
 from fashionbatch.errors import PluginError, UnknownNameError
 from fashionbatch.names import suggestion
 from fashionbatch.plugins import find_plugins
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.registry import normalised
 from fashionbatch.testing.isolation import isolated_verdicts
 from fashionbatch.testing.project import Project, found, read_project
@@ -25,13 +25,16 @@ _COLOURS = {"pass": "green", "fail": "red", "skip": "yellow"}
 _WORDS = {"pass": "pass", "fail": "FAIL", "skip": "not checked"}
 
 
-def check_plugin(target: str, examples: Mapping[str, Mapping[str, Any]], *, time_limit: float) -> list[Verdict]:
-    """Check a plugin; on a terminal, standard error says which component is being checked.
+def check_plugin(
+    target: str, examples: Mapping[str, Mapping[str, Any]], *, time_limit: float, bar: OpenBar = no_bar
+) -> list[Verdict]:
+    """Check a plugin.
 
     Args:
         target: the path of a file or folder, or the name of an installed distribution.
         examples: parameters by `kind/name`.
         time_limit: seconds that a check may take.
+        bar: shows how many promises are checked.
 
     Raises:
         PluginError: the path holds no plugin.
@@ -41,9 +44,9 @@ def check_plugin(target: str, examples: Mapping[str, Mapping[str, Any]], *, time
     if path.exists():
         project = read_project(path)
         with found(project):
-            return _checked(project.name, examples, project, time_limit)
+            return _checked(project.name, examples, project, time_limit, bar)
     _require_distribution(target)
-    return _checked(target, examples, None, time_limit)
+    return _checked(target, examples, None, time_limit, bar)
 
 
 def parse_examples(texts: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -101,14 +104,18 @@ def print_json(target: str, verdicts: Sequence[Verdict]) -> None:
 
 
 def _checked(
-    distribution: str, examples: Mapping[str, Mapping[str, Any]], project: Project | None, time_limit: float
+    distribution: str,
+    examples: Mapping[str, Mapping[str, Any]],
+    project: Project | None,
+    time_limit: float,
+    bar: OpenBar,
 ) -> list[Verdict]:
     verdicts: list[Verdict] = []
     base = project.base if project is not None else None
-    for verdict in isolated_verdicts(distribution, examples=examples, base=base, time_limit=time_limit):
-        if sys.stderr.isatty() and (not verdicts or verdicts[-1].component != verdict.component):
-            click.echo(f"checking {printable(verdict.component)} ...", err=True)
-        verdicts.append(verdict)
+    with bar("checking the plugin", None, "promise") as advance:
+        for verdict in isolated_verdicts(distribution, examples=examples, base=base, time_limit=time_limit):
+            verdicts.append(verdict)
+            advance(len(verdicts))
     return verdicts
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import printable
 from fashionbatch.cli.console.terminal import style
+from fashionbatch.progress import on_standard_error
 
 if TYPE_CHECKING:
     from fashionbatch.drafting import Draft, Question
@@ -28,20 +30,29 @@ if TYPE_CHECKING:
 @click.option("--name", help="What the classifier is called.  [default: the folder's name]")
 @click.option("--yes", is_flag=True, help="Ask nothing: take the safest reading, and say which.")
 @click.option("--overwrite", is_flag=True, help="Replace a recipe that is there.")
-def new_recipe(folder: Path, *, output: Path | None, name: str | None, yes: bool, overwrite: bool) -> None:
+@quiet_option(FILES_ARE_THE_RESULT)
+def new_recipe(folder: Path, *, output: Path | None, name: str | None, yes: bool, overwrite: bool, quiet: bool) -> None:
     """Look at a folder of photos, and write a recipe that fits them.
 
     FOLDER has a folder for each class, with or without train, validation and test above them; or names such as
     red_dress for several labels; or a table (CSV, TSV) of paths and labels; or files such as dress_001.jpg. A table may
     be given in its place. Photos are only looked at. The recipe says in comments what was found and what to change.
     """
-    from fashionbatch.drafting import draft_recipe, write_draft
+    from fashionbatch.drafting import draft_recipe, take_the_safest, write_draft
     from fashionbatch.plugins import load_plugins
 
     asks = not yes and _is_terminal()
-    draft = draft_recipe(folder, load_plugins().registry, output=output, name=name, ask=_asked if asks else _taken)
+    draft = draft_recipe(
+        folder,
+        load_plugins().registry,
+        output=output,
+        name=name,
+        ask=_asked if asks else take_the_safest if quiet else _taken,
+        bar=on_standard_error(quiet=quiet).bar,
+    )
     write_draft(draft, overwrite=overwrite)
-    _tell(draft)
+    if not quiet:
+        _tell(draft)
 
 
 def _is_terminal() -> bool:
