@@ -18,6 +18,7 @@ from fashionbatch.progress import OpenBar
 
 if TYPE_CHECKING:
     from fashionbatch.evaluation.run import Evaluation as Judged
+    from fashionbatch.evaluation.truth import Truth
     from fashionbatch.inference.session import Session
     from fashionbatch.registry import Registry
     from fashionbatch.specs import Precision, Split
@@ -86,57 +87,40 @@ def evaluate(
         bundle = _bundle_of(table)
     from fashionbatch.plugins import load_plugins
 
-    found = judge(
-        bundle.opened if isinstance(bundle, Bundle) else open_bundle(Path(bundle)),
-        None if data is None else str(data),
-        split,
-        registry=load_plugins().registry,
-        predictions=table,
-        as_text=truth_as_text,
-        encoding=encoding,
-        runtime=runtime,
-        precision=precision,
-        batch_size=batch_size,
-        bar=reporter_of(progress).bar,
-    )
+    registry, reporter = load_plugins().registry, reporter_of(progress)
+    opened = bundle.opened if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
+    source = None if data is None else str(data)
+    if table is not None:
+        reading = {"as_text": truth_as_text, "encoding": encoding}
+        judged = _judge_table(table, opened, source, split, registry, reading, reporter.bar)
+        found = Evaluation(opened, judged, {})
+    else:
+        from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
+
+        truth, root = find_truth(opened, source, split, registry, as_text=truth_as_text, bar=reporter.bar)
+        with open_session(
+            opened, registry=registry, runtime=runtime or DEFAULT_RUNTIME, precision=precision, batch_size=batch_size
+        ) as session:
+            found = _judge_images(session, opened, truth, root, reporter.bar)
     if folder is None:
         return found
-    names = found.write(folder, montage=montage, seed=seed, tile=tile)
+    with reporter.waiting("drawing pictures"):
+        names = found.write(folder, montage=montage, seed=seed, tile=tile)
     pictures = {Path(name).stem: Picture(folder / name) for name in names if name.endswith(".png")}
     return Evaluation(found.bundle, found.judged, found.computed, pictures)
 
 
-def judge(
-    bundle: Opened,
-    data: str | None,
-    split: Split | None,
-    *,
-    registry: Registry,
-    predictions: Path | None,
-    as_text: bool,
-    encoding: str,
-    runtime: str | None,
-    precision: Precision | Literal["auto"],
-    batch_size: int,
-    bar: OpenBar,
-) -> Evaluation:
-    """Judge an opened bundle, or a table; the arguments are those of `evaluate`.
-
-    Raises:
-        FashionBatchError: as `evaluate`.
-    """
-    if predictions is not None:
-        reading = {"as_text": as_text, "encoding": encoding}
-        return Evaluation(bundle, _judge_table(predictions, bundle, data, split, registry, reading, bar), {})
+def _judge_images(session: Session, bundle: Opened, truth: Truth, root: Path | None, bar: OpenBar) -> Evaluation:
     from fashionbatch.evaluation.run import evaluate_bundle
-    from fashionbatch.inference.session import DEFAULT_RUNTIME, open_session
 
-    truth, root = find_truth(bundle, data, split, registry, as_text=as_text, bar=bar)
-    with open_session(
-        bundle, registry=registry, runtime=runtime or DEFAULT_RUNTIME, precision=precision, batch_size=batch_size
-    ) as session:
-        computed = _computed(session)
-        return Evaluation(bundle, evaluate_bundle(session, truth, root=root, bar=bar), computed)
+    computed = {
+        "runtime": session.runtime.version,
+        "precision": session.precision,
+        "precision_reason": session.precision_reason,
+        "batch_size": session.batch_size,
+        "device": session.device,
+    }
+    return Evaluation(bundle, evaluate_bundle(session, truth, root=root, bar=bar), computed)
 
 
 def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
@@ -167,16 +151,6 @@ def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
     plan = usable_plan_of(bundle, registry)
     labels_of = labels_of_folders(plan)
     return evaluate_table(table, bundle.manifest, truth, root=root, labels_of=labels_of, bar=bar, **reading)
-
-
-def _computed(session: Session) -> dict[str, Any]:
-    return {
-        "runtime": session.runtime.version,
-        "precision": session.precision,
-        "precision_reason": session.precision_reason,
-        "batch_size": session.batch_size,
-        "device": session.device,
-    }
 
 
 def make_folder(output: Path, *, overwrite: bool) -> None:

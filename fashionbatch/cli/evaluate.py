@@ -15,9 +15,6 @@ from fashionbatch.progress import on_standard_error
 if TYPE_CHECKING:
     from fashionbatch.specs import Split
 
-_RECIPE_ENDINGS = (".yaml", ".yml")
-_METRICS = "metrics.json"
-
 
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
@@ -101,26 +98,24 @@ def command(
     Prints loss, accuracy and a table of the classes. Images are decoded and labels decided as in `classify`, so the
     figures are those of its table.
     """
-    from fashionbatch.api.judging import judge, make_folder
+    from fashionbatch.api.judging import evaluate, make_folder
     from fashionbatch.api.truth import SplitWithoutRecipeError
-    from fashionbatch.bundle.open import open_bundle
-    from fashionbatch.plugins import load_plugins
 
     if output is not None:
         make_folder(output, overwrite=overwrite)
+    reporter = on_standard_error(quiet=quiet)
     try:
-        found = judge(
-            open_bundle(bundle),
+        found = evaluate(
+            bundle,
             data,
-            split,
-            registry=load_plugins().registry,
+            split=split,
             predictions=predictions,
-            as_text=truth_as_text,
+            truth_as_text=truth_as_text,
             encoding=encoding,
             runtime=runtime,
             precision=precision,
             batch_size=batch_size,
-            bar=on_standard_error(quiet=quiet).bar,
+            progress=reporter,
         )
     except SplitWithoutRecipeError as error:
         raise click.UsageError(error.message) from error
@@ -135,5 +130,6 @@ def command(
     for note in judged.notes:
         click.echo(f"{style('note:', fg='yellow', bold=True)} {printable(note)}")
     if output is not None:
-        names = found.write(output, montage=montage, seed=seed, tile=tile)
+        with reporter.waiting("drawing pictures"):
+            names = found.write(output, montage=montage, seed=seed, tile=tile)
         click.echo(f"\n{output}: {', '.join(names)}")
