@@ -15,11 +15,15 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # 
 TYPE_CHECKING = False  # as type checkers know it, without the time that importing `typing` takes
 if TYPE_CHECKING:
     from fashionbatch.api.bundles import Bundle
+    from fashionbatch.api.collecting import Collected, collect
     from fashionbatch.api.figures import Evaluation
     from fashionbatch.api.judging import evaluate
     from fashionbatch.api.labeling import Labels, classify, read_labels
+    from fashionbatch.api.passing_on import export, quantize
     from fashionbatch.api.recipes import Finding, Recipe
     from fashionbatch.api.runs import Run, train
+    from fashionbatch.api.studies import Sweep, Tries, sweep, try_folder
+    from fashionbatch.api.tables import compare, merge
     from fashionbatch.errors import (
         BundleError,
         DataError,
@@ -36,14 +40,19 @@ if TYPE_CHECKING:
         UnknownNameError,
         WeightsError,
     )
+    from fashionbatch.exporting.run import Exported
+    from fashionbatch.labels.compare import Comparison
     from fashionbatch.plugins.listing import Component, plugins
 
 __all__ = [
     "Bundle",
     "BundleError",
+    "Collected",
+    "Comparison",
     "Component",
     "DataError",
     "Evaluation",
+    "Exported",
     "FashionBatchError",
     "Finding",
     "ImageError",
@@ -57,29 +66,50 @@ __all__ = [
     "Run",
     "RuntimeUnavailableError",
     "ScratchError",
+    "Sweep",
     "TrainingError",
+    "Tries",
     "UnknownNameError",
     "WeightsError",
     "__version__",
     "classify",
+    "collect",
+    "compare",
     "evaluate",
+    "export",
+    "merge",
     "plugins",
+    "quantize",
     "read_labels",
+    "sweep",
     "train",
+    "try_folder",
 ]
 
 _HOMES = {
     "Bundle": "fashionbatch.api.bundles",
+    "Collected": "fashionbatch.api.collecting",
+    "Comparison": "fashionbatch.labels.compare",
     "Component": "fashionbatch.plugins.listing",
     "Evaluation": "fashionbatch.api.figures",
+    "Exported": "fashionbatch.exporting.run",
     "Finding": "fashionbatch.api.recipes",
     "Labels": "fashionbatch.api.labeling",
     "Recipe": "fashionbatch.api.recipes",
     "Run": "fashionbatch.api.runs",
+    "Sweep": "fashionbatch.api.studies",
+    "Tries": "fashionbatch.api.studies",
     "classify": "fashionbatch.api.labeling",
+    "collect": "fashionbatch.api.collecting",
+    "compare": "fashionbatch.api.tables",
     "evaluate": "fashionbatch.api.judging",
+    "export": "fashionbatch.api.passing_on",
+    "merge": "fashionbatch.api.tables",
+    "quantize": "fashionbatch.api.passing_on",
     "read_labels": "fashionbatch.api.labeling",
+    "sweep": "fashionbatch.api.studies",
     "train": "fashionbatch.api.runs",
+    "try_folder": "fashionbatch.api.studies",
 }
 """Where each name is; errors are in `fashionbatch.errors`, and `plugins` is a package that can be called."""
 

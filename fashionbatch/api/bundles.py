@@ -100,6 +100,14 @@ class Bundle:
         """The arithmetic that it holds a network for; float32 is always there."""
         return self._opened.manifest.precisions
 
+    @property
+    def automatic(self) -> tuple[Precision, ...]:
+        """Those of them that `auto` may take: float32, and what kept the labels when they were compared."""
+        from fashionbatch.bundle.graph.gate import judge
+
+        parity = self._opened.manifest.precision_parity
+        return tuple(one for one in self.precisions if one == "float32" or judge(one, parity).allowed)
+
     def predict(
         self,
         photos: Photos,
@@ -162,6 +170,61 @@ class Bundle:
             with reporter_of(progress).bar("labeling", count or 0, "photo") as advance:
                 outputs = session.predict(decoded.batches(), progress=advance)
         return _table(self._opened, session, options, decoded, outputs)
+
+    def pack(self, output: PathLike, *, overwrite: bool = False) -> Path:
+        """Pack it into one file, to be sent or kept. The same bundle gives the same bytes.
+
+        Args:
+            output: the file, such as `shoes.fbz`; it is there whole or not at all.
+            overwrite: replace a file that is there.
+
+        Returns:
+            The file.
+
+        Raises:
+            OutputError: something is there already, or the place cannot be written.
+        """
+        from fashionbatch.bundle.pack import pack_bundle
+
+        pack_bundle(self._opened, Path(output), overwrite=overwrite)
+        return Path(output)
+
+    @classmethod
+    def unpack(cls, file: PathLike, output: PathLike, *, overwrite: bool = False) -> Bundle:
+        """Unpack what `pack` packed. Names, sizes and digests are checked before the directory is there.
+
+        Args:
+            file: the packed bundle; a stranger's can do no harm by being unpacked.
+            output: the directory for the bundle.
+            overwrite: replace a bundle that is there.
+
+        Returns:
+            The unpacked bundle.
+
+        Raises:
+            BundleError: the file is no packed bundle, or is damaged.
+            OutputError: something is in the directory, or it cannot be written.
+        """
+        from fashionbatch.bundle.pack import unpack_bundle
+        from fashionbatch.bundle.write import require_free
+
+        require_free(Path(output), overwrite=overwrite)
+        return cls(unpack_bundle(Path(file), Path(output)))
+
+    def card(self, *, licence: str | None = None) -> str:
+        """Its model card: Markdown with the front matter that Hugging Face reads.
+
+        One that lies in its run is described with the run's figures. What only a person knows is marked `Fill in`.
+
+        Args:
+            licence: under which the network may be used, as an SPDX identifier.
+
+        Raises:
+            DataError: the run's files are damaged.
+        """
+        from fashionbatch.card import card_of
+
+        return card_of(self.path, licence=licence)
 
     def close(self) -> None:
         """Give back the network's memory and threads. The next `predict` opens it anew."""

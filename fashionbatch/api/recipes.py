@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from fashionbatch.api import html
-from fashionbatch.api.settings import PathLike, Settings, as_settings
+from fashionbatch.api.progress import Progress, reporter_of
+from fashionbatch.api.settings import PathLike, Settings, as_path, as_settings
 from fashionbatch.display_width import counted
 from fashionbatch.errors import Problem, RecipeError
 from fashionbatch.plan import Plan, advice, make_plan, resolved_yaml
@@ -109,6 +110,45 @@ class Recipe:
             ['data', 'architecture.name']
         """
         return cls(recipe_from_data(data, base=Path(base), overrides=as_settings(set)))
+
+    @classmethod
+    def draft(
+        cls,
+        folder: PathLike,
+        output: PathLike | None = None,
+        *,
+        name: str | None = None,
+        overwrite: bool = False,
+        progress: Progress = False,
+    ) -> Recipe:
+        """Look at a folder of labeled photos, write a recipe that fits them, and read it.
+
+        The file says in comments what was found and what to change. Where the photos can be understood in several ways,
+        the safest is taken; the command `recipe new` asks.
+
+        Args:
+            folder: a folder for each class, names that say labels, or a table of paths and labels.
+            output: the recipe's file; None for the folder's name with `.yaml` in the working directory.
+            name: what the classifier is called; None for the folder's name.
+            overwrite: replace a file that is there.
+            progress: True for a bar, or a function that takes each line.
+
+        Raises:
+            DataError: there are no labeled photos, or they cannot be split.
+            OutputError: the file is there, cannot be written, or would stand among the photos.
+
+        Example:
+            >>> import fashionbatch as fb
+            >>> recipe = fb.Recipe.draft("photos", "shoes.yaml")  # doctest: +SKIP
+            >>> run = fb.train(recipe, "runs/shoes")  # doctest: +SKIP
+        """
+        from fashionbatch.drafting import draft_recipe, write_draft
+
+        draft = draft_recipe(
+            Path(folder), load_plugins().registry, output=as_path(output), name=name, bar=reporter_of(progress).bar
+        )
+        write_draft(draft, overwrite=overwrite)
+        return cls.load(draft.path)
 
     @property
     def name(self) -> str:

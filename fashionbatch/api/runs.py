@@ -119,6 +119,22 @@ class Run:
         """
         return _read_text(self.path / "report.txt")
 
+    def card(self, *, licence: str | None = None) -> str:
+        """The model card of its bundle: Markdown with the front matter that Hugging Face reads.
+
+        What only a person knows, such as what the network is meant for, is marked `Fill in`.
+
+        Args:
+            licence: under which the network may be used, as an SPDX identifier.
+
+        Raises:
+            BundleError: the bundle is missing or damaged.
+            DataError: files of the run are damaged.
+        """
+        from fashionbatch.card import card_of
+
+        return card_of(self.path, licence=licence)
+
     @property
     def recipe(self) -> Recipe:
         """The recipe that was trained, with every default.

@@ -26,8 +26,17 @@ def as_settings(given: Settings) -> tuple[str, ...]:
     if isinstance(given, str):
         raise TypeError(f"expected a mapping or a list of PATH=VALUE, got the string {given!r}")
     if isinstance(given, Mapping):
-        return tuple(f"{path}={json.dumps(value, ensure_ascii=False, default=_plain)}" for path, value in given.items())
+        return tuple(f"{path}={as_json(value)}" for path, value in given.items())
     return tuple(given)
+
+
+def as_json(value: Any) -> str:
+    """A value of a recipe as JSON, which is YAML.
+
+    Raises:
+        TypeError: it is nothing that a recipe can hold.
+    """
+    return json.dumps(value, ensure_ascii=False, default=_plain)
 
 
 def as_paths(given: PathLike | Iterable[PathLike]) -> list[Path]:

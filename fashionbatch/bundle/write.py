@@ -361,3 +361,13 @@ def require_replaceable(directory: Path) -> None:
         f"{directory}: holds {str(foreign)!r}, which is no part of a bundle, so it is not replaced",
         hint="move that away, or choose another place for the bundle",
     )
+
+
+def require_free(directory: Path, *, overwrite: bool) -> None:
+    """See that nothing is there, unless a bundle there is to be replaced.
+
+    Raises:
+        OutputError: something is.
+    """
+    if not overwrite and os.path.lexists(directory) and not (directory.is_dir() and not any(directory.iterdir())):
+        raise OutputError(f"{directory}: exists already", hint="--overwrite replaces a bundle that is there")

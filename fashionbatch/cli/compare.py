@@ -43,10 +43,15 @@ def command(
     OLD and NEW are tables that `classify` wrote, or other ones with the columns filepath and label or labels. Shares
     are of the files that have a label.
     """
-    from fashionbatch.labels.compare import compare_tables
+    from fashionbatch.api.tables import compare
 
-    found = compare_tables(
-        old, new, truth=truth, as_text=truth_as_text, encoding=encoding, reporter=on_standard_error(quiet=quiet)
+    found = compare(
+        old,
+        new,
+        truth=truth,
+        truth_as_text=truth_as_text,
+        encoding=encoding,
+        progress=on_standard_error(quiet=quiet),
     )
     for note in found.notes:
         click.echo(f"note: {printable(note)}", err=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +14,7 @@ from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.cli.recipe import RecipeCommand
 
 if TYPE_CHECKING:
-    from fashionbatch.plugins import Plugins
     from fashionbatch.progress import Reporter
-    from fashionbatch.studies.sweep import Sweep
     from fashionbatch.studies.sweep_report import SweepReport
 
 
@@ -79,27 +78,24 @@ def command(
     """
     if resume and overwrite:
         raise click.UsageError("--resume continues a sweep and --overwrite replaces it; give one of them")
-    from fashionbatch.plugins import load_plugins
-    from fashionbatch.studies.sweep import make_sweep, train_sweep
+    from fashionbatch.api.studies import sweep
 
-    sweep = make_sweep(recipe, settings, seeds=seeds, trials=trials)
-    plugins = load_plugins()
     if dry_run:
-        _list_trainings(sweep, plugins)
+        _list_trainings(recipe, settings, seeds=seeds, trials=trials)
         return
     reporter = reporter_on_standard_output(quiet=quiet)
-    study = output if output is not None else Path("runs") / _default_name(sweep, plugins)
-    report = train_sweep(
-        sweep,
-        study,
-        plugins=plugins,
-        data_path=Path(data_path) if data_path is not None else None,
+    found = sweep(
+        recipe,
+        settings,
+        output,
+        data=data_path,
+        seeds=seeds,
+        search=trials,
         resume=resume,
         overwrite=overwrite,
-        show=reporter.show,
-        bars=reporter.bars,
+        progress=reporter,
     )
-    _tell(report, study, reporter)
+    _tell(found.report, found.path, reporter)
 
 
 def _tell(report: SweepReport, study: Path, reporter: Reporter) -> None:
@@ -116,15 +112,11 @@ def _tell(report: SweepReport, study: Path, reporter: Reporter) -> None:
     require_none_failed(report.results)
 
 
-def _default_name(sweep: Sweep, plugins: Plugins) -> str:
-    from fashionbatch.studies.sweep import first_plan
+def _list_trainings(recipe: str, settings: Sequence[str], *, seeds: int, trials: int | None) -> None:
+    from fashionbatch.plugins import load_plugins
+    from fashionbatch.studies.sweep import check_search, make_sweep, planned_members
 
-    return f"{first_plan(sweep, plugins.registry).recipe.name}-{'sweep' if sweep.trials is None else 'search'}"
-
-
-def _list_trainings(sweep: Sweep, plugins: Plugins) -> None:
-    from fashionbatch.studies.sweep import check_search, planned_members
-
+    sweep, plugins = make_sweep(recipe, settings, seeds=seeds, trials=trials), load_plugins()
     if sweep.trials is not None:
         check_search(sweep, plugins.registry)
         click.echo(f"every value is checked; {sweep.trials} combinations would be drawn, by {sweep.seeds} seeds each")

@@ -69,24 +69,11 @@ def command(folder: Path, *, budget_s: float, output: Path | None, seed: int, as
     comes out is a table, a picture, the recipe of the best and its bundle. Ctrl-C keeps what is finished; the same
     command goes on.
     """
+    from fashionbatch.api.studies import report_of_try
     from fashionbatch.plugins import load_plugins
-    from fashionbatch.trying.folder import look_at_folder
-    from fashionbatch.trying.results import RECIPE
-    from fashionbatch.trying.run import try_folder
 
-    plugins = load_plugins()
-    directory = output if output is not None else Path("tries") / (folder.absolute().stem or "photos")
-    photos = look_at_folder(folder, directory / RECIPE, plugins.registry)
     reporter = reporter_of(_tell if as_json else _show, quiet=quiet)
-    report = try_folder(
-        photos,
-        directory,
-        budget_s=budget_s,
-        plugins=plugins,
-        seed=seed,
-        show=reporter.show,
-        bars=reporter.bars,
-    )
+    report = report_of_try(folder, output, budget_s=budget_s, seed=seed, plugins=load_plugins(), reporter=reporter)
     if as_json:
         click.echo(json.dumps(report.plain(), ensure_ascii=False, indent=1))
     else:

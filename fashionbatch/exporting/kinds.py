@@ -50,6 +50,33 @@ KINDS: Mapping[ExportKind, Kind] = MappingProxyType(
 )
 
 
+def chosen_dtype(kind: ExportKind, dtype: ExportDtype | None, opset: int | None) -> ExportDtype:
+    """What the weights of an export are kept in.
+
+    Args:
+        kind: the format.
+        dtype: as it was asked for; None for the usual one.
+        opset: the version of ONNX's operations; None where none was asked for.
+
+    Raises:
+        ValueError: there is no such format, or it has no such weights or no such operations.
+
+    Example:
+        >>> chosen_dtype("onnx", None, None)
+        'float32'
+    """
+    if kind not in KINDS:
+        raise ValueError(f"there is no format {kind!r}; there are {', '.join(KINDS)}")
+    dtypes = KINDS[kind].dtypes
+    if dtype is not None and dtype not in dtypes:
+        raise ValueError(f"{kind} takes weights of {' or '.join(dtypes)}, not {dtype}")
+    if opset is not None and kind != "onnx":
+        raise ValueError(f"opset belongs to onnx; {kind} has none")
+    if opset is not None and opset not in OPSETS:
+        raise ValueError(f"opset must be from {OPSETS.start} to {OPSETS.stop - 1}, got {opset}")
+    return dtype or dtypes[0]
+
+
 def require_packages(kind: ExportKind) -> None:
     """Insist on what a format is written and checked with.
 

@@ -14,6 +14,7 @@ from fashionbatch.data.originals import originals_of
 from fashionbatch.drafting.run import draft_recipe
 from fashionbatch.errors import DataError, ImageError
 from fashionbatch.images import view_image
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.recipe.load import parse_recipe
 from fashionbatch.registry import Registry
 from fashionbatch.specs import Samples
@@ -51,13 +52,14 @@ class PhotoFolder:
     table: tuple[Path, str] | None = None
 
 
-def look_at_folder(place: Path, recipe: Path, registry: Registry) -> PhotoFolder:
+def look_at_folder(place: Path, recipe: Path, registry: Registry, bar: OpenBar = no_bar) -> PhotoFolder:
     """Find out how labeled photos are laid out, as `recipe new` does without asking anything.
 
     Args:
         place: the folder, or a table of photos.
         recipe: where the recipe of the best will stand, which its paths are relative to; its folder is made.
         registry: the components.
+        bar: shows how far it is.
 
     Raises:
         DataError: there are no labeled photos, or they cannot be split.
@@ -66,7 +68,7 @@ def look_at_folder(place: Path, recipe: Path, registry: Registry) -> PhotoFolder
     with disk.output_errors(recipe.parent):
         # Paths of the recipe go through it, and lead nowhere before it is there.
         disk.make_directory(recipe.parent)
-    draft = draft_recipe(place, registry, output=recipe)
+    draft = draft_recipe(place, registry, output=recipe, bar=bar)
     tree = parse_recipe(draft.text, name="the draft", base=recipe.absolute().parent).data
     data, layout = tree["data"], draft.choice.layout
     return PhotoFolder(

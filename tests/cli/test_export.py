@@ -42,8 +42,8 @@ def test_a_bundle_without_data_is_checked_by_its_reference_and_says_so(
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
-        (("--to", "onnx", "--dtype", "int8"), "--to onnx takes --dtype float32 or float16, not int8"),
-        (("--to", "saved_model", "--opset", "17"), "--opset belongs to --to onnx"),
+        (("--to", "onnx", "--dtype", "int8"), "onnx takes weights of float32 or float16, not int8"),
+        (("--to", "saved_model", "--opset", "17"), "opset belongs to onnx; saved_model has none"),
         (("--to", "onnx", "--opset", "99"), "99 is not in the range"),
         (("--to", "coreml"), "'coreml' is not one of"),
     ],

@@ -137,6 +137,7 @@ def import_bundle(
     from fashionbatch.bundle.importing.exported import exported_description
     from fashionbatch.bundle.importing.label_file import LabelList, labels_of_model, read_label_file
     from fashionbatch.bundle.importing.make import ImportOptions, import_model
+    from fashionbatch.bundle.write import require_free
     from fashionbatch.specs import Resize
 
     if (model is None) == (keras_application is None):
@@ -214,14 +215,6 @@ def _notes(bundle: Bundle, labels: LabelList) -> Iterator[str]:
             "the network takes one image at a time, so it is run in a loop over each batch: the labels are the same, "
             "but labeling is slower; export it with an open batch size to make it faster"
         )
-
-
-def require_free(output: Path, *, overwrite: bool) -> None:
-    """Insist on a place where nothing is, unless a bundle there is to be replaced."""
-    from fashionbatch.errors import OutputError
-
-    if not overwrite and os.path.lexists(output) and not (output.is_dir() and not any(output.iterdir())):
-        raise OutputError(f"{output}: exists already", hint="--overwrite replaces a bundle that is there")
 
 
 def _keras_application(

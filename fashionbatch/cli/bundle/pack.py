@@ -21,13 +21,12 @@ def pack_command(bundle: Path, *, output: Path, overwrite: bool, quiet: bool) ->
 
     It is a ZIP archive without compression. The same bundle gives the same bytes.
     """
-    from fashionbatch.bundle.open import open_bundle
-    from fashionbatch.bundle.pack import pack_bundle
+    from fashionbatch.api.bundles import Bundle
 
     reporter = reporter_on_standard_output(quiet=quiet)
     with reporter.waiting("packing the bundle"):
-        opened = open_bundle(bundle)
-        size = pack_bundle(opened, output, overwrite=overwrite)
+        opened = Bundle.open(bundle)
+        size = opened.pack(output, overwrite=overwrite).stat().st_size
     reporter.show(f"{printable(str(output))}: {human_size(size)}, bundle {opened.digest}")
     reporter.show(f"There: fashionbatch bundle unpack {printable(output.name)} -o DIRECTORY")
 
@@ -43,12 +42,10 @@ def unpack_command(file: Path, *, output: Path, overwrite: bool, quiet: bool) ->
     Names, sizes and digests are checked before the directory is there, so a stranger's file can do no harm by being
     unpacked. That a bundle is whole says nothing about who made it.
     """
-    from fashionbatch.bundle.pack import unpack_bundle
-    from fashionbatch.cli.bundle.foreign import require_free
+    from fashionbatch.api.bundles import Bundle
 
-    require_free(output, overwrite=overwrite)
     reporter = reporter_on_standard_output(quiet=quiet)
     with reporter.waiting("unpacking the bundle"):
-        bundle = unpack_bundle(file, output)
-    reporter.show(f"{printable(str(output))}: {printable(bundle.manifest.name)}, whole, SHA-256 {bundle.digest}")
+        bundle = Bundle.unpack(file, output, overwrite=overwrite)
+    reporter.show(f"{printable(str(output))}: {printable(bundle.name)}, whole, SHA-256 {bundle.digest}")
     reporter.show(f"Now: fashionbatch classify PHOTOS -b {printable(str(output))} -o labels.csv")

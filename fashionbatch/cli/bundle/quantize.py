@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,9 +14,6 @@ from fashionbatch.display_width import human_size
 
 if TYPE_CHECKING:
     from fashionbatch.bundle.open import Bundle
-    from fashionbatch.progress import OpenBar
-    from fashionbatch.quantizing.material import Material
-    from fashionbatch.registry import Registry
 
 
 @click.command("quantize")
@@ -76,45 +71,23 @@ def quantize_command(
     fashionbatch bundle quantize mobilenet/ --data photos-by-class/
     fashionbatch bundle quantize runs/shoes/bundle -o shoes-int8/
     """  # noqa: D301 - click reads \b as a control character: lines below it are not wrapped
-    from fashionbatch.bundle.open import open_bundle
-    from fashionbatch.bundle.quantizing.quantize import require_nncf
-    from fashionbatch.bundle.write import require_replaceable
-    from fashionbatch.cli.bundle.foreign import require_free
-    from fashionbatch.errors import InterruptedRunError
-    from fashionbatch.plugins import load_plugins
-    from fashionbatch.quantizing.run import judge_of, quantize_bundle
-    from fashionbatch.training.epochs.interrupt import Stopped, stoppable
+    from fashionbatch.api.passing_on import quantize
 
     if unlabeled and data is None:
         raise click.UsageError("--unlabeled needs --data FOLDER")
-    require_nncf()
-    opened = open_bundle(bundle)
-    require_replaceable(output or bundle)  # First: where no bundle is, --overwrite is no advice.
-    if output is not None:
-        require_free(output, overwrite=overwrite)
-    registry = load_plugins().registry
     reporter = reporter_on_standard_output(quiet=quiet)
-    material = material_of(opened, data, registry, seed, unlabeled=unlabeled, as_text=truth_as_text, bar=reporter.bar)
-    for note in material.notes:
-        reporter.show(f"note: {note}")
-    reporter.show(
-        f"{len(material.calibration.images):,} images calibrate, {len(material.images):,} others judge"
-        + ("" if material.targets is not None else ", by the labels of float32: the right ones are not known")
+    found = quantize(
+        bundle,
+        data,
+        output=output,
+        unlabeled=unlabeled,
+        truth_as_text=truth_as_text,
+        time_limit=time_limit,
+        seed=seed,
+        overwrite=overwrite,
+        progress=reporter,
     )
-    try:
-        with stoppable():  # SIGTERM, too: else the images that calibrate would stay among the temporary files.
-            found = quantize_bundle(
-                opened,
-                material.calibration,
-                judge_of(opened, material, registry, reporter),
-                registry=registry,
-                observer=reporter,
-                directory=output,
-                time_limit_s=time_limit,
-            )
-    except Stopped as stop:
-        raise InterruptedRunError("interrupted", signal_number=stop.signal_number) from None
-    for line in _told(found.bundle, allowed=found.verdict.allowed):
+    for line in _told(found.opened, allowed="int8" in found.automatic):
         reporter.show(line)
 
 
@@ -128,53 +101,3 @@ def _told(bundle: Bundle, *, allowed: bool) -> list[str]:
         f"{path}: weights of {sizes[0]} beside {sizes[1]} in float32; {means}",
         f"Now: fashionbatch classify PHOTOS -b {path} {'' if allowed else '--precision int8 '}-o labels.csv",
     ]
-
-
-def material_of(
-    bundle: Bundle,
-    data: str | None,
-    registry: Registry,
-    seed: int,
-    *,
-    unlabeled: bool = False,
-    as_text: bool = False,
-    bar: OpenBar,
-    option: str = "--data",
-) -> Material:
-    """The images that calibrate and those that judge, by what the user says of them in `option`."""
-    from fashionbatch.api.truth import hinted, is_recipe, plan_of, usable_plan_of
-    from fashionbatch.errors import DataError
-    from fashionbatch.evaluation.truth import NoKnownLabelError
-    from fashionbatch.plan import load_plan
-    from fashionbatch.quantizing.material import material_of_folder, material_of_photos, material_of_recipe
-
-    if data is None:
-        plan = plan_of(bundle, registry)
-        if plan is None:
-            raise DataError(
-                f"{bundle.path}: the bundle has no recipe that says what data it was trained with",
-                hint=f"give photos as the network will see them with {option} FOLDER, better with their labels",
-            )
-        with hinted(f"if the data lie somewhere else now, give the place with {option} PATH"):
-            return material_of_recipe(plan, bundle.manifest, seed, bar=bar)
-    if is_recipe(data):
-        return material_of_recipe(load_plan(data, registry), bundle.manifest, seed, bar=bar)
-    path = Path(data)
-    if unlabeled or _holds_photos_alone(path):
-        return material_of_photos(path, bundle.manifest, seed, bar=bar)
-    plan = usable_plan_of(bundle, registry)
-    # A table, a file of arrays or a wrong path has nothing that could be taken so.
-    advice = hinted("--unlabeled takes them as photos without labels") if path.is_dir() else contextlib.nullcontext()
-    try:
-        with advice:
-            return material_of_folder(path, bundle.manifest, registry, plan, seed, as_text=as_text, bar=bar)
-    except NoKnownLabelError:
-        if not path.is_dir():
-            raise
-        photos = material_of_photos(path, bundle.manifest, seed, bar=bar)
-    note = f"no folder in {printable(str(path))} is called as a label, so its photos are taken as such without labels"
-    return replace(photos, notes=(note, *photos.notes))
-
-
-def _holds_photos_alone(path: Path) -> bool:
-    return path.is_dir() and not any(one.is_dir() for one in path.iterdir())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +11,13 @@ import click
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option
 from fashionbatch.cli.console.signals import orderly_end
 from fashionbatch.cli.console.tables import counted, format_table, printable
-from fashionbatch.errors import FashionBatchError, RowError
+from fashionbatch.errors import RowError
 from fashionbatch.progress import Reporter, on_standard_error
 
 if TYPE_CHECKING:
     from fashionbatch.collecting.applying import Report
 
 _STOPPING = "stopping; the same command goes on where this one stops (Ctrl-C again ends at once)"
-_NO_CONTACT = "note: nobody is told who asks; write `contact: you@example.org` into the file, so that sites can"
 _PATH = click.Path(path_type=Path)
 
 
@@ -75,48 +73,16 @@ def command(
 
 
 def _collect(path: Path, output: Path, *, any_licence: bool, retry_failed: bool, reporter: Reporter) -> Report:
-    from fashionbatch.collecting.queries import load_queries
-    from fashionbatch.plugins import load_plugins
-
-    queries = load_queries(path, load_plugins({"register_image_searches"}).registry)
-    require_http()
-    if not queries.file.contact:
-        reporter.show(_NO_CONTACT)
-    from fashionbatch.collecting.run import collect
-    from fashionbatch.collecting.web.exchange import WebExchange
-    from fashionbatch.collecting.web.pace import RunClock
+    from fashionbatch.api.collecting import collect_into
 
     with orderly_end(_STOPPING) as stop_signal:
-
-        def stopping() -> bool:
-            return stop_signal() != 0
-
-        exchange = WebExchange(stopping=stopping)
-        try:
-            return collect(
-                queries,
-                output,
-                clock=RunClock(stopping),
-                exchange=exchange,
-                any_licence=any_licence,
-                retry_failed=retry_failed,
-                bar=reporter.bar,
-                stop_signal=stop_signal,
-            )
-        finally:
-            exchange.close()
-
-
-def require_http() -> None:
-    """Say how to get what asks the web, where it is not installed.
-
-    Raises:
-        FashionBatchError: it is not.
-    """
-    if importlib.util.find_spec("httpcore") is None:
-        raise FashionBatchError(
-            "`data collect` needs the package httpcore, which is not installed",
-            hint="pip install 'fashionbatch[collect]'",
+        return collect_into(
+            path,
+            output,
+            any_licence=any_licence,
+            retry_failed=retry_failed,
+            reporter=reporter,
+            stop_signal=stop_signal,
         )
 
 

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import NoReturn
 
+from fashionbatch.errors import InterruptedRunError
+
 
 class Stopped(KeyboardInterrupt):
     """A signal arrived; raised where the main thread was."""
@@ -30,6 +32,24 @@ def stoppable() -> Iterator[None]:
     finally:
         for number, handler in previous.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def interruptible(message: str = "interrupted", *, hint: str | None = None) -> Iterator[None]:
+    """Within the block SIGINT and SIGTERM end what leaves nothing behind; temporary files are removed on the way.
+
+    Args:
+        message: what the user is told.
+        hint: what can be done next.
+
+    Raises:
+        InterruptedRunError: one of them arrived.
+    """
+    try:
+        with stoppable():
+            yield
+    except Stopped as stop:
+        raise InterruptedRunError(message, signal_number=stop.signal_number, hint=hint) from None
 
 
 def _stop(number: int, _: FrameType | None) -> NoReturn:

@@ -11,7 +11,7 @@ from PIL import Image
 
 pytest.importorskip("httpcore", reason="the extra `collect` is not installed")
 
-from fashionbatch.cli.data import collect as verb
+from fashionbatch.api import collecting
 from fashionbatch.cli.data import command
 from fashionbatch.collecting.web import exchange, pace
 from fashionbatch.errors import FashionBatchError, RowError
@@ -81,7 +81,7 @@ def test_either_queries_or_a_table_is_given(arguments, tmp_path):
 
 
 def test_without_the_extra_it_says_what_to_install(queries, tmp_path, monkeypatch):
-    monkeypatch.setattr(verb.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(collecting.importlib.util, "find_spec", lambda name: None)
 
     with pytest.raises(FashionBatchError) as refused:
         run(queries, "-o", tmp_path / "photos")

@@ -150,3 +150,24 @@ def test_progress_is_told_to_a_function(bundle_path: Path) -> None:
     with fb.Bundle.open(bundle_path) as bundle:
         bundle.predict(np.zeros((3, 8, 8, 3), np.uint8), progress=told.append)
     assert told == []  # it took no ten seconds
+
+
+def test_a_bundle_is_packed_and_unpacked(bundle_path: Path, tmp_path: Path) -> None:
+    packed = fb.Bundle.open(bundle_path).pack(str(tmp_path / "tiny.fbz"))
+    unpacked = fb.Bundle.unpack(packed, tmp_path / "again")
+    assert unpacked.digest == fb.Bundle.open(bundle_path).digest
+    with pytest.raises(fb.OutputError, match="exists already"):
+        fb.Bundle.unpack(packed, tmp_path / "again")
+    assert fb.Bundle.unpack(packed, tmp_path / "again", overwrite=True).path == tmp_path / "again"
+
+
+def test_its_card_names_it_and_leaves_the_rest_to_a_person(bundle_path: Path) -> None:
+    bundle = fb.Bundle.open(bundle_path)
+    card = bundle.card(licence="Apache-2.0")
+    assert card.startswith("---\n")
+    assert "license: Apache-2.0" in card
+    assert bundle.name in card
+
+
+def test_float32_is_always_what_auto_may_take(bundle_path: Path) -> None:
+    assert fb.Bundle.open(bundle_path).automatic == ("float32",)
