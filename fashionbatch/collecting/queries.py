@@ -13,7 +13,7 @@ from fashionbatch.collecting.licences import KNOWN, REUSABLE, short_name
 from fashionbatch.errors import FashionBatchError, Problem, RecipeError
 from fashionbatch.left_behind import PROVENANCE, is_left_behind
 from fashionbatch.names import alike, closest, label_problem
-from fashionbatch.recipe.load import yaml_text
+from fashionbatch.recipe.load import refuse_later, yaml_text
 from fashionbatch.recipe.nodes import Mark, Node, dotted, read_yaml
 from fashionbatch.recipe.validate import validate
 from fashionbatch.registry import OurName, Registry
@@ -22,6 +22,8 @@ from fashionbatch.specs import ImageSearchSpec, Parameters
 LIST_SEARCH = OurName("url_list")
 _KIND = ImageSearchSpec.kind
 _WHAT = "file of queries"
+VERSION = 1
+"""Of the form of the file, which it names on top."""
 _LONGEST_NAME = 200
 """Bytes of a class's name: a folder is called so."""
 
@@ -138,6 +140,10 @@ def load_queries(path: Path, registry: Registry) -> Queries:
         raise RecipeError(
             [Mark(name).problem("must be a mapping of keys and values that begins with 'version: 1'")], what=_WHAT
         )
+    try:
+        refuse_later(tree, VERSION, "files of queries")
+    except RecipeError as error:
+        raise RecipeError(error.problems, what=_WHAT) from None
     file, wrong = validate(QueriesFile, tree)
     problems += wrong
     if file is None:

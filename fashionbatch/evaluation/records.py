@@ -14,10 +14,13 @@ from typing import Any
 from fashionbatch import disk
 from fashionbatch.errors import DataError
 from fashionbatch.evaluation.measures.figures import CROSS_ENTROPY
+from fashionbatch.versions import UPDATE, is_later, refusal
 
 CROSS_ENTROPY_FIGURE = "cross_entropy"
 """What `summary.json` calls it. Runs that do not say which loss they were trained by call it `loss`."""
 MARKER, SUMMARY, HISTORY, BUNDLE = "run.json", "summary.json", "history.csv", "bundle"
+RUN_FORMAT, SUMMARY_FORMAT = 2, 1
+"""Of `run.json` and of `summary.json`. Runs of format 1 can be listed and compared, and not be resumed."""
 STUDY_MARKER = "study.json"
 """What a directory holds that is several runs of one recipe; its summary is that of all of them."""
 _LARGEST_BYTES = 1 << 28
@@ -135,8 +138,8 @@ def read_run(path: Path) -> RunRecord:
             f"{path}: not a run directory: it holds no {SUMMARY}",
             hint=f"did you mean {inner}?" if inner else "give what `fashionbatch train -o` was given",
         )
-    summary = _json(path / SUMMARY, "figures", "seconds") if (path / SUMMARY).is_file() else None
-    begun = _json(path / MARKER) if (path / MARKER).is_file() else {}
+    summary = _json(path / SUMMARY, SUMMARY_FORMAT, "figures", "seconds") if (path / SUMMARY).is_file() else None
+    begun = _json(path / MARKER, RUN_FORMAT) if (path / MARKER).is_file() else {}
     recipe = begun.get("recipe")
     return RunRecord(path, summary, recipe if isinstance(recipe, dict) else {}, _history(path / HISTORY))
 
@@ -178,14 +181,25 @@ def _run_directories(folder: Path) -> Iterator[Path]:
             folders.clear()
 
 
-def _json(path: Path, *mappings: str) -> dict[str, Any]:
-    """The mapping in a file, whose values under these keys are mappings too where it has them."""
+def _json(path: Path, newest: int, *mappings: str) -> dict[str, Any]:
+    """The mapping in a file, whose values under these keys are mappings too where it has them.
+
+    Args:
+        path: the file.
+        newest: the latest format that is read.
+        mappings: the keys.
+
+    Raises:
+        DataError: it cannot be read, or is no such file.
+    """
     try:
         document = json.loads(disk.read_regular(path, _LARGEST_BYTES))
     except OSError as error:
         raise DataError(f"{path}: {disk.why_unreadable(error)}") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: cannot be read: {error}") from error
+    if isinstance(document, dict) and is_later(found := document.get("format"), newest):
+        raise DataError(f"{path}: cannot be read: {refusal(found, newest)}", hint=UPDATE)
     if not isinstance(document, dict) or not all(isinstance(document.get(key, {}), dict) for key in mappings):
         raise DataError(f"{path}: is not what training writes")
     return document

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from fashionbatch.recipe.forms import LISTS
-from fashionbatch.recipe.schema import Recipe
+from fashionbatch.recipe.schema import VERSION, Recipe
 from fashionbatch.recipe.words import Schema, json_schema_of
 from fashionbatch.registry import Registry
 from fashionbatch.specs import PLAIN_FIGURES
@@ -57,7 +57,8 @@ def recipe_schema(registry: Registry) -> Schema:
         phase[key] = {"allOf": [phase[key], _NAMED]}
     return {
         "$schema": DRAFT,
-        "title": "FashionBatch recipe, version 1",
+        "$id": f"urn:fashionbatch:recipe:{VERSION}",
+        "title": f"FashionBatch recipe, version {VERSION}",
         **schema,
         "$defs": dict(sorted(definitions.items())),
     }

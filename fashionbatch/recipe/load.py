@@ -17,9 +17,10 @@ from fashionbatch.recipe.from_data import tree_of
 from fashionbatch.recipe.layering import merged, overridden
 from fashionbatch.recipe.nodes import MAX_BYTES, Mark, Node, NodePath, dotted, read_yaml
 from fashionbatch.recipe.places import KnownPlaces
-from fashionbatch.recipe.schema import Recipe
+from fashionbatch.recipe.schema import VERSION, Recipe
 from fashionbatch.recipe.validate import validate
 from fashionbatch.registry import Registry
+from fashionbatch.versions import UPDATE, is_later
 
 MAX_EXTENDS = 10
 _OUTER_KEY = re.compile(
@@ -80,7 +81,8 @@ def load_recipe(path: Path, *, overrides: Sequence[str] = ()) -> RecipeDocument:
         overrides: `training.epochs=5` and the like, as `--set` takes them.
 
     Raises:
-        RecipeError: a file that cannot be read or is not YAML. Every other problem is in the document.
+        RecipeError: a file that cannot be read, is not YAML, or was written for a later version of recipes. Every
+            other problem is in the document.
     """
     text = yaml_text(path, str(path))
     if path.suffix not in RECIPE_SUFFIXES and text.strip() and not looks_like_recipe(text):
@@ -150,6 +152,7 @@ def _inherited(
 def _with_inherited(
     tree: Node, problems: list[Problem], name: str, path: Path, seen: tuple[str, ...], *, may_extend: bool
 ) -> tuple[Node, list[Problem]]:
+    refuse_later(tree, VERSION, "recipes")
     tree = long_form(tree)
     extends = tree.child("extends")
     if extends is None:
@@ -182,6 +185,23 @@ def looks_like_recipe(text: str) -> bool:
     keys = {match["key"] for match in _OUTER_KEY.finditer(text)}
     known = keys & {*Recipe.model_fields, "extends"}
     return 2 * len(known) > len(keys)
+
+
+def refuse_later(tree: Node, readable: int, what: str) -> None:
+    """Refuse a file that was written for a later version, whose keys would be told as unknown ones.
+
+    Args:
+        tree: of the file.
+        readable: the version that is read.
+        what: such files are called, in the plural.
+
+    Raises:
+        RecipeError: its `version` comes after that one.
+    """
+    version = tree.child("version")
+    if version is not None and is_later(version.value, readable):
+        told = f"was written for version {version.value} of {what}; this FashionBatch reads {readable}"
+        raise RecipeError([version.mark.problem(f"{told}: {UPDATE}", "version")])
 
 
 def _cannot_extend(extends: Node, path: Path, seen: tuple[str, ...], *, may_extend: bool) -> Problem | None:

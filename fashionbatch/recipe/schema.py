@@ -19,6 +19,12 @@ from pydantic import (
 from fashionbatch.names import label_problem
 from fashionbatch.specs import ImageSpec, Parameters, TrainingPrecision
 
+VERSION = 1
+"""Of the form of recipes that is described here, which a recipe names on top.
+
+It changes when recipes of before could no longer be read, or would mean something else; a key more does not change it.
+"""
+
 
 class Component(BaseModel):
     """`{name: ..., <its own parameters>}`; a bare name is the short form of one without parameters."""

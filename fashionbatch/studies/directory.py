@@ -18,6 +18,7 @@ from fashionbatch.evaluation.records import MARKER as RUN_MARKER
 from fashionbatch.evaluation.records import STUDY_MARKER
 from fashionbatch.training.checkpoint import write_text
 from fashionbatch.training.directory import LARGEST_RECORD, RUN_CONTENTS
+from fashionbatch.versions import refusal
 
 FORMAT = 1
 _LOCK = ".lock"
@@ -100,8 +101,8 @@ def require_usable(study: StudyDirectory, asked: Mapping[str, Any], *, resume: b
 def _require_same(study: StudyDirectory, asked: Mapping[str, Any]) -> None:
     try:
         document = json.loads(disk.read_regular(study.marker, LARGEST_RECORD))
-        if document["format"] != FORMAT:
-            raise ValueError("it is of another version")
+        if refused := refusal(document["format"], FORMAT):
+            raise ValueError(refused)
         begun = document["asked"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(

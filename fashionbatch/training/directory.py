@@ -15,10 +15,11 @@ from typing import Any, Literal
 from fashionbatch import __version__, disk
 from fashionbatch.bundle.write import BUNDLE_CONTENTS, require_replaceable
 from fashionbatch.errors import OutputError
+from fashionbatch.evaluation.records import RUN_FORMAT
 from fashionbatch.plan import Plan, resolved_yaml
 from fashionbatch.training.checkpoint import Checkpoints, write_text
+from fashionbatch.versions import refusal
 
-FORMAT = 2
 LARGEST_RECORD = 1 << 26
 """Bytes that a JSON file of a run may have."""
 _MARKER = "run.json"
@@ -176,7 +177,8 @@ def begin(directory: RunDirectory, plan: Plan, facts: Mapping[str, Any]) -> None
         disk.remove(directory.marker)
     write_text(directory.recipe, resolved_yaml(plan))
     started = datetime.now(UTC).isoformat(timespec="seconds")
-    document = {"format": FORMAT, "started": started, "fashionbatch": __version__, "recipe": plan.resolved(), **facts}
+    written = {"format": RUN_FORMAT, "started": started, "fashionbatch": __version__}
+    document = {**written, "recipe": plan.resolved(), **facts}
     write_text(directory.marker, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
 
 
@@ -188,8 +190,8 @@ def begun_with(directory: RunDirectory, plan: Plan) -> dict[str, Any]:
     """
     try:
         document = json.loads(disk.read_regular(directory.marker, LARGEST_RECORD))
-        if document["format"] != FORMAT:
-            raise ValueError("it is of another version")
+        if refused := refusal(document["format"], RUN_FORMAT):
+            raise ValueError(refused)
         recipe = document["recipe"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise OutputError(

@@ -19,6 +19,7 @@ from fashionbatch.data.advice import advice_on_data
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import DataError, InterruptedRunError, OutputError, TrainingError
+from fashionbatch.evaluation.records import SUMMARY_FORMAT
 from fashionbatch.inference.session import usable_cores
 from fashionbatch.model.framework import load_tensorflow, set_arithmetic
 from fashionbatch.model.network import Network
@@ -345,7 +346,7 @@ class _Run:
     def _about(self, network: Network, data: PreparedData) -> dict[str, Any]:
         recipe = self._plan.recipe
         return {
-            "format": 1,
+            "format": SUMMARY_FORMAT,
             "name": recipe.name,
             "description": recipe.description,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),

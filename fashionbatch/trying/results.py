@@ -17,8 +17,11 @@ from fashionbatch import __version__, disk
 from fashionbatch.bundle.part import Part
 from fashionbatch.errors import OutputError
 from fashionbatch.studies.statistics import wilson
+from fashionbatch.versions import UPDATE, is_later, refusal
 
 JOURNAL, TABLE, PICTURE, RECIPE, BEST = "try.json", "try.csv", "try.png", "best.yaml", "best"
+FORMAT = 1
+"""Of `try.json`."""
 _LARGEST_BYTES = 1 << 24
 
 Kind = Literal["head", "fine-tuned", "from nothing"]
@@ -100,7 +103,9 @@ def read_journal(directory: Path) -> Journal:
     """
     path = directory / JOURNAL
     try:
-        return Journal.model_validate_json(disk.read_regular(path, _LARGEST_BYTES))
+        content = disk.read_regular(path, _LARGEST_BYTES)
+        _refuse_later(path, content)
+        return Journal.model_validate_json(content)
     except FileNotFoundError:
         pass
     except ValidationError as error:
@@ -112,6 +117,16 @@ def read_journal(directory: Path) -> Journal:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise OutputError(f"{directory}: holds files, but no try", hint="choose another directory with -o")
     return Journal()
+
+
+def _refuse_later(path: Path, content: bytes) -> None:
+    try:
+        document = json.loads(content)
+    except (ValueError, RecursionError):
+        return  # the model says what is wrong with it
+    found = document.get("format") if isinstance(document, dict) else None
+    if is_later(found, FORMAT):
+        raise OutputError(f"{path}: cannot be read: {refusal(found, FORMAT)}", hint=UPDATE)
 
 
 def write_journal(directory: Path, journal: Journal) -> None:

@@ -31,6 +31,7 @@ from fashionbatch.labels.records import (
 )
 from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.specs import ColumnType
+from fashionbatch.versions import refusal
 
 JOB_FORMAT = 1
 _LARGEST_BYTES = 1 << 26
@@ -209,8 +210,10 @@ def _read(kind: type[RecordT], path: Path) -> RecordT | None:
         raise OutputError(f"{path}: {disk.why_unreadable(error)}", hint=hint) from None
     except (ValueError, RecursionError) as error:
         raise OutputError(f"{path}: cannot be read: {error}", hint=hint) from None
-    if not isinstance(content, dict) or content.get("format") != JOB_FORMAT:
-        raise OutputError(f"{path}: not written by this version of FashionBatch", hint=hint)
+    if not isinstance(content, dict):
+        raise OutputError(f"{path}: is damaged: it holds no record", hint=hint)
+    if refused := refusal(content.get("format"), JOB_FORMAT):
+        raise OutputError(f"{path}: cannot be read: {refused}", hint=hint)
     try:
         return kind.of_json(content)
     except ValueError as error:

@@ -91,7 +91,7 @@ def test_a_mistake_is_told_with_its_line_and_column(load, yaml, expected):
 
 def test_all_mistakes_are_told_at_once(load):
     with pytest.raises(RecipeError) as refused:
-        load("version: 2\npace: fast\nclasses:\n  a: {queries: [x]}\n")
+        load("version: 0\npace: fast\nclasses:\n  a: {queries: [x]}\n")
 
     assert [problem.line for problem in refused.value.problems] == [1, 2]
 
@@ -99,3 +99,13 @@ def test_all_mistakes_are_told_at_once(load):
 def test_a_file_that_is_not_there_is_one_clear_error(tmp_path, searches):
     with pytest.raises(RecipeError, match="a file of queries is a YAML file"):
         load_queries(tmp_path / "none.yaml", searches)
+
+
+def test_a_file_of_a_later_version_is_one_problem_whatever_else_it_says(load):
+    with pytest.raises(RecipeError) as raised:
+        load("version: 2\nfuture: {key: 1}\n")
+    (problem,) = raised.value.problems
+    assert (
+        problem.message
+        == "was written for version 2 of files of queries; this FashionBatch reads 1: update FashionBatch"
+    )

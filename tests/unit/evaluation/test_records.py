@@ -52,6 +52,15 @@ def test_a_damaged_run_does_not_hide_the_others(tmp_path):
     assert [str(error).split(": cannot")[0] for error in damaged] == [str(tmp_path / "1" / "summary.json")]
 
 
+@pytest.mark.parametrize(("file", "newest"), [("summary.json", 1), ("run.json", 2)])
+def test_a_run_of_a_later_version_is_refused_by_name(tmp_path, file, newest):
+    run = make_run(tmp_path / "run")
+    document = json.loads((run / file).read_text(encoding="utf-8"))
+    (run / file).write_text(json.dumps({**document, "format": newest + 1}), encoding="utf-8")
+    with pytest.raises(DataError, match=f"{file}: .*a later FashionBatch wrote it, .*this one reads {newest}"):
+        read_run(run)
+
+
 def test_differences_of_recipes_are_dotted_paths(tmp_path):
     one = read_run(make_run(tmp_path / "1", training={"seed": 1, "epochs": 5}, augmentation=[]))
     two = read_run(make_run(tmp_path / "2", training={"seed": 2, "epochs": 5}))

@@ -146,9 +146,21 @@ def test_a_component_without_a_name_may_have_a_misspelt_one():
 
 
 def test_all_problems_are_found_at_once():
-    text = changed("version: 1", "version: 2").replace("shoes", "''") + "training: {epochs: x, seed: -1}\nhed: binary\n"
+    text = changed("version: 1", "version: 0").replace("shoes", "''") + "training: {epochs: x, seed: -1}\nhed: binary\n"
     wheres = {problem.where for problem in document(text).problems}
     assert wheres == {"version", "name", "training.epochs", "training.seed", "hed"}
+
+
+@pytest.mark.parametrize("extended", [False, True])
+def test_a_recipe_of_a_later_version_is_one_problem_whatever_else_it_says(tmp_path, extended):
+    later = changed("version: 1", "version: 2") + "future: {key: 1}\n"
+    (tmp_path / "later.yaml").write_text(later, encoding="utf-8")
+    (tmp_path / "child.yaml").write_text("version: 1\nextends: later.yaml\n", encoding="utf-8")
+    with pytest.raises(RecipeError) as raised:
+        load_recipe(tmp_path / ("child.yaml" if extended else "later.yaml"))
+    (problem,) = raised.value.problems
+    assert (Path(problem.file).name, problem.where) == ("later.yaml", "version")
+    assert problem.message == "was written for version 2 of recipes; this FashionBatch reads 1: update FashionBatch"
 
 
 def test_true_is_not_the_number_one():

@@ -70,3 +70,12 @@ def test_a_directory_in_which_a_study_was_hardly_begun_is_as_good_as_none(tmp_pa
         pass
     require_usable(study, {}, resume=False, overwrite=False)
     require_usable(study, {}, resume=True, overwrite=False)
+
+
+def test_a_study_of_a_later_version_is_not_resumed_and_says_why(study):
+    document = json.loads(study.marker.read_text())
+    study.marker.write_text(json.dumps({**document, "format": 2}))
+    with pytest.raises(
+        OutputError, match="a later FashionBatch wrote it, in version 2 of its format; this one reads 1"
+    ):
+        require_usable(study, document["asked"], resume=True, overwrite=False)

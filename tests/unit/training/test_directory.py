@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -143,3 +144,13 @@ def test_a_bundle_with_a_file_of_the_users_stops_a_training_before_it_begins(tmp
     for resume in (False, True):
         with pytest.raises(OutputError, match=r"bundle: holds 'notes\.txt', which is no part of a bundle"):
             usable(tmp_path, resume=resume, overwrite=not resume)
+
+
+def test_a_run_of_a_later_version_is_not_resumed_and_says_why(tmp_path: Path) -> None:
+    run = begun_run(tmp_path / "run")
+    (run / "run.json").write_text('{"format": 3, "recipe": {}}')
+    plan: Any = None  # the version is looked at first
+    with pytest.raises(
+        OutputError, match="a later FashionBatch wrote it, in version 3 of its format; this one reads 2"
+    ):
+        begun_with(RunDirectory(run), plan)

@@ -76,10 +76,16 @@ def test_a_directory_with_other_files_is_refused(tmp_path):
     assert read_journal(tmp_path / "new").tried == ()
 
 
-@pytest.mark.parametrize("text", ["{", json.dumps({"format": 2}), json.dumps({"tried": [{"key": "a"}]})])
+@pytest.mark.parametrize("text", ["{", json.dumps({"format": 0}), json.dumps({"tried": [{"key": "a"}]})])
 def test_a_journal_that_cannot_be_read_is_no_traceback(tmp_path, text):
     (tmp_path / "try.json").write_text(text, encoding="utf-8")
     with pytest.raises(OutputError, match="was not written by this version"):
+        read_journal(tmp_path)
+
+
+def test_a_journal_of_a_later_version_is_refused_by_name(tmp_path):
+    (tmp_path / "try.json").write_text(json.dumps({"format": 2}), encoding="utf-8")
+    with pytest.raises(OutputError, match="a later FashionBatch wrote it, in version 2 of its format"):
         read_journal(tmp_path)
 
 
