@@ -11,6 +11,8 @@ from fashionbatch.progress import duration
 
 TOLERANCE = 0.1
 """By what share of itself a budget may be exceeded without a word."""
+_GRACE = 2.0
+"""How many times the budget may be added to it until something is judged."""
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _FORM = re.compile(r"(\d+(?:\.\d+)?)\s*([smh])")
 
@@ -35,14 +37,21 @@ def parse_budget(text: str) -> float:
 class Budget:
     """A budget that is being spent.
 
+    Until something is judged it may be exceeded twice over: a late answer is better than none, and a busy machine may
+    need all of a small budget for its first network.
+
     Args:
         seconds: the whole of it.
         clock: tells seconds; only their differences count.
+
+    Attributes:
+        first_answer_s: seconds after which the first judgement was there; None until then.
     """
 
     def __init__(self, seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
         self.seconds = seconds
         self._clock, self._began = clock, clock()
+        self.first_answer_s: float | None = None
 
     @property
     def spent(self) -> float:
@@ -54,9 +63,16 @@ class Budget:
         """Seconds that are left; negative once it is exceeded."""
         return self.seconds - self.spent
 
-    def allows(self, seconds: float) -> bool:
-        """Whether work of so many seconds ends within it."""
-        return seconds <= self.left
+    @property
+    def allowed(self) -> float:
+        """Seconds that work may take at most; negative once everything has to end."""
+        grace = _GRACE * self.seconds if self.first_answer_s is None else 0.0
+        return self.left + grace
+
+    def answered(self) -> None:
+        """Something is judged: from now on the budget is kept."""
+        if self.first_answer_s is None:
+            self.first_answer_s = self.spent
 
     def text(self) -> str:
         """How much is spent, for the title of a bar, which says itself how long what it shows still takes."""

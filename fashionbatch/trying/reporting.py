@@ -47,7 +47,7 @@ class BudgetedReporter(Reporter):
         with super().bar(f"{title} ({self._budget.text()})", total, unit, before=before) as advance:
 
             def watched(done: int, figures: Mapping[str, float] | None = None, /) -> None:
-                if self._budget.left < 0:
+                if self._budget.allowed < 0:
                     raise OutOfTimeError
                 advance(done, figures)
 

@@ -259,12 +259,7 @@ class _Work:
         over = self._budget.spent - self._budget.seconds
         notes = list(self._ledger.notes)
         if over > TOLERANCE * self._budget.seconds:
-            why = (
-                "the bundle of the best needs that time at least"
-                if self._state.out_of_time
-                else "the machine was slower than when the last training was planned"
-            )
-            notes.append(f"it took {duration(over)} longer than the budget: {why}")
+            notes.append(f"it took {duration(over)} longer than the budget: {self._why_late()}")
         if self._state.out_of_time:
             notes.append("the budget was spent before everything was tried; a larger one goes on from here")
         summary = self._state.summary
@@ -281,6 +276,14 @@ class _Work:
             seconds=self._budget.spent,
             stopped_by=self._state.stopped_by,
         )
+
+    def _why_late(self) -> str:
+        first = self._budget.first_answer_s
+        if first is not None and first > self._budget.seconds / 2:
+            return f"the first network was judged after {duration(first)}, and the bundle of the best comes after that"
+        if self._state.out_of_time:
+            return "the bundle of the best needs that time at least"
+        return "the machine was slower than when the last training was planned"
 
     def _train(self, recipe: Mapping[str, Any], path: Path) -> Mapping[str, Any]:
         """A run of the recipe; one that was begun with it goes on."""

@@ -141,7 +141,7 @@ class Search:
 
     def _open(self, candidate: Candidate) -> Opened | None:
         """A candidate that is ready to be judged; None where it is left out."""
-        if self._budget.left < 0:
+        if self._budget.allowed < 0:
             raise OutOfTimeError
         if self._ledger.current and self._budget.spent > _OPENING_SHARE * self._budget.seconds:
             self._note(f"{candidate.name} is left out: the time that is left is for what was judged before it")
@@ -189,11 +189,11 @@ class Search:
     def _try_heads(self, opened: Opened) -> bool:
         """Cross-validate the heads on a candidate's features; whether there was time for one."""
         seconds = opened.wall_ms * opened.judged_images / 1000
-        # Until something is judged there is nothing to save time for: a late answer is better than none.
-        if seconds > (_LATER_SHARE if self._ledger.current else 1) * self._budget.left:
+        # Until something is judged there is nothing to save time for.
+        if seconds > (_LATER_SHARE if self._ledger.current else 1) * self._budget.allowed:
             self._note(
                 f"{opened.candidate.name} is left out: the features of {opened.judged_images:,} photos take about "
-                f"{seconds:,.0f} s of the {max(0.0, self._budget.left):,.0f} s that are left"
+                f"{seconds:,.0f} s, and {max(0.0, self._budget.left):,.0f} s are left"
             )
             return False
         epochs = head_epochs(len(opened.data.splits["train"]))
@@ -203,6 +203,7 @@ class Search:
             recipe = head_recipe(self._folder, opened.candidate, setting, self._seed)
             key = key_of(recipe, opened.data.fingerprint, "head")
             if self._ledger.find(key) is not None:
+                self._budget.answered()
                 continue
             if self._ledger.current and self.finish_seconds(opened) > self._budget.left:
                 later = "; ".join(other.text for other in settings[settings.index(setting) :])
@@ -365,6 +366,7 @@ class Search:
 
     def _keep(self, one: Tried) -> None:
         self._ledger.add(one)
+        self._budget.answered()
         low, high = one.interval
         self._reporter.show(
             f"{one.candidate}, {one.kind}, {one.setting}: accuracy {one.accuracy:.4f} ({low:.3f} to {high:.3f}) by "

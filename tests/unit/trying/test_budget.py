@@ -32,3 +32,15 @@ def test_a_budget_is_spent_by_its_clock():
     clock.now += 20
     assert budget.left == -5
     assert budget.text() == "65 s of 60 s gone"
+
+
+def test_until_something_is_judged_a_budget_may_be_exceeded_twice_over():
+    clock = Clock()
+    budget = Budget(60, clock)
+    clock.now += 170
+    assert (budget.left, budget.allowed) == (-110, 10)
+    budget.answered()
+    assert (budget.allowed, budget.first_answer_s) == (-110, 170)
+    clock.now += 5
+    budget.answered()
+    assert budget.first_answer_s == 170

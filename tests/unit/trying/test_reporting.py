@@ -80,7 +80,9 @@ def test_epochs_that_take_no_time_are_told_every_ten_seconds_and_long_ones_alway
 
 
 def test_a_bar_ends_what_goes_over_the_budget(clock):
-    reporter = BudgetedReporter(lambda line: None, bars=False, budget=Budget(60, clock))
+    budget = Budget(60, clock)
+    budget.answered()
+    reporter = BudgetedReporter(lambda line: None, bars=False, budget=budget)
     with reporter.bar("features of train", 3, "image") as advance:
         advance(1)
         clock.now = 61
