@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from fashionbatch.data.splits import Assignment, assign_splits
 from fashionbatch.data.targets import check_labels
 from fashionbatch.drafting.layout import Layout, Reader, counts_by_class
 from fashionbatch.drafting.photos import Photos
+from fashionbatch.drafting.products import products_of
 from fashionbatch.errors import DataError, WeightsError
 from fashionbatch.recipe.schema import SplitSection
 from fashionbatch.registry import OurName
@@ -164,6 +165,9 @@ def _split(layout: Layout, said: list[str]) -> tuple[Layout, dict[str, Any], Ass
     if any(isinstance(part, float) and part > 0 for part in split.values()):
         split["seed"] = 42
     names = image_names(samples)
+    together = _kept_together(samples, names, split, said)
+    if together is not None:
+        return layout, *together
     try:
         return layout, split, assign_splits(samples, names, SplitSection.model_validate(split))
     except DataError:
@@ -174,6 +178,29 @@ def _split(layout: Layout, said: list[str]) -> tuple[Layout, dict[str, Any], Ass
     source = {key: value for key, value in layout.source.items() if key != "group_column"} | {"group_column": None}
     layout = replace(layout, source=source, samples=replace(samples, keep_together=None))
     return layout, split, assign_splits(layout.samples, names, SplitSection.model_validate(split))
+
+
+def _kept_together(
+    samples: Samples, names: Sequence[str], split: Mapping[str, Any], said: list[str]
+) -> tuple[dict[str, Any], Assignment] | None:
+    """The split that keeps the photos of a product on one side; None where their names tell of no products."""
+    if "seed" not in split or samples.keep_together is not None:
+        return None
+    products = products_of(names, samples.labels)
+    if products is None:
+        return None
+    grouped = {**split, "group_by": products.pattern}
+    try:
+        assignment = assign_splits(samples, names, SplitSection.model_validate(grouped))
+    except DataError:
+        # So few products, or such as the source's own splits part already, cannot be drawn from.
+        return None
+    first, second = products.example[:2]
+    said.append(
+        f"photos such as {first} and {second} show one thing, by their names: the photos of each of {products.count:,} "
+        "things stay on one side of the split"
+    )
+    return grouped, assignment
 
 
 def _side(photos: Photos) -> tuple[int, bool]:

@@ -15,6 +15,8 @@ from fashionbatch.recipe.dump import to_flow
 _WIDTH: Final = 116
 _SHOWN: Final = 5
 _CLASSES: Final = 60
+_EXAMPLE_GROUPS: Final = "group_by: '([^/]+)_[0-9]+[.]'"
+"""Of names such as `A17_2.jpg`."""
 
 _ADVICE: Final = {
     "few": (
@@ -171,6 +173,13 @@ def _data(choice: Choice) -> Iterator[str]:
     elif drawn:
         yield from _comment(
             "Drawn at random, with each class's share: validation chooses the epoch, test judges the finished network.",
+            indent=2,
+        )
+    if drawn and "group_by" not in choice.split and choice.samples.keep_together is None:
+        yield from _comment(
+            "Do several photos show one thing? Then keep them on one side, or what is learnt from one makes others "
+            "easy: add `group_by`, a regular expression on file names, whose part in parentheses is what they share, "
+            f"such as {_EXAMPLE_GROUPS}.",
             indent=2,
         )
     yield f"  split: {to_flow(dict(choice.split))}"
