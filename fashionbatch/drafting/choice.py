@@ -148,7 +148,10 @@ def _without_tiny_classes(layout: Layout, reader: Reader, said: list[str]) -> La
             f"classes with too few images to train on: {listed}",
             hint=f"add images, {fewest} of each at least, or leave them out",
         )
-    said.append(f"left out, since {fewest} images of a class are the least: {listed}")
+    if fewest == 1:
+        said.append(f"left out, since there is no image of them to train on: {', '.join(tiny)}")
+    else:
+        said.append(f"left out, since {fewest} images of a class are the least: {listed}")
     source = {**layout.source, "exclude": sorted({*layout.source.get("exclude", ()), *tiny})}
     return replace(layout, source=source, samples=reader.load(source))
 

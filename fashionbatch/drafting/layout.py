@@ -12,7 +12,7 @@ from typing import Any, Final
 from fashionbatch.data.prepare import load_samples
 from fashionbatch.drafting.asking import Ask, Question
 from fashionbatch.drafting.names import Attributes, attributes_of, labels_in_file_names
-from fashionbatch.drafting.tables import TABLES, guess_columns
+from fashionbatch.drafting.tables import TABLES, guess_columns, why_not
 from fashionbatch.errors import DataError
 from fashionbatch.left_behind import PROVENANCE
 from fashionbatch.plan import plan_from_text
@@ -118,7 +118,7 @@ def read_layout(place: Path, reader: Reader) -> Layout:
             raise DataError(f"{os.fspath(place)!r} is neither a folder nor a table", hint=_WANTED)
         found = _by_table(place, place.parent, reader)
         if found is None:
-            raise DataError(f"no column of {os.fspath(place)!r} names images that are here")
+            raise why_not(place) or DataError(f"no column of {os.fspath(place)!r} names images that are here")
         return found
     here, said = _step_in(_look(place))
     layout = _of_folder(here, reader)
@@ -158,7 +158,7 @@ def _step_in(place: _Place) -> tuple[_Place, list[str]]:
 
 def _of_folder(here: _Place, reader: Reader) -> Layout:
     """The class folders, a table, or the names of files; the user is asked where several of them say labels."""
-    by_folders, why_not = _by_folders(here, reader)
+    by_folders, no_classes = _by_folders(here, reader)
     tables = [found for table in here.tables if (found := _by_table(table, here.folder, reader)) is not None]
     if by_folders is not None and tables:
         answers = (f"the class folders: {_counted(by_folders.samples)}", *map(_table_words, tables))
@@ -174,10 +174,13 @@ def _of_folder(here: _Place, reader: Reader) -> Layout:
         return tables[reader.ask(question)]
     if tables:
         return tables[0]
+    meant = next((error for table in here.tables if (error := why_not(table)) is not None), None)
+    if meant is not None:
+        raise meant
     if here.images and not here.folders:
         return _by_file_names(here, reader)
-    if why_not is not None:
-        raise why_not
+    if no_classes is not None:
+        raise no_classes
     raise DataError(f"{os.fspath(here.folder)!r} holds no photos", hint=_WANTED)
 
 

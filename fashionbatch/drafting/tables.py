@@ -31,11 +31,14 @@ _SEPARATORS: Final = ("|", ";", ",", "/")
 _SPLIT_WORDS: Final = frozenset({"train", "training", "val", "valid", "validation", "test", "testing"})
 _YES_OR_NO: Final = frozenset({"0", "1", "0.0", "1.0", "true", "false", "yes", "no"})
 _NUMBER: Final = re.compile(r"[+-]?\d+([.,]\d+)?([eE][+-]?\d+)?")
+_MEASURE: Final = re.compile(r"[+-]?\d+([.,]\d+([eE][+-]?\d+)?|[eE][+-]?\d+)")
+_ADDRESS: Final = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _LABEL_NAMES: Final = (
     *("label", "labels", "class", "category", "tag", "tags", "articletype", "type", "kind", "target"),
     *("subcategory", "product", "name", "species", "breed"),
 )
 """What columns of labels are called, the likeliest first; without `id` and `name` at their ends."""
+_SURE_NAMES: Final = ("label", "labels", "class", "category", "target")
 _GROUP_NAME: Final = re.compile(
     r"(product|group|item|sku|article|garment|model|object|user|person|patient|session|family|listing|style)"
     r"s?([ _-]?(id|no|nr|number|code|key))?|sku|gtin|ean"
@@ -78,6 +81,8 @@ def guess_columns(path: Path, folder: Path, ask: Ask) -> Columns | None:
         DataError: the table cannot be read, or has images and no labels.
     """
     table = _read(path)
+    if _row_for_names(table) is not None:
+        return None
     found = _find_paths(table, folder)
     if found is None:
         return None
@@ -105,6 +110,53 @@ def guess_columns(path: Path, folder: Path, ask: Ask) -> Columns | None:
         if group.lower() != "group":
             parameters["group_column"] = group
     return Columns(parameters, root, tuple(said))
+
+
+def why_not(path: Path) -> DataError | None:
+    """Why a table of which `guess_columns` knows nothing is none of labels; None where it does not seem to be meant so.
+
+    Args:
+        path: the table.
+
+    Raises:
+        DataError: the table cannot be read.
+    """
+    table = _read(path)
+    shown = os.fspath(path)
+    first = _row_for_names(table)
+    if first is not None:
+        return DataError(
+            f"{shown!r} begins with a photo, {first!r}, and not with the names of its columns",
+            hint="put a line such as path,label before all others",
+        )
+    usual = _usual_path(table.columns)
+    for name in table.columns:
+        cells = table.filled(name)
+        if not cells:
+            if name.lower() == usual:
+                return DataError(f"{shown!r} has names of columns and no line below them")
+            continue
+        if name.lower() != usual and not _is_image_name(cells[0]):
+            continue
+        if _ADDRESS.match(cells[0]):
+            return DataError(
+                f"{shown!r} names photos of the web in its column {name!r}, such as {cells[0]!r}",
+                hint="fetch them first; `fashionbatch data collect` does so",
+            )
+        return DataError(
+            f"{shown!r} names photos in its column {name!r} that are not here, such as {cells[0]!r}",
+            hint="write paths that begin where the table lies, or put the photos beside it",
+        )
+    return None
+
+
+def _row_for_names(table: _Table) -> str | None:
+    """The photo in the line that should name the columns; None where it names columns."""
+    return next((name for name in table.columns if _is_image_name(name)), None)
+
+
+def _is_image_name(cell: str) -> bool:
+    return os.path.splitext(cell)[1].lower() in IMAGE_EXTENSIONS
 
 
 def _read(path: Path) -> _Table:
@@ -158,12 +210,22 @@ def _label_parameters(table: _Table, names: Sequence[str], ask: Ask) -> tuple[di
     """The parameters that say where labels stand, and the same in words."""
     marks = [name for name in names if _is_mark(table.filled(name))]
     columns = sorted(
-        (name for name in names if name not in marks and _may_be_labels(table.filled(name))),
+        (
+            name
+            for name in names
+            if name not in marks and _may_be_labels(table.filled(name), numbers=_is_called_so(name))
+        ),
         key=lambda name: (_rank(name), names.index(name)),
     )
     if not columns and len(marks) > 1:
         return {"label_columns": marks}, f"each of the columns {_listed(marks)} is a label, with 0 and 1"
     columns = columns or marks
+    only = next((name for name in names if _is_called_so(name) and len(set(table.filled(name))) == 1), None)
+    if not columns and only is not None:
+        raise DataError(
+            f"{table.path} holds one class, {table.filled(only)[0]!r}, and nothing to tell it from",
+            hint=f"add photos of another class, with its name in the column {only!r}",
+        )
     if not columns:
         raise DataError(
             f"{table.path} names images, but none of its columns looks like labels: {', '.join(names) or 'none'}",
@@ -191,17 +253,27 @@ def _rank(name: str) -> int:
     return _LABEL_NAMES.index(plain) if plain in _LABEL_NAMES else len(_LABEL_NAMES)
 
 
+def _is_called_so(name: str) -> bool:
+    """Whether a column is called as columns of classes are, so that numbers in it are classes and no measures."""
+    return _rank(name) in map(_LABEL_NAMES.index, _SURE_NAMES)
+
+
 def _is_mark(cells: Sequence[str]) -> bool:
     return bool(cells) and {cell.lower() for cell in cells} <= _YES_OR_NO
 
 
-def _may_be_labels(cells: Sequence[str]) -> bool:
-    """Whether cells repeat as labels do, and are neither measures nor sentences."""
+def _may_be_labels(cells: Sequence[str], *, numbers: bool) -> bool:
+    """Whether cells repeat as labels do, and are neither measures nor sentences.
+
+    Args:
+        cells: of a column, without empty ones.
+        numbers: whether whole numbers may be labels, as numbers of classes are.
+    """
     different = len(set(cells))
     if different < 2 or different > _MOST_CLASSES or max(map(len, cells)) > _LONGEST_LABEL:
         return False
     repeated = 2 * different <= len(cells) or _separator(cells) is not None
-    return repeated and not all(_NUMBER.fullmatch(cell) for cell in cells)
+    return repeated and not all((_MEASURE if numbers else _NUMBER).fullmatch(cell) for cell in cells)
 
 
 def _separator(cells: Sequence[str]) -> str | None:

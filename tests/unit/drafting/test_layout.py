@@ -262,3 +262,48 @@ def test_what_is_no_data_at_all_is_one_error(photos, draft, inside):
     with pytest.raises(FashionBatchError) as caught:
         draft(inside)
     assert Path(inside).name in str(caught.value)
+
+
+def write_table(photos, *lines):
+    (photos / "labels.csv").write_text("\n".join(lines), encoding="utf-8")
+
+
+def test_numbers_of_classes_are_labels(put, photos, planned):
+    put(*(f"images/{number}.png" for number in range(12)))
+    write_table(
+        photos, "path,class_id,product_id", *(f"images/{number}.png,{number % 3},{number % 4}" for number in range(12))
+    )
+    assert parameters(planned())["label_column"] == "class_id"
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["images/0.png,cat", "images/1.png,dog"], r"begins with a photo, 'images/0.png', and not with the names"),
+        (
+            ["url,label", "https://x.org/0.png,cat"],
+            r"photos of the web in its column 'url', such as 'https://x.org/0.png'",
+        ),
+        (["path,label", "C:\\me\\0.png,cat", "C:\\me\\1.png,dog"], r"in its column 'path' that are not here"),
+        (["path,label"], r"has names of columns and no line below them"),
+        (
+            ["path,label", "images/0.png,cat", "images/1.png,cat"],
+            r"holds one class, 'cat', and nothing to tell it from",
+        ),
+        (["path,price", "images/0.png,12.5", "images/1.png,12.5"], r"none of its columns looks like labels: price"),
+    ],
+)
+def test_a_table_that_says_no_labels_is_named_with_the_reason(put, photos, draft, lines, message):
+    put(*(f"images/{number}.png" for number in range(4)))
+    write_table(photos, *lines)
+    for inside in ("", "labels.csv"):
+        with pytest.raises(DataError, match=message):
+            draft(inside)
+
+
+def test_a_class_that_only_validation_has_is_left_out_and_told(put, draft):
+    put("train/coat", "train/dress", count=4)
+    put("validation/coat", "validation/dress", "validation/hat", count=2)
+    made = draft()
+    assert made.choice.samples.class_names == ("coat", "dress")
+    assert "left out, since there is no image of them to train on: hat" in made.choice.said
