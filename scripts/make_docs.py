@@ -104,12 +104,20 @@ def cli_reference() -> str:
         "",
         "<!-- Made by scripts/make_docs.py from the commands themselves; `make docs` makes it again. -->",
         "",
-        "Exit codes: 0 done; 1 your error, named in a line or two; 2 wrong usage; 3 a bug of ours, with a traceback in",
-        "a file; 4 `--strict` and some rows are not ok; 130 or 143 interrupted, and the same command goes on.",
+        "This page has every command with its options, as `fashionbatch COMMAND --help` prints them.",
         "",
-        "Whatever lasts says how far it is: by a bar on a terminal, which is gone in the end, and by a line every ten",
-        "seconds elsewhere. With `--quiet` a command whose result is text prints that, and one that makes files prints",
-        "nothing; warnings and errors are printed all the same.",
+        "| exit code | meaning |",
+        "| --- | --- |",
+        "| 0 | done |",
+        "| 1 | an error that you can mend, named in a line or two with a hint |",
+        "| 2 | wrong usage: an unknown option or a missing argument |",
+        "| 3 | a bug of ours; the traceback is in a file that the message names |",
+        "| 4 | with `--strict`: files could not be labeled, or a class got too few photos |",
+        "| 5 | `compare --max-shift`: a label's share shifted by more |",
+        "| 130, 143 | stopped by Ctrl-C or SIGTERM; the same command, for some with `--resume`, goes on |",
+        "",
+        "A command that takes long shows how far it is: by a bar on a terminal, by a line every ten seconds elsewhere.",
+        "With `--quiet` it prints only its result, if that is text, and warnings and errors.",
         "",
         "| command | what it does |",
         "| --- | --- |",
@@ -161,7 +169,7 @@ def _command_lines(command: click.Command, context: click.Context, depth: int) -
     usage = [context.command_path, *(["[OPTIONS]"] if options else []), *map(_argument_text, arguments)]
     if isinstance(command, click.Group):
         usage.append("COMMAND")
-    yield from ("", f"{'#' * depth} {context.command_path}", "", f"    {' '.join(usage)}", "")
+    yield from ("", f"{'#' * depth} {context.command_path}", "", "```text", " ".join(usage), "```", "")
     yield from _help_lines(command)
     if options:
         yield from ("", "| option | meaning |", "| --- | --- |")
@@ -181,7 +189,7 @@ def _help_lines(command: click.Command) -> Iterator[str]:
             yield ""
         first, *rest = paragraph.split("\n")
         # A paragraph that click is told to leave as it is, is code.
-        yield from (f"    {line}" for line in rest) if first == "\b" else (first, *rest)
+        yield from ("```console", *(f"$ {line}" for line in rest), "```") if first == "\b" else (first, *rest)
 
 
 def _argument_text(argument: click.Argument) -> str:

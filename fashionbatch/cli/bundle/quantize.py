@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @click.option(
     "--unlabeled",
     is_flag=True,
-    help="Do not take the folders in --data for labels. Nor are they if none is called like a label.",
+    help="The folders in --data are no labels. Without this option they are, if one is called like a label.",
 )
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), help="Write another bundle, and leave this one as it is."

@@ -199,8 +199,8 @@ def _show(files: DemoFiles, steps: _Steps) -> None:
     )
     click.echo(f"{style('pictures', bold=True)}  {files.run}: {', '.join(pictures)}")
     steps.reporter.show("")
-    steps.reporter.show("Next, a classifier of your own:")
-    steps.show_command(["recipe", "copy", RECIPE, "my.yaml"])
+    steps.reporter.show("Next, a classifier of your own; PHOTOS is a folder that has a folder for each class:")
+    steps.show_command(["recipe", "new", "PHOTOS", "-o", "my.yaml"])
 
 
 @dataclass(frozen=True)
