@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
 from fashionbatch.collecting.web.addresses import is_public, system_addresses
@@ -66,6 +68,7 @@ class FakeWeb:
 
     Args:
         now: a clock, to see when each request came.
+        certificate: a file with a certificate and its key, PEM, by which all hosts answer to `https` alone.
 
     Attributes:
         asked: every request, in the order in which they came.
@@ -73,7 +76,7 @@ class FakeWeb:
         addresses: by the name of a host the addresses that it stands for; any other name stands for a public one.
     """
 
-    def __init__(self, *, now: Callable[[], float] = lambda: 0.0) -> None:
+    def __init__(self, *, now: Callable[[], float] = lambda: 0.0, certificate: Path | None = None) -> None:
         self.asked: list[Asked] = []
         self.whole: list[tuple[str, str]] = []
         self.addresses: dict[str, Sequence[str]] = {}
@@ -82,6 +85,11 @@ class FakeWeb:
         self._now = now
         self._lock = threading.Lock()
         self._server = _Server(self)
+        self._is_encrypted = certificate is not None
+        if certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), name="fake web", daemon=True)
 
     def __enter__(self) -> FakeWeb:
@@ -110,7 +118,7 @@ class FakeWeb:
 
     def exchange(self) -> WebExchange:
         """A way to this web, which is the usual one but for where names and connections lead."""
-        return exchange_with(self.port, self.addresses)
+        return exchange_with(self.port, self.addresses, is_encrypted=self._is_encrypted)
 
     def times(self, url: str) -> int:
         """How often an address was asked for."""
@@ -138,12 +146,20 @@ class FakeWeb:
             return answers[min(turn, len(answers) - 1)]
 
 
-def exchange_with(port: int, addresses: Mapping[str, Sequence[str]] | None = None) -> WebExchange:
+def exchange_with(
+    port: int,
+    addresses: Mapping[str, Sequence[str]] | None = None,
+    *,
+    is_encrypted: bool = False,
+    stopping: Callable[[], bool] = lambda: False,
+) -> WebExchange:
     """A way to a `FakeWeb`, also to one in another process.
 
     Args:
         port: of its server.
         addresses: as `FakeWeb.addresses`.
+        is_encrypted: whether it has a certificate; without one `https` goes to it unencrypted.
+        stopping: as for `WebExchange`.
     """
     import httpcore
 
@@ -163,7 +179,8 @@ def exchange_with(port: int, addresses: Mapping[str, Sequence[str]] | None = Non
         assert is_public(address), f"{address} was to be connected to"
         return httpcore.SyncBackend().connect_tcp("127.0.0.1", port, timeout=timeout)
 
-    return _PlainExchange(lambda deadline: CheckedBackend(deadline, resolve=resolve, dial=dial))
+    way = WebExchange if is_encrypted else _PlainExchange
+    return way(lambda deadline: CheckedBackend(deadline, resolve=resolve, dial=dial), stopping=stopping)
 
 
 class _PlainExchange(WebExchange):
