@@ -19,11 +19,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from fashionbatch.collecting.applying import Report
+    from fashionbatch.collecting.queries import Queries
     from fashionbatch.collecting.rows import RowOutcome
     from fashionbatch.progress import Reporter
     from fashionbatch.specs import StopSignal
-
-_NO_CONTACT = "note: nobody is told who asks; write `contact: you@example.org` into the file, so that sites can"
 
 
 @dataclass(frozen=True)
@@ -131,13 +130,12 @@ def collect_into(
     Raises:
         FashionBatchError: as `collect`.
     """
-    from fashionbatch.collecting.queries import load_queries
-    from fashionbatch.plugins import load_plugins
-
-    queries = load_queries(path, load_plugins({"register_image_searches"}).registry)
+    queries = load(path)
     require_http()
-    if not queries.file.contact:
-        reporter.show(_NO_CONTACT)
+    from fashionbatch.collecting.estimate import plan
+
+    for line in plan(queries, output):
+        reporter.show(line)
     from fashionbatch.collecting.run import collect as run
     from fashionbatch.collecting.web.exchange import WebExchange
     from fashionbatch.collecting.web.pace import RunClock
@@ -159,6 +157,18 @@ def collect_into(
         )
     finally:
         exchange.close()
+
+
+def load(path: Path) -> Queries:
+    """A file of queries, checked with the searches that are installed.
+
+    Raises:
+        RecipeError: the mistakes in it.
+    """
+    from fashionbatch.collecting.queries import load_queries
+    from fashionbatch.plugins import load_plugins
+
+    return load_queries(path, load_plugins({"register_image_searches"}).registry)
 
 
 def require_http() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
-from fashionbatch.collecting.queries import Queries, Searching
+from fashionbatch.collecting.queries import Searching, file_of
 from fashionbatch.collecting.web.exchange import RefusedError, UnreachableError
 from fashionbatch.collecting.web.visitor import Visitor
 from fashionbatch.errors import DataError
@@ -62,13 +62,8 @@ def ask_page(searching: Searching, query: str, cursor: str | None, visitor: Visi
     """
 
     def locate(path: str) -> Path:
-        return base / Path(path).expanduser()
+        return file_of(path, base)
 
     return searching.spec.search(
         query, cursor, parameters=searching.parameters, fetch=HostFetch(searching.spec, visitor), locate=locate
     )
-
-
-def hosts_of(queries: Queries) -> tuple[str, ...]:
-    """The hosts of all services that are asked, each once."""
-    return tuple(dict.fromkeys(host for one in queries.searches.values() for host in one.spec.hosts))

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from fashionbatch.collecting.licences import KNOWN, REUSABLE, short_name
 from fashionbatch.errors import FashionBatchError, Problem, RecipeError
 from fashionbatch.left_behind import PROVENANCE, is_left_behind
-from fashionbatch.names import alike, closest, label_problem
+from fashionbatch.names import alike, closest, label_problem, suggestion
 from fashionbatch.recipe.load import refuse_later, yaml_text
 from fashionbatch.recipe.nodes import Mark, Node, dotted, read_yaml
 from fashionbatch.recipe.validate import validate
@@ -24,6 +24,7 @@ _KIND = ImageSearchSpec.kind
 _WHAT = "file of queries"
 VERSION = 1
 """Of the form of the file, which it names on top."""
+_LIST_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".jsonl", ".ndjson", ".json"})
 _LONGEST_NAME = 200
 """Bytes of a class's name: a folder is called so."""
 
@@ -148,14 +149,26 @@ def load_queries(path: Path, registry: Registry) -> Queries:
     problems += wrong
     if file is None:
         raise RecipeError(problems, what=_WHAT)
+    base = path.absolute().parent
     problems += [*_class_problems(file, tree), *_repeated_queries(file, tree), *_licence_problems(file, tree)]
+    problems += _missing_lists(file, tree, base)
     wishes = tuple(_wishes(file))
     searches, wrong = _searches(file, tree, wishes, registry)
     problems += wrong
     if problems:
         raise RecipeError(problems, what=_WHAT)
     licences = frozenset(map(short_name, REUSABLE if file.licences is None else file.licences))
-    return Queries(file, path.absolute().parent, wishes, searches, licences)
+    return Queries(file, base, wishes, searches, licences)
+
+
+def file_of(name: str, base: Path) -> Path:
+    """The file that a name in a file of queries means.
+
+    Args:
+        name: as it stands there.
+        base: the folder of the file of queries.
+    """
+    return base / Path(name).expanduser()
 
 
 def _wishes(file: QueriesFile) -> Iterator[Wish]:
@@ -217,6 +230,17 @@ def _repeated_queries(file: QueriesFile, tree: Node) -> Iterator[Problem]:
                     told = f"{one.query!r} stands twice; leave one out, and give the other a `count` for both"
                     yield node.mark.problem(told, dotted(("classes", label, key)))
                 seen.add(name)
+
+
+def _missing_lists(file: QueriesFile, tree: Node, base: Path) -> Iterator[Problem]:
+    """Lists that are not where they are said to be."""
+    for label, entry in file.classes.items():
+        for number, name in enumerate(entry.lists):
+            node, place = tree.at(("classes", label, "lists", number)), file_of(name, base)
+            if node is not None and not place.is_file():
+                beside = [one.name for one in base.iterdir() if one.suffix.lower() in _LIST_ENDINGS]
+                told = f"there is no file {str(place)!r}{suggestion(name, beside, otherwise='')}"
+                yield node.mark.problem(told, dotted(("classes", label, "lists")))
 
 
 def _licence_problems(file: QueriesFile, tree: Node) -> Iterator[Problem]:

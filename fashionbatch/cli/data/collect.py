@@ -37,6 +37,7 @@ _PATH = click.Path(path_type=Path)
     "to find out is up to you. The table shows what each one says.",
 )
 @click.option("--retry-failed", is_flag=True, help="Ask again for what failed before, such as a host that was down.")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked for and how long that takes, and stop.")
 @click.option("--strict", is_flag=True, help="End with exit code 4 where a class has fewer photos than wanted.")
 @quiet_option(FILES_ARE_THE_RESULT)
 def command(
@@ -46,6 +47,7 @@ def command(
     table: Path | None,
     any_licence: bool,
     retry_failed: bool,
+    dry_run: bool,
     strict: bool,
     quiet: bool,
 ) -> None:
@@ -64,12 +66,23 @@ def command(
             report = apply_table(output, table)
     else:
         assert queries is not None
+        if dry_run:
+            _tell_plan(queries, output)
+            return
         report = _collect(queries, output, any_licence=any_licence, retry_failed=retry_failed, reporter=reporter)
     if not quiet:
         for line in _lines(report, output):
             click.echo(line)
     if strict and _short(report):
         raise RowError("some classes have fewer photos than wanted")
+
+
+def _tell_plan(path: Path, output: Path) -> None:
+    from fashionbatch.api.collecting import load
+    from fashionbatch.collecting.estimate import plan
+
+    for line in plan(load(path), output):
+        click.echo(line)
 
 
 def _collect(path: Path, output: Path, *, any_licence: bool, retry_failed: bool, reporter: Reporter) -> Report:
@@ -101,8 +114,11 @@ def _lines(report: Report, output: Path) -> Iterator[str]:
     yield from format_table(head, rows)
     for note in report.notes:
         yield f"note: {printable(note)}"
+    advice = "start the same command again later, or add queries" if report.notes else "add queries"
     for label, (there, wanted_) in _short(report).items():
-        yield f"{printable(label)}: {wanted_ - there:,} of {counted(wanted_, 'photo')} are lacking; add queries"
+        yield f"{printable(label)}: {wanted_ - there:,} of {counted(wanted_, 'photo')} are lacking; {advice}"
+    if report.wanted and (failed := sum(own["failed"] for own in found.values())):
+        yield f"{counted(failed, 'address', 'addresses')} failed: `--retry-failed` asks for them again"
     shown = printable(str(output))
     sheets = [path for paths in report.sheets.values() for path in paths]
     if sheets:

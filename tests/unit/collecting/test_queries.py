@@ -24,7 +24,8 @@ def test_queries_share_what_their_class_wants(load):
             queries: [red, {query: blue, count: 3, search: wikimedia_commons}, green]
             lists: [mine.csv]
           shirt: {count: 4, queries: [shirt]}
-        """
+        """,
+        mine="url\n",
     )
 
     wishes = [(wish.label, wish.search, wish.query, wish.count) for wish in queries.wishes]
@@ -73,6 +74,7 @@ def test_queries_share_what_their_class_wants(load):
         ("version: 1\nclasses:\n  \u00e9: {queries: [x]}\n  e\u0301: {queries: [x]}", "4:3: classes: the classes"),
         ("version: 1\nclasses:\n  a: {queries: [x, y, x]}", "3:23: classes.a.queries: 'x' stands twice"),
         ("version: 1\nclasses:\n  a: {lists: [x.csv, x.csv]}", "3:22: classes.a.lists: 'x.csv' stands twice"),
+        ("version: 1\nclasses:\n  a: {lists: [x.csv, quiries.csv]}", "3:15: classes.a.lists: there is no file"),
         (
             "version: 1\nlicences: [by-as]\nclasses: {a: {queries: [x]}}",
             "2:12: licences: unknown licence 'by-as'; did you",
