@@ -37,7 +37,8 @@ How to read the tables:
 
 - **Test** images chose nothing. **Validation** images chose nothing either if a recipe trains all its epochs. Where
   the table says that validation chose the epoch or the thresholds, its figures flatter a little.
-- **The tutorial** is the figure that it prints, `-` if it prints none on the same split. **Aim** is what the recipe
+- **The tutorial** is the figure that it prints, `-` if it prints none on the same split or the recipe
+  follows none. **Aim** is what the recipe
   is to reach beyond that.
 - **Here** is the figure of one run, or mean ± standard deviation over several seeds.
 - **Seconds** are those of training alone, on the machine that is named. It did other work meanwhile, so they are an
@@ -59,6 +60,7 @@ class Tutorial:
         aim: what the recipe aims for beyond that.
         also: further figures that are shown.
         first_epoch: the tutorial's validation accuracy after one epoch, where it prints that.
+        given: the options that say which photos a recipe for photos of one's own was trained on.
     """
 
     recipe: str
@@ -69,6 +71,7 @@ class Tutorial:
     aim: float | None = None
     also: tuple[str, ...] = ()
     first_epoch: float | None = None
+    given: str = ""
 
 
 _FASHION = "Fashion-MNIST, as Debian's package `dataset-fashion-mnist` has it"
@@ -101,6 +104,21 @@ TUTORIALS: dict[str, Tutorial] = {
     ),
     "cats-dogs-finetune": Tutorial(
         "cats_dogs_finetune", "validation", "accuracy", _CATS_DOGS, 0.95, 0.98, also=("roc_auc",)
+    ),
+    "transfer": Tutorial(
+        "transfer",
+        "test",
+        "accuracy",
+        "photos of clothes in ten folders below train, of which the recipe draws its own splits",
+        given=" --data clothing_small_224",
+    ),
+    "multilabel-transfer": Tutorial(
+        "multilabel_transfer",
+        "test",
+        "label_accuracy",
+        "photos of clothes in six folders such as `red_dress`",
+        also=("accuracy", "mean_average_precision"),
+        given=" --data apparel7_160 --set 'data.source.exclude=[black_shoes]'",
     ),
 }
 NAMES = {
@@ -181,7 +199,7 @@ def _overview(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
     measured = f"{tutorial.split} {NAMES[tutorial.figure]}"
     if tutorial.split == "validation" and runs[-1]["validation_chose"]:
         measured += ", which chose the epoch"
-    if tutorial.figure == "label_accuracy":
+    if tutorial.figure == "label_accuracy" and tutorial.split == "validation":
         measured += ", which chose the thresholds"
     printed = _two_places(tutorial.value)
     if tutorial.first_epoch is not None:
@@ -231,7 +249,7 @@ def _section(tutorial: Tutorial, runs: list[dict[str, Any]]) -> list[str]:
         f"## {tutorial.recipe}",
         "",
         "```console",
-        f"$ fashionbatch train {tutorial.recipe} -o runs/{tutorial.recipe}{seed}",
+        f"$ fashionbatch train {tutorial.recipe} -o runs/{tutorial.recipe}{tutorial.given}{seed}",
         "```",
         "",
         f"{tutorial.data}: {images}.{_first_epoch(tutorial, runs)}{_plain_threshold(tutorial, runs)}",
@@ -264,7 +282,8 @@ def _first_epoch(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
 
 
 def _plain_threshold(tutorial: Tutorial, runs: list[dict[str, Any]]) -> str:
-    if tutorial.figure != "label_accuracy":
+    # Where an earlier epoch was kept, the last one says nothing of the network.
+    if tutorial.figure != "label_accuracy" or runs[-1]["validation_chose"]:
         return ""
     here = ", ".join(f"{run['last_epoch']:.4f}" for run in runs)
     return f" With the threshold 0.5 for every label, which nothing chose, {here} of the single labels are right."

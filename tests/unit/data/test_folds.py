@@ -28,8 +28,8 @@ def folder(tmp_path):
 
 @pytest.fixture
 def folds_of(make_plan, folder):
-    def make(count, **split):
-        plan = make_plan({"name": "image_folder", "path": str(folder)}, split=split)
+    def make(count, dataset="image_folder", head="multiclass", **split):
+        plan = make_plan({"name": dataset, "path": str(folder)}, head=head, split=split)
         return plan, prepare_folds(plan, count)
 
     return make
@@ -64,6 +64,23 @@ def test_groups_are_never_split(folds_of):
         people = [{name.split("/")[1].split("-")[0] for name in split.names} for split in splits.values()]
         assert len(people) == 3
         assert not people[0] & people[1] | people[0] & people[2] | people[1] & people[2]
+
+
+def test_of_several_labels_too_every_image_is_held_out_once_and_no_group_in_two_folds(folds_of, folder):
+    for name, several in (("boot", "red_boot"), ("dress", "blue_dress")):
+        (folder / name).rename(folder / several)
+    (folder / "red_dress").mkdir()
+    for path in sorted((folder / "blue_dress").iterdir())[::2]:
+        path.rename(folder / "red_dress" / path.name)
+    _, folds = folds_of(3, "multilabel_folder", "multilabel", validation=0.2, group_by="(p[0-9]+)-")
+    held_out = [list(folds.data(number).splits["test"].names) for number in range(3)]
+    files = [f"{path.parent.name}/{path.name}" for path in folder.rglob("*.png")]
+    assert sorted(name for names in held_out for name in names) == sorted(files)
+    people = [{name.split("/")[1].split("-")[0] for name in names} for names in held_out]
+    assert sum(map(len, people)) == len(set().union(*people)) == 15
+    for number in range(3):
+        shares = Counter(label for labels in folds.data(number).splits["test"].labels for label in labels)
+        assert set(shares) == {"red", "blue", "boot", "dress"}
 
 
 def test_the_same_fold_is_the_same_again_and_no_other_one(folds_of):
