@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from fashionbatch.studies.sweep_report import SweepReport
 
 
+def _refuse_folds(_context: click.Context, _parameter: click.Parameter, folds: str | None) -> None:
+    if folds is not None:
+        raise click.UsageError(
+            "A sweep judges each combination by the recipe's validation split, not by folds. --seeds takes the mean of "
+            "several trainings; `fashionbatch train --folds` cross-validates the recipe that is best."
+        )
+
+
 @click.command(cls=RecipeCommand)
 @click.argument("recipe")
 @click.option(
@@ -45,6 +53,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Train each combination with this many seeds, the recipe's and those that follow it, and compare the means.",
 )
+@click.option("--folds", hidden=True, expose_value=False, callback=_refuse_folds)
 @click.option(
     "--search",
     "trials",

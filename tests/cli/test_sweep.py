@@ -57,6 +57,13 @@ def test_a_dry_run_of_a_search_checks_its_values(recipe):
     assert "every value is checked; 5 combinations would be drawn" in result.output
 
 
+def test_folds_are_refused_with_what_there_is_instead(recipe):
+    result = invoke(recipe, "--set", RATES, "--folds", "5")
+    assert result.exit_code == 2
+    assert "not by folds" in result.output
+    assert "`fashionbatch train --folds`" in " ".join(result.output.split())
+
+
 def test_resuming_and_replacing_exclude_each_other(recipe):
     result = invoke(recipe, "--set", RATES, "--resume", "--overwrite")
     assert result.exit_code == 2
