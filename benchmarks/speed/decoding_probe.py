@@ -59,6 +59,7 @@ def ours(photos: Sequence[Path], size: tuple[int, int]) -> tuple[float, float]:
     from fashionbatch.labeling.workers.pool import WorkerPool
     from fashionbatch.labeling.workers.tasks import Task
     from fashionbatch.specs import ImageSpec
+    from fashionbatch.stores.sources import folder_source
 
     cores = len(os.sched_getaffinity(0))
     with Launcher(cores) as launcher:
@@ -66,7 +67,9 @@ def ours(photos: Sequence[Path], size: tuple[int, int]) -> tuple[float, float]:
         layout = FrameLayout(((*size, 3),), CHUNK, BUFFERS, cores)
         frames = Frames(launcher.frame_file, layout, create=True)
         spec = ImageSpec(size=size)
-        pool.configure(frames, folder=os.fsencode(photos[0].parent), specs=[spec.model_dump(mode="json")])
+        pool.configure(
+            frames, source=folder_source(os.fsencode(photos[0].parent)), specs=[spec.model_dump(mode="json")]
+        )
         tasks = []
         for number, photo in enumerate(photos):
             seen = photo.stat()

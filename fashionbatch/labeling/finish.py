@@ -193,11 +193,11 @@ def _write_digests(paths: JobPaths, store: ShardStore, bar: OpenBar) -> str:
 
     def write(file: BinaryIO) -> None:
         nonlocal digest
-        writer = ManifestWriter(file, ordered=manifest.is_ordered, digests=True)
+        writer = ManifestWriter(file, ordered=manifest.is_ordered, digests=True, tokens=manifest.has_tokens)
         for shard in range(len(store)):
             advance(shard)
             for record, sha256 in zip(manifest.rows(*store.rows(shard)), store.digests(shard), strict=True):
-                writer.add(record.path, record.size, record.mtime_ns, sha256)
+                writer.add(record.path, record.size, record.mtime_ns, sha256, record.token)
         digest = writer.finish()
 
     with (

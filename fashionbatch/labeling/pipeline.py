@@ -262,7 +262,8 @@ class Pipeline:
         tasks = []
         for place, position in enumerate(positions, first_place):
             file = shard.to_label[position]
-            tasks.append(Task(place, file.path, file.size, file.mtime_ns, expected[position] if expected else b""))
+            wanted = expected[position] if expected else b""
+            tasks.append(Task(place, file.path, file.size, file.mtime_ns, wanted, file.token))
         for begin in range(0, len(tasks), CHUNK):
             self._pool.put(tasks[begin : begin + CHUNK])
 

@@ -39,6 +39,7 @@ from fashionbatch.labeling.workers.pool import WorkerPool
 from fashionbatch.labels.records import FilesRecord, ReuseCounts
 from fashionbatch.progress import Reporter, silent
 from fashionbatch.specs import StopSignal
+from fashionbatch.stores.sources import folder_source
 
 
 @dataclass(frozen=True)
@@ -236,7 +237,7 @@ class _Station:
         accepted = self.run.options.rows.accept_truncated
         asked = {} if accepted is None else {"accept_truncated": accepted}
         specs = [{**spec.model_dump(mode="json"), **asked} for spec in loaded.specs]
-        self.pool.configure(frames, folder=os.fsencode(self.run.folder), specs=specs)
+        self.pool.configure(frames, source=folder_source(os.fsencode(self.run.folder)), specs=specs)
         return frames
 
     def open_session(self, loaded: Loaded, bundle: Bundle, choice: PrecisionChoice) -> Session:

@@ -40,6 +40,7 @@ from fashionbatch.labeling.workers.frames import Frames
 from fashionbatch.labeling.workers.tasks import Outcome, Task
 from fashionbatch.plugins import Plugins, load_plugins
 from fashionbatch.specs import RuntimeRequest
+from fashionbatch.stores.sources import Source
 from fashionbatch.testing.bundles import make_tiny_bundle, tiny_probabilities
 from fashionbatch_plugins import runtimes
 
@@ -56,10 +57,10 @@ class DecodingHere:
         self.count = 1
         self.waiting: list[Task] = []
 
-    def configure(self, frames: Frames, *, folder: bytes, specs: list[dict[str, Any]]) -> None:
+    def configure(self, frames: Frames, *, source: Source, specs: list[dict[str, Any]]) -> None:
         from fashionbatch.images import PlainSpec
 
-        self.frames, self.folder = frames, os.fsdecode(folder)
+        self.frames, self.folder = frames, source["path"]
         self.specs = [PlainSpec.from_dump(spec) for spec in specs]
 
     def put(self, tasks: list[Task]) -> None:

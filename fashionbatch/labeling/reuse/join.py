@@ -92,9 +92,11 @@ class Join:
                 database.execute(table)
             database.executemany(
                 "INSERT INTO old (path, size, mtime_ns, sha256, status, cells) VALUES (?, ?, ?, ?, ?, ?)",
-                ((*file, status, json.dumps(cells).encode("ascii")) for file, status, cells in self._old),
+                ((*file[:4], status, json.dumps(cells).encode("ascii")) for file, status, cells in self._old),
             )
-            database.executemany("INSERT INTO new (path, size, mtime_ns, sha256) VALUES (?, ?, ?, ?)", self._new)
+            database.executemany(
+                "INSERT INTO new (path, size, mtime_ns, sha256) VALUES (?, ?, ?, ?)", (file[:4] for file in self._new)
+            )
             for index in _INDEXES:
                 database.execute(index)
             for found in database.execute(_MATCHES):

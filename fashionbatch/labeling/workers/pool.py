@@ -31,6 +31,7 @@ from fashionbatch.labeling.workers.frames import (
 from fashionbatch.labeling.workers.launch import Launcher
 from fashionbatch.labeling.workers.tasks import Chunk, Outcome, Task, Worker
 from fashionbatch.labeling.workers.worker import OUT_OF_MEMORY
+from fashionbatch.stores.sources import Source
 
 DECODER = "fashionbatch.images:decode_into"
 MEMORY_LIMIT = 2 << 30
@@ -90,18 +91,18 @@ class WorkerPool:
         for number in range(count):
             self._start(number)
 
-    def configure(self, frames: Frames, *, folder: bytes, specs: Sequence[dict[str, Any]]) -> None:
+    def configure(self, frames: Frames, *, source: Source, specs: Sequence[dict[str, Any]]) -> None:
         """Tell the workers what to decode to.
 
         Args:
             frames: the shared memory, of its final size.
-            folder: what the tasks' paths are relative to.
+            source: what the files lie in.
             specs: each kind of image, as `ImageSpec.model_dump`.
         """
         self._frames = frames
         layout = frames.layout
         self._request |= {
-            "folder": os.fsdecode(folder),
+            "source": source,
             "specs": list(specs),
             "shapes": layout.shapes,
             "batch_size": layout.batch_size,

@@ -28,6 +28,7 @@ class Task(NamedTuple):
         size: in bytes, as the scan saw it.
         mtime_ns: as the scan saw it.
         sha256: of a content that need not be decoded; empty where any has to be.
+        token: what else the store needs to find the file's content; empty for files of a folder.
     """
 
     place: int
@@ -35,6 +36,7 @@ class Task(NamedTuple):
     size: int
     mtime_ns: int
     sha256: bytes = b""
+    token: str = ""
 
 
 class Outcome(NamedTuple):
@@ -61,7 +63,8 @@ class Chunk:
 
     def __post_init__(self) -> None:
         tasks = [
-            [task.place, os.fsdecode(task.path), task.size, task.mtime_ns, task.sha256.hex()] for task in self.tasks
+            [task.place, os.fsdecode(task.path), task.size, task.mtime_ns, task.sha256.hex(), task.token]
+            for task in self.tasks
         ]
         self.message = messages.pack({"chunk": self.number, "tasks": tasks})
 

@@ -16,16 +16,10 @@ from collections.abc import Callable, Sequence
 from io import BufferedReader
 from typing import Any, NamedTuple
 
-from fashionbatch.labeling.workers.files import (
-    EXTRA_MEMORY,
-    Files,
-    FileTask,
-    OpenFile,
-    RowStatusError,
-    one_line,
-    require_unchanged,
-)
+from fashionbatch.labeling.workers.files import EXTRA_MEMORY, Files, FileTask
 from fashionbatch.orphans import end_with_parent
+from fashionbatch.stores.opening import FileStatusError, OpenFile, one_line
+from fashionbatch.stores.sources import open_source
 
 OUT_OF_MEMORY = 86
 """The exit code of a worker that an image has brought to its memory limit."""
@@ -123,7 +117,8 @@ class _Worker:
         self._frames = frames
         self._number: int = request["number"]
         self._specs = [PlainSpec.from_dump(spec) for spec in request["specs"]]
-        self._files = Files(os.open(os.fsencode(request["folder"]), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
+        self._opener = open_source(request["source"])
+        self._files = Files(self._opener)
         module, _, name = request["decoder"].partition(":")
         self._decode: Callable[[Any, Any, Any], str | None] = getattr(importlib.import_module(module), name)
         self._seconds: float = request["alarm_s"]
@@ -162,12 +157,12 @@ class _Worker:
                 try:
                     state = self._look_at(task, opened)
                 finally:
-                    os.close(opened.descriptor)
+                    opened.close()
                 if self._note:
                     failed.append([task.place, "ok", self._note])
                     state = NOTED
                 states[task.place] = state
-            except RowStatusError as problem:
+            except FileStatusError as problem:
                 failed.append([task.place, problem.status, problem.error])
                 states[task.place] = FAILED
         clocks[self._number] = 0
@@ -189,13 +184,13 @@ class _Worker:
         except ImageError as error:
             if isinstance(error.__cause__, MemoryError):
                 os._exit(OUT_OF_MEMORY)
-            require_unchanged(opened.descriptor, task)
-            raise RowStatusError("error", error.message) from error
+            self._opener.require_unchanged(opened, task)
+            raise FileStatusError("error", error.message) from error
         except MemoryError:
             os._exit(OUT_OF_MEMORY)
         except Exception as error:
-            raise RowStatusError("error", one_line(error)) from error
-        require_unchanged(opened.descriptor, task)
+            raise FileStatusError("error", one_line(error)) from error
+        self._opener.require_unchanged(opened, task)
         return state
 
     def _source(self, task: FileTask, opened: OpenFile) -> bytes | BufferedReader:

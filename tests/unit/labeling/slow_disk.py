@@ -7,16 +7,18 @@ import time
 import odd_decoders
 
 from fashionbatch.labeling.workers import files
+from fashionbatch.stores.folder import FolderOpener
+from fashionbatch.stores.opening import OpenFile, WantedFile
 
 decode_into = odd_decoders.decode_into
-_open_file = files._open_file
+_open = FolderOpener.open
 
 
-def _open_or_hang(folder: int, task: files.FileTask) -> files.OpenFile:
-    if task.path.startswith("hang"):
+def _open_or_hang(opener: FolderOpener, file: WantedFile) -> OpenFile:
+    if file.path.startswith("hang"):
         time.sleep(1000)
-    return _open_file(folder, task)
+    return _open(opener, file)
 
 
 files._SLOW_S = -1.0
-files._open_file = _open_or_hang
+FolderOpener.open = _open_or_hang  # type: ignore[method-assign]

@@ -150,3 +150,27 @@ def test_noise_is_no_manifest(tmp_path_factory: pytest.TempPathFactory, noise: b
     path.write_bytes(noise)
     with pytest.raises(OutputError):
         Manifest(path)
+
+
+def test_the_tokens_of_a_store_come_back_beside_digests_and_without(tmp_path: Path) -> None:
+    for digests in (False, True):
+        path = tmp_path / f"manifest-{digests}"
+        with path.open("wb") as file:
+            writer = ManifestWriter(file, digests=digests, tokens=True)
+            writer.add(b"a", 1, 2, token='"5d41402abc4b2a76b9719d911017c592"')
+            writer.add(b"b", 3, 4)
+            writer.add("\u00e9.jpg".encode(), 5, 6, b"\1" * 32 if digests else b"", "\u00e9" * 400)
+            writer.finish()
+        manifest = Manifest(path)
+        assert manifest.has_tokens
+        assert [(row.path, row.token) for row in manifest.rows(0, 3)] == [
+            (b"a", '"5d41402abc4b2a76b9719d911017c592"'),
+            (b"b", ""),
+            ("\u00e9.jpg".encode(), "\u00e9" * 400),
+        ]
+        manifest.close()
+
+
+def test_a_token_that_is_too_long_is_no_token(tmp_path: Path) -> None:
+    with (tmp_path / "manifest").open("wb") as file, pytest.raises(ValueError, match="not a token"):
+        ManifestWriter(file, tokens=True).add(b"a", 1, 2, token="x" * 1024)

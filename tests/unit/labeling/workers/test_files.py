@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 from fashionbatch.labeling.workers import files
-from fashionbatch.labeling.workers.files import Files, FileTask, OpenFile, RowStatusError
+from fashionbatch.labeling.workers.files import Files, FileTask
+from fashionbatch.stores import folder as folder_module
+from fashionbatch.stores.folder import FolderOpener
+from fashionbatch.stores.opening import FileStatusError, OpenFile
 
 MakeFiles = Callable[[], Files]
 
@@ -19,18 +22,18 @@ MakeFiles = Callable[[], Files]
 def make_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeFiles]:
     # It would hold for the threads of all tests.
     monkeypatch.setattr(threading, "stack_size", lambda size: 0)
-    made: list[tuple[Files, int]] = []
+    made: list[tuple[Files, FolderOpener]] = []
 
     def make() -> Files:
-        folder = os.open(tmp_path, os.O_RDONLY)
-        made.append((Files(folder), folder))
+        opener = FolderOpener(os.fsencode(tmp_path))
+        made.append((Files(opener), opener))
         return made[-1][0]
 
     yield make
-    for each, folder in made:
+    for each, opener in made:
         if each._threads is not None:
             each._threads.shutdown()
-        os.close(folder)
+        opener.close()
 
 
 @pytest.fixture
@@ -56,7 +59,7 @@ def content_of(opened: OpenFile) -> bytes:
     try:
         return opened.reader().read() if opened.content is None else opened.content
     finally:
-        os.close(opened.descriptor)
+        opened.close()
 
 
 def read_all(reader: Files, tasks: Sequence[FileTask]) -> list[bytes | str]:
@@ -65,7 +68,7 @@ def read_all(reader: Files, tasks: Sequence[FileTask]) -> list[bytes | str]:
     for task in tasks:
         try:
             opened = reader.open(task)
-        except RowStatusError as error:
+        except FileStatusError as error:
             found.append(error.status)
             continue
         found.append(content_of(opened))
@@ -87,7 +90,7 @@ def test_a_disk_is_slow_when_most_of_the_last_eight_files_were(
     seen = []
     for number, task in enumerate(tasks):
         monkeypatch.setattr(files, "_SLOW_S", -1.0 if 4 <= number < 16 else 1000.0)
-        os.close(reader.open(task).descriptor)
+        reader.open(task).close()
         seen.append(reader.is_slow)
     assert seen == [False] * 8 + [True] * 11 + [False] * 5
 
@@ -107,7 +110,7 @@ def test_what_is_read_ahead_is_what_is_in_the_files(tmp_path: Path, make_files: 
 def test_a_small_file_is_read_as_it_is_opened_and_a_larger_one_by_who_decodes_it(
     tmp_path: Path, make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_SMALL", 100)
+    monkeypatch.setattr(folder_module, "_SMALL", 100)
     reader, tasks = make_files(), write(tmp_path, b"", b"x" * 100, b"y" * 101)
     opened = [reader.open(task) for task in tasks]
     assert [each.content for each in opened] == [b"", b"x" * 100, None]
@@ -152,8 +155,9 @@ def test_no_more_is_held_in_memory_than_there_is_room_for(
     tmp_path: Path, make_files: MakeFiles, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(files, "_HELD_BYTES", 2500)
-    monkeypatch.setattr(files, "_READ_AHEAD_LIMIT", 2000)
-    monkeypatch.setattr(files, "_SMALL", 500)
+    monkeypatch.setattr(files, "READ_AHEAD_LIMIT", 2000)
+    monkeypatch.setattr(folder_module, "READ_AHEAD_LIMIT", 2000)
+    monkeypatch.setattr(folder_module, "_SMALL", 500)
     contents = [b"x" * 1000, b"y" * 1000, b"z" * 1000, b"large" * 1000, b"w" * 2000, b"v" * 1000]
     reader, tasks = make_files(), write(tmp_path, *contents)
     reader.announce(tasks)
@@ -181,3 +185,23 @@ def test_without_room_for_a_thread_files_are_read_one_by_one(
     reader.announce(tasks[8:])
     assert read_all(reader, tasks[8:]) == [b"content"] * 2
     assert not reader.is_slow
+
+
+class Remote(FolderOpener):
+    """A folder that keeps its readers waiting, like an object store."""
+
+    is_remote = True
+
+
+@pytest.mark.usefixtures("fast")
+def test_what_is_remote_is_read_ahead_from_the_first_file_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "stack_size", lambda size: 0)
+    opener = Remote(os.fsencode(tmp_path))
+    reader, tasks = Files(opener), write(tmp_path, *[b"content"] * 20)
+    assert reader.is_slow
+    reader.announce(tasks)
+    assert read_all(reader, tasks) == [b"content"] * 20
+    assert reader.is_slow
+    assert reader._threads is not None
+    reader._threads.shutdown()
+    opener.close()

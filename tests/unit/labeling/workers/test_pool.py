@@ -15,6 +15,7 @@ from fashionbatch.labeling.workers.launch import Launcher
 from fashionbatch.labeling.workers.pool import WorkerPool, messages
 from fashionbatch.labeling.workers.tasks import Chunk, Outcome, Task
 from fashionbatch.specs import ImageSpec
+from fashionbatch.stores.sources import folder_source
 
 SPEC = ImageSpec(size=(2, 2))
 PLACES = 32
@@ -30,7 +31,9 @@ class Harness:
         self.launcher = Launcher()
         self.pool = WorkerPool(count, self.launcher, timeout_s=timeout_s, memory_limit=memory_limit, decoder=decoder)
         self.frames = Frames(self.launcher.frame_file, FrameLayout((SPEC.shape,), 8, PLACES // 8, count), create=True)
-        self.pool.configure(self.frames, folder=os.fsencode(folder), specs=[SPEC.model_dump(mode="json")])
+        self.pool.configure(
+            self.frames, source=folder_source(os.fsencode(folder)), specs=[SPEC.model_dump(mode="json")]
+        )
 
     def task(self, place: int, text: str, name: str | None = None) -> Task:
         path = self.folder / (name or f"{place}.jpg")

@@ -1,0 +1,36 @@
+"""What a run's files lie in, as one process tells it another, and the opener for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from fashionbatch.stores.opening import Opener
+
+Source: TypeAlias = Mapping[str, Any]
+"""`kind`, one of `OPENERS`, and what that needs; only what JSON can hold."""
+
+
+def folder_source(folder: bytes) -> Source:
+    """A folder on this machine."""
+    return {"kind": "folder", "path": os.fsdecode(folder)}
+
+
+def open_source(source: Source) -> Opener:
+    """The opener for what a source's files lie in.
+
+    Raises:
+        OSError: it cannot be opened.
+    """
+    return OPENERS[source["kind"]](source)
+
+
+def _open_folder(source: Source) -> Opener:
+    from fashionbatch.stores.folder import FolderOpener
+
+    return FolderOpener(os.fsencode(source["path"]))
+
+
+OPENERS: Mapping[str, Callable[[Source], Opener]] = {"folder": _open_folder}
+"""Each imports what it needs: a worker for a folder starts without the others."""
