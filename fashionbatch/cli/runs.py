@@ -263,9 +263,9 @@ def _disagreement_lines(found: Disagreement, names: Sequence[str]) -> list[str]:
         which = "all are right" if all(right) else f"right: {', '.join(who)} alone" if who else "none is right"
         lines.append(f"{count:>9,}  {which}")
     chance = found.chance()
-    if chance is not None and differing:
-        how_often = "less than 0.1%" if chance < 0.001 else f"{100 * chance:.1f}%"
-        lines.append(f"runs that are equally good differ so much in {how_often} of cases (McNemar's exact test)")
+    if chance is not None:
+        cases = "less than 0.1%" if chance < 0.001 else f"{100 * chance:.1f}%"
+        lines.append(f"runs that are equally good differ at least so much in {cases} of cases (McNemar's exact test)")
     return lines + list(first.notes)
 
 
