@@ -1,15 +1,21 @@
-"""What names of labels may hold, and which name was meant by one that there is not."""
+"""What names of labels may hold, and which name or path was meant by one that there is not."""
 
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import unicodedata
 from collections.abc import Iterable
+from itertools import islice
+from pathlib import Path
 from typing import Final
 
 _UNFIT: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
 """Unicode's categories of control characters, lone surrogates (bytes that are no text), line and paragraph ends."""
+
+_ENTRIES: Final = 2000
+"""As many names of a folder are looked at for one that is alike: a folder may hold a million photos."""
 
 _WHOLE_NUMBER: Final = re.compile(r"([+-]?)0*([0-9]+)(?:\.0*)?")
 
@@ -92,3 +98,28 @@ def suggestion(word: str, choices: Iterable[str], *, otherwise: str | None = Non
     if otherwise is None:
         otherwise = f"there are: {', '.join(known) or 'none'}"
     return f"; {otherwise}" if otherwise else ""
+
+
+def path_alike(path: Path) -> Path | None:
+    """What was most likely meant by a path that leads nowhere: the first name in it that is not there is mistyped.
+
+    Args:
+        path: leads to nothing.
+
+    Returns:
+        A path that is there, written as the given one is; None where nothing in its folder is called almost so, or
+        where the rest of the path does not follow in it.
+    """
+    missing = path
+    while missing != missing.parent and not os.path.lexists(missing.parent):
+        missing = missing.parent
+    try:
+        with os.scandir(missing.parent) as entries:
+            names = [entry.name for entry in islice(entries, _ENTRIES) if not entry.name.startswith(".")]
+    except (OSError, ValueError):  # ValueError: a NUL byte in the path
+        return None
+    found = closest(missing.name, sorted(names))
+    if found is None:
+        return None
+    meant = missing.parent / found / path.relative_to(missing)
+    return meant if os.path.exists(meant) else None

@@ -21,6 +21,7 @@ from fashionbatch.bundle.manifest import (
 )
 from fashionbatch.bundle.parse import parse_manifest
 from fashionbatch.errors import BundleError
+from fashionbatch.names import path_alike
 from fashionbatch.specs import Precision
 
 MANIFEST_LIMIT = 16 * 2**20
@@ -192,6 +193,8 @@ def _hint_for_missing(path: Path) -> str:
         return f"-b names the bundle; for images in a batch write `--batch-size {path.name}`"
     if path.name == "bundle" and path.parent.is_dir():
         return f"the run {path.parent} has no bundle yet: its training did not finish"
+    if (meant := path_alike(path)) is not None:
+        return f"did you mean {meant}?"
     return "training leaves the bundle in its run directory, as RUN/bundle"
 
 

@@ -11,6 +11,7 @@ import platformdirs
 from fashionbatch import disk
 from fashionbatch.data.archives import ARCHIVE_SUFFIXES, unpack_once
 from fashionbatch.errors import DataError
+from fashionbatch.names import path_alike
 from fashionbatch.progress import OpenBar, no_bar
 
 DATA_VARIABLE: Final = "FASHIONBATCH_DATA_DIR"
@@ -122,6 +123,8 @@ def _hint_for(path: Path) -> str:
     parent = path.parent
     while not parent.is_dir() and parent != parent.parent:
         parent = parent.parent
+    if (meant := path_alike(path)) is not None:
+        return f"did you mean {meant.absolute()}? Paths are relative to the recipe"
     if parent == path.parent:
         return f"{parent.absolute()} exists, but holds no {path.name!r}; paths are relative to the recipe"
     return f"of that path only {parent.absolute()} exists; paths are relative to the recipe"

@@ -16,6 +16,7 @@ from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import ComputeOptions, LabelOptions, SourceOptions
 from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
+from fashionbatch.names import path_alike
 
 _USUAL_NAME_MAX = 255
 _LIST_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst", ".list", ".json", ".jsonl", ".ndjson"})
@@ -79,7 +80,8 @@ def _check_source(source: SourceOptions) -> None:
     try:
         mode = os.stat(folder).st_mode
     except OSError as error:
-        hint = "give the folder of photos first"
+        meant = path_alike(folder)
+        hint = "give the folder of photos first" if meant is None else f"did you mean {meant}?"
         if set("*?[") & set(folder.name):
             hint = f"give the folder, and which of its files by --include: {folder.parent} --include '{folder.name}'"
         raise DataError(f"{folder}: {error.strerror}", hint=hint) from None

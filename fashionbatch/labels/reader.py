@@ -17,6 +17,7 @@ from fashionbatch.labels.columns import type_of
 from fashionbatch.labels.files import open_regular
 from fashionbatch.labels.formats import ENDINGS, FORMATS, read_csv
 from fashionbatch.labels.sidecar import find_sidecar
+from fashionbatch.names import path_alike
 
 if TYPE_CHECKING:
     import os
@@ -62,7 +63,9 @@ class TableReader:
             self._rows = read(path, open_regular(path))
             header = next(self._rows, None)
         except FileNotFoundError:
-            raise DataError(f"{path}: there is no such file") from None
+            meant = path_alike(path)
+            hint = None if meant is None else f"did you mean {meant}?"
+            raise DataError(f"{path}: there is no such file", hint=hint) from None
         if header is None:
             raise DataError(f"{path}: is empty")
         self.columns: Sequence[str] = [str(name) for name in header]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
 import fashionbatch
 from fashionbatch.errors import Problem, RecipeError
-from fashionbatch.names import suggestion
+from fashionbatch.names import path_alike, suggestion
 from fashionbatch.recipe.nodes import read_yaml
 
 RECIPE_SUFFIXES = (".yaml", ".yml")
@@ -57,13 +58,24 @@ def find_recipe(name_or_path: str) -> Path:
     if (shipped := shipped_recipe(name_or_path)) is not None:
         return shipped
     if os.path.isdir(path):
-        message = "is a folder; a recipe is a YAML file"
+        message = f"is a folder; a recipe is a YAML file; {_what_of_folder(path)}"
     elif os.path.exists(path):
         return path  # a pipe, say
     else:
         hint = suggestion(path.stem, _shipped(), otherwise="`fashionbatch recipe list` shows the shipped ones")
+        # A file of the user's comes first, as it does where both are there.
+        alike = [path_alike(path), *(path_alike(Path(f"{path}{suffix}")) for suffix in RECIPE_SUFFIXES)]
+        meant = next((one for one in alike if one is not None and one.suffix in RECIPE_SUFFIXES), None)
+        hint = hint if meant is None else f"; did you mean {str(meant)!r}?"
         message = f"there is no such file, and no recipe of that name comes with fashionbatch{hint}"
     raise RecipeError([Problem(name_or_path, 0, 0, "", message)])
+
+
+def _what_of_folder(path: Path) -> str:
+    """Which recipe was most likely meant by a folder: that of a run or a bundle, or one that has yet to be written."""
+    if (path / "recipe.yaml").is_file():
+        return f"that of this run or bundle is {path / 'recipe.yaml'}"
+    return f"`fashionbatch recipe new {shlex.quote(str(path))}` writes one for a folder of photos"
 
 
 def _shipped() -> dict[str, Path]:

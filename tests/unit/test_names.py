@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from fashionbatch.bundle.manifest import Labels
 from fashionbatch.data.targets import check_labels
 from fashionbatch.errors import DataError
-from fashionbatch.names import alike, closest, composed, label_problem, loose_form, suggestion
+from fashionbatch.names import alike, closest, composed, label_problem, loose_form, path_alike, suggestion
 from fashionbatch.recipe import schema
 from fashionbatch.specs import Samples
 
@@ -86,3 +88,24 @@ def test_names_that_are_most_likely_one_have_one_loose_form(one, other):
 )
 def test_names_that_may_well_be_two_have_two(one, other):
     assert alike([one, other]) == []
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("runs/shos/bundle", "runs/shoes/bundle"),
+        ("run/shoes", "runs/shoes"),
+        ("runs/shoes/bundel", "runs/shoes/bundle"),
+        ("runs/shos/other", None),
+        ("runs/hats", None),
+        ("nothing/like/it", None),
+        ("runs/.hiden", None),
+        ("runs/a\0b", None),
+    ],
+)
+def test_a_mistyped_path_leads_to_the_one_that_is_there(tmp_path, monkeypatch, given, meant):
+    (tmp_path / "runs" / "shoes" / "bundle").mkdir(parents=True)
+    (tmp_path / "runs" / ".hidden").mkdir()
+    monkeypatch.chdir(tmp_path)
+    for base in (Path(), tmp_path):
+        assert path_alike(base / given) == (None if meant is None else base / meant)

@@ -35,6 +35,25 @@ def test_what_cannot_be_found_is_told_with_what_could_be_meant(name, message):
     assert message in str(caught.value)
 
 
+@pytest.mark.parametrize("given", ["shoes.yml", "shoe.yaml", "shos"])
+def test_a_file_of_almost_that_name_is_meant_before_a_shipped_recipe(tmp_path, monkeypatch, given):
+    (tmp_path / "shoes.yaml").write_text("version: 1\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RecipeError, match=r"did you mean 'shoes\.yaml'\?"):
+        find_recipe(given)
+
+
+def test_a_folder_in_place_of_a_recipe_is_told_which_recipe_there_is(tmp_path):
+    run = tmp_path / "run"
+    run.mkdir()
+    with pytest.raises(RecipeError, match=r"`fashionbatch recipe new .*run` writes one for a folder of photos"):
+        find_recipe(str(run))
+    (run / "recipe.yaml").write_text("version: 1\n", encoding="utf-8")
+    with pytest.raises(RecipeError) as caught:
+        find_recipe(str(run))
+    assert f"that of this run or bundle is {run / 'recipe.yaml'}" in str(caught.value)
+
+
 def test_a_recipe_can_inherit_a_shipped_one_by_its_name(tmp_path):
     child = tmp_path / "mine.yaml"
     child.write_text("extends: quickstart\nname: mine\n", encoding="utf-8")
