@@ -21,12 +21,12 @@ from fashionbatch.data.splits import assign_splits
 from fashionbatch.display_width import counted
 from fashionbatch.errors import DataError
 from fashionbatch.labels.matching import written_otherwise
-from fashionbatch.names import composed, suggestion
+from fashionbatch.names import composed, path_alike, suggestion
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import BUILT_IN
 from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.registry import Entry, Registry
-from fashionbatch.specs import SPLITS, DatasetSpec, EncodedImages, Samples, Split
+from fashionbatch.specs import SPLITS, DatasetSpec, EncodedImages, Samples, Split, value_of
 
 _FOLDER = "/"
 """What a dataset says that it reads where a folder is enough for it."""
@@ -167,7 +167,8 @@ def truth_of_folder(
         )
     indices = np.arange(len(samples))
     labels = _known_labels(samples, indices, manifest, as_text=as_text)
-    return Truth(f"all images of {path}", None, samples, indices, labels, tuple(samples.notes))
+    notes = (*samples.notes, *_notes_on_own_data(path, samples, plan))
+    return Truth(f"all images of {path}", None, samples, indices, labels, notes)
 
 
 def decode_truth(
@@ -206,7 +207,9 @@ def decode_truth(
 
 def _samples_of_folder(path: Path, registry: Registry, plan: Plan | None, *, several: bool, bar: OpenBar) -> Samples:
     if not os.fspath(path).startswith(DATA_SCHEME) and not os.path.exists(path):
-        raise DataError(f"{path}: there is no such folder or file, and no recipe of that name")
+        meant = path_alike(path)
+        hint = None if meant is None else f"did you mean {meant}?"
+        raise DataError(f"{path}: there is no such folder or file, and no recipe of that name", hint=hint)
     if plan is not None:
         # The recipe's dataset may read something else altogether; what is wrong is told by the one that is left.
         with suppress(DataError):
@@ -289,6 +292,40 @@ def _notes(split: Split, manifest: BundleManifest) -> tuple[str, ...]:
         what = "which epoch is kept, and the thresholds" if manifest.head.thresholds else "which epoch is kept"
         return (f"this split also chose the network: training picks by it {what}, so its figures flatter a little",)
     return ()
+
+
+def _notes_on_own_data(path: Path, samples: Samples, plan: Plan | None) -> tuple[str, ...]:
+    """What to say where a folder is the very one that the network was trained with, and all of it is judged."""
+    if plan is None or not _is_own_source(path, plan):
+        return ()
+    try:
+        parts = assign_splits(samples, image_names(samples), plan.recipe.data.split).indices
+    except DataError:
+        # The folder has changed since, and cannot be split so any more.
+        return ()
+    trained, held_back = (
+        len(parts.get("train", ())),
+        next((part for part in ("test", "validation") if part in parts), ""),
+    )
+    if not trained or not held_back:
+        return ()
+    return (
+        f"the network was trained on {trained:,} of these {counted(len(samples), 'image')}, so the figures flatter it; "
+        f"without --data its {held_back} split is judged alone",
+    )
+
+
+def _is_own_source(path: Path, plan: Plan) -> bool:
+    """Whether a path leads to the data of a recipe."""
+    own = value_of(plan.source.parameters, plan.source.spec.path_parameter)
+    if not isinstance(own, str):
+        return False
+    if own.startswith(DATA_SCHEME) or os.fspath(path).startswith(DATA_SCHEME):
+        return own == os.fspath(path)
+    try:
+        return os.path.samefile(plan.base / Path(own).expanduser(), path)
+    except (OSError, ValueError):
+        return False
 
 
 def printable(name: str) -> str:
