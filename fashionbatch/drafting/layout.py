@@ -14,7 +14,9 @@ from fashionbatch.drafting.asking import Ask, Question
 from fashionbatch.drafting.names import Attributes, attributes_of, labels_in_file_names
 from fashionbatch.drafting.tables import TABLES, guess_columns, why_not
 from fashionbatch.errors import DataError
+from fashionbatch.labels.sidecar import sidecar_path
 from fashionbatch.left_behind import PROVENANCE
+from fashionbatch.names import path_alike
 from fashionbatch.plan import plan_from_text
 from fashionbatch.recipe.dump import to_yaml
 from fashionbatch.registry import Registry
@@ -25,6 +27,7 @@ _SPLIT_LIKE: Final = re.compile(
     re.IGNORECASE,
 )
 _EACH_A_CLASS: Final = "each folder is a class"
+_GIVEN: Final = "these labels are those that a network gave, as far as nobody has corrected them"
 _WANTED: Final = (
     "make a folder for each class and put its photos there, such as photos/dress/1.jpg; or write a table labels.csv "
     "with the columns path and label beside them"
@@ -112,13 +115,17 @@ def read_layout(place: Path, reader: Reader) -> Layout:
         DataError: there is nothing that can be read, or no labels.
     """
     if not place.exists():
-        raise DataError(f"there is nothing at {os.fspath(place)!r}")
+        meant = path_alike(place)
+        hint = _WANTED if meant is None else f"did you mean {os.fspath(meant)!r}?"
+        raise DataError(f"there is nothing at {os.fspath(place)!r}", hint=hint)
     if not place.is_dir():
         if place.suffix.lower() not in TABLES:
             raise DataError(f"{os.fspath(place)!r} is neither a folder nor a table", hint=_WANTED)
         found = _by_table(place, place.parent, reader)
         if found is None:
             raise why_not(place) or DataError(f"no column of {os.fspath(place)!r} names images that are here")
+        if _is_of_classify(place):
+            return replace(found, said=(*found.said, _GIVEN))
         return found
     here, said = _step_in(_look(place))
     layout = _of_folder(here, reader)
@@ -138,9 +145,14 @@ def _look(folder: Path) -> _Place:
             found.folders.append(Path(entry))
         elif ending in IMAGE_EXTENSIONS:
             found.images.append(Path(entry))
-        elif ending in TABLES and entry.name != PROVENANCE:
+        elif ending in TABLES and entry.name != PROVENANCE and not _is_of_classify(Path(entry)):
             found.tables.append(Path(entry))
     return found
+
+
+def _is_of_classify(table: Path) -> bool:
+    """Whether `classify` wrote the table: a network's labels are no truth, unless the user names the table."""
+    return os.path.lexists(sidecar_path(table))
 
 
 def _step_in(place: _Place) -> tuple[_Place, list[str]]:
@@ -166,7 +178,7 @@ def _of_folder(here: _Place, reader: Reader) -> Layout:
         return (by_folders, *tables)[reader.ask(question)]
     if by_folders is not None:
         return by_folders
-    if not tables:
+    if not tables and (here.images or here.folders):
         beside = _look(here.folder.parent).tables
         tables = [found for table in beside if (found := _by_table(table, here.folder, reader)) is not None]
     if len(tables) > 1:

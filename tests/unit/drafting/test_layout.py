@@ -166,6 +166,28 @@ def test_a_table_beside_the_folder_says_the_labels(put, photos, planned):
     assert parameters(plan) == {"path": "labels.csv", "root": "photos", "label_column": "label"}
 
 
+def test_what_a_network_gave_is_no_truth_unless_its_table_is_named(put, photos, draft):
+    put(*(f"{number}.png" for number in range(12)))
+    rows = [f"{number}.png,ok,,{CLASSES[number % 3]},0.9" for number in range(12)]
+    for folder in (photos.parent, photos):
+        table = folder / "labels.csv"
+        table.write_text("\n".join(["filepath,status,error,label,prob", *rows]))
+        table.with_name("labels.csv.meta.json").write_text("{}")
+        with pytest.raises(DataError, match="holds 12 photos and nothing that says what is in them"):
+            draft()
+    said = draft("labels.csv").choice.layout.said
+    assert said[-1] == "these labels are those that a network gave, as far as nobody has corrected them"
+
+
+def test_a_table_beside_an_empty_folder_is_not_taken_for_it(put, photos, draft, tmp_path):
+    put(*(f"{number}.png" for number in range(12)))
+    rows = [f"photos/{number}.png,{CLASSES[number % 3]}" for number in range(12)]
+    (tmp_path / "labels.csv").write_text("\n".join(["path,label", *rows]))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="empty' holds no photos"):
+        draft("../empty")
+
+
 def test_cells_with_several_labels(put, photos, planned):
     put(*(f"{number}.png" for number in range(12)))
     cells = ("red|dress", "blue|dress", "blue|jeans", "red")
