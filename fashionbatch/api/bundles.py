@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -54,6 +55,10 @@ class Bundle:
             BundleError: there is no bundle, or it is damaged, foreign or of another version.
         """
         return cls(open_bundle(Path(path)))
+
+    def __fspath__(self) -> str:
+        """Its directory: an open bundle stands wherever the path of one does."""
+        return os.fspath(self.path)
 
     @property
     def opened(self) -> Opened:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
-from collections.abc import Iterable, Iterator, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
@@ -26,6 +27,8 @@ Photos: TypeAlias = Photo | Iterable[Photo]
 """One photo or many; an array of four axes, or of three whose last is longer than 4, is as many photos."""
 
 _CHANNELS = frozenset({1, 3, 4})
+_PATHS = frozenset("OUS")
+"""Kinds of arrays that hold no pixels, but a path, or another photo, in each place."""
 
 
 def each_photo(photos: Photos) -> tuple[Iterable[Photo], int | None]:
@@ -35,12 +38,21 @@ def each_photo(photos: Photos) -> tuple[Iterable[Photo], int | None]:
         ValueError: an array of a shape or dtype that no photo has.
         TypeError: something that is no photo.
     """
+    if isinstance(photos, np.ndarray) and photos.dtype.kind in _PATHS:
+        # What `frame.filepath.to_numpy()` gives.
+        paths: list[Any] = photos.ravel().tolist()
+        return paths, len(paths)
     if isinstance(photos, np.ndarray):
         _check_array(photos)
         many = photos[np.newaxis] if _is_one(photos) else photos
         return many, len(many)
     if isinstance(photos, str | bytes | os.PathLike | Image.Image):
         return [photos], 1
+    # Lines of a file, keys of a mapping and columns of a frame can be gone through, too, and are no photos.
+    if isinstance(photos, io.IOBase):
+        raise TypeError("expected photos, got an open file; give its path, or its bytes: file.read()")
+    if isinstance(photos, Mapping) or hasattr(photos, "columns"):
+        raise TypeError(f"expected photos, got a {type(photos).__name__}; give the values or the column that has them")
     if isinstance(photos, Iterable):
         return photos, len(photos) if isinstance(photos, Sized) else None
     raise TypeError(f"expected photos: paths, arrays, bytes or Pillow's images; got {type(photos).__name__}")

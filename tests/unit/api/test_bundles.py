@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -44,6 +45,22 @@ def test_a_photo_may_be_a_path_bytes_an_array_or_a_picture(bundle_path: Path, ph
     assert list(table.label) == ["green"] * 5
     assert table.prob.nunique() == 1
     assert list(table.filepath) == [str(path), str(path), "", "", ""]
+
+
+@pytest.mark.parametrize("dtype", [object, np.str_], ids=["of objects", "of text"])
+def test_an_array_of_paths_is_as_good_as_a_list(bundle_path: Path, photos: Path, dtype: type) -> None:
+    paths = [str(photos / "green" / "1.png"), str(photos / "red" / "0.png")]
+    with fb.Bundle.open(bundle_path) as bundle:
+        table = bundle.predict(np.array(paths, dtype))  # type: ignore[arg-type]
+    assert list(table.filepath) == paths
+    assert list(table.label) == ["green", "red"]
+
+
+def test_an_open_bundle_labels_a_folder_as_its_path_does(bundle_path: Path, photos: Path, tmp_path: Path) -> None:
+    with fb.Bundle.open(bundle_path) as bundle:
+        labels = fb.classify(photos, bundle, tmp_path / "labels.csv", workers=1, progress=False)
+    assert labels.sidecar is not None
+    assert [one.digest for one in labels.sidecar.bundles] == [bundle.digest]
 
 
 def test_the_caller_keeps_a_picture_as_it_was(bundle_path: Path) -> None:
@@ -97,6 +114,9 @@ def test_many_photos_come_in_the_order_given(bundle_path: Path) -> None:
         (np.zeros((2,), np.uint8), ValueError, "photos"),
         ([7], TypeError, "int"),
         (7, TypeError, "int"),
+        (io.BytesIO(b"a\nb"), TypeError, r"file\.read\(\)"),
+        ({"a.jpg": 1}, TypeError, "got a dict"),
+        (pd.DataFrame({"filepath": ["a.jpg"]}), TypeError, "got a DataFrame; give the values or the column"),
     ],
 )
 def test_what_is_no_photo_is_the_callers_mistake(
