@@ -316,6 +316,8 @@ def _print_labels(bundle: str, counts: Mapping[str, int], files: int) -> None:
     """The most frequent labels; shares are of the labeled files, so that those of several labels may sum to more."""
     if bundle:
         click.echo(f"{bundle}:")
+    if not counts:
+        return
     shown = list(counts.items())[:_SHOWN_LABELS]
     rows = [[label or "(none)", f"{count:,}", f"{count / max(files, 1):.1%}"] for label, count in shown]
     for line in format_table(["label", "files", "share"], rows):
