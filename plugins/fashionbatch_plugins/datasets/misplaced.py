@@ -75,7 +75,7 @@ def refuse_folder_too_low(path: str, root: Path, sight: Sight) -> None:
     if beside:
         raise DataError(
             f"{str(root)!r} holds images but no folders; beside it lies {_listed(beside)}",
-            hint=f"if these are the classes, write `path: {_above(path)}`",
+            hint=f"make a folder for each class in it; if these are the classes, give the one above: {_above(path)}",
         )
 
 

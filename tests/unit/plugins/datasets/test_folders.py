@@ -205,7 +205,8 @@ def test_a_folder_that_is_one_too_low_is_an_error_with_the_path_to_use(tmp_path:
     touch(tmp_path, "pets/cat/a.jpg", "pets/dog/b.jpg")
     with pytest.raises(DataError, match="cat' holds images but no folders; beside it lies dog") as error:
         load(tmp_path / "pets" / "cat")
-    assert error.value.hint == f"if these are the classes, write `path: {tmp_path}/pets`"
+    hint = f"make a folder for each class in it; if these are the classes, give the one above: {tmp_path}/pets"
+    assert error.value.hint == hint
 
 
 def test_splits_in_a_wrapping_folder_are_found_by_the_path_that_is_named(tmp_path: Path) -> None:
