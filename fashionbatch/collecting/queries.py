@@ -83,12 +83,14 @@ class Wish:
         search: the search's name, as the file and the table call it.
         query: what is searched for.
         count: how many photos.
+        shares: whether the count is a share of what the class wants, and not the query's own.
     """
 
     label: str
     search: str
     query: str
     count: int
+    shares: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,7 +185,7 @@ def _wishes(file: QueriesFile) -> Iterator[Wish]:
         shares = iter(free)
         for one in asked:
             counted = one if one.count is not None else next(shares)
-            yield Wish(label, one.search or _default(file), one.query, counted.count or 0)
+            yield Wish(label, one.search or _default(file), one.query, counted.count or 0, one.count is None)
 
 
 def _asked(queries: Sequence[str | QueryEntry]) -> list[QueryEntry]:

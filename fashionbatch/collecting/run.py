@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import signal
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -116,8 +117,9 @@ class _Run:
             self._fetcher.fetch([take.hit for take in self._journal.takes])
             while True:
                 kept = self._kept()
-                advance(sum(min(kept[Source.of(wish)], wish.count) for wish in self._queries.wishes))
-                lacking = [wish for wish in self._queries.wishes if kept[Source.of(wish)] < wish.count]
+                wishes = self._with_shortfalls(kept)
+                advance(sum(min(kept[Source.of(wish)], wish.count) for wish in wishes))
+                lacking = [wish for wish in wishes if kept[Source.of(wish)] < wish.count]
                 self._ask([wish for wish in lacking if self._may_ask(wish)])
                 takes = [take for wish in lacking for take in self._choose(wish, kept)]
                 self._journal.add_takes(takes)
@@ -126,6 +128,24 @@ class _Run:
                     break
         for host in sorted(self._fetcher.busy):
             self.notes.append(f"{host} asked to be left alone; start the same command again later")
+
+    def _with_shortfalls(self, kept: Mapping[Source, int]) -> list[Wish]:
+        """The wishes; what a query can give no more is wanted of another one that shares its class's count."""
+        wishes = list(self._queries.wishes)
+        for number, wish in enumerate(wishes):
+            short = wish.count - kept[Source.of(wish)]
+            if not wish.shares or short <= 0 or not self._is_exhausted(Source.of(wish)):
+                continue
+            for other, heir in enumerate(wishes):
+                if heir.shares and heir.label == wish.label and not self._is_exhausted(Source.of(heir)):
+                    wishes[number] = replace(wish, count=wish.count - short)
+                    wishes[other] = replace(heir, count=heir.count + short)
+                    break
+        return wishes
+
+    def _is_exhausted(self, source: Source) -> bool:
+        is_over = source in self._over or self._journal.is_over(source)
+        return is_over and not self._journal.has_untaken(source)
 
     def _kept(self) -> dict[Source, int]:
         found: dict[Source, int] = defaultdict(int)

@@ -94,3 +94,23 @@ def test_a_long_list_is_read_as_far_as_it_is_needed(collecting, web, photo):
 
     assert [row.outcome for row in report.rows if row.take.hit.url in urls] == ["ok", "ok"]
     assert not [row for row in report.rows if "last" in row.take.hit.url]
+
+
+def test_what_one_query_of_a_class_cannot_give_is_wanted_of_the_others(collecting, web, photo):
+    urls = [web.put(f"photos.example/{number}.jpg", Reply(photo(number))) for number in range(12)]
+    path = collecting.write(
+        """\
+        version: 1
+        contact: ana@example.org
+        classes:
+          dress: {count: 6, lists: [few.csv, many.csv], queries: [{query: own.csv, search: url_list, count: 1}]}
+        """,
+        few=f"url,licence\n{urls[0]},cc0\n",
+        many="url,licence\n" + "".join(f"{url},cc0\n" for url in urls[1:9]),
+        own="url,licence\n" + "".join(f"{url},cc0\n" for url in urls[9:]),
+    )
+
+    report = collecting.run(path)
+
+    found = [row.take.source.query for row in report.rows if row.outcome == "ok"]
+    assert {name: found.count(name) for name in set(found)} == {"few.csv": 1, "many.csv": 4, "own.csv": 1}
