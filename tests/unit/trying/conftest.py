@@ -37,7 +37,9 @@ def plugins(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plugins]:
         patch.setenv("KERAS_HOME", str(folder / "keras"))
         patch.setattr("fashionbatch_plugins.architectures.efficientnet_lite.PACKAGE", "weights_of_nobody")
         patch.setenv("FASHIONBATCH_CACHE_DIR", str(folder / "cache"))
+        # What a run leaves beside its network is no part of a try, and takes longer than all epochs here.
         patch.setattr("fashionbatch.training.run.draw_pictures", lambda folder, **_: [])
+        patch.setattr("fashionbatch.training.run.quantize_trained", lambda plan, labeled, data, **_: labeled)
         loaded = load_plugins()
         spec = ArchitectureSpec(
             name="tiny",
