@@ -141,7 +141,8 @@ class Search:
 
     def _open(self, candidate: Candidate) -> Opened | None:
         """A candidate that is ready to be judged; None where it is left out."""
-        if self._budget.allowed < 0:
+        # Nobody knows how long the next one takes: only the first is begun with when the budget is spent.
+        if self._budget.allowed < 0 or (self._budget.left < 0 and self._data):
             raise OutOfTimeError
         if self._ledger.current and self._budget.spent > _OPENING_SHARE * self._budget.seconds:
             self._note(f"{candidate.name} is left out: the time that is left is for what was judged before it")
