@@ -19,6 +19,10 @@ _TICK_S = 1.0
 _ROOMY = 72
 """Columns from which on a bar is drawn as tqdm draws it; in fewer, its figures would be what is cut off."""
 _FIGURES_WIDTH = 30
+_COLUMNS = 79
+"""Taken of a terminal that does not say how wide it is."""
+_ROWS = 2
+"""One bar is drawn at a time, which needs its own row and one for the cursor."""
 _NARROW = "{desc} {percentage:.0f}% {rate_fmt} {remaining}{postfix}"
 _NARROW_COUNT = "{desc} {n_fmt}{unit} {rate_fmt}{postfix}"
 
@@ -277,6 +281,25 @@ def _terminal_bar() -> Any:
 
     class TerminalBar(tqdm):  # type: ignore[type-arg]
         """A bar that knows how wide the terminal is."""
+
+        # Some terminals do not say their size, as in a container: tqdm would draw nothing at all there.
+        @property
+        def ncols(self) -> int | None:
+            """Columns that the bar may take; None of what is no terminal."""
+            return self._columns
+
+        @ncols.setter
+        def ncols(self, columns: int | None) -> None:
+            self._columns = columns if columns is None or columns > 0 else _COLUMNS
+
+        @property
+        def nrows(self) -> int | None:
+            """Rows that the terminal has; None of what is none."""
+            return self._rows
+
+        @nrows.setter
+        def nrows(self, rows: int | None) -> None:
+            self._rows = rows if rows is None else max(rows, _ROWS)
 
         @property
         def format_dict(self) -> Any:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal
 
 from fashionbatch.api import html
+from fashionbatch.api.checks import LARGEST_BATCH, PRECISIONS, check_choice, check_count, check_share
 from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike
 from fashionbatch.bundle.open import Bundle as Opened
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from fashionbatch.labeling.products.options import RowOptions
 
 _BATCHES_AT_ONCE = 4
-_LARGEST_BATCH = 1024
 
 
 class Bundle:
@@ -160,7 +160,10 @@ class Bundle:
             0              ok        Pullover  0.913022       Coat  0.061208
             1              ok         Trouser  0.999871      Dress  0.000102
         """
-        _check(topk=topk, batch_size=batch_size, threshold=threshold)
+        check_count("topk", topk)
+        check_count("batch_size", batch_size, 1, LARGEST_BATCH)
+        check_share("threshold", threshold)
+        check_choice("precision", precision, PRECISIONS)
         from fashionbatch.api.inputs import DecodedPhotos, each_photo
         from fashionbatch.inference.cores import usable_cores
         from fashionbatch.labeling.products.options import RowOptions
@@ -272,15 +275,6 @@ class Bundle:
             ("path", self.path),
         ]
         return html.table(("bundle", self.name), rows)
-
-
-def _check(*, topk: int, batch_size: int, threshold: float | None) -> None:
-    if topk < 1:
-        raise ValueError(f"topk must be at least 1, got {topk}")
-    if not 1 <= batch_size <= _LARGEST_BATCH:
-        raise ValueError(f"batch_size must be from 1 to {_LARGEST_BATCH}, got {batch_size}")
-    if threshold is not None and not 0 <= threshold <= 1:
-        raise ValueError(f"threshold must be from 0 to 1, got {threshold}")
 
 
 def _table(opened: Opened, session: Session, options: RowOptions, decoded: DecodedPhotos, outputs: Any) -> pd.DataFrame:

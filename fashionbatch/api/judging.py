@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fashionbatch.api.bundles import Bundle
+from fashionbatch.api.checks import LARGEST_BATCH, PRECISIONS, check_choice, check_count
 from fashionbatch.api.figures import METRICS, Evaluation
 from fashionbatch.api.pictures import Picture
 from fashionbatch.api.progress import Progress, reporter_of
@@ -69,6 +70,7 @@ def evaluate(
         The figures, with DataFrames of classes, confusion and predictions.
 
     Raises:
+        ValueError: an argument is out of its range.
         DataError: there are no such data, or labels are none of the bundle's.
         RecipeError: the recipe of the data cannot be used.
         BundleError: the bundle is missing, damaged or foreign.
@@ -79,16 +81,20 @@ def evaluate(
         >>> found = fb.evaluate("runs/first/bundle", "photos/test")  # doctest: +SKIP
         >>> found.classes.sort_values("recall").head()  # doctest: +SKIP
     """
-    folder, table = as_path(output), as_path(predictions)
-    if folder is not None:
-        make_folder(folder, overwrite=overwrite)
+    check_count("batch_size", batch_size, 1, LARGEST_BATCH)
+    check_choice("precision", precision, PRECISIONS)
+    if split is not None:
+        check_choice("split", split, ("train", "validation", "test"))
+    reporter, folder, table = reporter_of(progress), as_path(output), as_path(predictions)
     if table is None and not isinstance(bundle, Bundle) and _is_table(Path(bundle)):
         table = Path(bundle)
         bundle = _bundle_of(table)
     from fashionbatch.plugins import load_plugins
 
-    registry, reporter = load_plugins().registry, reporter_of(progress)
     opened = bundle.opened if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
+    if folder is not None:
+        make_folder(folder, overwrite=overwrite)
+    registry = load_plugins().registry
     source = None if data is None else str(data)
     if table is not None:
         reading = {"as_text": truth_as_text, "encoding": encoding}

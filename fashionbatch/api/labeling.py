@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from fashionbatch.api import html
+from fashionbatch.api.bundles import Bundle
+from fashionbatch.api.checks import check_labeling
 from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike, Settings, as_path, as_paths, as_settings, as_texts
 from fashionbatch.errors import BundleError, RowError
@@ -86,16 +88,9 @@ def label_options(
     retry_errors: bool,
     **asked: Any,
 ) -> LabelOptions:
-    """What a run is asked to do, by what it is about; every argument of `classify` that a run depends on is given.
-
-    Raises:
-        ValueError: `shard` is no part.
-    """
+    """What a run is asked to do, by what it is about; every argument of `classify` that a run depends on is given."""
     from fashionbatch.labeling import options as groups
     from fashionbatch.labeling.products.options import RowOptions
-
-    if shard is not None and not 1 <= shard[0] <= shard[1]:
-        raise ValueError(f"shard must be a part such as (2, 8), the second of eight; got {shard}")
 
     def given(*names: str, **renamed: str) -> dict[str, Any]:
         return {name: asked[name] for name in names} | {name: asked[option] for name, option in renamed.items()}
@@ -199,7 +194,7 @@ def require_no_failures(labels: Labels) -> None:
 
 def classify(
     folder: PathLike | None,
-    bundle: PathLike | Iterable[PathLike],
+    bundle: Bundle | PathLike | Iterable[PathLike],
     output: PathLike,
     *,
     workers: int | None = None,
@@ -250,7 +245,7 @@ def classify(
     Args:
         folder: the folder, or one file; with `files_from` what the paths are relative to, None for the working
             directory.
-        bundle: the bundle's directory, or several.
+        bundle: the bundle, its directory, or several of those.
         output: the table; its ending says the format.
         workers: processes that decode; None for one a core.
         batch_size: images at once.
@@ -297,6 +292,8 @@ def classify(
         The table; `to_frame` reads it.
 
     Raises:
+        ValueError: an argument is out of its range, or there is neither a folder nor a list.
+        TypeError: an argument is of another type.
         DataError: the folder is missing, unreadable or without images.
         BundleError: a bundle is missing, damaged or foreign.
         RuntimeUnavailableError: this machine does not offer what was asked for.
@@ -310,8 +307,11 @@ def classify(
         >>> labels.to_frame().label.value_counts()  # doctest: +SKIP
     """
     given = {name: value for name, value in locals().items() if name not in {"sort_into", "way", "strict", "progress"}}
-    options = label_options(**given)
+    check_labeling(**given, way=way)
+    if isinstance(bundle, Bundle):
+        given["bundle"] = bundle.path
     reporter = reporter_of(progress)
+    options = label_options(**given)
     with stop_asked_for() as stop_signal:
         labels = label_folder(
             options,

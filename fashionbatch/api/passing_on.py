@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fashionbatch.api.bundles import Bundle
+from fashionbatch.api.checks import check_seconds
 from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike, as_path
 from fashionbatch.bundle.open import Bundle as Opened
@@ -136,6 +137,7 @@ def quantize(
     from fashionbatch.quantizing.run import judge_of, quantize_bundle
     from fashionbatch.training.epochs.interrupt import interruptible
 
+    check_seconds("time_limit", time_limit)
     require_nncf()
     opened, place = opened_of(bundle), as_path(output)
     require_replaceable(place or opened.path)  # First: where no bundle is, overwriting is no advice.

@@ -17,6 +17,9 @@ def reporter_of(progress: Progress) -> Reporter:
 
     True prints lines to standard output, where a notebook shows them in their order, and draws bars in a notebook and
     on a terminal; elsewhere there is a line every ten seconds.
+
+    Raises:
+        TypeError: it is none of these.
     """
     if isinstance(progress, Reporter):
         return progress
@@ -24,6 +27,8 @@ def reporter_of(progress: Progress) -> Reporter:
         return Reporter(_print, bars=bars_are_seen())
     if progress is False:
         return silent()
+    if not callable(progress):
+        raise TypeError(f"progress must be True, False or a function that takes a line, got {progress!r}")
     return Reporter(progress, bars=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from fashionbatch.api import html
 from fashionbatch.api.bundles import Bundle
+from fashionbatch.api.checks import check_count
 from fashionbatch.api.pictures import Picture
 from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.recipes import Recipe
@@ -210,8 +212,11 @@ def sweep(
     """
     if resume and overwrite:
         raise ValueError("resume continues a sweep and overwrite replaces it; ask for one of them")
-    if seeds < 1 or (search is not None and search < 1):
-        raise ValueError(f"seeds and search must be at least 1, got {seeds} and {search}")
+    if not isinstance(recipe, str | os.PathLike):
+        raise TypeError(f"a sweep takes a recipe's path or the name of a shipped one, got {type(recipe).__name__}")
+    check_count("seeds", seeds)
+    if search is not None:
+        check_count("search", search)
     from fashionbatch.plugins import load_plugins
     from fashionbatch.studies.sweep import first_plan, make_sweep, train_sweep
 

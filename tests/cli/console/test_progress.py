@@ -33,19 +33,20 @@ class Screen:
     """A terminal that standard error is connected to.
 
     Args:
-        columns: how wide it is.
+        columns: how wide it is; 0 says nothing.
+        rows: how high.
     """
 
-    def __init__(self, columns: int) -> None:
+    def __init__(self, columns: int, rows: int = 24) -> None:
         self._own, self._theirs = os.openpty()
-        self.resize(columns)
+        self.resize(columns, rows)
         self._received: list[bytes] = []
         self._reader = threading.Thread(target=self._read, daemon=True)
         self.stream = os.fdopen(self._theirs, "w", encoding="utf-8")
 
-    def resize(self, columns: int) -> None:
+    def resize(self, columns: int, rows: int = 24) -> None:
         """Make it as wide as that."""
-        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
 
     def begin(self) -> None:
         """Keep what arrives."""
@@ -83,8 +84,8 @@ def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Call a function with standard error on a terminal; gives what arrived there."""
     monkeypatch.setenv("TERM", "xterm")
 
-    def run(work: Callable[[], object], columns: int = 100) -> str:
-        screen = Screen(columns)
+    def run(work: Callable[[], object], columns: int = 100, rows: int = 24) -> str:
+        screen = Screen(columns, rows)
         screen.begin()
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stderr", HarmlessStream(screen.stream, "standard error"))
@@ -224,6 +225,16 @@ def test_a_bar_fits_where_columns_are_few_and_keeps_rate_and_remaining_time(
     drawn = [part.rstrip() for part in on_terminal(work, columns).split("\r")]
     assert max(map(len, drawn)) <= columns
     assert columns < 40 or any(re.search(r"\d\d:\d\d.*image/s|image/s.*\d\d:\d\d", part) for part in drawn), drawn
+
+
+def test_a_terminal_that_does_not_say_its_size_gets_a_bar_as_well(on_terminal: Callable[..., str]) -> None:
+    def work() -> None:
+        with on_standard_error().bar("labeling", 10, "file") as advance:
+            advance(3)
+
+    shown = on_terminal(work, columns=0, rows=0)
+    assert re.search(rf"labeling:.*\[{TIMES}", shown)
+    assert lines_left(shown) == []
 
 
 def test_a_bar_follows_a_terminal_that_becomes_narrower(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -126,7 +126,7 @@ def test_what_is_no_photo_is_the_callers_mistake(
         bundle.predict(photos_given)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("options", [{"topk": 0}, {"batch_size": 0}, {"threshold": 1.5}])
+@pytest.mark.parametrize("options", [{"topk": 0}, {"batch_size": 0}, {"threshold": 1.5}, {"precision": "int9"}])
 def test_an_argument_out_of_range_is_named(bundle_path: Path, options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(options))):
         fb.Bundle.open(bundle_path).predict([], **options)  # type: ignore[arg-type]

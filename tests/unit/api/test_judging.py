@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -63,3 +64,14 @@ def test_several_labels_have_no_confusion_matrix(several_path: Path, photos: Pat
 def test_a_split_needs_a_recipe(bundle_path: Path, photos: Path) -> None:
     with pytest.raises(fb.DataError, match="needs a recipe"):
         fb.evaluate(bundle_path, photos, split="test", progress=False)
+
+
+@pytest.mark.parametrize("options", [{"batch_size": 0}, {"precision": "int9"}, {"split": "exam"}])
+def test_an_argument_out_of_its_range_is_named_before_a_folder_is_made(
+    bundle_path: Path, photos: Path, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    with pytest.raises(ValueError, match=next(iter(options))):
+        fb.evaluate(bundle_path, photos, output=tmp_path / "out", progress=False, **options)
+    with pytest.raises(fb.BundleError):
+        fb.evaluate(tmp_path / "nowhere", photos, output=tmp_path / "out", progress=False)
+    assert list(tmp_path.iterdir()) == []

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import threading
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -160,3 +162,38 @@ def test_a_column_of_the_users_own_stays_text(bundle_path: Path, photos: Path, t
     assert table.old_label.tolist() == ["1"]
     assert table.prob_x.tolist() == ["7"]
     assert isinstance(table.label.dtype, pd.CategoricalDtype)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"folder": None}, "nothing to label"),
+        ({"workers": 0}, "workers must be from 1 to 256, got 0"),
+        ({"workers": "2"}, "workers must be a whole number, got '2'"),
+        ({"batch_size": 0}, "batch_size must be from 1 to 1024, got 0"),
+        ({"topk": 0}, "topk must be at least 1, got 0"),
+        ({"limit": 0}, "limit must be at least 1, got 0"),
+        ({"threshold": 2}, "threshold must be from 0 to 1, got 2"),
+        ({"accept_truncated": "half"}, "accept_truncated must be a number, got 'half'"),
+        ({"timeout": float("nan")}, "timeout must be between 0 and 1,000,000 seconds, got nan"),
+        ({"precision": "int9"}, "precision must be one of auto, float32, bfloat16, int8, got 'int9'"),
+        ({"device": "tpu"}, "device must be one of cpu, gpu, got 'tpu'"),
+        ({"match": "name"}, "match must be one of time, sha256, got 'name'"),
+        ({"sort_into": "sorted", "way": "burn"}, "way must be one of link, copy, move, got 'burn'"),
+        ({"shard": "1/2"}, "shard must be a part such as"),
+        ({"shard": (3, 2)}, "shard must be a part such as"),
+        ({"progress": None}, "progress must be True, False or a function"),
+    ],
+)
+def test_an_argument_that_the_command_would_refuse_is_named_before_anything_is_written(
+    bundle_path: Path, photos: Path, tmp_path: Path, options: dict[str, Any], said: str
+) -> None:
+    asked = {"folder": photos, "progress": False, **options}
+    with pytest.raises((ValueError, TypeError), match=re.escape(said)):
+        fb.classify(bundle=bundle_path, output=tmp_path / "labels.csv", **asked)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_open_bundle_labels_folders_too(bundle_path: Path, photos: Path, tmp_path: Path) -> None:
+    with fb.Bundle.open(bundle_path) as bundle:
+        assert fb.classify(photos, bundle, tmp_path / "labels.csv", progress=False).rows == 7

@@ -90,12 +90,23 @@ def report(directory: Path, stopped_by: int | None = None) -> TryReport:
         images=100,
         judge="validation",
         validation=0.9,
+        cross_entropy=0.3,
         milliseconds=5.0,
         size=1000,
         seconds=3.0,
         recipe={},
     )
-    return TryReport(directory, (tried,), tried, None, {}, (), (), 3.0, stopped_by)
+    return TryReport(
+        directory=directory,
+        tried=(tried,),
+        best=tried,
+        summary=None,
+        milliseconds={},
+        notes=(),
+        advice=(),
+        seconds=3.0,
+        stopped_by=stopped_by,
+    )
 
 
 def test_what_was_tried_is_a_table(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
