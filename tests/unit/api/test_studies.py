@@ -102,6 +102,7 @@ def report(directory: Path, stopped_by: int | None = None) -> TryReport:
         best=tried,
         summary=None,
         milliseconds={},
+        refused={},
         notes=(),
         advice=(),
         seconds=3.0,
