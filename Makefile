@@ -15,7 +15,7 @@ JOBS ?= 2
 SHARED := --numprocesses=$(JOBS) --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-fast fuzz oldest lint licences format docs bench clean
+.PHONY: help demo test test-fast fuzz oldest lint dist sbom licences format docs bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -54,6 +54,30 @@ lint: $(VENV)/.installed-dev ## check style, types, the layers and who writes fi
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python scripts/check_imports.py fashionbatch fashionbatch_plugins
 	$(BIN)/python scripts/check_writes.py fashionbatch plugins/fashionbatch_plugins
+
+# The Pythons that a release is tried on.
+PYTHONS := 3.11 3.12 3.13
+# One environment after the other: each takes 2 GB.
+FRESH = build/fresh
+
+dist: $(VENV)/.installed-dev ## build wheel, sdist, bill of materials and list of licences, tried on every Python that is here
+	rm -rf dist build/reports $(FRESH)
+	$(BIN)/python -m build --sdist --wheel --outdir dist .
+	$(BIN)/python scripts/check_dist.py dist
+	@set -e; for version in $(PYTHONS); do \
+	    python=$$(scripts/find_python.sh $$version); \
+	    if [ -z "$$python" ]; then echo "Python $$version is not on this machine"; continue; fi; \
+	    $(BIN)/python scripts/try_dist.py --python "$$python" --environment $(FRESH) --demo dist/*.whl; \
+	    rm -rf $(FRESH); \
+	done
+	$(MAKE) sbom
+
+sbom: $(VENV)/.installed-dev ## install what `make dist` built with its extras, and write the bill of materials of that
+	$(BIN)/python scripts/try_dist.py --python $(BIN)/python --environment $(FRESH) --extras --reports build/reports \
+	    dist/*.tar.gz dist/*.whl
+	$(BIN)/python scripts/make_sbom.py build/reports/*.json -o "$$(ls dist/*.tar.gz | sed 's/tar\.gz$$/cdx.json/')"
+	PYTHONPATH= $(FRESH)/bin/python scripts/check_licences.py --list >"$$(ls dist/*.tar.gz | sed 's/tar\.gz$$/licences.txt/')"
+	rm -rf $(FRESH)
 
 licences: $(VENV)/.installed-dev ## check the licences of everything that an installation brings
 	$(BIN)/python scripts/check_licences.py

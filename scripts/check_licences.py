@@ -16,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any, Protocol
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -59,6 +60,7 @@ SPELLINGS = {
     "isc license": "ISC",
     "isc license (iscl)": "ISC",
     "mit license": "MIT",
+    "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
     "new bsd": "BSD-3-Clause",
     "osi approved :: bsd license": "BSD",
     "psfl": "PSF-2.0",
@@ -86,13 +88,20 @@ _PART = re.compile(r"\s*licen[cs]e\b.*[:,].*\bL?GPL", re.IGNORECASE)
 """How lists of what a wheel brings name the licence of a part."""
 
 
+class Fields(Protocol):
+    """Metadata of a package, whoever has read them."""
+
+    def get_all(self, name: str) -> list[Any] | None:
+        """The values of a field that may stand several times."""
+
+
 def main() -> int:
     """Print what is not known; exit code 1 where anything is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--list", action="store_true", help="print every package with its licence")
     asked = parser.parse_args()
     packages = sorted(installed(ROOT).items())
-    found = {name: (*licences_of(package), *bundled(package)) for name, package in packages}
+    found = {name: (*licences_of(package.metadata), *bundled(package)) for name, package in packages}
     if asked.list:
         for name, licences in found.items():
             print(f"{name}: {' AND '.join(licences) or 'not named'}" + (f" ({TAKEN[name]})" if name in TAKEN else ""))
@@ -148,9 +157,12 @@ def _required(package: Distribution, extra: str) -> Iterator[tuple[str, str]]:
                 yield canonicalize_name(requirement.name), wanted
 
 
-def licences_of(package: Distribution) -> tuple[str, ...]:
-    """The licences of a package by their SPDX names, all of which hold; what is not known, as it is written."""
-    metadata = package.metadata
+def licences_of(metadata: Fields) -> tuple[str, ...]:
+    """The licences of a package by their SPDX names, all of which hold; what is not known, as it is written.
+
+    Args:
+        metadata: the package's, with the fields `License-Expression`, `License` and `Classifier`.
+    """
     expression = next(iter(metadata.get_all("License-Expression") or ()), None)
     if expression:
         return tuple(_chosen(part) for part in re.split(r"\s+AND\s+", _plain(expression)))

@@ -44,7 +44,7 @@ def package(tmp_path):
     ],
 )
 def test_metadata_name_licences_in_many_ways(package, line, licences):
-    assert check_licences.licences_of(package(line)) == licences
+    assert check_licences.licences_of(package(line).metadata) == licences
 
 
 def test_a_wheel_that_brings_a_part_under_the_gpl_is_found(package):
