@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import stat
 from pathlib import Path
 
 from fashionbatch import disk
@@ -11,7 +13,9 @@ from fashionbatch.errors import OutputError
 from fashionbatch.exporting.description import FILE, LABELS_FILE
 from fashionbatch.exporting.kinds import KINDS, ExportKind
 from fashionbatch.exporting.request import ExportRequest
-from fashionbatch.exporting.script import script_path
+from fashionbatch.exporting.script import script_path, script_text
+
+_WHEN_FULL = "make room, then start the same command again"
 
 _CONTENTS: dict[ExportKind, disk.Contents] = {
     "saved_model": disk.Contents(
@@ -28,42 +32,107 @@ _CONTENTS: dict[ExportKind, disk.Contents] = {
 
 
 def require_place(request: ExportRequest) -> None:
-    """See that an export may be written where it is to go.
+    """See that an export may be written where it is to go, before anything is computed.
 
     Raises:
-        OutputError: something is there that must not be replaced; the message names it.
+        OutputError: nothing can be written there, or something is there that must not be replaced; the message names
+            it.
     """
     output, kind = request.output, KINDS[request.kind]
+    if output.name in {"", ".."}:
+        raise OutputError(f"{output}: names no file or directory to write", hint=f"-o network{kind.ending}")
     if kind.ending and output.suffix.lower() != kind.ending:
         raise OutputError(
             f"{output}: a file of this format ends with {kind.ending}", hint=f"-o {output.with_suffix(kind.ending)}"
         )
-    for place in (output, script_path(output)):
-        if os.path.lexists(place) and not request.overwrite and not _is_empty(place):
-            raise OutputError(f"{place}: exists already", hint="--overwrite replaces an earlier export")
-    if kind.is_directory and os.path.lexists(output):
-        _require_own(output, _CONTENTS[request.kind])
+    parent = output.parent
+    if not parent.is_dir():
+        raise OutputError(f"cannot write {output}: there is no folder {parent}", hint=f"mkdir -p {parent}")
+    with disk.output_errors(output, when_full=_WHEN_FULL):
+        disk.require_writable(parent)
+    _require_free(script_path(output), request, is_directory=False)
+    _require_free(output, request, is_directory=kind.is_directory)
 
 
 def put_in_place(made: Path, request: ExportRequest) -> None:
-    """Copy what was made in a folder for temporary files to where it is to go.
+    """Put what was made in a folder for temporary files where it is to go, with the script beside it.
+
+    Both are on the disk before either gets its name, the script first: so an export always has its script, and a script
+    without its export is all that a kill between the two leaves. The next run takes that for its own. What killed runs
+    left under temporary names goes.
 
     Raises:
-        OutputError: the place cannot be written.
+        OutputError: the place cannot be written; whatever was there is as it was.
     """
-    output = request.output
+    output, beside = request.output, script_path(request.output)
+    had_script = os.path.lexists(beside)
+    with disk.output_errors(output, when_full=_WHEN_FULL):
+        for place in (output, beside):
+            disk.remove_leftovers(place)
+        try:
+            with disk.StagedFile(beside) as script:
+                script.file.write(script_text(request.kind, output).encode("utf-8"))
+                script.sync()
+                _put_with(script, made, output)
+        except BaseException:
+            # A script that labels with nothing is in nobody's way but its owner's.
+            if not had_script and not os.path.lexists(output):
+                with contextlib.suppress(OSError):
+                    disk.remove(beside)
+            raise
+
+
+def _put_with(script: disk.StagedFile, made: Path, output: Path) -> None:
+    """Copy an export beside its place; when all of it is there, the script gets its name, and then the export."""
     if made.is_file():
-        with open(made, "rb") as source:
-            disk.write_file(output, lambda file: shutil.copyfileobj(source, file, 1 << 20))
+        with disk.StagedFile(output) as network:
+            with open(made, "rb") as source:
+                shutil.copyfileobj(source, network.file, 1 << 20)
+            network.sync()
+            script.give_name()
+            network.give_name()
         return
-    place = Path(os.path.realpath(output))
-    with disk.output_errors(output), disk.new_directory(place, replace=True) as temporary:
+    with disk.new_directory(Path(os.path.realpath(output)), replace=True) as temporary:
         for file in sorted(made.rglob("*")):
             target = temporary / file.relative_to(made)
             if file.is_dir():
                 disk.make_directory(target)
             else:
                 disk.copy_new(file, target)
+        script.give_name()
+
+
+def _require_free(place: Path, request: ExportRequest, *, is_directory: bool) -> None:
+    """Insist on a place where nothing is, or what `--overwrite` may replace."""
+    try:
+        if not os.path.lexists(place):
+            place.lstat()  # a name that is too long for the file system is none that is free
+        mode = place.stat().st_mode
+    except FileNotFoundError:
+        mode = 0
+    except OSError as error:
+        raise OutputError(f"cannot write {place}: {error.strerror or error}") from None
+    if mode and not is_directory and not stat.S_ISREG(mode):
+        what = "a folder" if stat.S_ISDIR(mode) else "no plain file"
+        raise OutputError(f"{place}: is {what}, and in the way of the export", hint="choose another name")
+    if mode and is_directory and not stat.S_ISDIR(mode):
+        raise OutputError(f"{place}: is no directory, and this format is one", hint="choose another name")
+    if is_directory and mode:
+        _require_own(place, _CONTENTS[request.kind])
+    if not os.path.lexists(place) or request.overwrite or _is_empty(place):
+        return
+    if place == script_path(request.output) and _is_script(place, request):
+        return
+    raise OutputError(f"{place}: exists already", hint="--overwrite replaces an earlier export")
+
+
+def _is_script(place: Path, request: ExportRequest) -> bool:
+    """Whether a file is the very script that would be written: what a killed run left, or a removed export."""
+    expected = script_text(request.kind, request.output).encode("utf-8")
+    try:
+        return disk.read_regular(place, len(expected), follow_links=False) == expected
+    except OSError:
+        return False
 
 
 def _is_empty(place: Path) -> bool:
@@ -71,8 +140,6 @@ def _is_empty(place: Path) -> bool:
 
 
 def _require_own(directory: Path, contents: disk.Contents) -> None:
-    if not directory.is_dir():
-        raise OutputError(f"{directory}: is no directory, and this format is one", hint="choose another place")
     try:
         with disk.OwnDirectory(Path(os.path.realpath(directory))) as opened:
             foreign = next(opened.foreign(contents), None)

@@ -21,7 +21,7 @@ from fashionbatch.exporting.network import model_of
 from fashionbatch.exporting.placing import put_in_place, require_place
 from fashionbatch.exporting.request import ExportRequest
 from fashionbatch.exporting.sample import Sample, reference_of
-from fashionbatch.exporting.script import script_path, script_text
+from fashionbatch.exporting.script import script_path
 from fashionbatch.inference.session import open_session
 from fashionbatch.model.framework import without_noise
 from fashionbatch.progress import OpenBar, no_bar
@@ -84,9 +84,7 @@ def export_bundle(
         checks = export.check(made)
         size = sum(file.stat().st_size for file in (made.rglob("*") if made.is_dir() else [made]) if file.is_file())
         put_in_place(made, request)
-    script = script_path(request.output)
-    disk.write_file(script, script_text(request.kind, request.output).encode("utf-8"))
-    return Exported(request.output, script, size, tuple(checks))
+    return Exported(request.output, script_path(request.output), size, tuple(checks))
 
 
 @dataclass(frozen=True)

@@ -14,12 +14,14 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from fashionbatch.exporting.kinds import ExportKind
     from fashionbatch.plan import Plan
 
 Write = Callable[[Path, str], None]
@@ -240,6 +242,40 @@ def _read_appended(place: Path) -> str:
     return str(versions[-1])
 
 
+def _put_export(kind: ExportKind, place: Path, version: str) -> None:
+    from fashionbatch.exporting.kinds import KINDS
+    from fashionbatch.exporting.placing import put_in_place, require_place
+    from fashionbatch.exporting.request import ExportRequest
+
+    request = ExportRequest(kind, place / f"shoes{KINDS[kind].ending}", overwrite=True)
+    # As a user does after a kill that left nothing but the script.
+    left = replace(request, overwrite=False) if not request.output.exists() else request
+    require_place(left)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder, "made")
+        if KINDS[kind].is_directory:
+            made.mkdir()
+            for name in ("model.xml", "model.bin", "fashionbatch.json", "labels.txt"):
+                (made / name).write_text(version)
+        else:
+            made.write_text(version)
+        put_in_place(made, left)
+
+
+def _read_export(kind: ExportKind, place: Path) -> str | None:
+    from fashionbatch.exporting.kinds import KINDS
+    from fashionbatch.exporting.script import script_path, script_text
+
+    output = place / f"shoes{KINDS[kind].ending}"
+    if script_path(output).exists():
+        assert script_path(output).read_text(encoding="utf-8") == script_text(kind, output)
+    if not output.exists():
+        return None
+    assert script_path(output).exists()
+    [version] = {file.read_text() for file in (output.iterdir() if output.is_dir() else [output])}
+    return version
+
+
 WRITERS = {
     "bundle": Writer(_write_bundle, _read_bundle),
     "measured bundle": Writer(_measure_bundle, _read_measured_bundle),
@@ -251,6 +287,10 @@ WRITERS = {
     "archive": Writer(_unpack, _read_unpacked),
     "plugin": Writer(_begin_plugin, _read_plugin),
     "appended line": Writer(_append, _read_appended),
+    "exported file": Writer(functools.partial(_put_export, "onnx"), functools.partial(_read_export, "onnx")),
+    "exported directory": Writer(
+        functools.partial(_put_export, "openvino_int8"), functools.partial(_read_export, "openvino_int8")
+    ),
 }
 
 
