@@ -37,9 +37,9 @@ def model_of(bundle: Bundle, registry: Registry) -> keras.Model:
     if bundle.recipe is None or bundle.keras_weights is None:
         raise BundleError(
             f"{bundle.path}: was imported, and holds the network as an OpenVINO graph alone, which no program turns "
-            "into another format reliably",
-            hint="export the model that it was imported from with the program that made it; "
-            "`--to openvino_int8` takes any bundle",
+            "into another format",
+            hint="what it was imported from is in that other format, or can be exported to it by the program that made "
+            "it; of an imported bundle, `--to openvino_int8` and `bundle pack` give files for others",
         )
     load_tensorflow()
     return keras_model_of(bundle, registry)

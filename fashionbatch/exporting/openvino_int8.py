@@ -26,8 +26,10 @@ def write_openvino_int8(bundle: Bundle, about: dict[str, Any], target: Path) -> 
         ScratchError: temporary files find no room.
     """
     if "int8" not in bundle.manifest.graphs:
+        # Of an imported bundle nobody knows what data it was trained with.
+        data = "" if bundle.recipe else " --data PHOTOS"
         raise BundleError(
-            f"{bundle.path}: holds no graph of 8 bits", hint=f"first: fashionbatch bundle quantize {bundle.path}"
+            f"{bundle.path}: holds no graph of 8 bits", hint=f"first: fashionbatch bundle quantize {bundle.path}{data}"
         )
     with disk.scratch_errors():
         target.mkdir()

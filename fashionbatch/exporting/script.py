@@ -28,6 +28,7 @@ from PIL import Image
 _TAIL = """if __name__ == "__main__":
     if len(sys.argv) != 2:
         sys.exit(f"usage: python {{os.path.basename(__file__)}} PHOTO")
+    sys.stdout.reconfigure(errors="backslashreplace")  # labels that the terminal has no letters for
     main(os.path.join(os.path.dirname(os.path.abspath(__file__)), {name!a}), sys.argv[1], open_model)
 """
 _LINTER = re.compile(r"  # noqa: .*")
@@ -52,7 +53,8 @@ def script_text(kind: ExportKind, output: Path) -> str:
         output: the exported file or directory, which lies beside the script.
     """
     opener = importlib.import_module(f"fashionbatch.exporting.runtimes.{kind}").open_model
-    functions = (opener, photo.read_photo, photo.used_part, photo.fitted_size, photo.resized, photo.decide, photo.main)
+    steps = (photo.read_photo, photo.used_part, photo.fitted_size, photo.resized)
+    functions = (opener, *steps, photo.decide, photo.group_winners, photo.main)
     # What this project's linter is told is of no interest there.
     sources = [_LINTER.sub("", inspect.getsource(function)).strip() for function in functions]
     head = _HEAD.format(name=_plain(output.name), script=_plain(script_path(output).name), needs=_NEEDS[kind])

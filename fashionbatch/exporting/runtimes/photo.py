@@ -97,12 +97,21 @@ def decide(outputs: Any, about: dict[str, Any]) -> list[tuple[str, float]]:
     return [(labels[winner], float(outputs[winner]))]
 
 
+def group_winners(outputs: Any, about: dict[str, Any]) -> dict[str, tuple[str, float]]:
+    """The likeliest label of each group with its probability, whether it reaches its threshold or not."""
+    labels, winners = about["labels"], {}
+    for group, members in about["groups"].items():
+        # Of equally likely labels the one that the network gives first, wherever it stands in the group.
+        best = max((labels.index(label) for label in members), key=lambda number: (outputs[number], -number))
+        winners[group] = (labels[best], float(outputs[best]))
+    return winners
+
+
 def main(model: str, photo: str, open_model: Any) -> None:
     """Print a line for each label: the label, a tab, its probability."""
     about, network = open_model(model)
     outputs = network(read_photo(photo, about["image"])[None])[0]
     for label, probability in decide(outputs, about):
         print(f"{label}\t{probability:.6g}")  # noqa: T201 - the script's result
-    for group, members in about["groups"].items():
-        best = max(members, key=lambda label: outputs[about["labels"].index(label)])
-        print(f"{group}: {best}\t{outputs[about['labels'].index(best)]:.6g}")  # noqa: T201 - the same
+    for group, (label, probability) in group_winners(outputs, about).items():
+        print(f"{group}: {label}\t{probability:.6g}")  # noqa: T201 - the same

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from fashionbatch.decisions import rule_for
-from fashionbatch.exporting.runtimes.photo import decide, read_photo
+from fashionbatch.exporting.runtimes.photo import decide, group_winners, read_photo
 from fashionbatch.images import decode_image
 from fashionbatch.specs import Decoding, ImageSpec
 
@@ -65,3 +65,16 @@ def test_labels_are_decided_as_by_the_bundles_rule(
     chosen = sorted(np.flatnonzero(decided.chosen[0]), key=lambda number: -likely[number])
     expected = [(names[number], float(likely[number])) for number in chosen]
     assert decide(row, {"labels": list(names), "thresholds": list(thresholds), "decoding": decoding}) == expected
+
+
+@pytest.mark.parametrize("groups", [{"colour": ("b", "a"), "kind": ("d", "c")}, {"any": ("d", "c", "b", "a")}])
+@pytest.mark.parametrize("outputs", [[0.5, 0.5, 0.1, 0.2], [0.1, 0.2, 0.3, 0.3], [0.0, 0.0, 0.0, 0.0]])
+def test_the_winner_of_a_group_is_that_of_the_bundles_rule_ties_included(
+    groups: dict[str, tuple[str, ...]], outputs: list[float]
+) -> None:
+    names, row = ("a", "b", "c", "d"), np.array(outputs, np.float32)
+    decided = rule_for("several_of_many", names, thresholds=(0.9,) * 4, groups=groups).decide(row[None])
+    expected = {
+        group: (names[winner.classes[0]], float(winner.probabilities[0])) for group, winner in decided.groups.items()
+    }
+    assert group_winners(row, {"labels": list(names), "groups": groups}) == expected
