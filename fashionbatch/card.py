@@ -27,7 +27,15 @@ from fashionbatch.studies.statistics import METHOD_OF_IMAGES, wilson
 _REPORT = "report.json"
 _REPORT_BYTES = 256 * 2**20
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
+_LINE_START = re.compile(r"^(?:[-+=]|\d+(?=[.)]))")
 _MOST_CLASSES, _MOST_MISTAKES = 200, 10
+_LICENCES_OF_HUGGING_FACE = re.compile(
+    r"afl-3\.0|agpl-3\.0|apache-2\.0|artistic-2\.0|bsd-[23]-clause|bsd-3-clause-clear|bsl-1\.0|cc0-1\.0"
+    r"|cc-by-(?:2\.[05]|[34]\.0)|cc-by-nc-[234]\.0|cc-by-nc-nd-[34]\.0|cc-by-nc-sa-[234]\.0|cc-by-nd-4\.0"
+    r"|cc-by-sa-[34]\.0|cdla-permissive-[12]\.0|cdla-sharing-1\.0|ecl-2\.0|epl-[12]\.0|eupl-1\.[12]|gpl-[23]\.0|isc"
+    r"|lgpl-(?:2\.1|3\.0)|lppl-1\.3c|mit|mpl-2\.0|ms-pl|ncsa|ofl-1\.1|osl-3\.0|postgresql|unlicense|wtfpl|zlib"
+)
+"""Those of its list that are SPDX's, which it writes in lower case; any other one is `other`, with its name."""
 _SPLITS = ("train", "validation", "test")
 
 
@@ -149,15 +157,15 @@ def _front_matter(subject: _Subject, licence: str | None) -> Iterator[str]:
     import yaml
 
     manifest, summary = subject.manifest, subject.summary
-    document: dict[str, Any] = {"license": licence} if licence else {}
+    document: dict[str, Any] = _licence(licence)
     tags = ["image-classification", "fashionbatch", "openvino", manifest.head.decoding.replace("_", "-")]
     document |= {
         "library_name": "fashionbatch",
         "pipeline_tag": "image-classification",
         "tags": tags + ([summary.architecture] if summary and summary.architecture else []),
-        "metrics": ["accuracy", "f1"],
     }
     if subject.judged is not None:
+        document["metrics"] = ["accuracy", "f1"]
         name, split = subject.judged
         metrics = [{"type": "accuracy", "name": f"{subject.measure} ({name})", "value": round(split.accuracy, 4)}]
         f1 = split.means.get("macro", {}).get("f1")
@@ -181,17 +189,25 @@ def _front_matter(subject: _Subject, licence: str | None) -> Iterator[str]:
     yield "---"
 
 
+def _licence(licence: str | None) -> dict[str, str]:
+    if not licence:
+        return {}
+    if _LICENCES_OF_HUGGING_FACE.fullmatch(licence.lower()):
+        return {"license": licence.lower()}
+    return {"license": "other", "license_name": licence}
+
+
 def _body(subject: _Subject, licence: str | None) -> Iterator[str]:
     manifest, summary = subject.manifest, subject.summary
     count = len(manifest.labels.class_names)
     height, width = manifest.image.size
     yield f"\n# {_plain(manifest.name)}\n"
     if summary is not None and summary.description:
-        yield f"{_plain(summary.description)}\n"
+        yield f"{_paragraph(summary.description)}\n"
     kind = {
-        "one_of_many": f"gives a photo one of {count} labels",
+        "one_of_many": f"gives a photo one of {count:,} labels",
         "yes_or_no": "tells two labels apart",
-        "several_of_many": f"gives a photo any of {count} labels",
+        "several_of_many": f"gives a photo any of {count:,} labels",
     }[manifest.head.decoding]
     network = f" with {summary.parameters:,} parameters" if summary and summary.parameters else ""
     architecture = f" ({_plain(summary.architecture)}{network})" if summary and summary.architecture else ""
@@ -199,6 +215,9 @@ def _body(subject: _Subject, licence: str | None) -> Iterator[str]:
     yield f"This network{architecture} {kind}. It sees {height} x {width} pixels, {colours}.\n"
     yield "## How to use it\n"
     yield "    pip install fashionbatch\n    fashionbatch classify PHOTOS -b BUNDLE -o labels.csv\n"
+    yield "`PHOTOS` is a folder of photos, `BUNDLE` the one with `bundle.json`. The table has a row for each photo."
+    yield from _labels(manifest)
+    yield ""
     yield "## Intended use\n"
     yield "- *What it is for: fill in.*\n- *What it is not for: fill in.*"
     yield "- *Who may be affected by its mistakes: fill in.*"
@@ -207,7 +226,11 @@ def _body(subject: _Subject, licence: str | None) -> Iterator[str]:
     yield from _precisions(manifest)
     yield from _limits(subject)
     yield "\n## Licence\n"
-    yield _plain(licence) if licence else "*Fill in: under which licence the network may be used, and the photos were.*"
+    yield (
+        _paragraph(licence)
+        if licence
+        else "*Fill in: under which licence the network may be used, and the photos were.*"
+    )
     yield "\n## Where it comes from\n"
     yield f"- Bundle: SHA-256 `{subject.bundle.digest}`, format {manifest.format_version}"
     yield f"- Size: {human_size(sum(record.size for record in manifest.files.values()))}"
@@ -216,6 +239,25 @@ def _body(subject: _Subject, licence: str | None) -> Iterator[str]:
     if summary is not None:
         yield f"- Trained: {_plain(summary.finished)}" + ("" if summary.seed is None else f", seed {summary.seed}")
     yield f"- Card: written by fashionbatch {__version__}"
+
+
+def _labels(manifest: BundleManifest) -> Iterator[str]:
+    """What a photo may be called, from which probability on, and of which labels one wins."""
+    names, rule = manifest.labels.display_names, manifest.rule
+    yield "\n## Labels\n"
+    limits = rule.class_thresholds
+    if all(limit is None for limit in limits):
+        more = f" and {len(names) - _MOST_CLASSES:,} more" if len(names) > _MOST_CLASSES else ""
+        yield _paragraph(", ".join(names[:_MOST_CLASSES])) + more
+    else:
+        rows = [(name, "-" if limit is None else f"{limit:.6g}") for name, limit in zip(names, limits, strict=True)]
+        yield from _table(("Label", "From a probability of"), rows[:_MOST_CLASSES])
+        if len(rows) > _MOST_CLASSES:
+            yield f"\nand {len(rows) - _MOST_CLASSES:,} more labels."
+    shown = dict(zip(manifest.labels.class_names, names, strict=True))
+    for number, (group, members) in enumerate(rule.groups.items()):
+        lead = "\n" if number == 0 else ""
+        yield f"{lead}- {_paragraph(group)}: the likeliest of {', '.join(_plain(shown[name]) for name in members)}"
 
 
 def _data(subject: _Subject) -> Iterator[str]:
@@ -276,13 +318,16 @@ def _precisions(manifest: BundleManifest) -> Iterator[str]:
 
 def _limits(subject: _Subject) -> Iterator[str]:
     yield "\n## Limits\n"
-    yield "- It gives every photo an answer, also one that shows something else than it was trained on."
+    if subject.manifest.rule.has_many:
+        yield "- A photo that reaches no threshold gets no label; one of something else may reach them all the same."
+    else:
+        yield "- It gives every photo an answer, also one that shows something else than it was trained on."
     yield "- A probability says how sure the network is, not how often it is right."
     if subject.judged is not None:
         name, split = subject.judged
         yield f"- Its figures hold for photos like those of the {name} split, of which there were {split.images:,}."
         for note in split.notes:
-            yield f"- {_plain(note)}"
+            yield f"- {_paragraph(note)}"
         rare = [one.name for one in split.classes if one.support < 30]
         if rare:
             more = f" and {len(rare) - 10:,} more" if len(rare) > 10 else ""
@@ -303,6 +348,11 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
 def _plain(text: str) -> str:
     """A text that Markdown and HTML show as it is, on one line."""
     return _MARKDOWN.sub(r"\\\1", printable(text)).replace("\\<", "&lt;").replace("\\>", "&gt;")
+
+
+def _paragraph(text: str) -> str:
+    """As `_plain`, where it begins a line: there some characters begin a list or underline a heading."""
+    return _LINE_START.sub(lambda found: f"&#{ord(found[0][0])};{found[0][1:]}", _plain(text).strip())
 
 
 def _share(share: float | None) -> str:

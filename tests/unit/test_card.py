@@ -53,7 +53,8 @@ def _parts(card: str) -> tuple[dict[str, Any], str]:
 
 def test_the_front_matter_is_what_hugging_face_reads(run: Path) -> None:
     front, _ = _parts(card_of(run, licence="Apache-2.0"))
-    assert front["license"] == "Apache-2.0"
+    assert front["license"] == "apache-2.0"
+    assert "license_name" not in front
     assert front["library_name"] == "fashionbatch"
     assert front["pipeline_tag"] == "image-classification"
     [model] = front["model-index"]
@@ -89,6 +90,8 @@ def test_a_bundle_alone_says_what_it_knows_and_no_figures(tmp_path: Path) -> Non
     front, body = _parts(card_of(make_tiny_bundle(tmp_path / "alone")))
     assert "model-index" not in front
     assert "license" not in front
+    assert "metrics" not in front
+    assert "red, green, blue" in body
     assert "None were measured" in body
     assert "does not say what it was trained on" in body
 
@@ -105,3 +108,34 @@ def test_a_run_that_somebody_changed_is_one_clear_error(run: Path) -> None:
 def test_what_is_neither_is_told_as_everywhere(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no such bundle"):
         card_of(tmp_path / "nothing")
+
+
+def test_a_licence_that_hugging_face_does_not_list_is_named_as_another_one(tmp_path: Path) -> None:
+    bundle = make_tiny_bundle(tmp_path / "b")
+    assert _parts(card_of(bundle, licence="CC-BY-NC-4.0"))[0]["license"] == "cc-by-nc-4.0"
+    front, body = _parts(card_of(bundle, licence="My-Licence: 1 #x"))
+    assert (front["license"], front["license_name"]) == ("other", "My-Licence: 1 #x")
+    assert "My-Licence: 1 \\#x" in body
+
+
+def test_thresholds_and_groups_say_how_several_labels_are_given(tmp_path: Path) -> None:
+    bundle = make_tiny_bundle(
+        tmp_path / "b",
+        decoding="several_of_many",
+        display_names=("빨강", "1. green", "blue"),
+        thresholds=(0.25, 0.5, 0.75),
+        groups={"- hue*": ("red", "green")},
+    )
+    _, body = _parts(card_of(bundle))
+    assert "| 빨강 | 0.25 |" in body
+    assert "| 1. green | 0.5 |" in body
+    assert "- &#45; hue\\*: the likeliest of 빨강, 1. green" in body
+    assert "A photo that reaches no threshold gets no label" in body
+
+
+@pytest.mark.parametrize("text", ["- a", "+ a", "1. a", "12) a", "=====", "---"])
+def test_no_description_begins_a_list_or_underlines_a_heading(run: Path, text: str) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps({**summary, "description": text}))
+    [line] = [line for line in card_of(run).splitlines() if line.endswith(text[1:]) and line.startswith("&#")]
+    assert line == f"&#{ord(text[0])};{text[1:]}"

@@ -111,7 +111,9 @@ def test_where_the_folder_vanishes_meanwhile_nothing_is_left_and_one_line_says_s
     assert not (tmp_path / "out").exists()
 
 
-def test_an_export_that_cannot_get_its_name_takes_its_new_script_along(tmp_path: Path) -> None:
+def test_an_export_that_cannot_get_its_name_takes_its_new_script_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     request = _request(tmp_path / "a.onnx")
     (tmp_path / "made").write_bytes(b"network")
     named: list[Path] = []
@@ -123,8 +125,8 @@ def test_an_export_that_cannot_get_its_name_takes_its_new_script_along(tmp_path:
         named.append(target)
         rename(source, target)
 
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(OutputError, match="Input/output error"):
-        patch.setattr(os, "replace", once)
+    monkeypatch.setattr(os, "replace", once)
+    with pytest.raises(OutputError, match="Input/output error"):
         put_in_place(tmp_path / "made", request)
     assert named == [script_path(request.output)]
     assert [file.name for file in tmp_path.iterdir()] == ["made"]
