@@ -12,12 +12,14 @@ import click
 from fashionbatch.cli.console.durations import Duration
 from fashionbatch.cli.console.fractions import Fraction
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
+from fashionbatch.cli.console.tables import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from fashionbatch.bundle.importing.exported import Exported
     from fashionbatch.bundle.importing.label_file import LabelList
+    from fashionbatch.bundle.importing.preparation import Preparation
     from fashionbatch.bundle.importing.read import ForeignModel
     from fashionbatch.bundle.open import Bundle
     from fashionbatch.specs import Resize
@@ -137,6 +139,7 @@ def import_bundle(
     from fashionbatch.bundle.importing.exported import exported_description
     from fashionbatch.bundle.importing.label_file import LabelList, labels_of_model, read_label_file
     from fashionbatch.bundle.importing.make import ImportOptions, import_model
+    from fashionbatch.bundle.importing.preparation import preparation_beside
     from fashionbatch.bundle.write import require_free
     from fashionbatch.specs import Resize
 
@@ -156,6 +159,10 @@ def import_bundle(
     asked = {"mode": resize, "interpolation": interpolation, "crop_fraction": crop_fraction}
     known, more = _said_by(exported, class_names) if exported is not None else (Resize(), {})
     fields = {key: choice for key, choice in choices.items() if key != "channels"}
+    beside = preparation_beside(model) if model is not None and exported is None else None
+    if beside is not None:
+        known = Resize.model_validate({**known.model_dump(), **beside.resize})
+        fields["scaling"] = fields["scaling"] or beside.scaling
     fields["head"] = fields["head"] or more.pop("head", None)
     options = ImportOptions(
         name=name or keras_application or (model.stem if model is not None else ""),
@@ -181,6 +188,8 @@ def import_bundle(
         f"{output}: {len(class_names):,} labels ({head.name}), images {image.size[0]} x {image.size[1]}, "
         f"{image.channels} channels; made from {origin}"
     )
+    if beside is not None:
+        reporter.show(f"note: {_said_beside(beside, bundle, fields['scaling'])}")
     for line in _notes(bundle, found):
         reporter.show(f"note: {line}")
     reporter.show(f"Now: fashionbatch classify PHOTOS -b {output} -o labels.csv")
@@ -198,6 +207,16 @@ def _said_by(exported: Exported, class_names: Sequence[str]) -> tuple[Resize, di
         head = next(kind for kind, decoding in DECODINGS.items() if decoding == exported.decoding)
         more |= {"head": head, "thresholds": exported.thresholds, "groups": exported.groups}
     return exported.image.resize, more
+
+
+def _said_beside(beside: Preparation, bundle: Bundle, scaling: str | None) -> str:
+    """How photos are prepared, where a file beside the model said so and no option said otherwise."""
+    resize = bundle.manifest.image.resize
+    return (
+        f"photos are prepared as {printable(str(beside.file))} says, where no option says otherwise: "
+        f"--scaling {scaling}, --resize {resize.mode}, --crop-fraction {resize.crop_fraction:g}, "
+        f"--interpolation {resize.interpolation}"
+    )
 
 
 def _notes(bundle: Bundle, labels: LabelList) -> Iterator[str]:

@@ -190,6 +190,31 @@ def test_import_takes_the_names_that_the_model_holds_and_tells_of_doubles(
     assert open_bundle(tmp_path / "b").manifest.labels.class_names == ("crane (0)", "dog", "crane (2)")
 
 
+def test_import_takes_labels_and_preparation_from_timms_file_beside_the_model(
+    run: Run, tmp_path: Path, model: Path
+) -> None:
+    said = {
+        "mean": [0.485, 0.456, 0.406],
+        "std": [0.229, 0.224, 0.225],
+        "crop_pct": 0.875,
+        "interpolation": "bicubic",
+        "label_names": ["n1", "n2", "n3"],
+        "label_descriptions": {"n1": "cat", "n2": "dog", "n3": "hen"},
+    }
+    (tmp_path / "config.json").write_text(json.dumps({"architecture": "resnet18", "pretrained_cfg": said}))
+    arguments = ("import", model, "--size", "8", "--activation", "softmax")
+    shown = run(*arguments, "-o", tmp_path / "b").output
+    assert "config.json says" in shown
+    assert "--scaling imagenet, --resize crop, --crop-fraction 0.875, --interpolation bicubic" in shown
+    manifest = open_bundle(tmp_path / "b").manifest
+    assert manifest.labels.class_names == ("cat", "dog", "hen")
+    resize = manifest.image.resize
+    assert (resize.mode, resize.crop_fraction, resize.interpolation) == ("crop", 0.875, "bicubic")
+    shown = run(*arguments, "--scaling", "0..1", "--resize", "stretch", "-o", tmp_path / "other").output
+    assert "--scaling 0..1, --resize stretch" in shown
+    assert open_bundle(tmp_path / "other").manifest.image.resize.mode == "stretch"
+
+
 def test_import_tells_that_a_network_for_one_image_is_slower(
     run: Run, tmp_path: Path, model: Path, labels: Path
 ) -> None:
