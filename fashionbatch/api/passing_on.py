@@ -11,6 +11,7 @@ from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike, as_path
 from fashionbatch.bundle.open import Bundle as Opened
 from fashionbatch.bundle.open import open_bundle
+from fashionbatch.display_width import printable
 from fashionbatch.exporting.kinds import DEFAULT_OPSET, ExportDtype, ExportKind, chosen_dtype
 
 if TYPE_CHECKING:
@@ -80,7 +81,14 @@ def export(
     reporter = reporter_of(progress)
     with interruptible():
         sample = sample_of(opened, request, None if check is None else str(check), registry, reporter)
-        return export_bundle(opened, request, sample, registry=registry, bar=reporter.bar)
+        return export_bundle(
+            opened,
+            request,
+            sample,
+            registry=registry,
+            bar=reporter.bar,
+            show=lambda line: reporter.show(printable(line)),
+        )
 
 
 def quantize(

@@ -26,7 +26,7 @@ from fashionbatch.exporting.kinds import DEFAULT_OPSET, KINDS, OPSETS, ExportDty
     "--dtype",
     type=click.Choice(["float32", "float16", "int8"]),
     help="Type of the weights: float16 halves the file (onnx, tflite), int8 is a quarter of it and computes "
-    "in 8 bits (tflite).  [default: float32]",
+    "in 8 bits where that keeps the labels (tflite).  [default: float32]",
 )
 @click.option(
     "--opset",

@@ -19,6 +19,21 @@ TOLERANCE = 1e-4
 """How far a probability may be from the bundle's where nothing was rounded on purpose."""
 
 
+class LabelsLostError(BundleError):
+    """Rounded weights that do not keep the labels.
+
+    Attributes:
+        sentence: how many they keep, and what that may cost.
+    """
+
+    def __init__(self, dtype: ExportDtype, sentence: str) -> None:
+        super().__init__(
+            f"weights of {dtype} do not keep the labels: {sentence}; nothing was written",
+            hint="--dtype float32 keeps them",
+        )
+        self.sentence = sentence
+
+
 @dataclass(frozen=True)
 class Agreement:
     """How an exported file fared.
@@ -57,7 +72,8 @@ def require_agreement(
         source: where the images come from.
 
     Raises:
-        BundleError: they do not agree; the message says by how much.
+        BundleError: they do not agree; the message says by how much. It is a `LabelsLostError` where the gate does not
+            let rounded numbers through.
     """
     if given.shape != expected.shape or not np.isfinite(given).all():
         raise BundleError(
@@ -80,8 +96,5 @@ def require_agreement(
     verdict = judge("int8", {"int8": record})
     sentence = verdict.sentence.removeprefix("int8 ")
     if not verdict.allowed:
-        raise BundleError(
-            f"weights of {dtype} do not keep the labels: {sentence}; nothing was written",
-            hint="--dtype float32 keeps them; for int8, more photos as it will see them may help (--check DATA)",
-        )
+        raise LabelsLostError(dtype, sentence)
     return Agreement(record, difference, f"{sentence.removeprefix('it ')}, probabilities within {difference:.2g}")

@@ -6,6 +6,7 @@ from typing import Any
 
 from fashionbatch import __version__
 from fashionbatch.bundle.open import Bundle
+from fashionbatch.exporting.kinds import ExportDtype
 from fashionbatch.specs import Precision
 
 KEY = "fashionbatch"
@@ -15,13 +16,22 @@ FILE = "fashionbatch.json"
 LABELS_FILE = "labels.txt"
 
 
-def describe(bundle: Bundle, *, licence: str | None, precision: Precision = "float32") -> dict[str, Any]:
+def describe(
+    bundle: Bundle,
+    *,
+    licence: str | None,
+    precision: Precision = "float32",
+    dtype: ExportDtype = "float32",
+    quantization: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Everything that a stranger needs to label a photo as the bundle does, as JSON.
 
     Args:
         bundle: what is exported.
         licence: under which the network may be used; None where nobody said.
         precision: whose thresholds are meant.
+        dtype: of the weights.
+        quantization: how they came to 8 bits: `way`, `tried` and `images`.
 
     Returns:
         `labels` are those that tables show, in the order of the outputs; `image` is how a photo is prepared.
@@ -37,6 +47,8 @@ def describe(bundle: Bundle, *, licence: str | None, precision: Precision = "flo
         "thresholds": list(head.thresholds),
         "groups": {group: [shown[name] for name in members] for group, members in head.groups.items()},
         "image": manifest.image.model_dump(mode="json"),
+        "dtype": dtype,
+        "quantization": quantization,
         "bundle": bundle.digest,
         "licence": licence,
         "made_by": f"fashionbatch {__version__}",

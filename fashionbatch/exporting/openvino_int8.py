@@ -13,6 +13,13 @@ from fashionbatch.errors import BundleError
 from fashionbatch.exporting.description import FILE, LABELS_FILE
 
 
+def quantization_of(bundle: Bundle) -> dict[str, Any] | None:
+    """How a bundle's graph came to 8 bits; None where it does not say."""
+    graph = bundle.manifest.graphs.get("int8")
+    made = None if graph is None else graph.quantization
+    return None if made is None else {"way": made.way, "tried": list(made.tried), "images": made.images}
+
+
 def write_openvino_int8(bundle: Bundle, about: dict[str, Any], target: Path) -> None:
     """Copy the graph of 8 bits, with the labels as files beside it.
 

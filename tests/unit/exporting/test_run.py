@@ -22,6 +22,7 @@ from fashionbatch.exporting.run import Exported, export_bundle
 from fashionbatch.exporting.runtimes import onnx as onnx_runtime
 from fashionbatch.exporting.runtimes import photo
 from fashionbatch.exporting.sample import Sample, sample_of_photos
+from fashionbatch.exporting.tflite import INT8_WAYS
 from fashionbatch.images import decode_image
 from fashionbatch.inference.session import open_session
 from fashionbatch.plugins import load_plugins
@@ -223,7 +224,7 @@ def test_an_imported_bundle_is_refused_with_the_way_out(tmp_path: Path) -> None:
     bundle = open_bundle(make_tiny_bundle(tmp_path / "b"))
     with pytest.raises(BundleError, match="was imported") as caught:
         export(bundle, "onnx", tmp_path / "a.onnx")
-    assert "export the model that it was imported from" in str(caught.value.hint)
+    assert "can be exported to it by the program that made it" in str(caught.value.hint)
     assert sorted(tmp_path.iterdir()) == [tmp_path / "b"]
 
 
@@ -243,35 +244,56 @@ def test_an_export_that_gives_other_probabilities_is_never_written(
     assert not list(tmp_path.iterdir())
 
 
-def test_weights_of_8_bits_that_lose_labels_are_never_written(
+def _eight_bits(bundle: Bundle, photos: Path) -> Sample:
+    images = sample_of_photos(photos, bundle.manifest).images
+    return Sample(images[20:], None, "photos", "photos", images[:20])
+
+
+def test_where_no_way_to_8_bits_keeps_the_labels_the_error_has_the_figures_of_each(
     bundles: Mapping[str, Bundle], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = bundles["multiclass"]
-    sample = sample_of_photos(photos, bundle.manifest)
     monkeypatch.setattr(run._Export, "ask", lambda _, __, images: np.eye(3, dtype=np.float32)[[2] * len(images)])
-    with pytest.raises(BundleError, match="int8 do not keep the labels"):
-        export(
-            bundle,
-            "tflite",
-            tmp_path / "a.tflite",
-            "int8",
-            Sample(sample.images[20:], None, "photos", "photos", sample.images[:20]),
-        )
+    with pytest.raises(BundleError, match="no way to 8 bits keeps the labels, nothing was written") as caught:
+        export(bundle, "tflite", tmp_path / "a.tflite", "int8", _eight_bits(bundle, photos))
+    for way in INT8_WAYS:
+        assert f"{way.summary}: kept only 5.0% of the labels on 40 photos" in caught.value.message
+    assert "--dtype float16" in str(caught.value.hint)
     assert not list(tmp_path.iterdir())
 
 
-def test_weights_of_8_bits_that_keep_the_labels_make_a_smaller_file(
+def test_weights_of_8_bits_that_keep_the_labels_make_a_smaller_file_which_names_the_way(
     bundles: Mapping[str, Bundle], exports: Callable[..., Path], photos: Path, tmp_path: Path
 ) -> None:
-    bundle = bundles["multiclass"]
-    images = sample_of_photos(photos, bundle.manifest).images
-    sample = Sample(images[20:], None, "photos", "photos", images[:20])
-    found = export(bundle, "tflite", tmp_path / "a.tflite", "int8", sample)
+    bundle, shown = bundles["multiclass"], []
+    sample = _eight_bits(bundle, photos)
+    needs("tflite")
+    request = ExportRequest("tflite", tmp_path / "a.tflite", "int8")
+    found = export_bundle(bundle, request, sample, registry=REGISTRY, show=shown.append)
     assert "kept 100.0% of the labels on 40 photos" in found.checks[0]
     assert found.size < exports("multiclass", "tflite").stat().st_size
     about, network = opened("tflite", found.output)
-    assert network(images[:2]).shape == (2, 3)
+    assert network(sample.images[:2]).shape == (2, 3)
     assert about["labels"] == list(bundle.manifest.labels.display_names)
+    assert about["dtype"] == "int8"
+    assert about["quantization"] == {"way": "integer", "tried": ["integer"], "images": 20}
+    [line] = shown
+    assert line.startswith("int8 by weights and activations in 8 bits: kept 100.0%")
+
+
+def test_the_next_way_to_8_bits_is_tried_where_one_loses_labels(
+    bundles: Mapping[str, Bundle], photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle, right = bundles["multilabel"], run._Export.ask
+
+    def ask(one: run._Export, made: Path, images: np.ndarray) -> np.ndarray:
+        given = right(one, made, images)
+        return 1 - given if made.name == "integer.tflite" else given
+
+    monkeypatch.setattr(run._Export, "ask", ask)
+    found = export(bundle, "tflite", tmp_path / "a.tflite", "int8", _eight_bits(bundle, photos))
+    about, _ = opened("tflite", found.output)
+    assert about["quantization"] == {"way": "weights", "tried": ["integer", "weights"], "images": 20}
 
 
 def test_what_is_there_already_is_not_replaced_unless_asked(bundles: Mapping[str, Bundle], tmp_path: Path) -> None:
