@@ -53,6 +53,7 @@ def pack_bundle(bundle: Bundle, output: Path, *, overwrite: bool = False) -> int
                     with archive.open(entry, "w") as target:
                         shutil.copyfileobj(source, target, _PIECE)
 
+    disk.remove_leftovers(output)
     disk.write_file(output, write)
     return output.stat().st_size
 

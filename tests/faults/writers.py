@@ -242,6 +242,33 @@ def _read_appended(place: Path) -> str:
     return str(versions[-1])
 
 
+@functools.cache
+def _bundle_folder(version: str) -> tempfile.TemporaryDirectory[str]:
+    """A folder with a bundle: made before the first child, so that its steps are not among those of packing it."""
+    from fashionbatch.testing.bundles import make_tiny_bundle
+
+    folder = tempfile.TemporaryDirectory()
+    make_tiny_bundle(Path(folder.name, "bundle"), name=version)
+    return folder
+
+
+def _pack_bundle(place: Path, version: str) -> None:
+    from fashionbatch.bundle.open import open_bundle
+    from fashionbatch.bundle.pack import pack_bundle
+
+    bundle = open_bundle(Path(_bundle_folder(version).name, "bundle"))
+    pack_bundle(bundle, place / "shoes.fbz", overwrite=True)
+
+
+def _read_packed_bundle(place: Path) -> str | None:
+    from fashionbatch.bundle.pack import unpack_bundle
+
+    if not (place / "shoes.fbz").exists():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        return unpack_bundle(place / "shoes.fbz", Path(folder, "bundle")).manifest.name
+
+
 def _put_export(kind: ExportKind, place: Path, version: str) -> None:
     from fashionbatch.exporting.kinds import KINDS
     from fashionbatch.exporting.placing import put_in_place, require_place
@@ -287,6 +314,7 @@ WRITERS = {
     "archive": Writer(_unpack, _read_unpacked),
     "plugin": Writer(_begin_plugin, _read_plugin),
     "appended line": Writer(_append, _read_appended),
+    "packed bundle": Writer(_pack_bundle, _read_packed_bundle),
     "exported file": Writer(functools.partial(_put_export, "onnx"), functools.partial(_read_export, "onnx")),
     "exported directory": Writer(
         functools.partial(_put_export, "openvino_int8"), functools.partial(_read_export, "openvino_int8")

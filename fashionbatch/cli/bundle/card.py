@@ -32,5 +32,6 @@ def card_command(source: Path, *, output: Path, licence: str | None, overwrite: 
     reporter = reporter_on_standard_output(quiet=quiet)
     with reporter.waiting("reading the bundle"):
         text = card_of(source, licence=licence)
+    disk.remove_leftovers(output)
     disk.write_file(output, text.encode("utf-8"))
     reporter.show(f"{printable(str(output))}: {text.count('ill in')} places to fill in")
