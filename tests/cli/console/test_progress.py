@@ -132,11 +132,25 @@ def commands(case: str, tiny: Path, photos: Path, tmp_path: Path) -> list[str]:
     if case == "compare":
         tables = [table(tmp_path / f"{name}.csv", ["red", "blue"]) for name in ("old", "new")]
         return ["compare", *map(str, tables)]
+    if case == "merge":
+        labels.unlink(missing_ok=True)
+        for part in ("1/2", "2/2"):
+            run_command("classify", str(photos), "-b", str(tiny), "-o", str(labels), "--shard", part, "--quiet")
+    if case == "unpack":
+        run_command("bundle", "pack", str(tiny), "-o", str(tmp_path / "tiny.fbz"), "--overwrite", "--quiet")
     return {
+        "merge": ["merge", str(labels)],
+        "pack": ["bundle", "pack", str(tiny), "-o", str(tmp_path / "tiny.fbz")],
+        "unpack": ["bundle", "unpack", str(tmp_path / "tiny.fbz"), "-o", str(tmp_path / "unpacked")],
+        "new": ["recipe", "new", str(photos), "-o", str(tmp_path / "new.yaml"), "--yes"],
         "classify": ["classify", str(photos), "-b", str(tiny), "-o", str(labels), "--sort-into", str(tmp_path / "by")],
         "evaluate": ["evaluate", str(tiny), "--data", str(photos)],
         "verify": ["bundle", "verify", str(tiny)],
     }[case]
+
+
+CLOCKS = {"verify": "reading the files", "pack": "packing the bundle", "unpack": "unpacking the bundle"}
+"""What has no steps to count says how long it takes."""
 
 
 @pytest.mark.parametrize(
@@ -145,7 +159,11 @@ def commands(case: str, tiny: Path, photos: Path, tmp_path: Path) -> list[str]:
         ("classify", ["scanning", "labeling", "writing labels.csv", "sorting"]),
         ("evaluate", ["reading images", "labeling images"]),
         ("compare", ["reading old.csv", "reading new.csv"]),
+        ("merge", ["writing labels.csv"]),
+        ("new", ["looking at photos"]),
         ("verify", []),
+        ("pack", []),
+        ("unpack", []),
     ],
 )
 def test_a_command_draws_bars_on_a_terminal_and_nothing_with_quiet(  # noqa: PLR0917 - fixtures
@@ -156,9 +174,13 @@ def test_a_command_draws_bars_on_a_terminal_and_nothing_with_quiet(  # noqa: PLR
     for title in bars:
         rate = rf"{re.escape(title)}:.*\[({TIMES}|\d\d:\d\d), +[\d.?]+\w+/s"
         assert re.search(rate, shown), f"{title!r} with rate and time, in {shown!r}"
-    assert case != "verify" or "reading the files: 00:00" in shown
+    if case in CLOCKS:
+        assert f"{CLOCKS[case]}: 00:00" in shown
+        assert not any(CLOCKS[case] in line for line in lines_left(shown))
     assert not any(bar in line for line in lines_left(shown) for bar in bars), "a bar leaves nothing behind"
-    overwrite = ["--overwrite"] if case == "classify" else []
+    overwrite = ["--overwrite"] if case in {"classify", "pack", "unpack", "new"} else []
+    if case == "merge":
+        arguments = commands(case, tiny, photos, tmp_path)
     assert on_terminal(lambda: run_command(*arguments, *overwrite, "--quiet")) == ""
 
 
