@@ -66,7 +66,8 @@ def draft_recipe(
 
     Raises:
         DataError: there are no labeled photos, or they cannot be split.
-        OutputError: the recipe would stand among the photos, without anybody having said so.
+        OutputError: the recipe would stand in a folder that is not there, or among the photos without anybody having
+            said so.
     """
     place = Path(os.path.abspath(place))
     stem = place.stem if place.is_file() else place.name
@@ -77,7 +78,14 @@ def draft_recipe(
                 "the recipe would stand among the photos, where it does not belong",
                 hint=f"say where with -o, such as -o {shlex.quote(os.path.join('..', output.name))}",
             )
-    reader = Reader(Path(os.path.abspath(output)).parent, registry, ask)
+    base = Path(os.path.abspath(output)).parent
+    if not base.is_dir():
+        # Paths of the recipe go through it, and would be what is not there.
+        raise OutputError(
+            f"cannot write {os.fspath(output)!r}: there is no folder {os.fspath(output.parent)!r}",
+            hint="make it first, or choose another place with -o",
+        )
+    reader = Reader(base, registry, ask)
     layout = read_layout(place, reader)
     table = None
     if layout.table:

@@ -12,7 +12,7 @@ from typing import Any
 from fashionbatch import disk
 from fashionbatch.data.originals import originals_of
 from fashionbatch.drafting.run import draft_recipe
-from fashionbatch.errors import DataError, ImageError
+from fashionbatch.errors import DataError, FashionBatchError, ImageError
 from fashionbatch.images import view_image
 from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.recipe.load import parse_recipe
@@ -65,10 +65,16 @@ def look_at_folder(place: Path, recipe: Path, registry: Registry, bar: OpenBar =
         DataError: there are no labeled photos, or they cannot be split.
         OutputError: the folder cannot be made.
     """
+    is_new = not recipe.parent.exists()
     with disk.output_errors(recipe.parent):
         # Paths of the recipe go through it, and lead nowhere before it is there.
         disk.make_directory(recipe.parent)
-    draft = draft_recipe(place, registry, output=recipe, bar=bar)
+    try:
+        draft = draft_recipe(place, registry, output=recipe, bar=bar)
+    except FashionBatchError:
+        if is_new:
+            disk.remove_tree(recipe.parent)
+        raise
     tree = parse_recipe(draft.text, name="the draft", base=recipe.absolute().parent).data
     data, layout = tree["data"], draft.choice.layout
     return PhotoFolder(

@@ -52,6 +52,7 @@ def test_what_is_no_budget_is_wrong_usage(budget, tmp_path):
 def test_a_folder_that_is_not_there_is_one_error(tmp_path):
     with pytest.raises(DataError):
         CliRunner().invoke(command, [str(tmp_path / "no"), "-o", str(tmp_path / "out")], catch_exceptions=False)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_end_names_the_best_its_test_figure_its_speed_and_what_to_do_next():
