@@ -80,7 +80,8 @@ def unpack_bundle(file: Path, directory: Path) -> Bundle:
             data = archive.read(entries[MANIFEST_NAME])
             manifest = parse_manifest(data, name=f"{file}: {MANIFEST_NAME}")
             _require_same_files(file, entries, manifest)
-            with disk.output_errors(place), disk.new_directory(place, replace=True) as temporary:
+            full = disk.output_errors(place, when_full=disk.BEGIN_AGAIN)
+            with full, disk.new_directory(place, replace=True) as temporary:
                 for name, entry in entries.items():
                     with archive.open(entry) as source, disk.write_new(temporary / name, sync=False) as target:
                         shutil.copyfileobj(source, target, _PIECE)

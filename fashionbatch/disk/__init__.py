@@ -30,7 +30,7 @@ from fashionbatch.disk.copies import (
     remove_staged,
 )
 from fashionbatch.disk.directories import new_directory
-from fashionbatch.disk.errors import output_errors
+from fashionbatch.disk.errors import BEGIN_AGAIN, output_errors
 from fashionbatch.disk.files import (
     StagedFile,
     copy_new,
@@ -57,6 +57,7 @@ from fashionbatch.disk.reading import UnreadableError, open_regular, read_regula
 from fashionbatch.disk.scratch import scratch_error, scratch_errors, scratch_folder
 
 __all__ = [
+    "BEGIN_AGAIN",
     "Contents",
     "Lock",
     "LockedError",

@@ -6,6 +6,7 @@ import contextlib
 import errno
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from fashionbatch.errors import FashionBatchError, OutputError
 
@@ -16,6 +17,10 @@ _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EROFS, errno.EACCES, errno.EPERM}
 _NO_PLACE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG, errno.EINVAL}
 """What is said where no file can be made at all, such as in `/proc`."""
+
+
+BEGIN_AGAIN: Final = "make room, then start the same command again"
+"""The hint for a full disk where what was written goes, and there is nothing to go on from."""
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import BinaryIO
 
 from fashionbatch.disk import steps
-from fashionbatch.disk.errors import output_errors
+from fashionbatch.disk.errors import BEGIN_AGAIN, output_errors
 from fashionbatch.disk.names import claim, temporary_name
 from fashionbatch.disk.renaming import rename_new
 
@@ -41,7 +41,7 @@ def write_file(
         OutputError: the disk is full, read-only or broken, or the name is taken; the temporary file is gone and the
             final name is as it was.
     """
-    with output_errors(path), writing(path, within=within, replace=replace) as file:
+    with output_errors(path, when_full=BEGIN_AGAIN), writing(path, within=within, replace=replace) as file:
         if isinstance(content, bytes):
             file.write(content)
         else:

@@ -15,8 +15,6 @@ from fashionbatch.exporting.kinds import KINDS, ExportKind
 from fashionbatch.exporting.request import ExportRequest
 from fashionbatch.exporting.script import script_path, script_text
 
-_WHEN_FULL = "make room, then start the same command again"
-
 _CONTENTS: dict[ExportKind, disk.Contents] = {
     "saved_model": disk.Contents(
         files=("saved_model.pb", "fingerprint.pb"),
@@ -48,7 +46,7 @@ def require_place(request: ExportRequest) -> None:
     parent = output.parent
     if not parent.is_dir():
         raise OutputError(f"cannot write {output}: there is no folder {parent}", hint=f"mkdir -p {parent}")
-    with disk.output_errors(output, when_full=_WHEN_FULL):
+    with disk.output_errors(output, when_full=disk.BEGIN_AGAIN):
         disk.require_writable(parent)
     _require_free(script_path(output), request, is_directory=False)
     _require_free(output, request, is_directory=kind.is_directory)
@@ -66,7 +64,7 @@ def put_in_place(made: Path, request: ExportRequest) -> None:
     """
     output, beside = request.output, script_path(request.output)
     had_script = os.path.lexists(beside)
-    with disk.output_errors(output, when_full=_WHEN_FULL):
+    with disk.output_errors(output, when_full=disk.BEGIN_AGAIN):
         for place in (output, beside):
             disk.remove_leftovers(place)
         try:

@@ -41,6 +41,15 @@ def test_a_full_disk_comes_with_a_hint_that_the_run_goes_on(tmp_path: Path) -> N
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
+def test_a_full_disk_promises_no_going_on_where_a_whole_file_is_written(tmp_path: Path) -> None:
+    def fail(file: BinaryIO) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(OutputError) as caught:
+        disk.write_file(tmp_path / "a", fail)
+    assert caught.value.hint == "make room, then start the same command again"
+
+
 def test_data_are_on_the_disk_before_they_get_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     events: list[str] = []
     real_fsync, real_replace = os.fsync, os.replace
