@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import shlex
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -202,9 +203,10 @@ def _hint_for_file(path: Path) -> str:
     if path.name in {MANIFEST_NAME, GRAPH_NAME}:
         return f"give the directory: {path.parent}"
     if path.suffix.lower() in {".onnx", ".xml", ".keras", ".h5"}:
-        return f"`fashionbatch bundle import {path}` makes a bundle from a model"
+        return f"`fashionbatch bundle import {shlex.quote(str(path))}` makes a bundle from a model"
     if path.suffix.lower() == ".fbz":
-        return f"`fashionbatch bundle unpack {path} -o {path.with_suffix('')}` makes it one"
+        command = shlex.join(["fashionbatch", "bundle", "unpack", str(path), "-o", str(path.with_suffix(""))])
+        return f"`{command}` makes it one"
     if path.suffix.lower() in {".zip", ".tar", ".gz", ".tgz", ".zst", ".xz"}:
         return "unpack the archive first"
     if path.suffix.lower() in {".yaml", ".yml"}:
@@ -217,9 +219,11 @@ def _hint_for_directory(path: Path) -> str:
         if (path / inner / MANIFEST_NAME).is_file():
             return f"did you mean {path / inner}?"
     if (path / "saved_model.pb").is_file():
-        return f"`fashionbatch bundle import {path}` makes a bundle from a SavedModel"
+        return f"`fashionbatch bundle import {shlex.quote(str(path))}` makes a bundle from a SavedModel"
     if (path / GRAPH_NAME).is_file():
-        return f"`fashionbatch bundle import {path / GRAPH_NAME}` makes a bundle from an OpenVINO model"
+        return (
+            f"`fashionbatch bundle import {shlex.quote(str(path / GRAPH_NAME))}` makes a bundle from an OpenVINO model"
+        )
     runs = sorted(path.glob(f"*/bundle/{MANIFEST_NAME}"))[:2]
     if len(runs) == 1:
         return f"did you mean {runs[0].parent}?"

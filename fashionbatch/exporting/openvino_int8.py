@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +36,9 @@ def write_openvino_int8(bundle: Bundle, about: dict[str, Any], target: Path) -> 
     if "int8" not in bundle.manifest.graphs:
         # Of an imported bundle nobody knows what data it was trained with.
         data = "" if bundle.recipe else " --data PHOTOS"
+        where = shlex.quote(str(bundle.path))
         raise BundleError(
-            f"{bundle.path}: holds no graph of 8 bits", hint=f"first: fashionbatch bundle quantize {bundle.path}{data}"
+            f"{bundle.path}: holds no graph of 8 bits", hint=f"first: fashionbatch bundle quantize {where}{data}"
         )
     with disk.scratch_errors():
         target.mkdir()

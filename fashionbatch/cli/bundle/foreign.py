@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -192,7 +193,7 @@ def import_bundle(
         reporter.show(f"note: {_said_beside(beside, bundle, fields['scaling'])}")
     for line in _notes(bundle, found):
         reporter.show(f"note: {line}")
-    reporter.show(f"Now: fashionbatch classify PHOTOS -b {output} -o labels.csv")
+    reporter.show(f"Now: fashionbatch classify PHOTOS -b {shlex.quote(str(output))} -o labels.csv")
 
 
 def _said_by(exported: Exported, class_names: Sequence[str]) -> tuple[Resize, dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 import click
@@ -28,7 +29,7 @@ def pack_command(bundle: Path, *, output: Path, overwrite: bool, quiet: bool) ->
         opened = Bundle.open(bundle)
         size = opened.pack(output, overwrite=overwrite).stat().st_size
     reporter.show(f"{printable(str(output))}: {human_size(size)}, bundle {opened.digest}")
-    reporter.show(f"There: fashionbatch bundle unpack {printable(output.name)} -o DIRECTORY")
+    reporter.show(f"There: fashionbatch bundle unpack {shlex.quote(output.name)} -o DIRECTORY")
 
 
 @click.command("unpack")
@@ -48,4 +49,4 @@ def unpack_command(file: Path, *, output: Path, overwrite: bool, quiet: bool) ->
     with reporter.waiting("unpacking the bundle"):
         bundle = Bundle.unpack(file, output, overwrite=overwrite)
     reporter.show(f"{printable(str(output))}: {printable(bundle.name)}, whole, SHA-256 {bundle.digest}")
-    reporter.show(f"Now: fashionbatch classify PHOTOS -b {printable(str(output))} -o labels.csv")
+    reporter.show(f"Now: fashionbatch classify PHOTOS -b {shlex.quote(str(output))} -o labels.csv")

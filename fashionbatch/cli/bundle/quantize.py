@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -97,7 +98,8 @@ def _told(bundle: Bundle, *, allowed: bool) -> list[str]:
     files, path = bundle.manifest.files, printable(str(bundle.path))
     sizes = [human_size(files[name].size) for name in (GRAPH_FILES["int8"][1], GRAPH_WEIGHTS_NAME)]
     means = "`--precision auto` may take int8" if allowed else "`--precision auto` stays with float32"
+    precision = "" if allowed else "--precision int8 "
     return [
         f"{path}: weights of {sizes[0]} beside {sizes[1]} in float32; {means}",
-        f"Now: fashionbatch classify PHOTOS -b {path} {'' if allowed else '--precision int8 '}-o labels.csv",
+        f"Now: fashionbatch classify PHOTOS -b {shlex.quote(str(bundle.path))} {precision}-o labels.csv",
     ]

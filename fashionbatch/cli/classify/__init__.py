@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -274,7 +275,7 @@ def _label_part(options: LabelOptions, reporter: LabelingReporter, launcher: Lau
     if not reporter.quiet:
         output = printable(str(options.output.table))
         click.echo(f"part {options.work.part} of {output} is done: {counted(labels.rows, 'row')}")
-        click.echo(f"when all parts are, `fashionbatch merge {output}` makes the table")
+        click.echo(f"when all parts are, `fashionbatch merge {shlex.quote(str(options.output.table))}` makes the table")
 
 
 def _estimate(options: LabelOptions, reporter: LabelingReporter) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 import click
@@ -121,7 +122,7 @@ def copy_recipe(name: str, file: Path, overwrite: bool) -> None:
     source = find_recipe(name)
     target = file / source.name if file.is_dir() else file
     _copy(source, target, overwrite=overwrite)
-    click.echo(f"{target}: edit it, then check it with `fashionbatch recipe check {target}`")
+    click.echo(f"{target}: edit it, then check it with `fashionbatch recipe check {shlex.quote(str(target))}`")
 
 
 @command.command("schema")

@@ -271,3 +271,10 @@ def test_wrong_usage_is_told(run: Run, tmp_path: Path, labels: Path, arguments: 
     result = run("import", *arguments, "--labels", labels, "-o", tmp_path / "b")
     assert result.exit_code == 2
     assert says in result.output
+
+
+def test_what_comes_after_packing_and_unpacking_can_be_typed_as_it_is_printed(run: Run, tmp_path: Path) -> None:
+    bundle, packed, again = make_tiny_bundle(tmp_path / "b"), tmp_path / "my b.fbz", tmp_path / "my b"
+    assert "There: fashionbatch bundle unpack 'my b.fbz' -o DIRECTORY" in run("pack", bundle, "-o", packed).output
+    said = run("unpack", packed, "-o", again).output
+    assert f"Now: fashionbatch classify PHOTOS -b '{again}' -o labels.csv" in said

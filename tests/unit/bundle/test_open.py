@@ -380,3 +380,15 @@ def test_no_file_stays_open(tiny: Path) -> None:
     os.mkfifo(tiny / "model.bin")
     refusal(tiny)
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "typed"),
+    [
+        ("my model.onnx", "bundle import '{0}/my model.onnx'"),
+        ("my bundle.fbz", "bundle unpack '{0}/my bundle.fbz' -o '{0}/my bundle'"),
+    ],
+)
+def test_what_is_to_be_typed_is_quoted_where_a_shell_needs_it(tmp_path: Path, name: str, typed: str) -> None:
+    (tmp_path / name).touch()
+    assert typed.format(tmp_path) in (refusal(tmp_path / name).hint or "")
