@@ -117,7 +117,7 @@ def _run_with_stand_ins(name: str, folder: Path) -> None:
         if len(trained) > 1:
             # One training is enough; the page itself checks the recipes of the others.
             return f"cp -r runs/{trained[0]} runs/{train[1]}"
-        return f"{command} --set training.epochs=5 --set training.quantize=off"
+        return f"{command} --set training.epochs=30 --set training.quantize=off"
 
     outputs = list(run_steps(read_steps(_text(name)), folder, _environment(folder), substitute))
     assert trained
