@@ -97,12 +97,20 @@ class RunDirectory:
         return self.summary.is_file()
 
 
-def require_usable(directory: RunDirectory, *, resume: bool, overwrite: bool) -> Literal["new", "resumed", "replaced"]:
+def require_usable(
+    directory: RunDirectory, *, resume: bool, overwrite: bool, held: bool = False
+) -> Literal["new", "resumed", "replaced"]:
     """Find out what is to be done with a directory, before anything costs time. Leaves everything as it is.
 
+    Args:
+        directory: which one.
+        resume: whether a run in it is to go on.
+        overwrite: whether a run in it is to be replaced.
+        held: whether it is held by `locked` already, so that nobody else can train into it.
+
     Raises:
-        OutputError: it holds a run and neither `resume` nor `overwrite` was asked for; or something else; or nothing
-            can be written there.
+        OutputError: another process trains into it; it holds a run and neither `resume` nor `overwrite` was asked for;
+            or something else; or nothing can be written there.
     """
     path = directory.path
     if not os.path.lexists(path):
@@ -113,6 +121,8 @@ def require_usable(directory: RunDirectory, *, resume: bool, overwrite: bool) ->
     if not path.is_dir():
         raise OutputError(f"{path}: exists and is no directory", hint="choose another place for the run")
     _require_writable(path)
+    if not held and disk.is_locked(path / _LOCK):
+        raise _in_use(directory)
     if _was_hardly_begun(directory):
         return "new"
     if not directory.marker.is_file():
@@ -138,6 +148,12 @@ def _was_hardly_begun(directory: RunDirectory) -> bool:
     return names <= {_LOCK} or names == {_LOCK, directory.recipe.name}
 
 
+def _in_use(directory: RunDirectory, holder: str = "") -> OutputError:
+    who = f" ({holder})" if holder else ""
+    hint = "wait for it, or choose another place for the run"
+    return OutputError(f"{directory.path}: another process is training into it{who}", hint=hint)
+
+
 @contextmanager
 def locked(directory: RunDirectory) -> Iterator[None]:
     """Hold the directory against other trainings; the system lets go when the process ends, however it ends.
@@ -150,8 +166,7 @@ def locked(directory: RunDirectory) -> Iterator[None]:
         try:
             lock = disk.Lock(directory.path / _LOCK)
         except disk.LockedError as locked:
-            who = f" ({locked.holder})" if locked.holder else ""
-            raise OutputError(f"{directory.path}: another process is training into it{who}") from None
+            raise _in_use(directory, locked.holder) from None
     try:
         disk.remove_leftovers_in(directory.path)
         disk.remove_leftovers_in(directory.checkpoints.folder)

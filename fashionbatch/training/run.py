@@ -189,7 +189,7 @@ class _Run:
             state = None
             if begun is None:
                 # Another process may have trained into it since the first look.
-                run_directory.require_usable(self._directory, resume=False, overwrite=self._overwrite)
+                run_directory.require_usable(self._directory, resume=False, overwrite=self._overwrite, held=True)
                 facts = {"fingerprint": data.fingerprint, "precision": precision, "initialized_from": self._initial}
                 run_directory.begin(self._directory, self._plan, facts)
             else:

@@ -85,6 +85,15 @@ def test_two_trainings_cannot_share_a_directory(tmp_path: Path) -> None:
         pass
 
 
+@pytest.mark.parametrize("how", [{}, {"resume": True}, {"overwrite": True}], ids=str)
+def test_that_another_process_trains_is_told_before_anything_costs_time(tmp_path: Path, how: dict[str, bool]) -> None:
+    directory = RunDirectory(tmp_path / "run")
+    with locked(directory), pytest.raises(OutputError, match="another process is training into it") as caught:
+        usable(tmp_path / "run", **how)
+    assert caught.value.hint == "wait for it, or choose another place for the run"
+    assert usable(tmp_path / "run") == "new"
+
+
 def test_a_pipe_where_a_run_was_noted_is_not_waited_for(make_plan, tmp_path: Path) -> None:
     directory = RunDirectory(tmp_path)
     os.mkfifo(directory.marker)
