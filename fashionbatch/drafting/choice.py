@@ -215,15 +215,14 @@ def _side(photos: Photos) -> tuple[int, bool]:
 
 
 def _backbone(reader: Reader) -> tuple[str, WeightsError | None]:
-    """The first backbone whose weights are here; else the first, and what to do to get its weights or another's."""
+    """The first backbone whose weights are here; else the first, and what is missing of it."""
     spec = reader.registry.entry("architecture", OurName("pretrained")).spec
     assert isinstance(spec, ArchitectureSpec)
-    lacking: list[WeightsError] = []
+    lacking: WeightsError | None = None
     for name in BACKBONES:
         parameters = spec.parameters.model_validate({"backbone": name})
         missing = spec.missing_weights(parameters, LocalContext(reader.base)) if spec.missing_weights else None
         if missing is None:
             return name, None
-        lacking.append(missing)
-    hints = "; or ".join(missing.hint for missing in lacking if missing.hint)
-    return BACKBONES[0], WeightsError(lacking[0].message, hint=hints or None)
+        lacking = lacking or missing
+    return BACKBONES[0], lacking

