@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from fashionbatch import __version__
+from fashionbatch.bundle.importing.exported import DESCRIPTION_FORMAT
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.exporting.kinds import ExportDtype
 from fashionbatch.specs import Precision
@@ -40,6 +41,7 @@ def describe(
     head = manifest.decision.head_in(precision)
     shown = dict(zip(manifest.labels.class_names, manifest.labels.display_names, strict=True))
     return {
+        "format_version": DESCRIPTION_FORMAT,
         "name": manifest.name,
         "labels": list(manifest.labels.display_names),
         "class_names": list(manifest.labels.class_names),

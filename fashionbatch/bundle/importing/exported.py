@@ -12,8 +12,12 @@ from fashionbatch.bundle.manifest import Labels
 from fashionbatch.bundle.part import Part
 from fashionbatch.errors import BundleError
 from fashionbatch.specs import Decoding, ImageSpec
+from fashionbatch.versions import UPDATE, refusal
 
+DESCRIPTION_FORMAT = 1
+"""Of the description: a key that is there keeps its name and meaning while the number stays."""
 _KEY = "fashionbatch"
+_VERSION = "format_version"
 
 
 class Exported(Part):
@@ -44,7 +48,7 @@ def exported_description(model: Path) -> Exported | None:
         The description; None where the file is no ONNX, or was not written by `fashionbatch export`.
 
     Raises:
-        BundleError: the file is damaged, or its description is not one that an export has.
+        BundleError: the file is damaged, its description is not one that an export has, or a later version wrote it.
     """
     if model.suffix.lower() != ".onnx":
         return None
@@ -53,6 +57,10 @@ def exported_description(model: Path) -> Exported | None:
         return None
     try:
         document = json.loads(text)
+        version = document.get(_VERSION) if isinstance(document, dict) else None
+        # The first exports carried no number.
+        if version is not None and (refused := refusal(version, DESCRIPTION_FORMAT)):
+            raise BundleError(f"{model}: {_KEY!r} of its metadata: {refused}", hint=UPDATE)
         found = Exported.model_validate({key: document[key] for key in Exported.model_fields if key in document})
         Labels(class_names=found.labels, display_names=found.labels)
     except (ValidationError, ValueError, TypeError, RecursionError) as error:

@@ -85,3 +85,9 @@ def test_the_description_is_read_whatever_else_stands_in_it(tmp_path: Path) -> N
 def test_a_description_that_no_export_has_is_one_clear_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(BundleError, match="is not what `fashionbatch export` writes"):
         exported_description(_onnx_with(text, tmp_path / "a.onnx"))
+
+
+def test_a_description_of_a_later_version_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="a later FashionBatch wrote it, in version 2 of its format") as caught:
+        exported_description(_onnx_with(json.dumps({**WHOLE, "format_version": 2}), tmp_path / "a.onnx"))
+    assert caught.value.hint == "update FashionBatch"

@@ -131,6 +131,8 @@ def test_an_onnx_file_holds_labels_and_preparation_for_other_programs(
     assert json.loads(metadata["image"])["size"] == [12, 10]
     assert metadata["bundle"] == bundles["binary"].digest
     assert metadata["licence"] == "CC-BY-4.0"
+    assert metadata["format_version"] == "1"
+    assert json.loads(metadata["fashionbatch"])["format_version"] == 1
     [image], [probabilities] = proto.graph.input, proto.graph.output
     assert (image.name, image.type.tensor_type.elem_type) == ("image", onnx.TensorProto.UINT8)
     shape = [side.dim_param or side.dim_value for side in image.type.tensor_type.shape.dim]
