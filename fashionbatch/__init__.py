@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fashionbatch.api.recipes import Finding, Recipe
     from fashionbatch.api.runs import Run, train
     from fashionbatch.api.studies import Sweep, Tries, sweep, try_folder
+    from fashionbatch.api.summaries import Summary, summarize
     from fashionbatch.api.tables import compare, merge
     from fashionbatch.errors import (
         BundleError,
@@ -66,6 +67,7 @@ __all__ = [
     "Run",
     "RuntimeUnavailableError",
     "ScratchError",
+    "Summary",
     "Sweep",
     "TrainingError",
     "Tries",
@@ -81,6 +83,7 @@ __all__ = [
     "plugins",
     "quantize",
     "read_labels",
+    "summarize",
     "sweep",
     "train",
     "try_folder",
@@ -97,6 +100,7 @@ _HOMES = {
     "Labels": "fashionbatch.api.labeling",
     "Recipe": "fashionbatch.api.recipes",
     "Run": "fashionbatch.api.runs",
+    "Summary": "fashionbatch.api.summaries",
     "Sweep": "fashionbatch.api.studies",
     "Tries": "fashionbatch.api.studies",
     "classify": "fashionbatch.api.labeling",
@@ -107,6 +111,7 @@ _HOMES = {
     "merge": "fashionbatch.api.tables",
     "quantize": "fashionbatch.api.passing_on",
     "read_labels": "fashionbatch.api.labeling",
+    "summarize": "fashionbatch.api.summaries",
     "sweep": "fashionbatch.api.studies",
     "train": "fashionbatch.api.runs",
     "try_folder": "fashionbatch.api.studies",

@@ -48,6 +48,10 @@ VERBS: dict[str, tuple[str, str]] = {
     "recipe": ("fashionbatch.cli.recipe", "Draft, check, show, list and copy recipes."),
     "runs": ("fashionbatch.cli.runs", "List training runs, and compare them."),
     "status": ("fashionbatch.cli.status", "Say how far a labeling run is, from another terminal."),
+    "summarize": (
+        "fashionbatch.cli.summarize",
+        "Say what is in a label table: statuses, labels, confidence, folders.",
+    ),
     "sweep": (
         "fashionbatch.cli.sweep",
         "Train a recipe with several values of its settings, and name the best by validation.",
