@@ -14,6 +14,7 @@ from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike, Settings, as_path, as_paths, as_settings, as_texts
 from fashionbatch.errors import BundleError, RowError
 from fashionbatch.interrupts import stop_asked_for
+from fashionbatch.stores.address import Url, as_location
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +79,7 @@ class Labels:
 
 
 def label_options(
-    folder: PathLike | None,
+    folder: PathLike | Url | None,
     bundle: PathLike | Iterable[PathLike],
     output: PathLike | None,
     *,
@@ -106,7 +107,7 @@ def label_options(
     return groups.LabelOptions(
         bundles=as_paths(bundle),
         source=groups.SourceOptions(
-            Path(folder or ""),
+            as_location(folder or ""),
             files_from=as_path(asked["files_from"]),
             keep=columns,
             include=as_texts(asked["include"]),

@@ -17,6 +17,8 @@ from fashionbatch.labeling.options import ComputeOptions, LabelOptions, SourceOp
 from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
 from fashionbatch.names import path_alike
+from fashionbatch.stores.address import Url
+from fashionbatch.stores.objects import require_store
 
 _USUAL_NAME_MAX = 255
 _LIST_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst", ".list", ".json", ".jsonl", ".ndjson"})
@@ -77,6 +79,9 @@ def _check_precision(compute: ComputeOptions) -> None:
 def _check_source(source: SourceOptions) -> None:
     """Look at what is labeled: a folder, or one photo; a list of photos belongs elsewhere."""
     folder = source.folder
+    if isinstance(folder, Url):
+        _check_address(folder, source)
+        return
     try:
         mode = os.stat(folder).st_mode
     except OSError as error:
@@ -89,6 +94,17 @@ def _check_source(source: SourceOptions) -> None:
         raise DataError(f"{folder}: neither a folder nor a file")
     if source.files_from is None and stat.S_ISREG(mode) and folder.suffix.lower() in _LIST_ENDINGS:
         _refuse_list(folder)
+
+
+def _check_address(url: Url, source: SourceOptions) -> None:
+    if url.is_web:
+        raise DataError(
+            f"{url}: the web has no folders that could be listed",
+            hint="write the addresses of photos into a list for --files-from",
+        )
+    if source.files_from is not None:
+        raise FashionBatchError("--files-from takes its paths from a folder on this machine, not from a store")
+    require_store(url)
 
 
 def _refuse_list(file: Path) -> None:
@@ -185,6 +201,10 @@ def check_root(options: LabelOptions, into: Path, way: Way) -> None:
         raise FashionBatchError("--sort-into needs one bundle: a file has one place")
     if options.rows.spreadsheet_safe:
         raise FashionBatchError("--sort-into and --spreadsheet-safe do not go together: labels name the folders")
+    if isinstance(options.source.folder, Url):
+        raise FashionBatchError(
+            "--sort-into needs photos on this machine", hint="the table says the label of each object of the store"
+        )
     root, folder = (Path(os.path.realpath(path)) for path in (into, options.source.folder))
     if folder.is_dir() and (root == folder or root.is_relative_to(folder) or folder.is_relative_to(root)):
         raise FashionBatchError(

@@ -25,14 +25,17 @@ from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labels.records import FilesRecord
 from fashionbatch.labels.sidecar import FORMAT_VERSION, Sidecar
 from fashionbatch.specs import Parameters
+from fashionbatch.stores.address import Location
 
 
-def describe_request(options: LabelOptions, folder: Path, loaded: Loaded) -> Request:
+def describe_request(options: LabelOptions, folder: Location, loaded: Loaded) -> Request:
     """What was asked for and changes rows, as far as it is known before the networks are loaded."""
     return Request.of_json(_request(options, folder, loaded))
 
 
-def describe_job(options: LabelOptions, folder: Path, loaded: Loaded, sessions: Sequence[Session]) -> JobDescription:
+def describe_job(
+    options: LabelOptions, folder: Location, loaded: Loaded, sessions: Sequence[Session]
+) -> JobDescription:
     """All that the rows depend on, but for the files themselves."""
     compute = options.compute
     precisions = [session.precision for session in sessions]
@@ -71,7 +74,7 @@ def describe_choices(sessions: Sequence[Session]) -> list[dict[str, Any]]:
     ]
 
 
-def _request(options: LabelOptions, folder: Path, loaded: Loaded) -> dict[str, Any]:
+def _request(options: LabelOptions, folder: Location, loaded: Loaded) -> dict[str, Any]:
     source, output, reuse = options.source, options.output, options.reuse
     return {
         "bundles": [{"name": bundle.manifest.name, "digest": bundle.digest} for bundle in loaded.bundles],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,6 +10,8 @@ from pathlib import Path
 
 from fashionbatch import disk
 from fashionbatch.display_width import counted
+from fashionbatch.errors import FashionBatchError
+from fashionbatch.images import EXTENSIONS
 from fashionbatch.labeling import checks
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
@@ -19,6 +20,7 @@ from fashionbatch.labeling.run import LABELING, label
 from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.process import ScanProcess, request_of
 from fashionbatch.progress import Advance, Reporter, no_bar
+from fashionbatch.stores.address import Url, folder_of, resolved
 
 SAMPLE = 256
 _TABLE = "sample"
@@ -89,8 +91,12 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
     """
     own = JobPaths(options.output.table.absolute())
     checks.check_options(replace(options, output=replace(options.output, overwrite=True)), own)
-    source = Path(os.path.realpath(options.source.folder))
-    folder = source if source.is_dir() else source.parent
+    source = resolved(options.source.folder)
+    if isinstance(source, Url):
+        raise FashionBatchError(
+            "--dry-run needs photos on this machine", hint="--limit 1000 labels the first ones of a store"
+        )
+    folder = folder_of(source, tuple(EXTENSIONS))
     with disk.scratch_folder() as scratch:
         # The ending says the format, and whether there is one.
         output = Path(scratch, f"{_TABLE}{options.output.table.suffix}")

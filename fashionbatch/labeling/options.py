@@ -14,6 +14,7 @@ from fashionbatch.labeling.workers.pool import DECODER, MEMORY_LIMIT
 from fashionbatch.labels.records import Match
 from fashionbatch.registry import OurName
 from fashionbatch.specs import Precision
+from fashionbatch.stores.address import Location
 
 DEFAULT_TIMEOUT_S = 30.0
 DEFAULT_ENGINE = OurName("local")
@@ -47,7 +48,7 @@ class SourceOptions:
     """Which files become rows.
 
     Attributes:
-        folder: the folder to label, or one file; what the paths of a list are relative to.
+        folder: the folder to label, or one file, on this machine or in a store; what a list's paths are relative to.
         files_from: a list of files that takes the place of the scan, in its order; `-` is standard input.
         path_column: the list is a CSV file, and this column holds the paths; None for a plain list, one path a line.
         keep: columns of the list that the table takes over.
@@ -61,7 +62,7 @@ class SourceOptions:
         limit: label the first so many files only.
     """
 
-    folder: Path
+    folder: Location
     files_from: Path | None = None
     path_column: str | None = None
     keep: tuple[str, ...] = ()

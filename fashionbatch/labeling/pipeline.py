@@ -40,7 +40,7 @@ class Pipeline:
         store: the job's shards.
         pool: configured workers.
         frames: the memory that they decode into.
-        folder: what the paths are relative to.
+        folder: what the paths are relative to; None where they lie in a store, which says of each what became of it.
         digests: whether the files' digests are kept.
         commit: makes rows of a finished shard and puts it on the disk; called in a thread of its own.
         stop_signal: the number of the signal that asks for an end, 0 while there is none; `reporting_to` may
@@ -58,7 +58,7 @@ class Pipeline:
         store: ShardStore,
         pool: WorkerPool,
         frames: Frames,
-        folder: bytes,
+        folder: bytes | None,
         digests: bool,
         commit: Callable[[FinishedShard], None],
         stop_signal: StopSignal,
@@ -68,7 +68,7 @@ class Pipeline:
         self._pool = pool
         self._frames = frames
         self._folder = folder
-        self._folder_seen = _identity(folder)
+        self._folder_seen = folder and _identity(folder)
         self._has_digests = digests
         self._commit = commit
         self._progress: ShardProgress = _told_to_nobody
@@ -346,7 +346,7 @@ class Pipeline:
 
     def _require_folder(self) -> None:
         """A network drive that has gone must not turn the rest of the table into `missing`."""
-        if _identity(self._folder) != self._folder_seen:
+        if self._folder is not None and _identity(self._folder) != self._folder_seen:
             raise DataError(
                 f"{os.fsdecode(self._folder)}: the folder has gone or been replaced while its files were read",
                 hint="when it is back, start the same command again: it goes on where this run stopped",

@@ -17,6 +17,7 @@ from pathlib import Path
 from fashionbatch import disk
 from fashionbatch.bundle.open import Bundle
 from fashionbatch.errors import FashionBatchError, OutputError, RuntimeUnavailableError
+from fashionbatch.images import EXTENSIONS
 from fashionbatch.inference.precision import PrecisionChoice
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.inference.stream import drain
@@ -39,7 +40,8 @@ from fashionbatch.labeling.workers.pool import WorkerPool
 from fashionbatch.labels.records import FilesRecord, ReuseCounts
 from fashionbatch.progress import Reporter, silent
 from fashionbatch.specs import StopSignal
-from fashionbatch.stores.sources import folder_source
+from fashionbatch.stores.address import Location, Url, folder_of, resolved
+from fashionbatch.stores.sources import source_of
 
 
 @dataclass(frozen=True)
@@ -66,14 +68,14 @@ class Run:
         return JobPaths(Path(os.path.abspath(self.options.output.table)))
 
     @property
-    def source(self) -> Path:
+    def source(self) -> Location:
         """The folder or the one file that is labeled, as it is really called."""
-        return Path(os.path.realpath(self.options.source.folder))
+        return resolved(self.options.source.folder)
 
     @property
-    def folder(self) -> Path:
+    def folder(self) -> Location:
         """What the rows' paths are relative to."""
-        return self.source if self.source.is_dir() else self.source.parent
+        return folder_of(self.source, tuple(EXTENSIONS))
 
     def shards(self, store: ShardStore) -> range:
         """The shards that this run is to do, done or not."""
@@ -237,7 +239,7 @@ class _Station:
         accepted = self.run.options.rows.accept_truncated
         asked = {} if accepted is None else {"accept_truncated": accepted}
         specs = [{**spec.model_dump(mode="json"), **asked} for spec in loaded.specs]
-        self.pool.configure(frames, source=folder_source(os.fsencode(self.run.folder)), specs=specs)
+        self.pool.configure(frames, source=source_of(self.run.folder), specs=specs)
         return frames
 
     def open_session(self, loaded: Loaded, bundle: Bundle, choice: PrecisionChoice) -> Session:
@@ -260,7 +262,7 @@ class _Station:
             store=store,
             pool=self.pool,
             frames=frames,
-            folder=os.fsencode(self.run.folder),
+            folder=None if isinstance(self.run.folder, Url) else os.fsencode(self.run.folder),
             digests=self.run.options.reuse.match == "sha256",
             commit=lambda shard: commit(shard, store, loaded.products),
             stop_signal=self.run.stop_signal,

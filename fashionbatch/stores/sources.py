@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
+from fashionbatch.stores.address import Location, Url
 from fashionbatch.stores.opening import Opener
 
 Source: TypeAlias = Mapping[str, Any]
@@ -15,6 +16,13 @@ Source: TypeAlias = Mapping[str, Any]
 def folder_source(folder: bytes) -> Source:
     """A folder on this machine."""
     return {"kind": "folder", "path": os.fsdecode(folder)}
+
+
+def source_of(location: Location) -> Source:
+    """A folder on this machine, or what lies below an address. It may hold credentials: it is told, and never kept."""
+    if isinstance(location, Url):
+        return {"kind": "remote", "url": location.text}
+    return folder_source(os.fsencode(location))
 
 
 def open_source(source: Source) -> Opener:
@@ -32,5 +40,12 @@ def _open_folder(source: Source) -> Opener:
     return FolderOpener(os.fsencode(source["path"]))
 
 
-OPENERS: Mapping[str, Callable[[Source], Opener]] = {"folder": _open_folder}
+def _open_remote(source: Source) -> Opener:
+    from fashionbatch.stores.objects import open_objects
+    from fashionbatch.stores.remote import RemoteOpener
+
+    return RemoteOpener(open_objects(Url(source["url"])))
+
+
+OPENERS: Mapping[str, Callable[[Source], Opener]] = {"folder": _open_folder, "remote": _open_remote}
 """Each imports what it needs: a worker for a folder starts without the others."""

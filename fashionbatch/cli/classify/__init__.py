@@ -15,6 +15,7 @@ from click.core import ParameterSource
 from fashionbatch.cli.classify.one import check_request, label_photo
 from fashionbatch.cli.console.durations import Duration
 from fashionbatch.cli.console.fractions import Fraction
+from fashionbatch.cli.console.locations import LocationType
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, LabelingReporter, quiet_option
 from fashionbatch.cli.console.signals import orderly_end
 from fashionbatch.cli.console.tables import counted, format_table, printable
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from fashionbatch.labeling.options import LabelOptions
     from fashionbatch.labeling.workers.launch import Launcher
     from fashionbatch.labels.sidecar import Sidecar
+    from fashionbatch.stores.address import Location
 
 _PATH = click.Path(path_type=Path)
 _SHOWN_LABELS = 10
@@ -56,7 +58,7 @@ class _Embeddings(click.ParamType[Path]):
 
 
 @click.command("classify", context_settings={"allow_extra_args": True})
-@click.argument("folder", type=_PATH, required=False)
+@click.argument("folder", type=LocationType(), required=False)
 @click.option(
     "-b",
     "--bundle",
@@ -178,7 +180,7 @@ def command(
     context: click.Context,
     /,
     *,
-    folder: Path | None,
+    folder: Location | None,
     output: Path | None,
     show: Path | None,
     files_from: Path | None,
@@ -193,9 +195,10 @@ def command(
 ) -> None:
     """Label every image in a folder: a table with one row for each file.
 
-    The run may be stopped at any moment; the same command goes on where it stopped. FOLDER may be a single photo. With
-    --files-from, the paths of the list are relative to FOLDER, by default the current directory. With --show, one photo
-    is labeled, printed and drawn, and a table is written only if -o names one.
+    The run may be stopped at any moment; the same command goes on where it stopped. FOLDER may be a single photo, or an
+    address in a store such as s3://bucket/photos. With --files-from, the paths of the list are relative to FOLDER, by
+    default the current directory. With --show, one photo is labeled, printed and drawn, and a table is written only if
+    -o names one.
     """
     if context.args:
         raise click.UsageError(

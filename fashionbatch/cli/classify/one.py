@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from fashionbatch.cli.console.tables import format_table, printable
+from fashionbatch.stores.address import Location, Url
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,7 @@ _OF_A_PICTURE = {
 """The parameters of `classify` that mean something where no table is made."""
 
 
-def check_request(context: click.Context, folder: Path | None, *, has_table: bool) -> None:
+def check_request(context: click.Context, folder: Location | None, *, has_table: bool) -> None:
     """Insist on one photo, one bundle, and no option that only a table can heed.
 
     Raises:
@@ -49,6 +50,8 @@ def check_request(context: click.Context, folder: Path | None, *, has_table: boo
             raise click.UsageError(f"{parameter.opts[-1]} {reason}")
     if len(context.params["bundles"]) > 1:
         raise click.UsageError("--show takes one bundle")
+    if isinstance(folder, Url):
+        raise click.UsageError("--show takes a photo on this machine, not one in a store")
     if folder is None or folder.is_dir():
         raise click.UsageError("--show takes one photo in the place of FOLDER")
 
@@ -101,12 +104,13 @@ def label_photo(options: LabelOptions, picture: Path, *, has_table: bool) -> Lab
     from fashionbatch.labeling.single import read_photo
     from fashionbatch.pictures.drawing.files import check_picture_path
 
-    if _is_same_file(picture, options.source.folder):
+    photo, threshold = options.source.folder, options.rows.threshold
+    assert isinstance(photo, Path)
+    if _is_same_file(picture, photo):
         raise OutputError(f"{picture} is the photo itself", hint="--show names the drawing")
     if has_table and _is_same_file(picture, options.output.table):
         raise OutputError(f"{picture}: -o/--output and --show name the same file")
     check_picture_path(picture, overwrite=options.output.overwrite)
-    photo, threshold = options.source.folder, options.rows.threshold
     reading = read_photo(
         photo,
         options.bundles[0],

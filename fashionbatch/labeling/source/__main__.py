@@ -33,8 +33,16 @@ def main(request_pipe: int) -> None:
     def report(rows: int) -> None:
         say({"rows": rows})
 
-    folder, manifest = os.fsencode(request["folder"]), Path(request["manifest"])
+    manifest = Path(request["manifest"])
     try:
+        if "url" in request:
+            from fashionbatch.labeling.source.store import scan_store
+            from fashionbatch.stores.address import Url
+
+            summary = scan_store(Url(request["url"]), ScanOptions(**request["scan"]), manifest, report=report)
+            say({"summary": asdict(summary)})
+            return
+        folder = os.fsencode(request["folder"])
         if "list" in request:
             from fashionbatch.labeling.source.catalogue import list_files
             from fashionbatch.labeling.source.request import ListOptions

@@ -22,13 +22,11 @@ from typing import TypeAlias
 
 from fashionbatch import disk
 from fashionbatch.labeling.job.manifest import UNKNOWN, ManifestWriter
+from fashionbatch.labeling.source.choosing import Choice
 from fashionbatch.labeling.source.external_sort import RUN_LENGTH, external_sort
-from fashionbatch.labeling.source.globs import PathPatterns
 from fashionbatch.labeling.source.request import ScanOptions, ScanSummary
-from fashionbatch.left_behind import is_left_behind
 
 _SHOWN_PROBLEMS = 20
-_EXTENSIONS_COUNTED = 200
 _REPORT_EVERY_S = 1.0
 
 # Name (directories end in a slash, which sorts `a/b` after `a.b`), size, mtime in ns.
@@ -72,13 +70,9 @@ def scan_folder(
 class _Scanner:
     def __init__(self, options: ScanOptions, scratch: Path) -> None:
         self.summary = ScanSummary()
-        self._extensions = None if options.extensions is None else {os.fsencode(name) for name in options.extensions}
-        self._takes_hidden = options.hidden
+        self._choice = Choice(options, self.summary)
         # Device and inode of each directory that was gone into, where links are followed.
         self._entered: set[tuple[int, int]] | None = set() if options.follow_links else None
-        self._include = PathPatterns(list(options.include)) if options.include else None
-        self._exclude = PathPatterns(list(options.exclude)) if options.exclude else None
-        self._skip = {os.fsencode(path) for path in options.skip}
         self._scratch = scratch
         self._root = b""
 
@@ -122,11 +116,11 @@ class _Scanner:
 
     def _entry(self, found: os.DirEntry[bytes], path: bytes) -> FoundName | None:
         """What a name in a directory is to the scan; None where it is no row and nothing to go into."""
-        if path in self._skip or self._is_hidden(found.name):
+        if self._choice.is_ours(path) or self._choice.is_hidden(found.name):
             return None
         if found.is_dir(follow_symlinks=False) or self._leads_out(found):
-            return None if self._is_excluded(path, is_directory=True) else (found.name + b"/", 0, 0)
-        if not self._wanted(found.name):
+            return None if self._choice.is_excluded(path, is_directory=True) else (found.name + b"/", 0, 0)
+        if not self._choice.is_wanted(found.name):
             self._count_other(found)
             return None
         try:
@@ -135,12 +129,12 @@ class _Scanner:
             # A link that leads nowhere was meant to be a file, and a loop of links or a directory without permission
             # hides one: their rows will say so. A file that has gone meanwhile never was in the scan.
             hides_a_file = found.is_symlink() or not isinstance(error, FileNotFoundError)
-            return (found.name, UNKNOWN, UNKNOWN) if hides_a_file and not self._is_excluded(path) else None
+            return (found.name, UNKNOWN, UNKNOWN) if hides_a_file and not self._choice.is_excluded(path) else None
         if not stat.S_ISREG(seen.st_mode):
             self.summary.directory_links += stat.S_ISDIR(seen.st_mode)
             self.summary.special += not stat.S_ISDIR(seen.st_mode)
             return None
-        return None if self._is_excluded(path) else (found.name, seen.st_size, seen.st_mtime_ns)
+        return None if self._choice.is_excluded(path) else (found.name, seen.st_size, seen.st_mtime_ns)
 
     def _leads_out(self, found: os.DirEntry[bytes]) -> bool:
         """Whether a name is a link to follow: to a directory elsewhere. What lies in the folder is found anyway."""
@@ -162,35 +156,11 @@ class _Scanner:
         self.summary.directory_links += not is_first
         return is_first
 
-    def _is_hidden(self, name: bytes) -> bool:
-        hidden = not self._takes_hidden and is_left_behind(os.fsdecode(name))
-        self.summary.hidden += hidden
-        return hidden
-
-    def _is_excluded(self, path: bytes, *, is_directory: bool = False) -> bool:
-        # Which files below a directory are included shows only there.
-        excluded = self._exclude is not None and self._exclude.match(path)
-        if not is_directory and self._include is not None and not self._include.match(path):
-            excluded = True
-        self.summary.excluded += excluded
-        return excluded
-
-    def _wanted(self, name: bytes) -> bool:
-        if self._extensions is None:
-            return True
-        dot = name.rfind(b".")
-        return dot >= 0 and name[dot:].lower() in self._extensions
-
     def _count_other(self, found: os.DirEntry[bytes]) -> None:
         if found.is_symlink():
             self.summary.directory_links += found.is_dir()
-            return
-        if not found.is_file(follow_symlinks=False):
-            return
-        extension = os.fsdecode(os.path.splitext(found.name)[1].lower()) or "none"
-        other = self.summary.other
-        key = extension if extension in other or len(other) < _EXTENSIONS_COUNTED else "others"
-        other[key] = other.get(key, 0) + 1
+        elif found.is_file(follow_symlinks=False):
+            self._choice.count_other(found.name)
 
     def _sorted(self, entries: Iterator[FoundName]) -> Iterator[FoundName]:
         return external_sort(entries, self._scratch, RUN_LENGTH)

@@ -20,11 +20,12 @@ from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.request import ListOptions, ScanOptions, ScanSummary
 from fashionbatch.processes import start_python
+from fashionbatch.stores.address import Location, Url
 
 _TICK_S = 0.1
 
 
-def request_of(options: LabelOptions, folder: Path, paths: JobPaths) -> ScanOptions | ListOptions:
+def request_of(options: LabelOptions, folder: Location, paths: JobPaths) -> ScanOptions | ListOptions:
     """What a run asks of the scan.
 
     Args:
@@ -49,7 +50,7 @@ def request_of(options: LabelOptions, folder: Path, paths: JobPaths) -> ScanOpti
         follow_links=source.follow_links,
         include=source.include,
         exclude=source.exclude,
-        skip=_own_files(folder, paths, options.output.embeddings),
+        skip=() if isinstance(folder, Url) else _own_files(folder, paths, options.output.embeddings),
         limit=source.limit,
     )
 
@@ -58,7 +59,7 @@ class ScanProcess:
     """A scan that is under way.
 
     Args:
-        folder: the folder, or one file; what the paths of a list are relative to.
+        folder: the folder, or one file, or an address in a store; what the paths of a list are relative to.
         options: what to look for, or the list that takes the place of looking.
         paths: of the output. The manifest gets its final name when the scan is complete.
 
@@ -66,14 +67,15 @@ class ScanProcess:
         FashionBatchError: the process cannot be started.
     """
 
-    def __init__(self, folder: Path, options: ScanOptions | ListOptions, paths: JobPaths) -> None:
+    def __init__(self, folder: Location, options: ScanOptions | ListOptions, paths: JobPaths) -> None:
         self._folder = folder
         self._options = options
         self._paths = paths
         self._files = {disk.temporary_name(path): path for path in (paths.kept, paths.manifest)}
         kept, manifest = map(str, self._files)
         kind = "list" if isinstance(options, ListOptions) else "scan"
-        request = {"folder": str(folder), "manifest": manifest, "kept": kept, kind: asdict(options)}
+        place = {"url": folder.text} if isinstance(folder, Url) else {"folder": str(folder)}
+        request = {**place, "manifest": manifest, "kept": kept, kind: asdict(options)}
         read, write = os.pipe()
         try:
             self._process = start_python(
@@ -172,7 +174,7 @@ class ScanProcess:
         return FashionBatchError(f"the scan of {self._folder} failed: {reason}")
 
 
-def _nothing_found(folder: Path, options: ScanOptions | ListOptions, summary: ScanSummary) -> DataError:
+def _nothing_found(folder: Location, options: ScanOptions | ListOptions, summary: ScanSummary) -> DataError:
     if isinstance(options, ListOptions):
         return DataError(f"{options.file}: the list names no files")
     seen = left_out(summary)
@@ -183,7 +185,8 @@ def _nothing_found(folder: Path, options: ScanOptions | ListOptions, summary: Sc
     hint = None
     if options.extensions is not None and summary.other:
         hint = f"images end in {' '.join(options.extensions)}; --all-files takes every file"
-    told = f"left out: {', '.join(seen)}" if seen else "it is empty"
+    nothing = "it is empty, or there is no such folder" if isinstance(folder, Url) else "it is empty"
+    told = f"left out: {', '.join(seen)}" if seen else nothing
     return DataError(f"{what} in {folder}; {told}", hint=hint)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import resource
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from fashionbatch.stores.folder import READ_AHEAD_LIMIT
@@ -25,6 +25,7 @@ _LOOKED_AT: Final = 8
 _THREADS: Final = 16
 _STACK_BYTES: Final = 256 << 10
 _HELD_BYTES: Final = 32 << 20
+_TICK_S: Final = 1.0
 
 EXTRA_MEMORY: Final = _HELD_BYTES + _THREADS * _STACK_BYTES
 """Bytes that reading ahead takes beside what decoding may take."""
@@ -55,10 +56,13 @@ class Files:
 
     Args:
         opener: of what they lie in.
+        still_waiting: is called now and then while a file of a store is waited for, and when it is there: the store's
+            time is bounded by the opener, and is not the decoder's.
     """
 
-    def __init__(self, opener: Opener) -> None:
+    def __init__(self, opener: Opener, still_waiting: Callable[[], None] = lambda: None) -> None:
         self._opener = opener
+        self._still_waiting = still_waiting
         self._waits: deque[bool] = deque(maxlen=_LOOKED_AT)
         self._is_slow = opener.is_remote
         self._announced: set[int] = set()
@@ -97,15 +101,30 @@ class Files:
             else:
                 self._held_bytes -= _bytes_ahead(task)
                 self._read_ahead()
-                opened = reading.result()
+                opened = self._outcome(reading)
         self._waits.append(opened.waited_s > _SLOW_S)
         self._is_slow = self._opener.is_remote or sum(self._waits) > _LOOKED_AT // 2
         return opened
+
+    def _outcome(self, reading: Future[OpenFile]) -> OpenFile:
+        if not self._opener.is_remote:
+            return reading.result()
+        while True:
+            try:
+                return reading.result(_TICK_S)
+            except TimeoutError:
+                if reading.done():
+                    raise
+            finally:
+                self._still_waiting()
 
     def _read_ahead(self) -> None:
         while self._can_start_threads and self._unread and len(self._reading) < _THREADS:
             task = self._unread[0]
             if self._held_bytes + _bytes_ahead(task) > _HELD_BYTES:
+                break
+            if self._opener.is_remote and task.size > READ_AHEAD_LIMIT and self._reading:
+                # It takes room on the disk, and most of the network: it is fetched when it is its turn.
                 break
             try:
                 self._threads = self._threads or _start_threads()

@@ -118,7 +118,7 @@ class _Worker:
         self._number: int = request["number"]
         self._specs = [PlainSpec.from_dump(spec) for spec in request["specs"]]
         self._opener = open_source(request["source"])
-        self._files = Files(self._opener)
+        self._files = Files(self._opener, self._begin_time)
         module, _, name = request["decoder"].partition(":")
         self._decode: Callable[[Any, Any, Any], str | None] = getattr(importlib.import_module(module), name)
         self._seconds: float = request["alarm_s"]
@@ -148,8 +148,7 @@ class _Worker:
             now = time.monotonic()
             clocks[self._number] = now
             if now - alarm_set >= _ALARM_EVERY_S:
-                # Should the parent be gone while a decoder hangs, nobody else would end this process.
-                signal.setitimer(signal.ITIMER_REAL, self._seconds)
+                self._set_alarm()
                 alarm_set = now
             try:
                 self._note = ""
@@ -168,6 +167,15 @@ class _Worker:
         clocks[self._number] = 0
         signal.setitimer(signal.ITIMER_REAL, 0)
         return failed
+
+    def _begin_time(self) -> None:
+        """Let the time of the file at hand count from now."""
+        self._frames.clocks[self._number] = time.monotonic()
+        self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        # Should the parent be gone while a decoder hangs, nobody else would end this process.
+        signal.setitimer(signal.ITIMER_REAL, self._seconds)
 
     def _look_at(self, task: FileTask, opened: OpenFile) -> int:
         """Decode a file, unless its content is the one that the task names; returns the state of its place."""

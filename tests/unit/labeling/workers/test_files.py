@@ -205,3 +205,67 @@ def test_what_is_remote_is_read_ahead_from_the_first_file_on(tmp_path: Path, mon
     assert reader._threads is not None
     reader._threads.shutdown()
     opener.close()
+
+
+class SlowStore:
+    """Opens what it is asked for when it is told to."""
+
+    is_remote = True
+
+    def __init__(self) -> None:
+        self.may_answer = threading.Event()
+        self.under_way = 0
+        self.most = 0
+        self._lock = threading.Lock()
+
+    def read(self, file: FileTask) -> OpenFile:
+        with self._lock:
+            self.under_way += 1
+            self.most = max(self.most, self.under_way)
+        self.may_answer.wait(30)
+        with self._lock:
+            self.under_way -= 1
+        if file.path == "gone":
+            raise FileStatusError("missing", "FileNotFoundError: it is no longer in the store")
+        return OpenFile(-1, 1.0, file.path.encode())
+
+    def open(self, file: FileTask) -> OpenFile:
+        return self.read(file)
+
+    def require_unchanged(self, opened: OpenFile, file: FileTask) -> None: ...
+
+
+def test_the_files_of_a_store_are_asked_for_at_once_and_waiting_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "stack_size", lambda size: 0)
+    monkeypatch.setattr(files, "_TICK_S", 0.001)
+    store, told = SlowStore(), []
+
+    def still_waiting() -> None:
+        told.append(store.under_way)
+        if len(told) > 5 and store.under_way == files._THREADS:
+            store.may_answer.set()
+
+    reader = Files(store, still_waiting)
+    assert reader.is_slow
+    tasks = [FileTask(place, "gone" if place == 7 else str(place), 10, 0, "", "tag") for place in range(20)]
+    reader.announce(tasks)
+    found = read_all(reader, tasks)
+    assert found == [b"%d" % place if place != 7 else "missing" for place in range(20)]
+    assert store.most == files._THREADS
+    assert len(told) > 5
+    assert reader._threads is not None
+    reader._threads.shutdown()
+
+
+def test_a_large_file_of_a_store_is_fetched_when_it_is_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threading, "stack_size", lambda size: 0)
+    store = SlowStore()
+    store.may_answer.set()
+    reader = Files(store)
+    large = files.READ_AHEAD_LIMIT + 1
+    tasks = [FileTask(place, str(place), large if place == 2 else 10, 0, "", "tag") for place in range(5)]
+    reader.announce(tasks)
+    assert set(reader._reading) == {0, 1}
+    assert read_all(reader, tasks) == [b"0", b"1", b"2", b"3", b"4"]
+    assert reader._threads is not None
+    reader._threads.shutdown()

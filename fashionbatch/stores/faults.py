@@ -1,0 +1,139 @@
+"""What goes wrong with a request to a store, in the few kinds that make a difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final, Literal, TypeAlias
+
+from fashionbatch.masking import mask_addresses
+
+Kind: TypeAlias = Literal["missing", "changed", "denied", "passing", "failed"]
+"""`passing`: it may well succeed when it is asked again, as with a store that is overloaded or a connection lost."""
+
+_PASSING_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
+_PASSING_CODES: Final = frozenset(
+    {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "InternalError", "ServiceUnavailable"}
+)
+_DENIED_NAMES: Final = frozenset({"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"})
+_NO_ANSWER: Final = frozenset(
+    {
+        "HTTPClientError",  # botocore
+        "ResponseParserError",
+        "IncompleteReadError",
+        "ClientConnectionError",  # aiohttp
+        "ClientPayloadError",
+        "ServiceRequestError",  # azure
+        "ServiceResponseError",
+    }
+)
+_LIBRARIES: Final = ("aiohttp.", "botocore.", "urllib3.", "requests.", "google.", "azure.")
+_STATUSES: Final[dict[int, Kind]] = {
+    401: "denied",
+    403: "denied",
+    404: "missing",
+    410: "missing",
+    412: "changed",
+    416: "changed",
+}
+
+
+class StoreFaultError(Exception):
+    """A request that a store did not answer as asked.
+
+    Args:
+        kind: what follows from it.
+        reason: class and message on one line, without credentials.
+
+    Attributes:
+        kind: what follows from it.
+        reason: class and message on one line, without credentials.
+        hint: what the user can do about it; None where nothing is known.
+    """
+
+    def __init__(self, kind: Kind, reason: str, hint: str | None = None) -> None:
+        super().__init__(kind, reason)
+        self.kind = kind
+        self.reason = reason
+        self.hint = hint
+
+
+def fault_of(error: BaseException) -> StoreFaultError:
+    """What an exception of a store's library means.
+
+    The libraries have an exception class for every occasion; most of them carry an HTTP status, which is looked for
+    first. The server's own words are left out: they may repeat what was sent.
+    """
+    if isinstance(error, StoreFaultError):
+        return error
+    names = {kind.__name__ for each in _with_causes(error) for kind in type(each).__mro__}
+    # Before any status: a body that was cut short is one of 400 to aiohttp.
+    if _is_of_connection(error):
+        return StoreFaultError("passing", _one_line(error))
+    for each in _with_causes(error):
+        status, code = _status_and_code(each)
+        if status or code:
+            return StoreFaultError(_kind_of_status(status, code), _said(status, code), _hint(status, code))
+    if names & _DENIED_NAMES:
+        return StoreFaultError("denied", "NoCredentialsError: there are no credentials in the environment")
+    kind: Kind = "failed"
+    if isinstance(error, FileNotFoundError):
+        kind = "missing"
+    elif isinstance(error, PermissionError):
+        kind = "denied"
+    elif isinstance(error, TimeoutError | ConnectionError):
+        kind = "passing"
+    return StoreFaultError(kind, _one_line(error))
+
+
+def _kind_of_status(status: int, code: str) -> Kind:
+    if status in _PASSING_STATUSES or code in _PASSING_CODES:
+        return "passing"
+    return _STATUSES.get(status, "failed")
+
+
+def _is_of_connection(error: BaseException) -> bool:
+    """Whether a library says that there was no answer, or not all of it."""
+    is_librarys = f"{type(error).__module__}.".startswith(_LIBRARIES)
+    return is_librarys and any(kind.__name__ in _NO_ANSWER for kind in type(error).__mro__)
+
+
+def _with_causes(error: BaseException) -> Iterator[BaseException]:
+    seen: BaseException | None = error
+    for _ in range(5):
+        if seen is None:
+            return
+        yield seen
+        seen = seen.__cause__ or seen.__context__
+
+
+def _status_and_code(error: BaseException) -> tuple[int, str]:
+    """HTTP status and the store's own code, as botocore, aiohttp, gcsfs and azure have them; 0 and empty where none."""
+    response: Any = getattr(error, "response", None)
+    if isinstance(response, dict) and "Error" in response:
+        status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        code = str(response["Error"].get("Code", ""))
+        return int(status or (code if code.isdecimal() else 0)), code
+    for name in ("status", "status_code", "code"):
+        value = getattr(error, name, None)
+        if isinstance(value, int) and 400 <= value < 600:
+            return value, ""
+    return 0, ""
+
+
+def _said(status: int, code: str) -> str:
+    name = code if code and not code.isdecimal() else "HTTPError"
+    return f"{name}: the store answered with status {status}" if status else f"{name}: the store refused it"
+
+
+def _hint(status: int, code: str) -> str | None:
+    if code == "NoSuchBucket":
+        return "is the name of the bucket right?"
+    if status == 301 or code in {"PermanentRedirect", "AuthorizationHeaderMalformed"}:
+        return "the bucket lies in another region: AWS_DEFAULT_REGION names it"
+    return None
+
+
+def _one_line(error: BaseException) -> str:
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return mask_addresses(f"{type(error).__name__}: {text or 'no message'}")

@@ -1,0 +1,54 @@
+"""Credentials in text for people."""
+
+from __future__ import annotations
+
+import pytest
+
+from fashionbatch import tracebacks
+from fashionbatch.masking import mask_addresses
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://me:SECRET@example.org/a.jpg",
+        "https://SECRET@example.org/a.jpg",
+        "s3://KEY:SECRET@bucket/photos",
+        "https://example.org/a.jpg?X-Amz-Signature=SECRET&X-Amz-Expires=60",
+        "https://example.org/a.jpg?size=1&X-Amz-Security-Token=SECRET",
+        "https://example.org/a.jpg?X-Amz-Credential=SECRET%2F2026",
+        "https://account.blob.core.windows.net/photos/a.jpg?sv=2022&sig=SECRET",
+        "https://storage.googleapis.com/b/a.jpg?GoogleAccessId=x&Signature=SECRET",
+        "https://example.org/a.jpg?access_token=SECRET#part",
+        "https://example.org/a.jpg?api_key=SECRET",
+    ],
+)
+def test_credentials_in_an_address_are_masked(address: str) -> None:
+    masked = mask_addresses(f"cannot read '{address}': denied")
+    assert "SECRET" not in masked
+    assert masked.startswith("cannot read '")
+    assert masked.endswith("': denied")
+    assert "***" in masked
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "s3://bucket/photos/a.jpg",
+        "https://example.org/image?id=17&size=big",
+        "C:\\photos and me@example.org",
+        "no address at all: a?token=x",
+    ],
+)
+def test_what_holds_no_credentials_stays_as_it_is(text: str) -> None:
+    assert mask_addresses(text) == text
+
+
+def test_a_kept_traceback_shows_no_credentials_of_an_address(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("sys.argv", ["fashionbatch", "classify", "https://me:SECRET@example.org/a"])
+    tracebacks.keep_traceback("KeyError: 'https://example.org/a?X-Amz-Signature=SECRET'", name="bug")
+    (written,) = tmp_path.iterdir()
+    assert "SECRET" not in written.read_text()
+    assert "X-Amz-Signature=***" in written.read_text()
