@@ -60,21 +60,24 @@ PYTHONS := 3.11 3.12 3.13
 # One environment after the other: each takes 2 GB.
 FRESH = build/fresh
 
-dist: $(VENV)/.installed-dev ## build wheel, sdist, bill of materials and list of licences, tried on every Python that is here
+dist: $(VENV)/.installed-dev ## build wheels, sdist, bill of materials and list of licences, tried on every Python that is here
 	rm -rf dist build/reports $(FRESH)
 	$(BIN)/python -m build --sdist --wheel --outdir dist .
+	$(BIN)/python -m build --wheel --outdir dist packaging/label
 	$(BIN)/python scripts/check_dist.py dist
 	@set -e; for version in $(PYTHONS); do \
 	    python=$$(scripts/find_python.sh $$version); \
 	    if [ -z "$$python" ]; then echo "Python $$version is not on this machine"; continue; fi; \
-	    $(BIN)/python scripts/try_dist.py --python "$$python" --environment $(FRESH) --demo dist/*.whl; \
+	    $(BIN)/python scripts/try_dist.py --python "$$python" --environment $(FRESH) --demo dist/fashionbatch-*.whl; \
 	    rm -rf $(FRESH); \
 	done
+	$(BIN)/python scripts/try_label.py --python $(BIN)/python --environment $(FRESH) dist/fashionbatch_label-*.whl
+	rm -rf $(FRESH)
 	$(MAKE) sbom
 
 sbom: $(VENV)/.installed-dev ## install what `make dist` built with its extras, and write the bill of materials of that
 	$(BIN)/python scripts/try_dist.py --python $(BIN)/python --environment $(FRESH) --extras --reports build/reports \
-	    dist/*.tar.gz dist/*.whl
+	    dist/*.tar.gz dist/fashionbatch-*.whl
 	$(BIN)/python scripts/make_sbom.py build/reports/*.json -o "$$(ls dist/*.tar.gz | sed 's/tar\.gz$$/cdx.json/')"
 	PYTHONPATH= $(FRESH)/bin/python scripts/check_licences.py --list >"$$(ls dist/*.tar.gz | sed 's/tar\.gz$$/licences.txt/')"
 	rm -rf $(FRESH)

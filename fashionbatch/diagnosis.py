@@ -25,6 +25,7 @@ from fashionbatch.inference.cpu import cpu_flags, cpu_name, int8_units
 from fashionbatch.inference.precision import fastest, rate_text
 from fashionbatch.inference.rates import all_rates
 from fashionbatch.inference.session import DEFAULT_RUNTIME
+from fashionbatch.installation import LIGHT, WHOLE, distribution, installed, is_whole, lacks_whole
 from fashionbatch.labeling.job.machine import instruction_set
 from fashionbatch.model.precision import cpu_computes_bfloat16
 from fashionbatch.plugins import BUILT_IN, Plugins, PluginWarning, describe, load_plugins
@@ -33,7 +34,6 @@ from fashionbatch.specs import RuntimeSpec
 State = Literal["ok", "absent", "broken"]
 """`absent` is what somebody may do without; `broken` keeps the main job from running."""
 
-_DISTRIBUTION = "fashionbatch"
 _DEBIAN_DATA = Path("/usr/share/datasets")
 _MEMORY = Path("/proc/meminfo")
 _GPU_DEVICES = ("/dev/nvidiactl", "/dev/kfd")
@@ -87,10 +87,23 @@ def broken(sections: dict[str, list[Finding]]) -> list[Finding]:
 
 
 def _versions() -> Iterator[Finding]:
-    yield Finding("fashionbatch", __version__)
+    yield _ourselves()
     yield Finding("python", f"{platform.python_version()} in {sys.prefix}")
     for name in _requirements(extra=None):
-        yield _version(name, f"pip install --force-reinstall {_DISTRIBUTION}", missing="broken")
+        yield _version(name, f"pip install --force-reinstall {distribution()}", missing="broken")
+
+
+def _ourselves() -> Finding:
+    there = installed()
+    if there == [WHOLE, LIGHT]:
+        # Both hold the same files: the one that came last has replaced the other's, and who removes one removes both's.
+        value = f"{__version__}, and {LIGHT} {metadata.version(LIGHT)} over the same files"
+        hint = f"`pip uninstall {LIGHT}`, then `pip install --force-reinstall --no-deps {WHOLE}`"
+        is_mixed = metadata.version(LIGHT) != metadata.version(WHOLE)
+        return Finding(WHOLE, value, "broken" if is_mixed else "absent", hint)
+    if there == [LIGHT]:
+        return Finding(LIGHT, f"{__version__}, which labels; `pip install {WHOLE}` brings what trains and evaluates")
+    return Finding(WHOLE, __version__)
 
 
 def _version(name: str, command: str, *, missing: State) -> Finding:
@@ -103,7 +116,7 @@ def _version(name: str, command: str, *, missing: State) -> Finding:
 def _requirements(extra: str | None) -> list[str]:
     """The distributions that this one needs, by itself or for an extra."""
     found = []
-    for line in metadata.requires(_DISTRIBUTION) or ():
+    for line in metadata.requires(distribution()) or ():
         name, _, marker = line.partition(";")
         named = re.search(r"extra == ['\"]([^'\"]+)", marker)
         if (named and named[1]) == extra:
@@ -112,11 +125,12 @@ def _requirements(extra: str | None) -> list[str]:
 
 
 def _extras() -> Iterator[Finding]:
-    for extra in metadata.metadata(_DISTRIBUTION).get_all("Provides-Extra") or ():
+    for extra in metadata.metadata(distribution()).get_all("Provides-Extra") or ():
         if extra in _FOR_DEVELOPERS:
             continue
         parts = [
-            _version(name, f"pip install '{_DISTRIBUTION}[{extra}]'", missing="absent") for name in _requirements(extra)
+            _version(name, f"pip install '{distribution()}[{extra}]'", missing="absent")
+            for name in _requirements(extra)
         ]
         lacking = next((part for part in parts if part.state != "ok"), None)
         value = ", ".join(f"{part.subject} {part.value}" for part in parts)
@@ -180,7 +194,8 @@ def _runtimes(plugins: Plugins) -> Iterator[Finding]:
         try:
             precisions = spec.precisions("cpu")
         except Exception as error:  # noqa: BLE001 - whatever a plugin's library raises is the finding
-            yield Finding(spec.name, describe(error), needed, "is its library whole?")
+            hint = f"`pip install {WHOLE}`" if lacks_whole(error) else "is its library whole?"
+            yield Finding(spec.name, describe(error), needed, hint)
             continue
         if precisions:
             yield Finding(spec.name, f"cpu: {', '.join(precisions)}")
@@ -188,7 +203,7 @@ def _runtimes(plugins: Plugins) -> Iterator[Finding]:
             yield Finding(spec.name, "does not run on this machine's cpu", needed)
     names = {entry.spec.name for entry in plugins.registry.entries(RuntimeSpec.kind)}
     if DEFAULT_RUNTIME not in names:
-        hint = f"`pip install --force-reinstall {_DISTRIBUTION}`"
+        hint = f"`pip install --force-reinstall {distribution()}`"
         yield Finding(DEFAULT_RUNTIME, "not registered, and `classify` runs on it", "broken", hint)
 
 
@@ -214,7 +229,7 @@ def _plugins(plugins: Plugins) -> Iterator[Finding]:
     for provider, count in sorted(counts.items()):
         yield Finding(provider, f"{count} components")
     for failed in plugins.registry.failed:
-        ours = failed.provider.distribution == _DISTRIBUTION
+        ours = failed.provider.distribution == BUILT_IN
         provider = f"{failed.entry_point} of {failed.provider.distribution} {failed.provider.version}"
         hint = None if ours else "recipes that do not name it are not concerned"
         yield Finding(provider, f"was left out: {failed.reason}", "broken" if ours else "absent", hint)
@@ -266,13 +281,16 @@ def _cache() -> Finding:
 
 
 def _pictures() -> Iterator[Finding]:
+    if not is_whole():
+        yield Finding("plots and grids", "not drawn", "absent", f"`pip install {WHOLE}`")
+        return
     from fashionbatch.pictures.architecture import diagram_obstacle
     from fashionbatch.pictures.drawing.fonts import FontWarning, find_fonts
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FontWarning)
         for script, sample, hint in (
-            ("Korean", "드레스", f"`pip install '{_DISTRIBUTION}[fonts]'` brings a font"),
+            ("Korean", "드레스", f"`pip install '{distribution()}[fonts]'` brings a font"),
             ("Chinese and Japanese", "连衣裙ドレス", "`apt install fonts-noto-cjk` brings a font"),
         ):
             fonts = find_fonts([sample])

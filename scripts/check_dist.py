@@ -1,8 +1,10 @@
-"""Checks what the built wheel and sdist hold: everything that an installation needs, and nothing of the workshop.
+"""Checks what the built wheels and sdist hold: everything that an installation needs, and nothing of the workshop.
 
-    python -m build --sdist --wheel && python scripts/check_dist.py dist
+    python -m build --sdist --wheel && python -m build --wheel --outdir dist packaging/label
+    python scripts/check_dist.py dist
 
 The wheel has to be built of the checkout, as both options together do: it is compared with one of the unpacked sdist.
+The light wheel has to hold the same files.
 """
 
 from __future__ import annotations
@@ -29,15 +31,16 @@ FOLDERS = {
 def main() -> int:
     """Print what is missing or too much; exit code 1 where anything is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("directory", type=Path, help="the folder of one wheel and one sdist")
+    parser.add_argument("directory", type=Path, help="the folder of both wheels and the sdist")
     directory = parser.parse_args().directory
-    (wheel,) = directory.glob("*.whl")
+    (wheel,) = directory.glob("fashionbatch-*.whl")
+    (light,) = directory.glob("fashionbatch_label-*.whl")
     (sdist,) = directory.glob("*.tar.gz")
-    problems = [*check_wheel(wheel), *check_sdist(sdist), *check_rebuilt(wheel, sdist)]
+    problems = [*check_wheel(wheel), *check_wheel(light), *check_sdist(sdist), *check_rebuilt(wheel, sdist)]
     for problem in problems:
         print(problem, file=sys.stderr)
     if not problems:
-        print(f"{wheel.name} ({wheel.stat().st_size:,} bytes) and {sdist.name} hold what they should")
+        print(f"{wheel.name} ({wheel.stat().st_size:,} bytes), {light.name} and {sdist.name} hold what they should")
         print(f"{sdist.name}, unpacked, gives the same wheel")
     return 1 if problems else 0
 

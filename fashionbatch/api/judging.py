@@ -15,6 +15,7 @@ from fashionbatch.api.truth import find_truth, labels_of_folders, usable_plan_of
 from fashionbatch.bundle.open import Bundle as Opened
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.errors import DataError, OutputError
+from fashionbatch.installation import require_whole
 from fashionbatch.progress import OpenBar
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def evaluate(
     if table is None and not isinstance(bundle, Bundle) and _is_table(Path(bundle)):
         table = Path(bundle)
         bundle = _bundle_of(table)
+    require_whole("evaluating")
     from fashionbatch.plugins import load_plugins
 
     opened = bundle.opened if isinstance(bundle, Bundle) else open_bundle(Path(bundle))

@@ -13,6 +13,7 @@ from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.recipes import Recipe
 from fashionbatch.api.settings import PathLike, Settings, as_path
 from fashionbatch.errors import DataError
+from fashionbatch.installation import require_whole
 from fashionbatch.specs import TrainingReport
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ def train(
         raise ValueError("resume continues a run and overwrite replaces it; ask for one of them")
     wanted = as_recipe(recipe, set)
     plan = wanted.plan
+    require_whole("training")
     from fashionbatch.training.run import train as train_plan
 
     reporter = reporter_of(progress)

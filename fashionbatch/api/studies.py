@@ -17,6 +17,7 @@ from fashionbatch.api.recipes import Recipe
 from fashionbatch.api.runs import Run
 from fashionbatch.api.settings import PathLike, Settings, as_json, as_path, as_settings
 from fashionbatch.errors import InterruptedRunError
+from fashionbatch.installation import require_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -217,6 +218,7 @@ def sweep(
     check_count("seeds", seeds)
     if search is not None:
         check_count("search", search)
+    require_whole("training")
     from fashionbatch.plugins import load_plugins
     from fashionbatch.studies.sweep import first_plan, make_sweep, train_sweep
 
@@ -303,6 +305,7 @@ def report_of_try(
     Raises:
         FashionBatchError: as `try_folder`.
     """
+    require_whole("trying")
     from fashionbatch.trying.folder import look_at_folder
     from fashionbatch.trying.results import RECIPE
     from fashionbatch.trying.run import try_folder as try_photos

@@ -146,6 +146,8 @@ def _run(arguments: Sequence[str] | None) -> int:  # noqa: PLR0911 - one return 
 
 
 def _show_error(error: FashionBatchError) -> None:
+    from fashionbatch.installation import with_our_extras
+
     label = style("error:", fg="red", bold=True)
     if isinstance(error, RecipeError):
         # Each problem begins its line with the position, where editors and terminals look for it.
@@ -157,7 +159,7 @@ def _show_error(error: FashionBatchError) -> None:
         _tell(told)
     else:
         # A line end in a name must not look like a line of ours.
-        _tell(f"{label} {error}".replace("\n", "\n  ").replace("\n    hint: ", "\n  hint: "))
+        _tell(f"{label} {with_our_extras(str(error))}".replace("\n", "\n  ").replace("\n    hint: ", "\n  hint: "))
     text = _traceback_of(error)
     if text:
         _tell(f"  {keep_traceback(text, name='fashionbatch-plugin')}")
@@ -183,10 +185,11 @@ def _flush() -> None:
 
 
 def _report_failure(error: BaseException) -> int:
-    """Tell of what nobody expected: a plugin's code that failed within a library, or a bug of ours."""
+    """Tell of what nobody expected: a library that a light installation lacks, a plugin's failure, or a bug of ours."""
+    from fashionbatch.installation import lacks_whole
     from fashionbatch.plugins import error_of_plugin
 
-    blamed = error_of_plugin(error)
+    blamed = lacks_whole(error) or error_of_plugin(error)
     if blamed is None and isinstance(error, Exception):
         return _report_bug()
     if blamed is None:

@@ -27,6 +27,7 @@ def command(*, as_json: bool) -> int:
     being trained, and the exit code is 1.
     """
     from fashionbatch.diagnosis import broken, diagnose
+    from fashionbatch.installation import is_whole
 
     sections = diagnose()
     problems = broken(sections)
@@ -43,7 +44,7 @@ def command(*, as_json: bool) -> int:
     if problems:
         echo_styled(f"broken: {', '.join(printable(finding.subject) for finding in problems)}", fg="red", bold=True)
         return 1
-    click.echo("ready: photos can be labeled and networks trained")
+    click.echo("ready: photos can be labeled and networks trained" if is_whole() else "ready: photos can be labeled")
     return 0
 
 

@@ -9,6 +9,7 @@ from importlib import metadata
 from importlib.machinery import PathFinder
 
 from fashionbatch.hookspecs import PROJECT
+from fashionbatch.installation import LIGHT
 from fashionbatch.registry import BUILT_IN, Provider, normalised
 
 VARIABLE = "FASHIONBATCH_PLUGINS"
@@ -77,12 +78,14 @@ def search() -> Search:
         if not entry_points:
             continue
         name = normalised(distribution.metadata["Name"] or "unknown")
+        if name == LIGHT:
+            name = BUILT_IN  # the same code: a job that one of the two began goes on under the other
         if listed is not None and name not in {BUILT_IN, *listed}:
             left_out.add(name)
             continue
         provider = Provider(name, distribution.version)
         for entry_point in entry_points:
-            # Editable installs and lib64 links show one distribution twice.
+            # Editable installs and lib64 links show one distribution twice, and so does a light one beside the whole.
             key = (name, entry_point.name, entry_point.value)
             found.setdefault(key, FoundPlugin(entry_point.name, entry_point.value, provider, entry_point))
     return Search(tuple(found[key] for key in sorted(found)), listed, frozenset(left_out))

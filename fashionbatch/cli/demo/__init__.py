@@ -18,6 +18,7 @@ from fashionbatch import __version__, disk
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.terminal import echo_styled, style
 from fashionbatch.errors import InterruptedRunError, OutputError
+from fashionbatch.installation import require_whole
 from fashionbatch.progress import Reporter
 
 RECIPE = "quickstart"
@@ -84,6 +85,7 @@ def run_demo(
     Raises:
         OutputError: the directory holds something else than a demo, or cannot be written.
     """
+    require_whole("the demo, which trains,")
     files = DemoFiles(directory)
     _make_directory(files, overwrite=overwrite)
     steps = _Steps(reporter_on_standard_output(quiet=quiet), ("--quiet",) if quiet else ())

@@ -12,7 +12,7 @@ from pathlib import Path
 from fashionbatch import disk
 from fashionbatch.errors import DataError, OutputError
 from fashionbatch.hookspecs import PROJECT
-from fashionbatch.plugins import BUILT_IN
+from fashionbatch.installation import LIGHT, WHOLE
 
 TEMPLATE_NAME = "fashionbatch-example"
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
@@ -66,7 +66,7 @@ def _is_a_plugin(module: str) -> bool:
     return any(
         point.module.partition(".")[0] == module
         for point in metadata.entry_points(group=PROJECT)
-        if point.dist is not None and point.dist.name != BUILT_IN
+        if point.dist is not None and point.dist.name not in {WHOLE, LIGHT}
     )
 
 

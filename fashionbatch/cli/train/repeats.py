@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from fashionbatch.cli.console.tables import printable
+from fashionbatch.installation import require_whole
 
 if TYPE_CHECKING:
     from fashionbatch.plugins import Plugins
@@ -63,6 +64,7 @@ def train_repeatedly(
     from fashionbatch.studies.repeats_report import report_lines
     from fashionbatch.studies.results import require_none_failed
 
+    require_whole("training")
     study = output if output is not None else Path("runs") / f"{name}-{repeats.kind}"
     report = train_repeats(
         repeats,
