@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import re
+import shlex
 import stat
 import sys
 from collections.abc import Callable, Iterator
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fashionbatch import disk
-from fashionbatch.csvtext import AUTO, CsvReader, PathFinder, foreign_path, western_path
+from fashionbatch.csvtext import AUTO, PATH_COLUMNS, CsvReader, PathFinder, foreign_path, western_path
 from fashionbatch.csvtext.encodings import UTF_8, known_encoding, marked_encoding
 from fashionbatch.csvtext.streams import rewindable
 from fashionbatch.errors import DataError
@@ -72,6 +74,7 @@ def _write(
                 cells.add_cells(row)
             if writer.rows % _REPORT_EVERY == 0:
                 report(writer.rows)
+        listing.require_no_header(writer.rows)
         summary.digest, summary.rows, summary.bytes = writer.finish(), writer.rows, writer.bytes
     summary.notes = listing.notes(summary.rows)
     return summary
@@ -107,6 +110,21 @@ class _Listing:
             raise DataError(f"{self._name}: --keep needs --path-column, which says that the list is a CSV file")
         for path in self._lines():
             yield *self._found(path), []
+
+    def require_no_header(self, rows: int) -> None:
+        """See that a list of which no file is there is no table whose columns nobody has named.
+
+        Raises:
+            DataError: its first line is the header of one.
+        """
+        if self._options.path_column is not None or not rows or self._finder.missing != rows:
+            return
+        header = [cell.strip().strip('"') for cell in re.split(r"[,;\t|]", self._finder.first_missing)]
+        if column := next((cell for cell in header if cell.lower() in PATH_COLUMNS), None):
+            raise DataError(
+                f"{self._name}: none of its lines is a file, and the first one reads like the header of a table",
+                hint=f"`--path-column {shlex.quote(column)}` names the column of the paths",
+            )
 
     def notes(self, rows: int) -> list[str]:
         """What the user should know about the list, when so many rows were taken."""

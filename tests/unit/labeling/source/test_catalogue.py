@@ -216,12 +216,35 @@ def test_the_first_file_that_is_not_there_is_told_in_full(paint: Paint, options:
 def test_a_list_of_which_no_file_is_there_warns_and_names_the_option_for_columns(
     options: MakeOptions, tmp_path: Path
 ) -> None:
-    (tmp_path / "list").write_text("image,sku\na.png,1\n")
+    (tmp_path / "list").write_text("picture,sku\na.png,1\n")
     told = _Told()
     label(options(files_from=tmp_path / "list"), reporter=told)
     warning = next(line for line in told.lines if line.startswith("warning: "))
     assert "none of its files is there; the first is " in warning
     assert warning.endswith("of a list with columns, --path-column names that of the paths")
+
+
+@pytest.mark.parametrize(
+    ("header", "column"), [("sku,image", "image"), ('\ufeff"FilePath";label', "FilePath"), ("path", "path")]
+)
+def test_a_table_in_place_of_a_list_is_refused_with_the_option_that_names_its_column(
+    paint: Paint, options: MakeOptions, tmp_path: Path, header: str, column: str
+) -> None:
+    paint({"a.png": 0})
+    (tmp_path / "list").write_text(f"{header}\n1,a.png\n", encoding="utf-8")
+    with pytest.raises(DataError, match="the first one reads like the header of a table") as caught:
+        label(options(files_from=tmp_path / "list"))
+    assert caught.value.hint == f"`--path-column {column}` names the column of the paths"
+    assert sorted(os.listdir(tmp_path)) == ["list", "photos"]
+
+
+def test_a_list_with_a_file_in_it_is_a_list_whatever_its_first_line_is(
+    paint: Paint, options: MakeOptions, tmp_path: Path
+) -> None:
+    paint({"a.png": 0})
+    (tmp_path / "list").write_text("filepath\na.png\n")
+    label(options(files_from=tmp_path / "list"))
+    assert [row["status"] for row in rows(tmp_path / "labels.csv")] == ["missing", "ok"]
 
 
 @pytest.mark.parametrize(
