@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from numbers import Integral, Real
 
+from fashionbatch.names import closest
+
 LARGEST_BATCH = 1024
 PRECISIONS = ("auto", "float32", "bfloat16", "int8")
 _LONGEST_S = 1e6
@@ -60,7 +62,9 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
         ValueError: it is none of them.
     """
     if value not in choices:
-        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}")
+        meant = closest(value, choices) if isinstance(value, str) else None
+        question = f"; did you mean {meant!r}?" if meant is not None else ""
+        raise ValueError(f"{name} must be one of {', '.join(choices)}, got {value!r}{question}")
 
 
 def check_labeling(

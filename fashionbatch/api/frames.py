@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
+from fashionbatch.errors import DataError
 from fashionbatch.labeling.workers.tasks import RowStatus
-from fashionbatch.labels.columns import LABEL, PROBABILITY, STATUS
+from fashionbatch.labels.columns import LABEL, LABELS, PATH, PATH_BYTES, PATHS, PROBABILITY, STATUS, type_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,6 +18,25 @@ if TYPE_CHECKING:
 
 _LABEL_COLUMN = re.compile(rf"(?:.+_)?{LABEL}", re.DOTALL)
 _OF_A_CLASS = f"{PROBABILITY}_"
+
+
+def require_labels(path: Path, columns: Collection[str]) -> None:
+    """See that a table is one of labels.
+
+    Raises:
+        DataError: it has no column of paths, or none of labels or probabilities.
+    """
+    says = [name for name in columns if _LABEL_COLUMN.fullmatch(name) or type_of(name) == "probability"]
+    if not says and LABELS not in columns and not any(name.endswith(f"_{LABELS}") for name in columns):
+        missing = f"{LABEL!r}, {LABELS!r} or {PROBABILITY!r}"
+    elif not {PATH_BYTES, *PATHS} & {name.lower() for name in columns}:
+        missing = repr(PATH)
+    else:
+        return
+    raise DataError(
+        f"{path}: is no table of labels: there is no column {missing}; there are {', '.join(columns) or 'none'}",
+        hint="`pandas.read_csv` reads any table",
+    )
 
 
 def categories_of(manifest: BundleManifest, columns: Iterable[str], prefix: str = "") -> dict[str, tuple[str, ...]]:

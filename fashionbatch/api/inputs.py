@@ -46,6 +46,8 @@ def each_photo(photos: Photos) -> tuple[Iterable[Photo], int | None]:
         _check_array(photos)
         many = photos[np.newaxis] if _is_one(photos) else photos
         return many, len(many)
+    if isinstance(photos, str | os.PathLike) and os.path.isdir(photos):
+        raise TypeError(f"expected photos, got the folder {os.fspath(photos)!r}; fb.classify labels folders")
     if isinstance(photos, str | bytes | os.PathLike | Image.Image):
         return [photos], 1
     # Lines of a file, keys of a mapping and columns of a frame can be gone through, too, and are no photos.

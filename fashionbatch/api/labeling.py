@@ -350,7 +350,7 @@ def read_labels(
         it: `filepath` may hold bytes that are no UTF-8, as lone surrogates.
 
     Raises:
-        DataError: the table is missing or damaged; the message names the line.
+        DataError: the table is missing or damaged, and the message names the line; or it has no paths or no labels.
         BundleError: `bundle` is none.
 
     Example:
@@ -358,12 +358,13 @@ def read_labels(
         >>> table = fb.read_labels("labels.csv")  # doctest: +SKIP
         >>> table[table.status == "ok"].groupby("label", observed=True).prob.mean()  # doctest: +SKIP
     """
-    from fashionbatch.api.frames import categories_of, found_categories, with_types
+    from fashionbatch.api.frames import categories_of, found_categories, require_labels, with_types
     from fashionbatch.bundle.open import read_manifest
     from fashionbatch.labels.reader import read
     from fashionbatch.labels.sidecar import find_sidecar
 
     table = read(path, format, encoding=encoding)
+    require_labels(Path(path), table.columns)
     sidecar = find_sidecar(Path(path))
     kept = () if sidecar is None else sidecar.options.keep
     manifests = [("", read_manifest(bundle if isinstance(bundle, str) else Path(bundle)).manifest)] if bundle else []

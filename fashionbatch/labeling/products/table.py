@@ -46,11 +46,11 @@ class BundleColumns:
         self._has_all = options.probabilities or self._rule.has_many
         if options.topk > 1 and self._rule.has_many:
             raise FashionBatchError(
-                "--topk is for bundles that give one label; this one gives several",
+                "topk is for bundles that give one label; this one gives several",
                 hint="its table has the probability of every class",
             )
         if options.topk > len(self._shown):
-            raise FashionBatchError(f"--topk {options.topk}: the bundle has {len(self._shown)} classes")
+            raise FashionBatchError(f"topk is {options.topk}, and the bundle has {len(self._shown)} classes")
         self.columns = label_columns(
             self._rule.class_names,
             several=self._rule.has_many,

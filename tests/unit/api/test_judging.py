@@ -75,3 +75,8 @@ def test_an_argument_out_of_its_range_is_named_before_a_folder_is_made(
     with pytest.raises(fb.BundleError):
         fb.evaluate(tmp_path / "nowhere", photos, output=tmp_path / "out", progress=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_split_that_there_is_none_of_is_answered_by_those_that_there_are(bundle_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"one of train, validation, test, got 'tst'; did you mean 'test'\?"):
+        fb.evaluate(bundle_path, split="tst", progress=False)  # type: ignore[arg-type]

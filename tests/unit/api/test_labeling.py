@@ -127,6 +127,29 @@ def test_the_order_of_labels_is_looked_for_in_the_table_where_the_bundle_has_gon
     assert list(fb.read_labels(path).label.cat.categories) == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    ("header", "missing"),
+    [
+        ("epoch,loss", "'label', 'labels' or 'prob'"),
+        ("filepath,sku", "'label', 'labels' or 'prob'"),
+        ("id,label", "'filepath'"),
+    ],
+)
+def test_what_is_no_table_of_labels_is_refused_with_its_columns(tmp_path: Path, header: str, missing: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{header}\n1,2\n")
+    with pytest.raises(fb.DataError) as caught:
+        fb.read_labels(tmp_path / "t.csv")
+    assert f"there is no column {missing}; there are {header.replace(',', ', ')}" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    "header", ["path,label", "filepath,labels", "image,a_label", "filepath,prob_dress", "file,b_labels"]
+)
+def test_tables_of_other_programs_and_of_several_bundles_are_tables_of_labels(tmp_path: Path, header: str) -> None:
+    (tmp_path / "t.csv").write_text(f"{header}\nx.png,1\n")
+    assert list(fb.read_labels(tmp_path / "t.csv").columns) == header.split(",")
+
+
 def test_a_bundle_may_be_named(bundle_path: Path, tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("filepath,status,error,label,prob\nx,ok,,green,0.9\n")

@@ -181,7 +181,7 @@ def test_an_empty_folder_says_so(options: MakeOptions) -> None:
         ({"format": "cvs"}, FashionBatchError, "did you mean 'csv'"),
         ({"engine": "lokal"}, FashionBatchError, "did you mean 'local'"),
         ({"device": "gpu"}, FashionBatchError, "no gpu"),
-        ({"rows": RowOptions(topk=9)}, FashionBatchError, "--topk 9: the bundle has 3 classes"),
+        ({"rows": RowOptions(topk=9)}, FashionBatchError, "topk is 9, and the bundle has 3 classes"),
     ],
 )
 def test_a_mistake_is_one_clear_error_and_leaves_nothing_behind(  # noqa: PLR0917

@@ -69,7 +69,7 @@ def test_topk_names_the_next_classes(tmp_path: Path) -> None:
 
 
 def test_topk_beyond_the_classes_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FashionBatchError, match="--topk 4: the bundle has 3 classes"):
+    with pytest.raises(FashionBatchError, match="topk is 4, and the bundle has 3 classes"):
         table_of(manifest(tmp_path), topk=4)
 
 
