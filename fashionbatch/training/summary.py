@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import platform
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from fashionbatch.evaluation.measures.figures import GroupFigures, Metrics
@@ -10,6 +13,7 @@ from fashionbatch.plan import Plan
 from fashionbatch.specs import Split
 from fashionbatch.training.bundling import Labeled
 from fashionbatch.training.epochs.history import Epoch, of_phase
+from fashionbatch.training.epochs.watch import still_improving
 from fashionbatch.training.results import judged_split, verdicts
 
 _FIGURES = (
@@ -33,6 +37,7 @@ def summarize_phases(plan: Plan, history: Sequence[Epoch], metrics: Mapping[Spli
             "train": phase.resolved()["train"],
             "epochs": len(epochs),
             "epochs_planned": phase.epochs,
+            "still_improving": still_improving(phase, epochs, plan.rising_figures),
             "best_epoch": next((epoch.epoch for epoch in reversed(epochs) if epoch.best), None),
             "seconds": round(sum(epoch.seconds for epoch in epochs), 3),
             "overfitting": {
@@ -74,3 +79,13 @@ def _of_group(figures: GroupFigures) -> dict[str, Any]:
     macro = figures.means["macro"]
     means = {"precision": macro.precision, "recall": macro.recall, "f1": macro.f1}
     return {"images": figures.images, "accuracy": figures.accuracy, **means}
+
+
+def processor() -> str:
+    """What the processor of this machine calls itself."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        lines = []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or os.uname().machine

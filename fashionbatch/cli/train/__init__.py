@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -148,7 +149,8 @@ def command(
         keep_features=keep_features,
         progress=reporter,
     )
-    for line in summary_lines(run.training_report):
+    asked = [recipe, *(["--data", data_path] if data_path is not None else [])]
+    for line in (*summary_lines(run.training_report), *longer_line(run.training_report, plan, asked, overrides)):
         reporter.show(line)
 
 
@@ -161,6 +163,29 @@ def summary_lines(report: TrainingReport) -> list[str]:
     run, bundle = printable(str(report.run_directory)), shlex.quote(str(report.bundle))
     lines += ["", f"run       {run}", f"pictures  {', '.join(summary['pictures'])}", f"bundle    {bundle}"]
     return [*lines, f"next      fashionbatch classify PHOTOS -b {bundle} -o labels.csv"]
+
+
+def longer_line(report: TrainingReport, plan: Plan, asked: Sequence[str], overrides: Sequence[str]) -> list[str]:
+    """How a run goes on whose last phase ended while its figure was still getting better; nothing for other runs.
+
+    Args:
+        report: of the run.
+        plan: what it was trained by.
+        asked: recipe and data, as the user named them.
+        overrides: the settings that were given.
+    """
+    phase = report.summary["phases"][-1]
+    figure = phase.get("still_improving")
+    if figure is None:
+        return []
+    last = len(plan.recipe.training.phases) - 1
+    setting = f"training.phases.{last}.epochs" if last >= 0 else "training.epochs"
+    epochs = phase["epochs"]
+    settings = [one for one in overrides if not one.startswith(f"{setting}=")]
+    settings.append(f"{setting}={epochs + max(1, epochs // 2)}")
+    command = ["fashionbatch", "train", *asked, "-o", str(report.run_directory), "--resume"]
+    command += [part for one in settings for part in ("--set", one)]
+    return [f"longer    {figure} was still getting better, so more epochs may help: {printable(shlex.join(command))}"]
 
 
 def _figure_table(summary: Any) -> list[str]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from fashionbatch.api.recipes import Recipe
 from fashionbatch.cli import VERBS
-from fashionbatch.cli.train import command, summary_lines
+from fashionbatch.cli.train import command, longer_line, summary_lines
 from fashionbatch.cli.train.repeats import SeedNumbers
 from fashionbatch.errors import FashionBatchError, RecipeError
 from fashionbatch.specs import TrainingReport
@@ -122,6 +123,32 @@ def test_the_end_tells_figures_verdict_places_and_the_next_command(tmp_path):
     assert "0.8000" in text
     assert "no sign of overfitting" in lines
     assert lines[-1] == f"next      fashionbatch classify PHOTOS -b '{run}/bundle' -o labels.csv"
+
+
+@pytest.mark.parametrize(
+    ("given", "setting"),
+    [
+        ((), "--set training.epochs=30"),
+        (("training.epochs=20", "training.seed=7"), "--set training.seed=7 --set training.epochs=30"),
+        (
+            ("training.phases=[{train: head, epochs: 2}, {train: all, epochs: 20}]",),
+            "--set 'training.phases=[{train: head, epochs: 2}, {train: all, epochs: 20}]' "
+            "--set training.phases.1.epochs=30",
+        ),
+    ],
+)
+def test_a_run_that_was_still_getting_better_is_told_how_it_goes_on(recipe, tmp_path, given, setting):
+    def told(figure: str | None) -> list[str]:
+        summary = {"phases": [{"epochs": 20, "still_improving": figure}]}
+        report = TrainingReport(run_directory=tmp_path / "my run", bundle=tmp_path, summary=summary)
+        return longer_line(report, Recipe.load(recipe, set=given).plan, ["two.yaml", "--data", "x.npz"], given)
+
+    assert told(None) == []
+    [line] = told("val_loss")
+    assert line == (
+        "longer    val_loss was still getting better, so more epochs may help: "
+        f"fashionbatch train two.yaml --data x.npz -o '{tmp_path}/my run' --resume {setting}"
+    )
 
 
 def test_a_split_that_is_none_cannot_be_asked_for(recipe):
