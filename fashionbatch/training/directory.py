@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -158,20 +159,30 @@ def _in_use(directory: RunDirectory, holder: str = "") -> OutputError:
 def locked(directory: RunDirectory) -> Iterator[None]:
     """Hold the directory against other trainings; the system lets go when the process ends, however it ends.
 
+    What nothing was written into is as it was when it is let go again: without a lock, and gone if it was not there.
+
     Raises:
         OutputError: another process trains into it.
     """
-    with disk.output_errors(directory.path):
-        disk.make_directory(directory.path)
+    path = directory.path
+    missing = [one for one in (path, *path.parents) if not os.path.lexists(one)]
+    with disk.output_errors(path):
+        disk.make_directory(path)
+        before = set(os.listdir(path))
         try:
-            lock = disk.Lock(directory.path / _LOCK)
+            lock = disk.Lock(path / _LOCK)
         except disk.LockedError as locked:
             raise _in_use(directory, locked.holder) from None
     try:
-        disk.remove_leftovers_in(directory.path)
+        disk.remove_leftovers_in(path)
         disk.remove_leftovers_in(directory.checkpoints.folder)
         yield
     finally:
+        with contextlib.suppress(OSError):
+            if set(os.listdir(path)) - {_LOCK} <= before and _LOCK not in before:
+                disk.remove(lock.path)
+            for one in missing:
+                one.rmdir()  # Fails where something is in it.
         lock.release()
 
 
@@ -247,6 +258,22 @@ def go_on(
     document = {**begun, "recipe": plan.resolved(), "went_on": went_on}
     write_text(directory.recipe, resolved_yaml(plan))
     write_text(directory.marker, json.dumps(document, ensure_ascii=False, indent=2) + "\n")
+    return document
+
+
+def read_summary(directory: RunDirectory) -> dict[str, Any]:
+    """The figures of a run that is over.
+
+    Raises:
+        OutputError: they cannot be read.
+    """
+    try:
+        document = json.loads(disk.read_regular(directory.summary, LARGEST_RECORD))
+    except (OSError, ValueError) as error:
+        raise OutputError(
+            f"{directory.summary}: cannot be read: {error}", hint="--overwrite begins the run anew"
+        ) from error
+    assert isinstance(document, dict)
     return document
 
 

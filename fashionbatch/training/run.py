@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import platform
 import signal
 import warnings
@@ -14,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
-from fashionbatch import __version__, disk
+from fashionbatch import __version__
 from fashionbatch.data.advice import advice_on_data
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.data.prepared import PreparedData
@@ -30,6 +29,7 @@ from fashionbatch.progress import OpenBar
 from fashionbatch.specs import Split, TrainingPrecision, TrainingReport
 from fashionbatch.training import directory as run_directory
 from fashionbatch.training.bundling import Labeled, make_bundle, versions
+from fashionbatch.training.checkpoint import State
 from fashionbatch.training.clock import Clock
 from fashionbatch.training.directory import RunDirectory
 from fashionbatch.training.epochs.callbacks import Callbacks, require_callbacks_can_work
@@ -49,7 +49,7 @@ from fashionbatch.training.start import (
     require_bundle_can_be_made,
     require_phases_can_run,
 )
-from fashionbatch.training.summary import summarize_figures, summarize_phases
+from fashionbatch.training.summary import processor, summarize_figures, summarize_phases
 
 if TYPE_CHECKING:
     import openvino as ov
@@ -122,7 +122,7 @@ def train(
     if begun is not None and directory.is_complete and extension is None:
         show(f"{output} is finished already")
         _tell_of_missing_features(output / "features" if keep_features else None, show)
-        return _report(directory, _read_summary(directory))
+        return _report(directory, run_directory.read_summary(directory))
     if keep_features and not any(phase.train == "head" and not phase.augmentation for phase in plan.phases):
         raise TrainingError(
             "there are no features to keep: no phase trains the head alone without augmentation",
@@ -176,56 +176,70 @@ class _Run:
         self._went_on: Sequence[Mapping[str, Any]] = ()
 
     def to_the_end(self, begun: Mapping[str, Any] | None, extension: Extension | None) -> TrainingReport:
+        data = self._prepare(begun)
+        # Before the network is made, which takes long, but not before: the directory may lie among the photos.
+        with run_directory.locked(self._directory):
+            if begun is None:
+                # Another process may have trained into it since the first look.
+                run_directory.require_usable(self._directory, resume=False, overwrite=self._overwrite, held=True)
+            summary = self._train(data, begun, extension)
+        report = _report(self._directory, summary)
+        for problem in self._plugins.notify("training_finished", report):
+            warnings.warn(problem, TrainingWarning, stacklevel=2)
+        return report
+
+    def _train(
+        self, data: PreparedData, begun: Mapping[str, Any] | None, extension: Extension | None
+    ) -> dict[str, Any]:
         asked = self._plan.recipe.training.precision
         precision, reason = training_precision(asked) if begun is None else resumed_precision(asked, begun["precision"])
         set_arithmetic(precision)
-        data = self._prepare(begun)
         self._reporter.show(f"precision {precision}: {reason}")
         with self._clock.measure("preparation"), self._reporter.waiting("making the network"):
             network = self._make_network(data, precision)
         if begun is None:
             self._make_ready(network, data)
-        with run_directory.locked(self._directory):
+            facts = {"fingerprint": data.fingerprint, "precision": precision, "initialized_from": self._initial}
+            run_directory.begin(self._directory, self._plan, facts)
             state = None
-            if begun is None:
-                # Another process may have trained into it since the first look.
-                run_directory.require_usable(self._directory, resume=False, overwrite=self._overwrite, held=True)
-                facts = {"fingerprint": data.fingerprint, "precision": precision, "initialized_from": self._initial}
-                run_directory.begin(self._directory, self._plan, facts)
-            else:
-                if extension is not None:
-                    begun = run_directory.go_on(self._directory, self._plan, begun, asdict(extension))
-                    for line in extension.lines():
-                        self._reporter.show(line)
-                self._went_on = begun.get("went_on", ())
-                state = self._directory.checkpoints.load()
-                if state is None:
-                    self._make_ready(network, data)
-                else:
-                    self._initial = begun.get("initialized_from")
-                    self._reporter.show(f"resumed after epoch {len(state.progress.history)}")
-            with self._told(data) as callbacks:
-                self._loop = Loop(
-                    self._plan,
-                    network,
-                    data,
-                    self._directory,
-                    self._reporter,
-                    registry=self._plugins.registry,
-                    graph=self._graph,
-                    callbacks=callbacks,
-                    clock=self._clock,
-                    export=self._export,
-                )
-                self._graph = None
-                history = self._loop.run(state)
-                _tell_of_missing_features(self._export, self._reporter.show)
-                summary = self._finish(network, data, history, {"training": precision, "reason": reason})
-            callbacks.end(summary)
-        report = _report(self._directory, summary)
-        for problem in self._plugins.notify("training_finished", report):
-            warnings.warn(problem, TrainingWarning, stacklevel=2)
-        return report
+        else:
+            state = self._go_on(network, data, begun, extension)
+        with self._told(data) as callbacks:
+            self._loop = Loop(
+                self._plan,
+                network,
+                data,
+                self._directory,
+                self._reporter,
+                registry=self._plugins.registry,
+                graph=self._graph,
+                callbacks=callbacks,
+                clock=self._clock,
+                export=self._export,
+            )
+            self._graph = None
+            history = self._loop.run(state)
+            _tell_of_missing_features(self._export, self._reporter.show)
+            summary = self._finish(network, data, history, {"training": precision, "reason": reason})
+        callbacks.end(summary)
+        return summary
+
+    def _go_on(
+        self, network: Network, data: PreparedData, begun: Mapping[str, Any], extension: Extension | None
+    ) -> State | None:
+        """Where an earlier process stopped; None where that was before the end of its first epoch."""
+        if extension is not None:
+            begun = run_directory.go_on(self._directory, self._plan, begun, asdict(extension))
+            for line in extension.lines():
+                self._reporter.show(line)
+        self._went_on = begun.get("went_on", ())
+        state = self._directory.checkpoints.load()
+        if state is None:
+            self._make_ready(network, data)
+        else:
+            self._initial = begun.get("initialized_from")
+            self._reporter.show(f"resumed after epoch {len(state.progress.history)}")
+        return state
 
     @contextmanager
     def _told(self, data: PreparedData) -> Iterator[Callbacks]:
@@ -364,7 +378,7 @@ class _Run:
                 "duplicates_across_splits": len(data.duplicates),
             },
             "versions": {"fashionbatch": __version__, "python": platform.python_version(), **versions()},
-            "machine": {"processor": _processor(), "cores": usable_cores()},
+            "machine": {"processor": processor(), "cores": usable_cores()},
         }
 
 
@@ -376,25 +390,3 @@ def _tell_of_missing_features(export: Path | None, show: Show) -> None:
 
 def _report(directory: RunDirectory, summary: Mapping[str, Any]) -> TrainingReport:
     return TrainingReport(run_directory=directory.path, bundle=directory.bundle, summary=summary)
-
-
-def _read_summary(directory: RunDirectory) -> dict[str, Any]:
-    import json
-
-    try:
-        document = json.loads(disk.read_regular(directory.summary, run_directory.LARGEST_RECORD))
-    except (OSError, ValueError) as error:
-        raise OutputError(
-            f"{directory.summary}: cannot be read: {error}", hint="--overwrite begins the run anew"
-        ) from error
-    assert isinstance(document, dict)
-    return document
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        lines = []
-    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or os.uname().machine

@@ -163,3 +163,14 @@ def test_a_run_of_a_later_version_is_not_resumed_and_says_why(tmp_path: Path) ->
         OutputError, match="a later FashionBatch wrote it, in version 3 of its format; this one reads 2"
     ):
         begun_with(RunDirectory(run), plan)
+
+
+def test_what_was_held_in_vain_is_as_it_was(tmp_path: Path) -> None:
+    with locked(RunDirectory(tmp_path / "runs" / "first")):
+        pass
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs" / "notes.md").touch()
+    with locked(RunDirectory(tmp_path / "runs")):
+        assert (tmp_path / "runs" / ".lock").exists()
+    assert [path.name for path in (tmp_path / "runs").iterdir()] == ["notes.md"]

@@ -333,3 +333,19 @@ def test_what_is_left_out_or_twice_there_is_told_once_and_in_one_line_each(make_
     assert len([line for line in lines if "left out" in line]) == 1
     assert len([line for line in lines if "more than one split" in line]) == 1
     assert len(lines) == 4
+
+
+def test_a_directory_is_held_before_the_network_is_made_and_a_refusal_leaves_nothing(
+    make_plan, plugins, tmp_path, monkeypatch
+):
+    place = tmp_path / "runs" / "bars"
+
+    def refuse(plan, classes):
+        with pytest.raises(OutputError, match="another process is training into it"):
+            run_directory.require_usable(RunDirectory(place), resume=False, overwrite=False)
+        raise BundleError("there is no such network")
+
+    monkeypatch.setattr("fashionbatch.training.run.make_network", refuse)
+    with pytest.raises(BundleError, match="no such network"):
+        train(make_plan(), place, plugins=plugins, show=lambda line: None)
+    assert not (tmp_path / "runs").exists()
