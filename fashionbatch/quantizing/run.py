@@ -22,6 +22,10 @@ from fashionbatch.registry import Registry
 
 TIME_LIMIT_S = 600.0
 """How long the ways are tried; the first one takes seconds for most networks."""
+JUDGES_FOR_ALL_WAYS = 539
+"""With fewer images the gate's bound lets through only what changes hardly any label, and of so few one label more or
+less says nothing about a way: then the two that take seconds are tried."""
+_QUICK = 2
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def quantize_bundle(
     observer: Observer,
     directory: Path | None = None,
     time_limit_s: float = TIME_LIMIT_S,
-    ways: Sequence[Way] = WAYS,
+    ways: Sequence[Way] | None = None,
 ) -> Quantized:
     """Quantize a bundle's network by the first way that keeps its labels, or the best that there is.
 
@@ -58,7 +62,7 @@ def quantize_bundle(
         observer: what the user sees.
         directory: where the bundle goes; in its own place unless given.
         time_limit_s: seconds that the ways may take together.
-        ways: those that are tried, in this order.
+        ways: those that are tried, in this order; None for all of them, or the quick ones where few images judge.
 
     Returns:
         The bundle, which is there whole or as it was.
@@ -69,6 +73,9 @@ def quantize_bundle(
         OutputError: the bundle cannot be written.
         ScratchError: there is no room for temporary files.
     """
+    judges = len(by.images)
+    if ways is None:
+        ways = WAYS if judges >= JUDGES_FOR_ALL_WAYS else WAYS[:_QUICK]
     with disk.scratch_folder() as folder:
         best, tried = climb(
             bundle,
@@ -80,6 +87,11 @@ def quantize_bundle(
             time_limit_s=time_limit_s,
             ways=ways,
         )
+        if not best.verdict.allowed and len(ways) < len(WAYS):
+            observer.show(
+                f"slower ways are not tried: of {judges:,} images that judge, one label more or less decides; give "
+                f"`bundle quantize` {JUDGES_FOR_ALL_WAYS:,} or more, or a --time-limit for all ways"
+            )
         images = best.file.images
         quantized = QuantizedGraph(
             best.file.graph,

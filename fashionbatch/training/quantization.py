@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from fashionbatch.bundle.quantizing.quantize import is_available
-from fashionbatch.bundle.quantizing.ways import WAYS
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import BundleError, DataError, ScratchError
 from fashionbatch.plan import Plan
@@ -16,9 +15,6 @@ from fashionbatch.registry import Registry
 from fashionbatch.training.bundling import Labeled
 from fashionbatch.training.report import Reporter
 
-JUDGES_FOR_ALL_WAYS = 539
-"""With fewer validation images the gate's bound lets nothing through, and of so few one label more or less says nothing
-about a way: then the two that take seconds are tried."""
 TIME_LIMIT_S = 300.0
 """How long ways that keep more labels are tried; `bundle quantize` takes what time it is given."""
 
@@ -65,7 +61,6 @@ def quantize_trained(
             registry=registry,
             observer=reporter,
             time_limit_s=TIME_LIMIT_S,
-            ways=WAYS if len(judge.images) >= JUDGES_FOR_ALL_WAYS else WAYS[:2],
         )
     except (BundleError, DataError, ScratchError) as error:
         reporter.show(f"int8 is not made: {error}")

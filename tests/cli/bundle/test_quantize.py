@@ -16,6 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from PIL import Image
 
+from fashionbatch.bundle.graph.gate import LOSS_BOUND_LIMIT, Verdict, loss_bound
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.bundle.quantizing import quantize
 from fashionbatch.bundle.quantizing.quantize import QuantizedFile
@@ -30,6 +31,7 @@ from fashionbatch.errors import (
     RuntimeUnavailableError,
 )
 from fashionbatch.quantizing import ladder
+from fashionbatch.quantizing.run import JUDGES_FOR_ALL_WAYS
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 
 Run = Callable[..., Result]
@@ -233,6 +235,27 @@ def test_folders_of_which_some_are_labels_point_at_unlabeled(run: Run, bundle: P
         run("quantize", bundle, "--data", tmp_path / "album")
     assert raised.value.hint is not None
     assert "--unlabeled takes them as photos without labels" in raised.value.hint
+
+
+@pytest.mark.parametrize(("arguments", "tried"), [((), 2), (("--time-limit", "60"), 5)])
+def test_slow_ways_are_tried_by_few_photos_only_where_time_is_given_for_them(  # noqa: PLR0917
+    run: Run,
+    bundle: Path,
+    photos: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at_once: None,
+    arguments: tuple[str, ...],
+    tried: int,
+) -> None:
+    refused = Verdict(False, "int8 kept only 90.0% of the labels")
+    monkeypatch.setattr(ladder, "judge", lambda precision, parity: refused)
+    said = run("quantize", bundle, "--data", photos, *arguments).output
+    assert said.count("int8 by ") == tried
+    assert ("slower ways are not tried: of 42 images that judge, one label" in said) is (tried == 2)
+
+
+def test_all_ways_are_tried_from_so_many_judges_on_that_keeping_every_answer_proves_enough() -> None:
+    assert loss_bound(0, 0, JUDGES_FOR_ALL_WAYS) <= LOSS_BOUND_LIMIT < loss_bound(0, 0, JUDGES_FOR_ALL_WAYS - 1)
 
 
 def test_too_little_time_is_told(run: Run, bundle: Path, photos: Path) -> None:
