@@ -13,7 +13,7 @@ from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike, Settings, as_path, as_settings
 from fashionbatch.display_width import counted
 from fashionbatch.errors import Problem, RecipeError
-from fashionbatch.plan import Plan, advice, make_plan, resolved_yaml
+from fashionbatch.plan import Plan, advice, make_plan, whole_yaml
 from fashionbatch.plugins import Plugins, load_plugins
 from fashionbatch.recipe.dump import to_yaml
 from fashionbatch.recipe.find import find_recipe
@@ -204,7 +204,7 @@ class Recipe:
         Raises:
             RecipeError: it is to be resolved, and has mistakes.
         """
-        return resolved_yaml(self.plan) if resolved else to_yaml(self._document.data)
+        return whole_yaml(self.plan) if resolved else to_yaml(self._document.data)
 
     def __repr__(self) -> str:
         return f"<Recipe {self.name!r} from {self._document.name}>"

@@ -222,5 +222,12 @@ def resolved_yaml(plan: Plan) -> str:
     return to_yaml(plan.resolved())
 
 
+def whole_yaml(plan: Plan) -> str:
+    """The same for people, with what bundles leave out so that their digests stay those of earlier versions."""
+    resolved = plan.resolved()
+    resolved["data"]["image"].setdefault("accept_truncated", plan.recipe.data.image.accept_truncated)
+    return to_yaml(resolved)
+
+
 def _written(parameters: Parameters) -> dict[str, Any]:
     return parameters.model_dump(mode="json", by_alias=True)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fashionbatch as fb
+from fashionbatch.plan import resolved_yaml
 
 DATA: dict[str, Any] = {
     "version": 1,
@@ -46,6 +47,14 @@ def test_it_is_written_and_read_again(tmp_path: Path) -> None:
     for resolved in (True, False):
         file.write_text(fb.Recipe.from_dict(DATA).to_yaml(resolved=resolved))
         assert fb.Recipe.load(file).plan.resolved() == fb.Recipe.from_dict(DATA).plan.resolved()
+
+
+def test_every_default_is_written_also_one_that_bundles_leave_out() -> None:
+    recipe = fb.Recipe.from_dict(DATA)
+    assert "accept_truncated: 0.0" in recipe.to_yaml()
+    assert "accept_truncated" not in resolved_yaml(recipe.plan)
+    some = {**DATA, "data": {**DATA["data"], "image": {**DATA["data"]["image"], "accept_truncated": 0.2}}}
+    assert "accept_truncated: 0.2" in fb.Recipe.from_dict(some).to_yaml()
 
 
 def test_mistakes_are_listed_by_key_and_raised_where_that_is_asked_for() -> None:
