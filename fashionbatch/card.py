@@ -156,13 +156,14 @@ def _document(path: Path) -> Any:
 def _front_matter(subject: _Subject, licence: str | None) -> Iterator[str]:
     import yaml
 
+    # A line end in a text would be one in a value here: it stands as an escape, as everywhere on the page.
     manifest, summary = subject.manifest, subject.summary
     document: dict[str, Any] = _licence(licence)
     tags = ["image-classification", "fashionbatch", "openvino", manifest.head.decoding.replace("_", "-")]
     document |= {
         "library_name": "fashionbatch",
         "pipeline_tag": "image-classification",
-        "tags": tags + ([summary.architecture] if summary and summary.architecture else []),
+        "tags": tags + ([printable(summary.architecture)] if summary and summary.architecture else []),
     }
     if subject.judged is not None:
         document["metrics"] = ["accuracy", "f1"]
@@ -171,10 +172,10 @@ def _front_matter(subject: _Subject, licence: str | None) -> Iterator[str]:
         f1 = split.means.get("macro", {}).get("f1")
         if f1 is not None:
             metrics.append({"type": "f1", "name": f"Macro F1 ({name})", "value": round(f1, 4)})
-        source = (summary.data.source if summary else "") or "unknown"
+        source = printable((summary.data.source if summary else "") or "unknown")
         document["model-index"] = [
             {
-                "name": manifest.name,
+                "name": printable(manifest.name),
                 "results": [
                     {
                         "task": {"type": "image-classification"},
@@ -194,7 +195,7 @@ def _licence(licence: str | None) -> dict[str, str]:
         return {}
     if _LICENCES_OF_HUGGING_FACE.fullmatch(licence.lower()):
         return {"license": licence.lower()}
-    return {"license": "other", "license_name": licence}
+    return {"license": "other", "license_name": printable(licence)}
 
 
 def _body(subject: _Subject, licence: str | None) -> Iterator[str]:

@@ -118,6 +118,19 @@ def test_a_licence_that_hugging_face_does_not_list_is_named_as_another_one(tmp_p
     assert "My-Licence: 1 \\#x" in body
 
 
+def test_a_line_end_in_a_text_is_none_on_the_page(run: Path) -> None:
+    summary = json.loads((run / "summary.json").read_text())
+    summary |= {"architecture": "m\nlp", "data": {**summary["data"], "source": "a\n---\nb"}}
+    (run / "summary.json").write_text(json.dumps(summary))
+    card = card_of(run, licence="Mine\n---\nlicense: mit")
+    front, body = _parts(card)
+    assert (front["license"], front["license_name"]) == ("other", r"Mine\n---\nlicense: mit")
+    assert front["tags"][-1] == r"m\nlp"
+    assert front["model-index"][0]["results"][0]["dataset"]["name"] == r"a\n---\nb"
+    assert card.count("\n---\n") == 1
+    assert "license: mit" not in body.splitlines()
+
+
 def test_thresholds_and_groups_say_how_several_labels_are_given(tmp_path: Path) -> None:
     bundle = make_tiny_bundle(
         tmp_path / "b",
