@@ -135,6 +135,14 @@ def _unquantized() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_lines_of_progress() -> Iterator[None]:
+    """A busy machine takes ten seconds for anything; its line of progress would stand among lines that are compared."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("fashionbatch.progress.LINE_EVERY_S", 86_400.0)
+        yield
+
+
 @pytest.fixture
 def quantizing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trainings make a graph of 8 bits, as for a user with the extra `int8`."""

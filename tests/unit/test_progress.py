@@ -12,6 +12,9 @@ import tqdm
 from fashionbatch import progress
 from fashionbatch.progress import Reporter, bar_class, how_far, no_bar
 
+LINE_EVERY_S = progress.LINE_EVERY_S
+"""As users have it; the suite sees no such lines otherwise."""
+
 
 class Clock:
     """Time that goes on when it is told to."""
@@ -27,6 +30,7 @@ class Clock:
 def clock(monkeypatch):
     made = Clock()
     monkeypatch.setattr(progress, "time", made)
+    monkeypatch.setattr(progress, "LINE_EVERY_S", LINE_EVERY_S)
     return made
 
 
