@@ -9,22 +9,13 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
-from functools import cache
 from typing import Any, Protocol, TypeAlias
+
+from fashionbatch.terminal_bar import LINE, PRINTING, terminal_bar
 
 LINE_EVERY_S = 10.0
 _TICK_S = 1.0
 """How often a terminal is told that something without steps still goes on."""
-_ROOMY = 72
-"""Columns from which on a bar is drawn as tqdm draws it; in fewer, its figures would be what is cut off."""
-_FIGURES_WIDTH = 30
-_COLUMNS = 79
-"""Taken of a terminal that does not say how wide it is."""
-_ROWS = 2
-"""One bar is drawn at a time, which needs its own row and one for the cursor."""
-_NARROW = "{desc} {percentage:.0f}% {rate_fmt} {remaining}{postfix}"
-_NARROW_COUNT = "{desc} {n_fmt}{unit} {rate_fmt}{postfix}"
 
 Show: TypeAlias = Callable[[str], None]
 """Prints one line."""
@@ -189,33 +180,6 @@ def no_bar(_title: str, _total: int | None, _unit: str, /, *, before: int = 0) -
 
 _open_bars: list[Any] = []
 """Those that are drawn now, the innermost last."""
-_printing = threading.RLock()
-"""Held by whoever writes beside a bar, and by bars while they change."""
-
-
-@dataclass
-class _Line:
-    """The line that a bar stands in.
-
-    Attributes:
-        is_begun: whether something was written into it that has no end yet.
-        is_given: whether the bar makes way just now.
-    """
-
-    is_begun: bool = False
-    is_given: bool = False
-
-    @contextmanager
-    def given(self) -> Iterator[None]:
-        """Whatever is written in the block is written as it is: also what bars themselves write to go."""
-        before, self.is_given = self.is_given, True
-        try:
-            yield
-        finally:
-            self.is_given = before
-
-
-_line = _Line()
 
 
 @contextmanager
@@ -228,18 +192,18 @@ def beside_bars(*, ends_line: bool = True) -> Iterator[None]:
     if not _open_bars:
         yield
         return
-    with _printing:
-        bar = _open_bars[-1] if _open_bars and not _line.is_given else None
+    with PRINTING:
+        bar = _open_bars[-1] if _open_bars and not LINE.is_given else None
         if bar is None:
             yield
             return
-        with _line.given():
-            if not _line.is_begun:
+        with LINE.given():
+            if not LINE.is_begun:
                 bar.clear()
             yield
             if ends_line:
                 bar.refresh()
-            _line.is_begun = not ends_line
+            LINE.is_begun = not ends_line
 
 
 def is_drawing() -> bool:
@@ -248,9 +212,24 @@ def is_drawing() -> bool:
 
 
 @contextmanager
+def undrawn_bars() -> Iterator[None]:
+    """In the block no bar on a terminal draws anything: for who keeps standard error back meanwhile.
+
+    Otherwise the bars of then would be shown later, in the lines that were kept back with them.
+    """
+    with PRINTING:
+        before, LINE.is_kept_back = LINE.is_kept_back, True
+    try:
+        yield
+    finally:
+        with PRINTING:
+            LINE.is_kept_back = before
+
+
+@contextmanager
 def _drawn(**settings: Any) -> Iterator[Any]:
     """A bar for the time of the block, in the place of the one around it."""
-    with _printing, _line.given():
+    with PRINTING, LINE.given():
         if _open_bars:
             _open_bars[-1].clear()
         bar = bar_class()(leave=False, dynamic_ncols=True, smoothing=0.05, position=0, **settings)
@@ -258,7 +237,7 @@ def _drawn(**settings: Any) -> Iterator[Any]:
     try:
         yield bar
     finally:
-        with _printing, _line.given():
+        with PRINTING, LINE.given():
             _open_bars.remove(bar)
             bar.close()
 
@@ -271,49 +250,7 @@ def bar_class() -> Any:
             warnings.simplefilter("ignore")
             from tqdm.auto import tqdm as notebook_bar
         return notebook_bar
-    return _terminal_bar()
-
-
-@cache
-def _terminal_bar() -> Any:
-    """The bar of tqdm; where columns are few, its figures stay and the bar itself goes."""
-    from tqdm.std import tqdm
-
-    class TerminalBar(tqdm):  # type: ignore[type-arg]
-        """A bar that knows how wide the terminal is."""
-
-        # Some terminals do not say their size, as in a container: tqdm would draw nothing at all there.
-        @property
-        def ncols(self) -> int | None:
-            """Columns that the bar may take; None of what is no terminal."""
-            return self._columns
-
-        @ncols.setter
-        def ncols(self, columns: int | None) -> None:
-            self._columns = columns if columns is None or columns > 0 else _COLUMNS
-
-        @property
-        def nrows(self) -> int | None:
-            """Rows that the terminal has; None of what is none."""
-            return self._rows
-
-        @nrows.setter
-        def nrows(self, rows: int | None) -> None:
-            self._rows = rows if rows is None else max(rows, _ROWS)
-
-        @property
-        def format_dict(self) -> Any:
-            """What is drawn, and how."""
-            meter = super().format_dict
-            columns = meter["ncols"]
-            if columns and columns < _ROOMY and meter["bar_format"] is None:
-                meter["prefix"] = meter["prefix"].removesuffix(": ")[: max(columns - _FIGURES_WIDTH, 0)].rstrip()
-                meter["bar_format"] = _NARROW if meter["total"] else _NARROW_COUNT
-            return meter
-
-    # tqdm's own lock is one for several processes as well, which takes another process to make.
-    TerminalBar.set_lock(_printing)
-    return TerminalBar
+    return terminal_bar()
 
 
 @contextmanager
@@ -321,7 +258,7 @@ def _clock_on_terminal(title: str) -> Iterator[Callable[[], object]]:
     with _drawn(desc=title, bar_format="{desc}: {elapsed}") as bar:
 
         def tell() -> None:
-            with _printing:
+            with PRINTING:
                 if bar is _open_bars[-1]:
                     bar.refresh()
 

@@ -112,7 +112,7 @@ class _Run:
 
     def go(self, bar: OpenBar) -> None:
         """Round after round, until every wish is met or its search gives no more."""
-        with bar("collect", sum(self._queries.wanted.values()), "photo") as advance:
+        with bar("collecting", sum(self._queries.wanted.values()), "photo") as advance:
             # What was chosen before an earlier run ended comes first.
             self._fetcher.fetch([take.hit for take in self._journal.takes])
             while True:

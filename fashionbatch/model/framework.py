@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fashionbatch.processes import memory_file
+from fashionbatch.progress import beside_bars, undrawn_bars
 from fashionbatch.specs import TrainingPrecision
 
 MATH_MODE = "TF_SET_ONEDNN_FPMATH_MODE"
@@ -90,20 +91,33 @@ def without_noise() -> Iterator[None]:
 
     If an error leaves the block, everything is passed on; not if the user stops it.
     """
+    kept: list[bytes] = []
+    failed = False
+    try:
+        with undrawn_bars(), _kept_back(kept):
+            yield
+    except Exception:
+        failed = True
+        raise
+    finally:
+        told = b"".join(line for line in kept if failed or not _NOISE.match(line))
+        if told:
+            with beside_bars():
+                os.write(2, told)
+
+
+@contextmanager
+def _kept_back(lines: list[bytes]) -> Iterator[None]:
+    """Put what is written to file descriptor 2 into a list of lines."""
     sys.stderr.flush()
     with memory_file("fashionbatch-noise") as held:
         stderr = os.dup(2)
         os.dup2(held.fileno(), 2)
-        failed = False
         try:
             yield
-        except Exception:
-            failed = True
-            raise
         finally:
             sys.stderr.flush()
             os.dup2(stderr, 2)
             os.close(stderr)
             held.seek(0)
-            lines = held.readlines()
-            os.write(2, b"".join(line for line in lines if failed or not _NOISE.match(line)))
+            lines += held.readlines()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 
+from fashionbatch import progress
 from fashionbatch.errors import RuntimeUnavailableError
 from fashionbatch.model import framework, precision
+from fashionbatch.progress import Reporter
 
 WITH = "flags\t\t: fpu avx2 avx512_bf16 amx_bf16 amx_tile\n"
 WITHOUT = "flags\t\t: fpu avx2\n"
@@ -116,3 +119,20 @@ def test_an_import_that_fails_is_shown_whole_and_one_that_the_user_stops_is_not(
     with pytest.raises(error):
         fail()
     assert capfd.readouterr().err.encode() == shown
+
+
+def test_a_bar_that_goes_on_meanwhile_hides_no_noise_and_is_drawn_again(capfd, monkeypatch):
+    # The stream of pytest does not write by the descriptor.
+    with open(2, "w", encoding="utf-8", closefd=False) as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        with Reporter(print, bars=True).bar("making the network", 3, "step") as advance:
+            with framework.without_noise():
+                advance(2)
+                progress._open_bars[-1].refresh()
+                os.write(2, NOISE)
+            advance(3)
+            progress._open_bars[-1].refresh()
+    shown = capfd.readouterr().err
+    assert "absl" not in shown
+    assert "2/3" not in shown
+    assert "3/3" in shown
