@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
-import os
 import re
-import struct
 import sys
-import termios
-import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -25,77 +20,9 @@ from fashionbatch.cli.console.terminal import HarmlessStream
 from fashionbatch.progress import Reporter, bars_are_seen, on_standard_error
 from fashionbatch.testing.bundles import make_tiny_bundle
 
+LinesLeft = Callable[..., list[str]]
 TIMES = r"\d\d:\d\d<(\d\d:\d\d|\?)"
 """What tqdm draws: how long it took, and how long it will take yet."""
-
-
-class Screen:
-    """A terminal that standard error is connected to.
-
-    Args:
-        columns: how wide it is; 0 says nothing.
-        rows: how high.
-    """
-
-    def __init__(self, columns: int, rows: int = 24) -> None:
-        self._own, self._theirs = os.openpty()
-        self.resize(columns, rows)
-        self._received: list[bytes] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self.stream = os.fdopen(self._theirs, "w", encoding="utf-8")
-
-    def resize(self, columns: int, rows: int = 24) -> None:
-        """Make it as wide as that."""
-        fcntl.ioctl(self._theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def begin(self) -> None:
-        """Keep what arrives."""
-        self._reader.start()
-
-    def end(self) -> str:
-        """All that arrived."""
-        self.stream.close()
-        self._reader.join()
-        os.close(self._own)
-        return b"".join(self._received).decode().replace("\r\n", "\n")
-
-    def _read(self) -> None:
-        # The other end being closed is an error of this one.
-        with contextlib.suppress(OSError):
-            while data := os.read(self._own, 1 << 16):
-                self._received.append(data)
-
-
-def lines_left(text: str) -> list[str]:
-    """What stands on the screen in the end, where nothing moves the cursor but `\\r` and line ends."""
-    left = []
-    for line in text.split("\n"):
-        cells: list[str] = []
-        for part in line.split("\r"):
-            cells[: len(part)] = part
-        left.append("".join(cells).rstrip())
-    while left and not left[-1]:
-        left.pop()
-    return left
-
-
-@pytest.fixture
-def on_terminal(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Call a function with standard error on a terminal; gives what arrived there."""
-    monkeypatch.setenv("TERM", "xterm")
-
-    def run(work: Callable[[], object], columns: int = 100, rows: int = 24) -> str:
-        screen = Screen(columns, rows)
-        screen.begin()
-        with monkeypatch.context() as patch:
-            patch.setattr(sys, "stderr", HarmlessStream(screen.stream, "standard error"))
-            try:
-                work()
-            finally:
-                text = screen.end()
-        return text
-
-    return run
 
 
 @pytest.fixture(scope="session")
@@ -167,7 +94,13 @@ CLOCKS = {"verify": "reading the files", "pack": "packing the bundle", "unpack":
     ],
 )
 def test_a_command_draws_bars_on_a_terminal_and_nothing_with_quiet(  # noqa: PLR0917 - fixtures
-    on_terminal: Callable[..., str], tiny: Path, photos: Path, tmp_path: Path, case: str, bars: list[str]
+    on_terminal: Callable[..., str],
+    lines_left: LinesLeft,
+    tiny: Path,
+    photos: Path,
+    tmp_path: Path,
+    case: str,
+    bars: list[str],
 ) -> None:
     arguments = commands(case, tiny, photos, tmp_path)
     shown = on_terminal(lambda: run_command(*arguments))
@@ -249,7 +182,9 @@ def test_a_bar_fits_where_columns_are_few_and_keeps_rate_and_remaining_time(
     assert columns < 40 or any(re.search(r"\d\d:\d\d.*image/s|image/s.*\d\d:\d\d", part) for part in drawn), drawn
 
 
-def test_a_terminal_that_does_not_say_its_size_gets_a_bar_as_well(on_terminal: Callable[..., str]) -> None:
+def test_a_terminal_that_does_not_say_its_size_gets_a_bar_as_well(
+    on_terminal: Callable[..., str], lines_left: LinesLeft
+) -> None:
     def work() -> None:
         with on_standard_error().bar("labeling", 10, "file") as advance:
             advance(3)
@@ -259,9 +194,10 @@ def test_a_terminal_that_does_not_say_its_size_gets_a_bar_as_well(on_terminal: C
     assert lines_left(shown) == []
 
 
-def test_a_bar_follows_a_terminal_that_becomes_narrower(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TERM", "xterm")
-    screen = Screen(120)
+def test_a_bar_follows_a_terminal_that_becomes_narrower(
+    make_screen: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = make_screen(120)
     screen.begin()
     monkeypatch.setattr(sys, "stderr", HarmlessStream(screen.stream, "standard error"))
     with on_standard_error().bar("labeling", 100, "file") as advance:
@@ -275,7 +211,7 @@ def test_a_bar_follows_a_terminal_that_becomes_narrower(monkeypatch: pytest.Monk
     assert wide > 100
 
 
-def test_what_is_printed_meanwhile_has_lines_of_its_own(on_terminal: Callable[..., str]) -> None:
+def test_what_is_printed_meanwhile_has_lines_of_its_own(on_terminal: Callable[..., str], lines_left: LinesLeft) -> None:
     def work() -> None:
         reporter = on_standard_error()
         with reporter.bar("outer", 10, "file") as outer:
@@ -296,7 +232,9 @@ def test_what_is_printed_meanwhile_has_lines_of_its_own(on_terminal: Callable[..
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
-def test_an_end_before_the_end_leaves_no_bar(on_terminal: Callable[..., str], error: type[BaseException]) -> None:
+def test_an_end_before_the_end_leaves_no_bar(
+    on_terminal: Callable[..., str], lines_left: LinesLeft, error: type[BaseException]
+) -> None:
     def work() -> None:
         with on_standard_error().bar("labeling", 10, "file") as advance:
             advance(3)
