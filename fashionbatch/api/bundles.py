@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from fashionbatch.api import html
 from fashionbatch.api.checks import LARGEST_BATCH, PRECISIONS, check_choice, check_count, check_share
 from fashionbatch.api.progress import Progress, reporter_of
-from fashionbatch.api.settings import PathLike
+from fashionbatch.api.settings import PathLike, as_bundle
 from fashionbatch.bundle.open import Bundle as Opened
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.specs import ImageSpec, Precision
@@ -54,7 +54,7 @@ class Bundle:
         Raises:
             BundleError: there is no bundle, or it is damaged, foreign or of another version.
         """
-        return cls(open_bundle(Path(path)))
+        return cls(open_bundle(as_bundle(path)))
 
     def __fspath__(self) -> str:
         """Its directory: an open bundle stands wherever the path of one does."""

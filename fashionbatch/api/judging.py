@@ -10,7 +10,7 @@ from fashionbatch.api.checks import LARGEST_BATCH, PRECISIONS, check_choice, che
 from fashionbatch.api.figures import METRICS, Evaluation
 from fashionbatch.api.pictures import Picture
 from fashionbatch.api.progress import Progress, reporter_of
-from fashionbatch.api.settings import PathLike, as_path
+from fashionbatch.api.settings import PathLike, as_bundle, as_path
 from fashionbatch.api.truth import find_truth, labels_of_folders, usable_plan_of
 from fashionbatch.bundle.open import Bundle as Opened
 from fashionbatch.bundle.open import open_bundle
@@ -93,7 +93,7 @@ def evaluate(
     require_whole("evaluating")
     from fashionbatch.plugins import load_plugins
 
-    opened = bundle.opened if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
+    opened = bundle.opened if isinstance(bundle, Bundle) else open_bundle(as_bundle(bundle))
     if folder is not None:
         make_folder(folder, overwrite=overwrite)
     registry = load_plugins().registry

@@ -11,7 +11,7 @@ from fashionbatch.api import html
 from fashionbatch.api.bundles import Bundle
 from fashionbatch.api.checks import check_labeling
 from fashionbatch.api.progress import Progress, reporter_of
-from fashionbatch.api.settings import PathLike, Settings, as_path, as_paths, as_settings, as_texts
+from fashionbatch.api.settings import PathLike, Settings, as_bundles, as_path, as_settings, as_texts
 from fashionbatch.errors import BundleError, RowError
 from fashionbatch.interrupts import stop_asked_for
 from fashionbatch.stores.address import Url, as_location
@@ -80,7 +80,7 @@ class Labels:
 
 def label_options(
     folder: PathLike | Url | None,
-    bundle: PathLike | Iterable[PathLike],
+    bundle: PathLike | Url | Iterable[PathLike | Url],
     output: PathLike | None,
     *,
     shard: tuple[int, int] | None,
@@ -105,7 +105,7 @@ def label_options(
     columns = tuple(keep.split(",")) if isinstance(keep, str) and keep else tuple(keep or ())
     of_source = given("path_column", "null", "encoding", "all_files", "hidden", "follow_links", "limit")
     return groups.LabelOptions(
-        bundles=as_paths(bundle),
+        bundles=as_bundles(bundle),
         source=groups.SourceOptions(
             as_location(folder or ""),
             files_from=as_path(asked["files_from"]),

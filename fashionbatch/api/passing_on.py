@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from fashionbatch.api.bundles import Bundle
 from fashionbatch.api.checks import check_seconds
 from fashionbatch.api.progress import Progress, reporter_of
-from fashionbatch.api.settings import PathLike, as_path
+from fashionbatch.api.settings import PathLike, as_bundle, as_path
 from fashionbatch.bundle.open import Bundle as Opened
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.display_width import printable
@@ -185,4 +185,4 @@ def opened_of(bundle: Bundle | PathLike) -> Opened:
     Raises:
         BundleError: there is none, or it is damaged.
     """
-    return bundle.opened if isinstance(bundle, Bundle) else open_bundle(Path(bundle))
+    return bundle.opened if isinstance(bundle, Bundle) else open_bundle(as_bundle(bundle))

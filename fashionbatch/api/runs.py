@@ -11,7 +11,7 @@ from fashionbatch.api.bundles import Bundle
 from fashionbatch.api.pictures import Picture
 from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.recipes import Recipe
-from fashionbatch.api.settings import PathLike, Settings, as_path
+from fashionbatch.api.settings import PathLike, Settings, as_data
 from fashionbatch.errors import DataError
 from fashionbatch.installation import require_whole
 from fashionbatch.specs import TrainingReport
@@ -213,7 +213,7 @@ def train(
         plan,
         Path(output) if output is not None else Path("runs") / plan.recipe.name,
         plugins=wanted.plugins,
-        data_path=as_path(data),
+        data_path=as_data(data, bar=reporter.bar),
         resume=resume,
         overwrite=overwrite,
         evaluate=tuple(evaluate),

@@ -8,6 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from fashionbatch.progress import OpenBar, no_bar
+from fashionbatch.stores.address import Url, as_location
+
 PathLike: TypeAlias = str | os.PathLike[str]
 """A path, as users give it; relative ones are relative to the working directory, in a notebook its folder."""
 
@@ -44,6 +47,43 @@ def as_paths(given: PathLike | Iterable[PathLike]) -> list[Path]:
     if isinstance(given, str | os.PathLike):
         return [Path(given)]
     return [Path(one) for one in given]
+
+
+def as_bundle(given: PathLike | Url) -> Path:
+    """The directory of a bundle; one that lies in a store is fetched into the cache.
+
+    Raises:
+        BundleError: it is in a store that does not give it.
+    """
+    location = as_location(given)
+    if isinstance(location, Path):
+        return location
+    from fashionbatch.data.fetching import local_bundle
+
+    return local_bundle(location)
+
+
+def as_bundles(given: PathLike | Url | Iterable[PathLike | Url]) -> list[Path]:
+    """The directory of one bundle or of several.
+
+    Raises:
+        BundleError: as `as_bundle`.
+    """
+    return [as_bundle(one) for one in ([given] if isinstance(given, str | os.PathLike | Url) else given)]
+
+
+def as_data(given: PathLike | None, *, bar: OpenBar = no_bar) -> Path | None:
+    """The place of labeled photos, where one is given; what lies in a store is fetched into the cache.
+
+    Raises:
+        DataError: it is in a store that does not give it.
+    """
+    location = None if given is None else as_location(given)
+    if not isinstance(location, Url):
+        return location
+    from fashionbatch.data.fetching import local_data
+
+    return local_data(location, bar=bar)
 
 
 def as_path(given: PathLike | None) -> Path | None:

@@ -15,7 +15,7 @@ from fashionbatch.api.pictures import Picture
 from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.recipes import Recipe
 from fashionbatch.api.runs import Run
-from fashionbatch.api.settings import PathLike, Settings, as_json, as_path, as_settings
+from fashionbatch.api.settings import PathLike, Settings, as_data, as_json, as_path, as_settings
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.installation import require_whole
 
@@ -232,7 +232,7 @@ def sweep(
         asked,
         place,
         plugins=plugins,
-        data_path=as_path(data),
+        data_path=as_data(data, bar=reporter.bar),
         resume=resume,
         overwrite=overwrite,
         show=reporter.show,

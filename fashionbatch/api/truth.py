@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fashionbatch.api.settings import as_data
 from fashionbatch.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def find_truth(
             )
         with hinted("if the data lie somewhere else now, give the place with --data PATH --split test"):
             return truth_of_split(plan, bundle.manifest, split, as_text=as_text, bar=bar), None
-    path = Path(data)
+    path = as_data(data, bar=bar) or Path(data)
     root = path if path.is_dir() else None
     plan = usable_plan_of(bundle, registry)
     if split is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.console.locations import LocationType
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import encoding_option, printable
 from fashionbatch.cli.console.terminal import style
@@ -14,10 +15,11 @@ from fashionbatch.progress import on_standard_error
 
 if TYPE_CHECKING:
     from fashionbatch.specs import Split
+    from fashionbatch.stores.address import Location
 
 
 @click.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=LocationType())
 @click.option(
     "--data",
     metavar="SOURCE|RECIPE",
@@ -76,7 +78,7 @@ if TYPE_CHECKING:
 )
 @quiet_option(TEXT_IS_THE_RESULT)
 def command(
-    bundle: Path,
+    bundle: Location,
     *,
     data: str | None,
     split: Split | None,
@@ -99,6 +101,7 @@ def command(
     figures are those of its table.
     """
     from fashionbatch.api.judging import evaluate, make_folder
+    from fashionbatch.api.settings import as_bundle
     from fashionbatch.api.truth import SplitWithoutRecipeError
 
     if output is not None:
@@ -106,7 +109,7 @@ def command(
     reporter = on_standard_error(quiet=quiet)
     try:
         found = evaluate(
-            bundle,
+            as_bundle(bundle),
             data,
             split=split,
             predictions=predictions,

@@ -13,6 +13,7 @@ from fashionbatch.data.archives import ARCHIVE_SUFFIXES, unpack_once
 from fashionbatch.errors import DataError
 from fashionbatch.names import path_alike
 from fashionbatch.progress import OpenBar, no_bar
+from fashionbatch.stores.address import Url, as_location
 
 DATA_VARIABLE: Final = "FASHIONBATCH_DATA_DIR"
 CACHE_VARIABLE: Final = "FASHIONBATCH_CACHE_DIR"
@@ -78,13 +79,19 @@ class LocalContext:
         """The file or folder behind a recipe's path.
 
         Args:
-            path: absolute, relative to the recipe, beginning with `~`, or `data:NAME[/INSIDE]`.
+            path: absolute, relative to the recipe, beginning with `~`, `data:NAME[/INSIDE]`, or an address in a store,
+                from where it is fetched into the cache.
 
         Raises:
             DataError: nothing is there; the message says where it was looked for.
         """
         if path.startswith(DATA_SCHEME):
             return _locate_data(path, self._bar)
+        location = as_location(path)
+        if isinstance(location, Url):
+            from fashionbatch.data.fetching import local_data
+
+            return local_data(location, bar=self._bar)
         found = self._base / Path(path).expanduser()
         try:
             exists = found.exists()

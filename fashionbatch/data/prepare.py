@@ -25,6 +25,7 @@ from fashionbatch.images import POLICY
 from fashionbatch.plan import Plan
 from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import SPLITS, EncodedImages, ImageSpec, Samples, Split, value_of
+from fashionbatch.stores.address import Url, as_location
 
 
 def prepare_data(
@@ -171,11 +172,11 @@ def load_samples(plan: Plan, *, data_path: Path | None = None, bar: OpenBar = no
 def look_at_labels(plan: Plan) -> list[str]:
     """What is odd about the labels of the plan's source, as far as a list of them says it; no image is opened.
 
-    Nothing is said where the list is not here, or where the source has none.
+    Nothing is said where the list is not here but in a store, say, or where the source has none.
     """
     source, context = plan.source, LocalContext(base=plan.base)
     path = value_of(source.parameters, source.spec.path_parameter)
-    if source.spec.look is None or not isinstance(path, str):
+    if source.spec.look is None or not isinstance(path, str) or isinstance(as_location(path), Url):
         return []
     try:
         context.locate(path)

@@ -89,7 +89,8 @@ class DatasetContext(Protocol):
         """The file or folder behind a recipe's path.
 
         Relative paths are relative to the recipe. `data:NAME` is looked for in FASHIONBATCH_DATA_DIR, as a folder or
-        as NAME.tar, which is unpacked once into the cache.
+        as NAME.tar, which is unpacked once into the cache. What lies in a store, such as `s3://bucket/photos`, is
+        fetched into the cache first.
 
         Raises:
             DataError: nothing is there; the message says where it was looked for.

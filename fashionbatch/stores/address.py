@@ -111,7 +111,7 @@ def as_location(given: str | os.PathLike[str] | Url) -> Location:
 
 
 def resolved(location: Location) -> Location:
-    """A path as the file system really calls it; an address as it is, without slashes at its end."""
+    """A path as the file system really calls it; an address as it is."""
     if isinstance(location, Url):
         return location
     return Path(os.path.realpath(location))

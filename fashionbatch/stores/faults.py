@@ -85,6 +85,13 @@ def fault_of(error: BaseException) -> StoreFaultError:
     return StoreFaultError(kind, _one_line(error))
 
 
+def refusal_hint(fault: StoreFaultError) -> str | None:
+    """What a user can do where a store does not show what was asked for."""
+    if fault.kind == "denied":
+        return fault.hint or "are there credentials in the environment, and do they allow listing and reading it?"
+    return fault.hint or ("is the address right?" if fault.kind == "missing" else None)
+
+
 def _kind_of_status(status: int, code: str) -> Kind:
     if status in _PASSING_STATUSES or code in _PASSING_CODES:
         return "passing"

@@ -61,7 +61,7 @@ class FsspecObjects:
 
     def get(self, path: str, tag: str, span: tuple[int, int] | None, seconds: float) -> bytes:
         """As `Objects` says. These libraries cannot ask for a tag: it is looked at first, by a request of its own."""
-        if tag and self.look(path, seconds).tag != tag:
+        if tag and self.look(path, seconds).token != tag:
             raise StoreFaultError("changed", "FileChanged: its tag is no longer that of the listing")
         start, stop = span or (None, None)
         content: bytes = self._call("cat_file", seconds, self._name(path), start=start, end=stop)

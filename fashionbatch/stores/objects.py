@@ -25,13 +25,13 @@ class StoredObject(NamedTuple):
         path: its name below what was listed, `/`-separated.
         size: in bytes; UNKNOWN where the store does not say it.
         mtime_ns: of its last change, in nanoseconds since 1970; UNKNOWN likewise.
-        tag: changes with its content, such as an ETag; empty where there is none.
+        token: changes with its content, such as an ETag; empty where there is none.
     """
 
     path: str
     size: int
     mtime_ns: int
-    tag: str
+    token: str
 
 
 class Objects(Protocol):

@@ -117,3 +117,15 @@ def test_credentials_stand_nowhere(folder: Path, tiny: Path, store: Any, capfd: 
     for secret in ("PLANTED", "AWS4-HMAC"):
         assert secret not in said
         assert not any(secret.encode() in content for content in written)
+
+
+def test_the_bundle_may_lie_in_the_store_too(
+    folder: Path, tiny: Path, store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(folder.parent / "cache"))
+    store.put_folder(tiny, "bundle")
+    local = label(folder, tiny, folder.parent / "local.csv", include="*3.png")
+    remote = folder.parent / "remote.csv"
+    classify("s3://bucket/photos", "s3://bucket/bundle", remote, workers=1, include="*3.png", progress=False)
+    assert remote.read_bytes() == local.read_bytes()
+    assert set(store.requests("bundle").values()) == {1}

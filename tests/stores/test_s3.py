@@ -30,7 +30,7 @@ def objects(store: Any) -> Iterator[Objects]:
 
 def task_of(objects: Objects, path: str = "a.jpg") -> FileTask:
     found = objects.look(path, 5.0)
-    return FileTask(0, path, found.size, found.mtime_ns, "", found.tag)
+    return FileTask(0, path, found.size, found.mtime_ns, "", found.token)
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "503", "lost", "truncated", "slow"])
@@ -102,5 +102,5 @@ def test_any_name_is_listed_and_read(name: str, objects: Objects, store: Any) ->
     store.put(f"photos/{name}", b"content")
     found = {each.path: each for page in objects.pages(QUICK) for each in page}
     assert set(found) == {"a.jpg", name}
-    file = ScannedFile(name.encode(), 7, found[name].mtime_ns, token=found[name].tag)
+    file = ScannedFile(name.encode(), 7, found[name].mtime_ns, token=found[name].token)
     assert objects.get(file.path.decode(), file.token, None, 5.0) == b"content"

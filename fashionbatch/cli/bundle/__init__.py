@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +12,7 @@ from fashionbatch.cli.bundle.card import card_command
 from fashionbatch.cli.bundle.foreign import import_bundle
 from fashionbatch.cli.bundle.pack import pack_command, unpack_command
 from fashionbatch.cli.bundle.quantize import quantize_command
+from fashionbatch.cli.console.locations import LocationType
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.cli.console.terminal import style
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from fashionbatch.bundle.manifest import BundleManifest
     from fashionbatch.bundle.open import Bundle
     from fashionbatch.specs import Precision
+    from fashionbatch.stores.address import Location
 
 _SHOWN_LABELS = 20
 
@@ -40,17 +41,18 @@ command.add_command(unpack_command)
 
 
 @command.command("inspect")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=LocationType())
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, for scripts.")
 @click.option("--all-labels", is_flag=True, help=f"Print all labels, not the first {_SHOWN_LABELS} alone.")
-def inspect_bundle(bundle: Path, *, as_json: bool, all_labels: bool) -> None:
+def inspect_bundle(bundle: Location, *, as_json: bool, all_labels: bool) -> None:
     """Show what a bundle labels, on which images, and what it was made with.
 
     Reads bundle.json alone; `bundle verify` checks the other files against it.
     """
+    from fashionbatch.api.settings import as_bundle
     from fashionbatch.bundle.open import read_manifest
 
-    read = read_manifest(bundle)
+    read = read_manifest(as_bundle(bundle))
     if as_json:
         document = {
             "path": str(read.path),
@@ -72,18 +74,19 @@ def inspect_bundle(bundle: Path, *, as_json: bool, all_labels: bool) -> None:
 
 
 @command.command("verify")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=LocationType())
 @quiet_option(TEXT_IS_THE_RESULT)
-def verify_bundle(bundle: Path, *, quiet: bool) -> None:
+def verify_bundle(bundle: Location, *, quiet: bool) -> None:
     """Check every file of a bundle, then load the network and let it answer once.
 
     That a bundle is whole says nothing about who made it.
     """
+    from fashionbatch.api.settings import as_bundle
     from fashionbatch.bundle.open import check_file, read_manifest
     from fashionbatch.errors import BundleError
     from fashionbatch.inference.trial import try_network
 
-    read = read_manifest(bundle)
+    read = read_manifest(as_bundle(bundle))
     reporter = on_standard_error(quiet=quiet)
     with reporter.waiting("reading the files"):
         checks = [check_file(read.path, name, record) for name, record in sorted(read.manifest.files.items())]

@@ -63,7 +63,7 @@ class _Embeddings(click.ParamType[Path]):
     "-b",
     "--bundle",
     "bundles",
-    type=_PATH,
+    type=LocationType(),
     required=True,
     multiple=True,
     help="The bundle to label with. With several, columns begin with their names.",

@@ -114,12 +114,13 @@ def command(
     if repeated and keep_features:
         raise click.UsageError("--keep-features is for one training; leave out --seeds and --folds")
     from fashionbatch.api.recipes import Recipe
+    from fashionbatch.api.settings import as_data
 
     wanted = Recipe.load(recipe, set=overrides)
     plan = wanted.plan
     if dry_run:
         with plan.placing():
-            _list_layers(plan, Path(data_path) if data_path is not None else None)
+            _list_layers(plan, as_data(data_path))
         return
     reporter = reporter_on_standard_output(quiet=quiet)
     if repeated:
@@ -130,7 +131,7 @@ def command(
             output,
             name=plan.recipe.name,
             plugins=wanted.plugins,
-            data_path=Path(data_path) if data_path is not None else None,
+            data_path=as_data(data_path, bar=reporter.bar),
             resume=resume,
             overwrite=overwrite,
             evaluate=evaluate,

@@ -20,7 +20,7 @@ from fashionbatch.labeling.source.choosing import Choice
 from fashionbatch.labeling.source.external_sort import external_sort
 from fashionbatch.labeling.source.request import ScanOptions, ScanSummary
 from fashionbatch.stores.address import Url, is_one_file
-from fashionbatch.stores.faults import StoreFaultError
+from fashionbatch.stores.faults import StoreFaultError, refusal_hint
 from fashionbatch.stores.objects import Objects, StoredObject, open_objects
 from fashionbatch.stores.retrying import Retrying
 
@@ -67,18 +67,8 @@ def scan_store(
                     report(writer.rows)
             summary.digest, summary.rows, summary.bytes = writer.finish(), writer.rows, writer.bytes
     except StoreFaultError as fault:
-        raise refusal(url, fault) from None
+        raise DataError(f"{url}: {fault.reason}", hint=refusal_hint(fault)) from None
     return summary
-
-
-def refusal(url: Url, fault: StoreFaultError) -> DataError:
-    """What a user is told where a store does not show what was asked for."""
-    hint = fault.hint
-    if fault.kind == "denied":
-        hint = hint or "are there credentials in the environment, and do they allow listing and reading it?"
-    elif fault.kind == "missing":
-        hint = hint or "is the address right?"
-    return DataError(f"{url}: {fault.reason}", hint=hint)
 
 
 def _rows(url: Url, options: ScanOptions, summary: ScanSummary, scratch: Path, retrying: Retrying) -> Iterator[_Found]:
@@ -98,7 +88,7 @@ def _paths(objects: Objects, retrying: Retrying) -> Iterator[_Found]:
 
 
 def _row(found: StoredObject) -> _Found:
-    return os.fsencode(found.path), found.size, found.mtime_ns, found.tag
+    return os.fsencode(found.path), found.size, found.mtime_ns, found.token
 
 
 class _Listed:

@@ -15,12 +15,6 @@ from fashionbatch.stores.remote import RemoteOpener
 from fashionbatch.stores.retrying import Patience, Retrying
 
 
-class Wanted(StoredObject):
-    """As a task names a file."""
-
-    token = property(lambda self: self.tag)
-
-
 class FakeObjects:
     """A store of one object, which answers with what it is given first."""
 
@@ -49,8 +43,8 @@ def opener_of(objects: FakeObjects) -> RemoteOpener:
     return RemoteOpener(objects, Retrying(Patience(tries=3), sleep=lambda seconds: None))
 
 
-def wanted(size: int = 7, tag: str = '"tag"') -> Wanted:
-    return Wanted("a.jpg", size, 0, tag)
+def wanted(size: int = 7, tag: str = '"tag"') -> StoredObject:
+    return StoredObject("a.jpg", size, 0, tag)
 
 
 def content_of(opened: OpenFile) -> bytes:
