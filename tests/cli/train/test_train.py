@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -14,26 +11,6 @@ from fashionbatch.cli.train import command, longer_line, summary_lines
 from fashionbatch.cli.train.repeats import SeedNumbers
 from fashionbatch.errors import FashionBatchError, RecipeError
 from fashionbatch.specs import TrainingReport
-
-RECIPE = """
-version: 1
-name: two shapes
-data:
-  source: {name: npz, path: pictures.npz}
-  image: {size: [8, 8], channels: 1}
-  split: {validation: 0.25, test: 0.0}
-architecture: {name: mlp, dense: [4]}
-training: {epochs: 2, batch_size: 8}
-"""
-
-
-@pytest.fixture
-def recipe(tmp_path: Path) -> Path:
-    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype=np.uint8)
-    np.savez(tmp_path / "pictures.npz", x_train=images, y_train=np.arange(40) % 2)
-    path = tmp_path / "two.yaml"
-    path.write_text(RECIPE, encoding="utf-8")
-    return path
 
 
 def invoke(*arguments: object):
@@ -89,7 +66,7 @@ def test_a_dry_run_says_what_each_phase_trains(recipe, tmp_path):
     ],
 )
 def test_a_mistake_in_the_recipe_is_one_clear_error(recipe, tmp_path, change, error, message):
-    recipe.write_text(RECIPE.replace(*change), encoding="utf-8")
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace(*change), encoding="utf-8")
     result = invoke(recipe, "-o", tmp_path / "run")
     assert isinstance(result.exception, error)
     assert message in str(result.exception)
