@@ -6,19 +6,20 @@ import atexit
 import contextlib
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from numbers import Integral
 
 from fashionbatch.bundle.graph.record import GRAPH_WEIGHTS_NAME
 from fashionbatch.errors import InterruptedRunError, OutputError
-from fashionbatch.inference.cores import usable_cores
+from fashionbatch.inference.cores import limit_cores, usable_cores
 from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.sending import BundlesSent, packed, seen_or_unpacked
 from fashionbatch.labeling.setup import Ready, Run, open_job
 from fashionbatch.progress import Advance
-from fashionbatch.specs import Resources, ShardProgress, StopSignal
+from fashionbatch.specs import PackedBundles, Resources, ShardProgress, StopSignal
 
 # What docs/labeling.md measures of whole runs, rounded up: the process with OpenVINO, a decode worker, and what a
 # network takes beside its weights.
@@ -35,16 +36,23 @@ class ShardFunction:
 
     Args:
         options: of the run, with paths that do not depend on the current directory.
-        pipeline: gives what labels the shards in this process, when the first one is asked for.
+        pipeline: gives what labels the shards in this process, when the first one is asked for, or `prepare` is called;
+            it is given where the bundles come from if they are not under their paths.
     """
 
-    def __init__(self, options: LabelOptions, pipeline: Callable[[], Ready]) -> None:
+    def __init__(self, options: LabelOptions, pipeline: Callable[[BundlesSent | None], Ready]) -> None:
         self._options = options
         self._opened = pipeline
         self._one_at_a_time = threading.Lock()
 
     def __call__(
-        self, shard: int, *, progress: ShardProgress | None = None, stop_signal: StopSignal | None = None
+        self,
+        shard: int,
+        *,
+        progress: ShardProgress | None = None,
+        stop_signal: StopSignal | None = None,
+        crashed: Collection[int] = (),
+        trial: range | None = None,
     ) -> None:
         """Label a shard; returns when it is on the disk. See `RunShard`.
 
@@ -52,12 +60,27 @@ class ShardFunction:
             PluginError: the engine asks for a shard that there is not.
         """
         with self._one_at_a_time:
-            ready = self._opened()
+            ready = self._opened(None)
             if not isinstance(shard, Integral) or not 0 <= shard < len(ready.store):
                 what = f"asked for shard {shard!r}; there are 0 to {len(ready.store) - 1}"
                 raise ready.loaded.engine.origin.wrong("run", what)
             with ready.pipeline.reporting_to(progress, stop_signal):
-                ready.pipeline.run_shard(shard, ahead=ready.following.get(shard))
+                ready.pipeline.run_shard(shard, ahead=ready.following.get(shard), crashed=crashed, trial=trial)
+
+    def prepare(self, *, cores: int | None = None, bundles: BundlesSent | None = None) -> None:
+        """Open the job in this process. See `RunShard`."""
+        if cores is not None:
+            limit_cores(cores)
+        with self._one_at_a_time:
+            self._opened(bundles)
+
+    def pack(self) -> PackedBundles:
+        """The bundles with their files. See `RunShard`."""
+        return packed(self._opened(None).loaded.bundles)
+
+    def rows(self, shard: int) -> int:
+        """How many rows a shard has. See `RunShard`."""
+        return self._opened(None).store.count_rows([shard])
 
     def __reduce__(self) -> tuple[Callable[[LabelOptions], ShardFunction], tuple[LabelOptions]]:
         return _shard_function_elsewhere, (self._options,)
@@ -76,7 +99,7 @@ def shard_function(run: Run, ready: Ready) -> ShardFunction:
             embeddings=options.output.embeddings and options.output.embeddings.absolute(),
         ),
     )
-    return ShardFunction(elsewhere, lambda: ready)
+    return ShardFunction(elsewhere, lambda _: ready)
 
 
 def run_shards(run: Run, ready: Ready, tally: Tally) -> float | None:
@@ -105,6 +128,7 @@ def run_shards(run: Run, ready: Ready, tally: Tally) -> float | None:
             progress=tally.add,
             stop_signal=run.stop_signal,
             resources=resources_wanted(run, ready.loaded),
+            say=run.reporter.show,
         )
     undone = len(set(ready.pending) - ready.store.done())
     if undone:
@@ -162,16 +186,25 @@ def _shard_function_elsewhere(options: LabelOptions) -> ShardFunction:
     if options not in _functions:
         opened: list[Ready] = []
 
-        def open_once() -> Ready:
+        def open_once(sent: BundlesSent | None) -> Ready:
             if not opened:
-                stack = contextlib.ExitStack()
-                atexit.register(stack.close)
-                run = Run(options, stack=stack)
-                job = read_job(run.paths)
-                if job is None:
-                    raise OutputError(f"{run.paths.directory}: no job was begun there")
-                opened.append(open_job(run, job))
+                opened.append(_open_elsewhere(options, sent))
             return opened[0]
 
         _functions[options] = ShardFunction(options, open_once)
     return _functions[options]
+
+
+def _open_elsewhere(options: LabelOptions, sent: BundlesSent | None) -> Ready:
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    run = Run(options, stack=stack)
+    job = read_job(run.paths)
+    if job is None:
+        raise OutputError(f"{run.paths.directory}: no job was begun there")
+    if sent is not None:
+        digests = [bundle.digest for bundle in job.bundles]
+        places = zip(options.bundles, digests, strict=True)
+        bundles = tuple(seen_or_unpacked(path, digest, sent) for path, digest in places)
+        run = replace(run, options=replace(options, bundles=bundles))
+    return open_job(run, job)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from fashionbatch.specs import Runtime
 
 CHUNK = 8
 """Images that a worker gets at once: few enough to share them out evenly, enough for tiny images not to be all talk."""
+
+_LEFT_OUT = ("crashed", "ProcessCrash: every process that was given this file has died")
 
 
 @dataclass(frozen=True)
@@ -77,7 +80,8 @@ class ShardInHand:
         labeled: likewise of the batches that were labeled in a rehearsal.
         untold: rows of those, and how many of them failed: they are told of when the shard is run.
         first_labels: when the first of them was labeled, by `time.monotonic`.
-        is_dropped: whether what comes of it is of no use any more.
+        left_out: positions of files that nobody is to look at.
+        is_dropped: whether what comes of it is not committed: it is of no use any more, or a trial.
         commit: its way to the disk.
     """
 
@@ -89,8 +93,32 @@ class ShardInHand:
     labeled: list[int] = field(default_factory=list)
     untold: list[tuple[int, int]] = field(default_factory=list)
     first_labels: float | None = None
+    left_out: Collection[int] = ()
     is_dropped: bool = False
     commit: Future[None] | None = None
+
+    @classmethod
+    def of(
+        cls, number: int, rows: ShardRows, batch_size: int, digests: bool, crashed: Collection[int] = ()
+    ) -> ShardInHand:
+        """A shard of which nothing is done yet.
+
+        Args:
+            number: of the shard.
+            rows: its files.
+            batch_size: images in a batch.
+            digests: whether the files' digests are kept.
+            crashed: rows, counted from the shard's first, that nobody is to look at.
+        """
+        to_label = rows.to_label
+        # Files that are likely to be the same share batches, which then need no network.
+        order = sorted(range(len(to_label)), key=lambda row: bool(rows.expected and rows.expected[row]))
+        starts = range(0, len(to_label), batch_size)
+        kept = np.zeros((len(to_label) if digests else 0, hashlib.sha256().digest_size), np.uint8)
+        result = FinishedShard(number, rows, [], kept)
+        shard = cls(result, to_label, order, len(starts), iter(starts))
+        shard.left_out = {place for place, row in enumerate(rows.rows_to_label) if row in crashed} if crashed else ()
+        return shard
 
     def prepare(self, lanes: Sequence[Lane]) -> None:
         """Make room for what the networks will give."""
@@ -139,6 +167,12 @@ class Batch:
     def size(self) -> int:
         """How many files it has."""
         return len(self.positions)
+
+    def leave_out(self, position: int) -> None:
+        """Nobody looks at one of its files."""
+        self.shard.result.rows.failed[position] = _LEFT_OUT
+        self.failed += 1
+        self.decoding -= 1
 
     @property
     def is_blank(self) -> bool:

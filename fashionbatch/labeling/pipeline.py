@@ -11,10 +11,8 @@ import itertools
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-
-import numpy as np
 
 from fashionbatch.errors import DataError, InterruptedRunError
 from fashionbatch.labeling.in_hand import CHUNK, Batch, FinishedShard, Lane, ShardInHand
@@ -143,12 +141,16 @@ class Pipeline:
             self._submit()
             self._collect(wait=True)
 
-    def run_shard(self, number: int, *, ahead: int | None = None) -> None:
+    def run_shard(
+        self, number: int, *, ahead: int | None = None, crashed: Collection[int] = (), trial: range | None = None
+    ) -> None:
         """Label one shard; returns when it is on the disk, at once if it is there already.
 
         Args:
             number: of the shard.
             ahead: the shard to begin on while this one is being finished.
+            crashed: rows of it that nobody looks at; they become rows of the status `crashed`.
+            trial: the only rows to look at; with it, nothing is put on the disk.
 
         Raises:
             OutputError: the shard could not be written.
@@ -156,8 +158,14 @@ class Pipeline:
             InterruptedRunError: there was a signal; this shard is on the disk, no further one was finished.
         """
         self._require_no_signal()
+        if trial is not None:
+            self._try(number, crashed, trial)
+            return
         if number not in self._shards and self._store.is_done(number):
             return
+        if crashed:
+            self._give_up(number)
+            self._open_shard(number, crashed)
         shard = self._take_up(number)
         while shard.commit is None or not shard.commit.done():
             if self._stop_signal():
@@ -200,19 +208,32 @@ class Pipeline:
                 self._decoded(outcome)
         return True
 
-    def _open_shard(self, number: int) -> ShardInHand:
+    def _try(self, number: int, crashed: Collection[int], trial: range) -> None:
+        """Label some rows of a shard for nothing but to see whether this process outlives it."""
+        self._give_up(number)
+        self._is_rehearsing = False
+        rows = self._store.count_rows([number])
+        shard = self._open_shard(number, {row for row in range(rows) if row not in trial or row in crashed})
+        shard.is_dropped = True
+        while shard.batches_left and self._step():
+            pass
+        del self._shards[number]
+        self._require_no_signal()
+
+    def _give_up(self, number: int) -> None:
+        """Forget what was begun of a shard."""
+        shard = self._shards.pop(number, None)
+        if shard is not None:
+            shard.is_dropped = True
+
+    def _open_shard(self, number: int, crashed: Collection[int] = ()) -> ShardInHand:
         if number in self._shards:
             return self._shards[number]
         rows = self._files.rows(*self._store.rows(number))
-        to_label = rows.to_label
-        # Files that are likely to be the same share batches, which then need no network.
-        order = sorted(range(len(to_label)), key=lambda row: bool(rows.expected and rows.expected[row]))
-        starts = range(0, len(to_label), self._frames.layout.batch_size)
-        digests = np.zeros((len(to_label) if self._has_digests else 0, self._frames.digests.shape[1]), np.uint8)
-        shard = ShardInHand(FinishedShard(number, rows, [], digests), to_label, order, len(starts), iter(starts))
+        shard = ShardInHand.of(number, rows, self._frames.layout.batch_size, self._has_digests, crashed)
         self._shards[number] = shard
         shard.prepare(self._lanes)
-        if not to_label:
+        if not shard.to_label:
             self._advance(shard)
         return shard
 
@@ -261,11 +282,19 @@ class Pipeline:
         expected = shard.result.rows.expected
         tasks = []
         for place, position in enumerate(positions, first_place):
+            if position in shard.left_out:
+                # A black image stands in its place, as for a file that cannot be decoded.
+                self._batches[key].leave_out(position)
+                for images in self._frames.images:
+                    images[place] = 0
+                continue
             file = shard.to_label[position]
             wanted = expected[position] if expected else b""
             tasks.append(Task(place, file.path, file.size, file.mtime_ns, wanted, file.token))
         for begin in range(0, len(tasks), CHUNK):
             self._pool.put(tasks[begin : begin + CHUNK])
+        if not tasks:
+            self._has_decoded(key)
 
     def _decoded(self, outcome: Outcome) -> None:
         buffer, row = divmod(outcome.place, self._frames.layout.batch_size)
@@ -288,8 +317,12 @@ class Pipeline:
             for images in self._frames.images:
                 images[outcome.place] = 0
         batch.decoding -= 1
-        if batch.decoding:
-            return
+        if not batch.decoding:
+            self._has_decoded(key)
+
+    def _has_decoded(self, key: int) -> None:
+        """Hand a whole batch to the networks, unless nothing in it needs one."""
+        batch = self._batches[key]
         batch.computing = len(self._lanes)
         if batch.is_blank:
             self._finish(key)

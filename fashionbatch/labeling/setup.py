@@ -187,6 +187,7 @@ def open_job(run: Run, job: Job) -> Ready:
     """Get ready for shards of a job that another process has begun; the caller says which.
 
     Raises:
+        OutputError: this machine would compute other rows than the job's.
         FashionBatchError: as `resume_job`.
     """
     return _open(run, job, undone=False)[0]
@@ -201,7 +202,10 @@ def _open(run: Run, job: Job, *, undone: bool) -> tuple[Ready, list[Session]]:
     pending = [shard for shard in run.shards(store) if shard not in done] if undone else []
     pipeline = station.pipeline(store, loaded, frames, pending)
     sessions = station.open_sessions(loaded, known_choices(loaded, run.options, job))
-    _require_same_job(run, job, describe.describe_job(run.options, run.source, loaded, sessions))
+    description = describe.describe_job(run.options, run.source, loaded, sessions)
+    if not undone and (found := differences(job, description)):
+        raise OutputError(f"other rows would be computed here: {'; '.join(found)}")
+    _require_same_job(run, job, description)
     station.connect(loaded, pipeline, sessions)
     return Ready.of(job, loaded, store, pipeline, pending), sessions
 

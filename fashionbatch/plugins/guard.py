@@ -99,6 +99,25 @@ class OurFunction:
             return self.function(*positional, **keywords)
 
 
+class OurShards(OurFunction):
+    """A `RunShard`, with its methods."""
+
+    def prepare(self, **keywords: Any) -> None:
+        """See `RunShard`."""
+        with our_code():
+            self.function.prepare(**keywords)  # type: ignore[attr-defined]
+
+    def pack(self) -> Any:
+        """See `RunShard`."""
+        with our_code():
+            return self.function.pack()  # type: ignore[attr-defined]
+
+    def rows(self, shard: int) -> Any:
+        """See `RunShard`."""
+        with our_code():
+            return self.function.rows(shard)  # type: ignore[attr-defined]
+
+
 class _OurFile(io.RawIOBase):
     """A file of ours that a plugin writes to: a disk that is full is not the plugin's doing."""
 
@@ -127,12 +146,12 @@ def _our_items(items: Iterable[Any]) -> Iterator[Any]:
 _GIVEN: Mapping[tuple[str, str], Callable[[tuple[Any, ...]], tuple[Any, ...]]] = {
     ("writer", "encode"): lambda given: (given[0], _our_items(given[1]), *given[2:]),
     ("writer", "assemble"): lambda given: (given[0], _our_items(given[1]), _OurFile(given[2]), *given[3:]),
-    ("engine", "run"): lambda given: (given[0], OurFunction(given[1]), *given[2:]),
+    ("engine", "run"): lambda given: (given[0], OurShards(given[1]), *given[2:]),
 }
 """By kind and role: the arguments as the plugin gets them."""
 
 _OUR_KEYWORDS: Mapping[tuple[str, str], frozenset[str]] = {
-    ("engine", "run"): frozenset({"progress", "stop_signal"}),
+    ("engine", "run"): frozenset({"progress", "stop_signal", "say"}),
     ("image_search", "search"): frozenset({"fetch", "locate"}),
 }
 """By kind and role: the keyword arguments that are functions of ours."""

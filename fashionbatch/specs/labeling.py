@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal, Protocol, TypeAlias
 
@@ -56,6 +56,10 @@ StopSignal: TypeAlias = Callable[[], int]
 """Gives the number of the signal that asks for an end, 0 while there is none."""
 
 
+PackedBundles: TypeAlias = Mapping[str, bytes]
+"""The digest of each bundle -> the bundle as one file, as `bundle pack` makes it."""
+
+
 class RunShard(Protocol):
     """Labels one shard and puts it on the disk. It can be pickled and called in any process that sees the same files.
 
@@ -63,7 +67,13 @@ class RunShard(Protocol):
     """
 
     def __call__(
-        self, shard: int, *, progress: ShardProgress | None = None, stop_signal: StopSignal | None = None
+        self,
+        shard: int,
+        *,
+        progress: ShardProgress | None = None,
+        stop_signal: StopSignal | None = None,
+        crashed: Collection[int] = (),
+        trial: range | None = None,
     ) -> None:
         """Label a shard; returns when it is on the disk.
 
@@ -71,11 +81,32 @@ class RunShard(Protocol):
             shard: its number.
             progress: where the work is told of; by default, in the process of the run itself, to the user.
             stop_signal: asked several times a second; by default, in the process of the run itself, the run's own.
+            crashed: rows of the shard, counted from 0, whose files are not looked at: they become rows of the status
+                `crashed`. An engine names those that have ended whatever process labeled them.
+            trial: the only rows to look at, with nothing put on the disk: an engine finds those files by it.
 
         Raises:
             InterruptedRunError: the stop signal came; the shard may be done or not.
             FashionBatchError: the shard cannot be labeled; the run ends with that error.
         """
+
+    def prepare(self, *, cores: int | None = None, bundles: Callable[[], PackedBundles] | None = None) -> None:
+        """Open the job in this process, which the first call does otherwise: so what does not fit is told of before.
+
+        Args:
+            cores: how many this process should use; None for all that it may.
+            bundles: gives what `pack` gave, and is asked where a bundle is not there under its path.
+
+        Raises:
+            FashionBatchError: the job cannot go on here: its files are not there, or this machine would compute other
+                rows than the job's.
+        """
+
+    def pack(self) -> PackedBundles:
+        """The bundles with their files, for machines that do not see them; in the process of the run itself."""
+
+    def rows(self, shard: int) -> int:
+        """How many rows a shard has; in the process of the run itself."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +135,8 @@ class EngineSpec(Spec):
             shard may be tried again. An exception of `run_shard` that is not mended by trying again has to come out.
 
     It may leave out the keyword arguments that it does not need: `parameters`, the checked ones of `--engine-set`;
-    `progress`, a `ShardProgress` for work in other processes; `stop_signal`; and the `Resources` wanted a pipeline.
+    `progress`, a `ShardProgress` for work in other processes; `stop_signal`; the `Resources` wanted a pipeline; and
+    `say`, which shows the user a line.
     """
 
     kind: ClassVar[str] = "engine"

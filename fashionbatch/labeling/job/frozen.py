@@ -76,6 +76,11 @@ class ShardRows:
     @property
     def to_label(self) -> list[ScannedFile]:
         """The files that have to be looked at: all but those whose rows are reused without a look."""
+        return [self.files[row] for row in self.rows_to_label]
+
+    @property
+    def rows_to_label(self) -> Sequence[int]:
+        """Which rows those are, counted from the shard's first."""
         if not self.reused or self.expected:
-            return list(self.files)
-        return [file for file, old in zip(self.files, self.reused, strict=True) if old is None]
+            return range(len(self.files))
+        return [row for row, old in enumerate(self.reused) if old is None]

@@ -6,12 +6,12 @@ import contextlib
 import os
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from fashionbatch.specs import EngineSpec, ShardProgress, StopSignal
+from fashionbatch.specs import EngineSpec, PackedBundles, ShardProgress, StopSignal
 from fashionbatch.testing.calling import call_engine
 from fashionbatch.testing.deadline import described
 from fashionbatch.testing.subject import CheckFunction, ContractError, Subject, require
@@ -49,6 +49,8 @@ class RecordedShard:
         *,
         progress: ShardProgress | None = None,
         stop_signal: StopSignal | None = None,
+        crashed: Collection[int] = (),  # noqa: ARG002 - the protocol's
+        trial: range | None = None,  # noqa: ARG002 - the protocol's
     ) -> None:
         """Do one shard."""
         if stop_signal is not None:
@@ -62,6 +64,17 @@ class RecordedShard:
         if progress is not None:
             progress(_ROWS, 0)
             self._note("told", shard)
+
+    def prepare(self, *, cores: int | None = None, bundles: Callable[[], PackedBundles] | None = None) -> None:
+        """Nothing has to be opened."""
+
+    def pack(self) -> PackedBundles:
+        """It labels with nothing."""
+        return {}
+
+    def rows(self, shard: int) -> int:  # noqa: ARG002 - all are alike
+        """As many as a shard tells of."""
+        return _ROWS
 
     def named(self, event: str) -> list[str]:
         """The numbers of the shards that were tried, say, as they came out of the engine."""

@@ -104,8 +104,19 @@ def stop_without_a_word(shards, run_shard, *, stop_signal):
         run_shard(shard)
 
 
+def try_and_give_up(shards, run_shard, *, say):
+    for shard in shards:
+        told = []
+        run_shard(shard, trial=range(2, 5), progress=lambda rows, failed: told.append((rows, failed)))
+        rows = run_shard.rows(shard)
+        say(f"{sum(failed for _, failed in told)} of {rows} rows were not looked at")
+    for shard in shards:
+        run_shard(shard, crashed={0, 3})
+
+
 @hookimpl
 def register_engines():
+    yield EngineSpec(name="suspicious", summary="Tries some rows, and gives others up.", run=try_and_give_up)
     yield EngineSpec(name="careless", summary="Leaves the last shards out.", run=leave_out)
     yield EngineSpec(name="greedy", summary="Asks for a shard too many.", run=ask_for_more)
     yield EngineSpec(name="verbose", summary="Asks for shards by name.", run=ask_by_name)
@@ -223,3 +234,21 @@ def test_settings_are_checked_before_anything_is_begun(
     with pytest.raises(FashionBatchError, match=message):
         label(options(**given))
     assert not (tmp_path / "labels.csv.job").exists()
+
+
+@pytest.mark.usefixtures("small_shards", "paint")
+def test_rows_can_be_tried_for_nothing_and_given_up_without_a_look(
+    options: MakeOptions, paint: Callable[..., Path], add_distribution: AddDistribution, tmp_path: Path
+) -> None:
+    paint({f"{number:02}.png": number % 3 for number in range(20)})
+    label(options(output=tmp_path / "here.csv"))
+    add_distribution("others", {"others_for_fb": OTHERS}, {"others": "others_for_fb"})
+    lines: list[str] = []
+    label(options(engine="suspicious"), reporter=Reporter(lines.append, bars=False))
+    here, table = ((tmp_path / name).read_text().splitlines()[1:] for name in ("here.csv", "labels.csv"))
+    given_up = [number for number, line in enumerate(table) if ",crashed," in line]
+    assert given_up == [0, 3, 10, 13], "two of each shard"
+    assert [line for number, line in enumerate(here) if number not in given_up] == [
+        line for number, line in enumerate(table) if number not in given_up
+    ]
+    assert lines.count("7 of 10 rows were not looked at") == 2
