@@ -2,19 +2,82 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from pydantic import Field, model_validator
 
 from fashionbatch.hookspecs import hookimpl
-from fashionbatch.specs import EngineSpec, RunShard
+from fashionbatch.specs import EngineSpec, Parameters, Resources, RunShard, ShardProgress, StopSignal
+
+
+class Ray(Parameters):
+    """Which cluster, and how many actors of which size. Each actor decodes and labels one shard at a time."""
+
+    address: str | None = Field(
+        None,
+        min_length=1,
+        description="Of the cluster's head, `HOST:PORT`, or `auto` on one of its nodes; where omitted, RAY_ADDRESS, or "
+        "else a Ray on this machine for this run alone.",
+    )
+    actors: int | None = Field(None, ge=1, description="How many actors; where omitted, all there is room for.")
+    least_actors: int = Field(1, ge=1, description="The run waits up to a minute for room for so many.")
+    most_actors: int | None = Field(None, ge=1, description="Never more than these.")
+    cores: int | None = Field(
+        None, ge=1, description="Of an actor; where omitted, as many as a run on this machine would use."
+    )
+    gpus: float | None = Field(
+        None, ge=0, le=64, description="Of an actor; where omitted, 1 with `--device gpu`, else none."
+    )
+    tries: int = Field(3, ge=1, le=20, description="How often a shard is tried whose actor fails or dies.")
+
+    @model_validator(mode="after")
+    def _goes_together(self) -> Ray:
+        if self.address is not None and self.address.startswith("ray://"):
+            raise ValueError("an address is HOST:PORT or auto; ray:// is for clients, and the run has to be on a node")
+        if self.actors is not None and (self.most_actors is not None or self.least_actors != 1):
+            raise ValueError("actors says how many; leave out least_actors and most_actors")
+        if self.most_actors is not None and self.most_actors < self.least_actors:
+            raise ValueError(f"most_actors is {self.most_actors}, fewer than least_actors, {self.least_actors}")
+        return self
 
 
 @hookimpl
 def register_engines() -> Iterable[EngineSpec]:
-    """The one that needs nothing."""
+    """The one that needs nothing, and one for several machines."""
     yield EngineSpec(name="local", summary="One shard after the other, on this machine.", run=run_locally)
+    yield EngineSpec(
+        name="ray",
+        summary="Several shards at a time, on the machines of a Ray cluster (pip install 'fashionbatch[ray]').",
+        parameters=Ray,
+        run=run_on_ray,
+    )
 
 
 def run_locally(shards: Sequence[int], run_shard: RunShard) -> None:
     """Run the shards in their order; the pipeline itself works ahead."""
     for shard in shards:
         run_shard(shard)
+
+
+def run_on_ray(
+    shards: Sequence[int],
+    run_shard: RunShard,
+    *,
+    parameters: Ray,
+    progress: ShardProgress,
+    stop_signal: StopSignal,
+    resources: Resources,
+    say: Callable[[str], None],
+) -> None:
+    """Run shards on actors, which open the job for themselves."""
+    from fashionbatch_plugins.on_ray.run import run_shards
+
+    run_shards(
+        shards,
+        run_shard,
+        parameters=parameters,
+        progress=progress,
+        stop_signal=stop_signal,
+        resources=resources,
+        say=say,
+    )

@@ -5,7 +5,10 @@ from __future__ import annotations
 import atexit
 import shutil
 import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +16,7 @@ from PIL import Image
 
 from fashionbatch.plugins import load_plugins
 from fashionbatch.specs import KINDS
-from fashionbatch.testing import checks_for, parametrize_with_checks
+from fashionbatch.testing import checks_for
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +59,33 @@ def dataset_examples() -> dict[str, dict[str, str]]:
     }
 
 
-@parametrize_with_checks("fashionbatch", examples=dataset_examples())
-def test_a_built_in_component_keeps_its_contract(check):
+def built_in_checks() -> Iterator[Any]:
+    """All checks; those of the engine `ray` start actors again and again, which takes minutes."""
+    for check in checks_for("fashionbatch", examples=dataset_examples()):
+        if check.entry.spec.name == "ray":
+            yield pytest.param(replace(check, time_limit=280), id=str(check), marks=pytest.mark.slow)
+        else:
+            yield pytest.param(check, id=str(check))
+
+
+@pytest.mark.parametrize("check", list(built_in_checks()))
+def test_a_built_in_component_keeps_its_contract(check, request):
+    if check.entry.spec.name == "ray":
+        request.getfixturevalue("ray_that_is_there")
     check()
+
+
+@pytest.fixture(scope="module")
+def ray_that_is_there() -> Iterator[None]:
+    ray = pytest.importorskip("ray", reason="needs pip install 'fashionbatch[ray]'")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+        patch.setenv("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        ray.init(
+            address="local", num_cpus=2, include_dashboard=False, _node_ip_address="127.0.0.1", log_to_driver=False
+        )
+        yield
+        ray.shutdown()
 
 
 def test_every_kind_of_component_is_checked():
@@ -91,7 +118,7 @@ BUILT_INS = {
     "callback": {"tensorboard"},
     "runtime": {"openvino", "tensorflow"},
     "writer": {"csv"},
-    "engine": {"local"},
+    "engine": {"local", "ray"},
     "image_search": {"openverse", "url_list", "wikimedia_commons"},
 }
 

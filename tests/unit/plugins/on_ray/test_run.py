@@ -1,0 +1,107 @@
+"""What a user sees of a run with a Ray of its own, or without any."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from fashionbatch.errors import FashionBatchError, RuntimeUnavailableError
+from fashionbatch.specs import Resources
+from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
+from fashionbatch.testing.checks.engine import RecordedShard
+from fashionbatch_plugins.engines import Ray, run_on_ray
+
+
+def run(work: RecordedShard, parameters: Ray) -> None:
+    run_on_ray(
+        [3, 4],
+        work,
+        parameters=parameters,
+        progress=lambda rows, failed: None,
+        stop_signal=lambda: 0,
+        resources=Resources(cores=1, accelerators=0, memory=1 << 28),
+        say=lambda line: None,
+    )
+
+
+def test_a_machine_without_ray_is_told_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(RuntimeUnavailableError) as caught:
+        run(RecordedShard(tmp_path), Ray())
+    assert caught.value.message == "--engine ray needs Ray, which is not installed"
+    assert caught.value.hint == "pip install 'fashionbatch[ray]'"
+
+
+def test_a_cluster_where_nobody_listens_is_named_at_once(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs pip install 'fashionbatch[ray]'")
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(FashionBatchError, match=f"cannot reach Ray at {address}: "):
+            run(RecordedShard(tmp_path), Ray(address=address))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"address": "ray://head:10001"}, "an address is HOST:PORT or auto"),
+        ({"actors": 2, "most_actors": 3}, "leave out least_actors and most_actors"),
+        ({"least_actors": 3, "most_actors": 2}, "fewer than least_actors"),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        Ray(**given)
+
+
+@pytest.mark.slow
+def test_a_run_with_a_ray_of_its_own_is_quiet_private_and_leaves_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="needs pip install 'fashionbatch[ray]'")
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for number in range(9):
+        Image.new("RGB", (8, 8), class_colour(number % 3, 3)).save(photos / f"{number}.png")
+    (tmp_path / "site").mkdir()
+    # Each Python that Ray starts notes what it was told of usage statistics.
+    (tmp_path / "site" / "sitecustomize.py").write_text(
+        "import os\nwith open(os.environ['SEEN'], 'a') as file:\n"
+        "    file.write(os.environ.get('RAY_USAGE_STATS_ENABLED', 'unset') + ' ' + os.getcwd() + '\\n')\n"
+    )
+    seen, mark = tmp_path / "seen", f"ON_RAY={tmp_path}"
+    given = ["classify", photos, "-b", make_tiny_bundle(tmp_path / "tiny"), "-o", "labels.csv", "--engine", "ray"]
+    before = set(Path("/tmp").glob("fb-ray-*"))
+    done = subprocess.run(
+        [sys.executable, "-m", "fashionbatch", *given],
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "site"), "SEEN": str(seen), "ON_RAY": str(tmp_path)},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=250,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if not line.startswith("labeling: ")]
+    assert len(lines) == 1, done.stderr
+    assert lines[0].startswith("Labeling 9 files")
+    assert "raylet" not in done.stdout.lower()
+    told = {line.split()[0] for line in seen.read_text().splitlines()}
+    # The command itself and its decode workers are started before Ray is.
+    assert told == {"unset", "0"}
+    left = [path for path in Path("/proc").glob("[0-9]*/environ") if mark.encode() in readable(path)]
+    assert not left
+    assert set(Path("/tmp").glob("fb-ray-*")) <= before
+    made = {path.name for path in tmp_path.iterdir()} - {"photos", "site", "seen", "tiny"}
+    assert made == {"labels.csv", "labels.csv.meta.json", "labels.csv.files"}
+
+
+def readable(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
