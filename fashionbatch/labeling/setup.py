@@ -41,7 +41,7 @@ from fashionbatch.labels.records import FilesRecord, ReuseCounts
 from fashionbatch.progress import Reporter, silent
 from fashionbatch.specs import StopSignal
 from fashionbatch.stores.address import Location, Url, folder_of, resolved
-from fashionbatch.stores.sources import source_of
+from fashionbatch.stores.sources import Source, list_source, source_of
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,14 @@ class Run:
     def folder(self) -> Location:
         """What the rows' paths are relative to."""
         return folder_of(self.source, tuple(EXTENSIONS))
+
+    @property
+    def files_source(self) -> Source:
+        """What decode workers open files by."""
+        folder = self.folder
+        if self.options.source.files_from is not None and isinstance(folder, Path):
+            return list_source(os.fsencode(folder))
+        return source_of(folder)
 
     def shards(self, store: ShardStore) -> range:
         """The shards that this run is to do, done or not."""
@@ -243,7 +251,7 @@ class _Station:
         accepted = self.run.options.rows.accept_truncated
         asked = {} if accepted is None else {"accept_truncated": accepted}
         specs = [{**spec.model_dump(mode="json"), **asked} for spec in loaded.specs]
-        self.pool.configure(frames, source=source_of(self.run.folder), specs=specs)
+        self.pool.configure(frames, source=self.run.files_source, specs=specs)
         return frames
 
     def open_session(self, loaded: Loaded, bundle: Bundle, choice: PrecisionChoice) -> Session:

@@ -15,7 +15,16 @@ UNKNOWN = -1
 """Size and time of an object that the store does not tell."""
 
 _SCHEMES = ("s3", "gs", "az", "abfs", "http", "https", "memory")
-_PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs"}
+_PACKAGES = {
+    "s3": "s3fs",
+    "s3a": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "http": "aiohttp",
+    "https": "aiohttp",
+}
 
 
 class StoredObject(NamedTuple):
@@ -98,7 +107,11 @@ def require_store(url: Url) -> None:
         )
     for package in ("fsspec", _PACKAGES.get(url.scheme)):
         if package is not None and find_spec(package) is None:
-            wanted = "pip install 'fashionbatch[cloud]'" if package in {"fsspec", "s3fs"} else f"pip install {package}"
+            wanted = (
+                "pip install 'fashionbatch[cloud]'"
+                if package in {"fsspec", "s3fs", "aiohttp"}
+                else f"pip install {package}"
+            )
             raise FashionBatchError(f"{url}: {url.scheme}:// needs {package}, which is not installed", hint=wanted)
     from fsspec.registry import known_implementations, registry
 

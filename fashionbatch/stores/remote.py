@@ -38,7 +38,7 @@ class RemoteOpener:
         try:
             if file.size > READ_AHEAD_LIMIT:
                 return OpenFile(self._spooled(file), time.monotonic() - began)
-            content = self._retrying.call(lambda seconds: self._whole(file, seconds))
+            content = self._retrying.call(partial(self._whole, file))
         except StoreFaultError as fault:
             raise _row_of(fault) from fault
         except OSError as error:

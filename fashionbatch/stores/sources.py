@@ -25,6 +25,11 @@ def source_of(location: Location) -> Source:
     return folder_source(os.fsencode(location))
 
 
+def list_source(folder: bytes) -> Source:
+    """What a list names: paths relative to a folder, and addresses."""
+    return {"kind": "list", "path": os.fsdecode(folder)}
+
+
 def open_source(source: Source) -> Opener:
     """The opener for what a source's files lie in.
 
@@ -47,5 +52,11 @@ def _open_remote(source: Source) -> Opener:
     return RemoteOpener(open_objects(Url(source["url"])))
 
 
-OPENERS: Mapping[str, Callable[[Source], Opener]] = {"folder": _open_folder, "remote": _open_remote}
+def _open_list(source: Source) -> Opener:
+    from fashionbatch.stores.listed import ListOpener
+
+    return ListOpener(os.fsencode(source["path"]))
+
+
+OPENERS: Mapping[str, Callable[[Source], Opener]] = {"folder": _open_folder, "remote": _open_remote, "list": _open_list}
 """Each imports what it needs: a worker for a folder starts without the others."""

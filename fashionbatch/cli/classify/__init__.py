@@ -109,7 +109,10 @@ class _Embeddings(click.ParamType[Path]):
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Leave out paths that match; may be repeated.")
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N files.")
 @click.option(
-    "--files-from", type=_PATH, metavar="FILE", help="Label the files that this list names; - is standard input."
+    "--files-from",
+    type=_PATH,
+    metavar="FILE",
+    help="Label the files that this list names, by paths or addresses; - is standard input.",
 )
 @click.option("--path-column", metavar="NAME", help="The list is a CSV file with the paths in this column.")
 @click.option("--keep", metavar="NAMES", help="Columns of the list that the table takes over, comma-separated.")

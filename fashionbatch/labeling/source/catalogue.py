@@ -22,6 +22,8 @@ from fashionbatch.labeling.job.cells import CellWriter
 from fashionbatch.labeling.job.manifest import UNKNOWN, ManifestWriter
 from fashionbatch.labeling.source.request import ListOptions, ScanSummary
 from fashionbatch.names import suggestion
+from fashionbatch.stores.address import Url, as_location
+from fashionbatch.stores.objects import require_store
 
 STANDARD_INPUT = "-"
 _HEAD = 64
@@ -96,6 +98,7 @@ class _Listing:
         self._name = "standard input" if options.file == STANDARD_INPUT else options.file
         self._finder = PathFinder(os.fsdecode(folder), options.endings)
         self._notes: list[str] = []
+        self._schemes: set[str] = set()
 
     def entries(self) -> Iterator[tuple[bytes, tuple[int, int], list[str]]]:
         """Path, size and time, and kept cells, in the order of the list.
@@ -182,9 +185,25 @@ class _Listing:
         except UnicodeDecodeError as error:
             raise DataError(f"{self._name}: is not in {encoding}: {error.reason}") from None
 
+    def _check_address(self, url: Url) -> None:
+        if str(url) != url.text:
+            raise DataError(
+                f"{self._name}: {url}: addresses in a list become rows of the table, so they may hold no credentials",
+                hint="name the objects as s3://bucket/key, and leave credentials to the environment",
+            )
+        if url.scheme not in self._schemes:
+            require_store(url)
+            self._schemes.add(url.scheme)
+
     def _found(self, path: bytes) -> tuple[bytes, tuple[int, int]]:
-        """The path under which the file is there, and what it is; as the list has it where it is not there."""
+        """The path under which the file is there, and what it is; as the list has it where it is not there.
+
+        An address is taken as it is: nobody waits for a store while a list is read.
+        """
         seen = _look(os.path.join(self._folder, path)) if path else None
+        if seen is None and b"://" in path and isinstance(url := as_location(os.fsdecode(path)), Url):
+            self._check_address(url)
+            return path, (UNKNOWN, UNKNOWN)
         if seen is None:
             text = os.fsdecode(path)
             other = self._finder.find(text, western_path(text))

@@ -77,6 +77,10 @@ class Files:
         """Whether most of the last files have kept the worker waiting, so that it pays to announce tasks."""
         return self._is_slow and self._can_start_threads
 
+    def is_remote(self, task: FileTask) -> bool:
+        """Whether a file lies in a store; of a list, each for itself."""
+        return self._opener.is_remote or "://" in task.path
+
     def announce(self, tasks: Sequence[FileTask]) -> None:
         """Read the files of these tasks ahead, as far as there is room; tasks that are announced already are left."""
         if tasks and tasks[0].place not in self._announced:
@@ -101,14 +105,12 @@ class Files:
             else:
                 self._held_bytes -= _bytes_ahead(task)
                 self._read_ahead()
-                opened = self._outcome(reading)
+                opened = self._outcome(reading) if self.is_remote(task) else reading.result()
         self._waits.append(opened.waited_s > _SLOW_S)
         self._is_slow = self._opener.is_remote or sum(self._waits) > _LOOKED_AT // 2
         return opened
 
     def _outcome(self, reading: Future[OpenFile]) -> OpenFile:
-        if not self._opener.is_remote:
-            return reading.result()
         while True:
             try:
                 return reading.result(_TICK_S)
@@ -123,7 +125,7 @@ class Files:
             task = self._unread[0]
             if self._held_bytes + _bytes_ahead(task) > _HELD_BYTES:
                 break
-            if self._opener.is_remote and task.size > READ_AHEAD_LIMIT and self._reading:
+            if self.is_remote(task) and task.size > READ_AHEAD_LIMIT and self._reading:
                 # It takes room on the disk, and most of the network: it is fetched when it is its turn.
                 break
             try:

@@ -138,7 +138,7 @@ class _Worker:
         states, clocks = self._frames.states, self._frames.clocks
         failed = []
         alarm_set = -_ALARM_EVERY_S
-        if self._files.is_slow:
+        if self._files.is_slow or any(map(self._files.is_remote, tasks)):
             self._files.announce(tasks)
         for task in tasks:
             if self._files.is_slow:
