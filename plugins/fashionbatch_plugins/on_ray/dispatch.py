@@ -246,6 +246,8 @@ class Dispatcher:
     def _failed(self, actor: _Actor, error: BaseException) -> None:
         work = self._released(actor)
         shard = self._shards[work.shard]
+        if isinstance(error, InterruptedRunError) and self._stop_signal():
+            return  # It has heard of the signal; the others are still to end what they have in hand.
         shard.errors += 1
         if isinstance(error, InterruptedRunError) or not isinstance(error, Exception):
             raise error

@@ -21,7 +21,8 @@ class FakeCrew:
 
     Args:
         nodes: their names -> how many actors there is room for.
-        answer: what becomes of a work: None for done, `dies`, `silent` for one that is never done, or an error.
+        answer: what becomes of a work: None for done, `dies`, `silent` for one that is never done,
+            `until told` for one that is done when it is told to stop, or an error.
         refusing: the nodes whose actors cannot open the job, and why.
         stillborn: the nodes whose actors die before they are ready.
     """
@@ -42,6 +43,7 @@ class FakeCrew:
         self.busy: set[int] = set()
         self.most_at_once = 0
         self.stops: list[int] = []
+        self.obedient: list[int] = []
         self._started = 0
         self._events: list[Event] = []
 
@@ -67,6 +69,8 @@ class FakeCrew:
         outcome = self.answer(place, work)
         if outcome == "silent":
             self.busy.add(actor)
+        elif outcome == "until told":
+            self.obedient.append(actor)
         elif outcome == "dies":
             del self.living[actor]
             self._events += [Told(actor, ROWS // 2, 1), Died(actor, "killed")]
@@ -77,6 +81,9 @@ class FakeCrew:
 
     def events(self, timeout_s: float, stop: int) -> Sequence[Event]:
         self.stops.append(stop)
+        if stop and self.obedient:
+            actor = self.obedient.pop()
+            self._events += [Told(actor, ROWS, 0), Failed(actor, InterruptedRunError("stopped", signal_number=stop))]
         events, self._events = self._events, []
         return events
 
@@ -237,6 +244,22 @@ def test_a_request_to_stop_is_told_to_the_actors_and_waited_for_with_patience() 
     assert caught.value.signal_number == 15
     assert crew.stops[-1] == 15
     assert len(crew.given) == 3, "nothing is begun after the signal"
+
+
+def test_after_a_signal_every_actor_ends_what_it_has_in_hand() -> None:
+    crew = FakeCrew(NODES, lambda place, work: "until told")
+    heard = Heard()
+    with pytest.raises(InterruptedRunError):
+        Dispatcher(
+            crew,
+            range(6),
+            rows=lambda _: ROWS,
+            progress=heard.progress,
+            stop_signal=lambda: 15 if len(crew.given) == 3 else 0,
+            say=heard.lines.append,
+            limits=Limits(),
+        ).run()
+    assert heard.rows == 3 * ROWS
 
 
 def test_a_run_that_is_stopped_before_it_begins_does_nothing() -> None:
