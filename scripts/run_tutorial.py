@@ -29,7 +29,7 @@ _NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*(?:\.\d+)?(?!\w|\.\d)")
 # What comes before or after a number that says how long, how large or how fast.
 _MEASURED = re.compile(r"\s?(?:s|ms|min|h|B|kB|MB|GB|images/s|photos/s|files/s|/s)(?!\w)")
 # On a terminal this is a bar, which nobody would write down.
-_PROGRESS = re.compile(r"\([\d.,]+/s, .* left\)$|: \d+ s so far$")
+_PROGRESS = re.compile(r"\([\d.,]+/s, .* left\)$|: [\d,]+ \w+ so far$")
 _ANY = r"[\d,]+(?:\.\d+)?"
 
 
