@@ -244,8 +244,8 @@ def classify(
     their own, which need no `if __name__ == "__main__"` in the caller's script.
 
     Args:
-        folder: the folder, or one file; with `files_from` what the paths are relative to, None for the working
-            directory.
+        folder: the folder, one file, or archives such as `shard-{000..146}.tar`; with `files_from` what the paths are
+            relative to, None for the working directory.
         bundle: the bundle, its directory, or several of those.
         output: the table; its ending says the format.
         workers: processes that decode; None for one a core.

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shlex
 import stat
+from collections.abc import Sequence
 from pathlib import Path
 
 from fashionbatch.bundle.open import read_manifest
@@ -18,6 +19,7 @@ from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
 from fashionbatch.names import path_alike
 from fashionbatch.stores.address import Url
+from fashionbatch.stores.archives.naming import archives_of
 from fashionbatch.stores.objects import require_store
 
 _USUAL_NAME_MAX = 255
@@ -82,6 +84,12 @@ def _check_source(source: SourceOptions) -> None:
     if isinstance(folder, Url):
         _check_address(folder, source)
         return
+    archives = archives_of(folder)
+    if archives and source.files_from is not None:
+        raise FashionBatchError(f"{folder} is an archive, and --files-from names files that lie in folders")
+    if len(archives) > 1 or archives[:1] not in {(), (folder,)}:
+        _check_archives(archives)
+        return
     try:
         mode = os.stat(folder).st_mode
     except OSError as error:
@@ -105,6 +113,14 @@ def _check_address(url: Url, source: SourceOptions) -> None:
     if source.files_from is not None:
         raise FashionBatchError("--files-from takes its paths from a folder on this machine, not from a store")
     require_store(url)
+
+
+def _check_archives(archives: Sequence[Path]) -> None:
+    """See that all of several archives are there, before the first of them is read."""
+    missing = [archive for archive in archives if not archive.is_file()]
+    if missing:
+        what = "is not there" if len(missing) == 1 else f"and {len(missing) - 1:,} more are not there"
+        raise DataError(f"{missing[0]}: {what}", hint=f"of {len(archives):,} archives that the braces name")
 
 
 def _refuse_list(file: Path) -> None:
@@ -204,6 +220,11 @@ def check_root(options: LabelOptions, into: Path, way: Way) -> None:
     if isinstance(options.source.folder, Url):
         raise FashionBatchError(
             "--sort-into needs photos on this machine", hint="the table says the label of each object of the store"
+        )
+    if archives_of(options.source.folder):
+        raise FashionBatchError(
+            "--sort-into needs files, and members of an archive are none",
+            hint="unpack the archive, and label its files",
         )
     root, folder = (Path(os.path.realpath(path)) for path in (into, options.source.folder))
     if folder.is_dir() and (root == folder or root.is_relative_to(folder) or folder.is_relative_to(root)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.process import ScanProcess, request_of
 from fashionbatch.progress import Advance, Reporter, no_bar
 from fashionbatch.stores.address import Url, folder_of, resolved
+from fashionbatch.stores.archives.naming import archives_of
 
 SAMPLE = 256
 _TABLE = "sample"
@@ -109,18 +111,20 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
         finally:
             scan.close()
         sample = Path(scratch, "files")
-        manifest = Manifest(paths.manifest)
         step = max(1, summary.rows // SAMPLE)
         wanted = range(0, summary.rows, step)[:SAMPLE]
-        with disk.write_new(sample) as file:
-            file.writelines(next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted)
-        manifest.close()
+        if options.source.files_from is None and archives_of(source):
+            sampled = replace(options.source, step=step, limit=len(wanted))
+        else:
+            sampled = SourceOptions(folder, files_from=sample, null=True)
+            with disk.write_new(sample) as file, contextlib.closing(Manifest(paths.manifest)) as manifest:
+                file.writelines(next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted)
         clock = _Clock(reporter)
         reporter.show(f"found {counted(summary.rows, 'file')}; labeling {len(wanted):,} of them to see how fast it is")
         label(
             replace(
                 options,
-                source=SourceOptions(folder, files_from=sample, null=True),
+                source=sampled,
                 output=replace(options.output, table=output, embeddings=None, overwrite=False, restart=True),
                 reuse=ReuseOptions(match=options.reuse.match),
             ),

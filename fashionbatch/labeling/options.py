@@ -48,7 +48,8 @@ class SourceOptions:
     """Which files become rows.
 
     Attributes:
-        folder: the folder to label, or one file, on this machine or in a store; what a list's paths are relative to.
+        folder: the folder to label, one file or archives, on this machine or in a store; what a list's paths are
+            relative to.
         files_from: a list of files that takes the place of the scan, in its order; `-` is standard input.
         path_column: the list is a CSV file, and this column holds the paths; None for a plain list, one path a line.
         keep: columns of the list that the table takes over.
@@ -60,6 +61,7 @@ class SourceOptions:
         include: glob patterns of which a path must match one; none means all.
         exclude: glob patterns of which a path must match none.
         limit: label the first so many files only.
+        step: of archives, take one of so many members, for a sample.
     """
 
     folder: Location
@@ -74,6 +76,7 @@ class SourceOptions:
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
     limit: int | None = None
+    step: int = 1
 
 
 @dataclass(frozen=True)

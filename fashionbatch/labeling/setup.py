@@ -10,7 +10,7 @@ import contextlib
 import itertools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -69,7 +69,7 @@ class Run:
 
     @property
     def source(self) -> Location:
-        """The folder or the one file that is labeled, as it is really called."""
+        """The folder, the one file or the archives that are labeled, as they are really called."""
         return resolved(self.options.source.folder)
 
     @property
@@ -83,7 +83,7 @@ class Run:
         folder = self.folder
         if self.options.source.files_from is not None and isinstance(folder, Path):
             return list_source(os.fsencode(folder))
-        return source_of(folder)
+        return source_of(self.source, folder, self.paths.unpacked)
 
     def shards(self, store: ShardStore) -> range:
         """The shards that this run is to do, done or not."""
@@ -135,7 +135,7 @@ def begin_job(run: Run) -> Ready:
             # else decoding is begun first, and goes on meanwhile.
             sessions = [] if scan.has_ended or hopes != choices else station.open_sessions(loaded, choices)
             with run.reporter.bar("scanning", None, "file") as advance:
-                found = asdict(scan.finish(advance, run.stop_signal))
+                found = scan.finish(advance, run.stop_signal).as_json()
         for note in found.pop("notes"):
             run.reporter.show(note if note.startswith("warning") else f"note: {note}")
         files = FilesRecord.of_json(found)

@@ -211,6 +211,7 @@ class FilesRecord(Record):
         hidden: files and folders that are hidden or left by a system.
         special: sockets, pipes and devices.
         directory_links: links to directories, which were not followed.
+        links: links in archives.
         excluded: files left out by include and exclude patterns.
         other: ending -> files that were left out since it is not that of an image.
         unreadable: folders that could not be listed, each with the reason (the first ones).
@@ -224,6 +225,7 @@ class FilesRecord(Record):
     hidden: Count = 0
     special: Count = 0
     directory_links: Count = 0
+    links: Count = 0
     excluded: Count = 0
     other: Mapping[Text, Count] = Field(default_factory=dict)
     unreadable: Sequence[Sequence[Text]] = ()

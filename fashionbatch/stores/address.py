@@ -9,6 +9,7 @@ from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
 from fashionbatch.masking import mask_addresses
+from fashionbatch.stores.archives.naming import archives_of, root_of
 
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _WEB: Final = frozenset({"http", "https"})
@@ -111,9 +112,14 @@ def as_location(given: str | os.PathLike[str] | Url) -> Location:
 
 
 def resolved(location: Location) -> Location:
-    """A path as the file system really calls it; an address as it is."""
+    """A path as the file system really calls it; an address as it is.
+
+    An archive keeps its own name where it is a link: it says what it is.
+    """
     if isinstance(location, Url):
         return location
+    if archives_of(location):
+        return Path(os.path.realpath(location.parent), location.name)
     return Path(os.path.realpath(location))
 
 
@@ -132,5 +138,7 @@ def is_one_file(location: Location, endings: tuple[str, ...]) -> bool:
 
 
 def folder_of(location: Location, endings: tuple[str, ...]) -> Location:
-    """What the paths of rows are relative to: the folder, or that of the one file."""
+    """What the paths of rows are relative to: the folder, or that of the one file or of the archives."""
+    if isinstance(location, Path) and archives_of(location):
+        return root_of(location)
     return location.parent if is_one_file(location, endings) else location

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 from fashionbatch.stores.address import Location, Url
+from fashionbatch.stores.archives.naming import archives_of
 from fashionbatch.stores.opening import Opener
 
 Source: TypeAlias = Mapping[str, Any]
@@ -18,11 +20,30 @@ def folder_source(folder: bytes) -> Source:
     return {"kind": "folder", "path": os.fsdecode(folder)}
 
 
-def source_of(location: Location) -> Source:
-    """A folder on this machine, or what lies below an address. It may hold credentials: it is told, and never kept."""
-    if isinstance(location, Url):
-        return {"kind": "remote", "url": location.text}
-    return folder_source(os.fsencode(location))
+def archive_source(folder: bytes, unpacked: Path) -> Source:
+    """Archives below a folder on this machine.
+
+    Args:
+        folder: what the paths of their members are relative to.
+        unpacked: where the scan has unpacked those that are compressed as a whole.
+    """
+    return {"kind": "archives", "path": os.fsdecode(folder), "unpacked": str(unpacked)}
+
+
+def source_of(location: Location, folder: Location, unpacked: Path) -> Source:
+    """What files lie in: a folder or archives on this machine, or what lies below an address.
+
+    An address may hold credentials: it is told, and never kept.
+
+    Args:
+        location: what is labeled.
+        folder: what the paths of its files are relative to.
+        unpacked: as of `archive_source`.
+    """
+    if isinstance(folder, Url):
+        return {"kind": "remote", "url": folder.text}
+    is_archive = isinstance(location, Path) and archives_of(location)
+    return archive_source(os.fsencode(folder), unpacked) if is_archive else folder_source(os.fsencode(folder))
 
 
 def list_source(folder: bytes) -> Source:
@@ -58,5 +79,16 @@ def _open_list(source: Source) -> Opener:
     return ListOpener(os.fsencode(source["path"]))
 
 
-OPENERS: Mapping[str, Callable[[Source], Opener]] = {"folder": _open_folder, "remote": _open_remote, "list": _open_list}
+def _open_archives(source: Source) -> Opener:
+    from fashionbatch.stores.archives.opener import ArchiveOpener
+
+    return ArchiveOpener(os.fsencode(source["path"]), Path(source["unpacked"]))
+
+
+OPENERS: Mapping[str, Callable[[Source], Opener]] = {
+    "folder": _open_folder,
+    "remote": _open_remote,
+    "list": _open_list,
+    "archives": _open_archives,
+}
 """Each imports what it needs: a worker for a folder starts without the others."""

@@ -199,14 +199,15 @@ def command(
     """Label every image in a folder: a table with one row for each file.
 
     The run may be stopped at any moment; the same command goes on where it stopped. FOLDER may be a single photo, or an
-    address in a store such as s3://bucket/photos. With --files-from, the paths of the list are relative to FOLDER, by
-    default the current directory. With --show, one photo is labeled, printed and drawn, and a table is written only if
-    -o names one.
+    address in a store such as s3://bucket/photos, or an archive: photos.tar, photos.zip, 'shard-{000000..000146}.tar'.
+    With --files-from, the paths of the list are relative to FOLDER, by default the current directory. With --show, one
+    photo is labeled, printed and drawn, and a table is written only if -o names one.
     """
     if context.args:
         raise click.UsageError(
             f"one folder or photo is labeled at once, and {context.args[0]!r} is one more; write the paths of several "
-            "into a list for --files-from LIST, or name their folder, with --include '*.jpg' for some of it"
+            "into a list for --files-from LIST, or name their folder, with --include '*.jpg' for some of it; braces "
+            "that name several archives, as in 'shard-{0..9}.tar', need quotes"
         )
     if show is not None:
         check_request(context, folder, has_table=output is not None)

@@ -12,10 +12,12 @@ from fashionbatch.labeling.job.blocks import BlockReader, BlockWriter
 UNKNOWN = -1
 """Size and mtime of a name that the scan saw but could not look at, such as a dangling link."""
 
+LONGEST_PATH = 0xFFFF
+"""Bytes of a path that a manifest can hold."""
+
 _MAGIC = b"FBFILES1"
 _FIELDS = struct.Struct("<qq")
 _ORDERED, _DIGESTS, _TOKENS = 1, 2, 4
-_LONGEST_PATH = 0xFFFF
 _DIGEST_BYTES = 32
 _TOKEN_LENGTH = struct.Struct("<H")
 _LONGEST_TOKEN = 0x3FF
@@ -70,7 +72,7 @@ class ManifestWriter:
             ValueError: the path is too long or holds a NUL, or, in an ordered one, is not after the one before it; or
                 the token is too long.
         """
-        if len(path) > _LONGEST_PATH or b"\0" in path:
+        if len(path) > LONGEST_PATH or b"\0" in path:
             raise ValueError(f"not a path: {path!r}")
         if self._ordered and path <= self._last:
             raise ValueError(f"{path!r} came after {self._last!r}")

@@ -7,6 +7,7 @@ labels.csv.job/
     kept          for each row the cells of the user's own columns, where there are any
     reused        for each row what is reused of an earlier table, where there is one
     files         the manifest with the files' digests, where they are kept; made with the table
+    unpacked/     archives that are compressed as a whole, such as `.tar.gz`, as plain tars
     shards/       a file for each finished shard
     table.json    that the table is complete, and its digest; written before the table gets its name
 """
@@ -20,6 +21,7 @@ from fashionbatch.disk import Contents
 
 _LOCKS = Contents(files=("lock", "lock.setup"), patterns=(re.compile(r"lock\.[0-9]+-of-[0-9]+"),))
 _SHARDS = Contents(patterns=(re.compile(r"[0-9]{6,}\.(rows|features|json)"),))
+_UNPACKED = Contents(patterns=(re.compile(r"[0-9]{6,}\.tar"),))
 _TABLE = "table.json"
 SCRATCH_DATABASE = "reuse.sqlite"
 """Where the rows of an earlier table are looked up; it is there only while that is done."""
@@ -46,6 +48,7 @@ class JobPaths:
         self.kept = self.directory / "kept"
         self.reused = self.directory / "reused"
         self.hashed = self.directory / "files"
+        self.unpacked = unpacked_beside(self.manifest)
         self.shards = self.directory / "shards"
         self.table = self.directory / _TABLE
 
@@ -61,7 +64,7 @@ class JobPaths:
         return Contents(
             files=(*(path.name for path in kept), SCRATCH_DATABASE),
             patterns=(re.compile(rf"{re.escape(SORT_PREFIX)}[a-z0-9_]+{re.escape(SORT_SUFFIX)}"),),
-            folders={self.shards.name: _SHARDS},
+            folders={self.shards.name: _SHARDS, self.unpacked.name: _UNPACKED},
             staged=(self.output.name, self.meta.name),
         )
 
@@ -80,3 +83,8 @@ class JobPaths:
     def own_names(self) -> tuple[str, ...]:
         """Every name that a run makes in the output's directory: a scan of it must not take them for input."""
         return (self.output.name, self.meta.name, self.files.name, self.directory.name)
+
+
+def unpacked_beside(manifest: Path) -> Path:
+    """Where a scan unpacks archives that are compressed as a whole: beside the manifest that it writes."""
+    return manifest.with_name("unpacked")

@@ -14,6 +14,7 @@ from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.source.folder import scan_folder
 from fashionbatch.labeling.source.request import ScanOptions
 from fashionbatch.orphans import end_with_parent
+from fashionbatch.stores.archives.naming import archives_of
 
 
 def main(request_pipe: int) -> None:
@@ -49,6 +50,10 @@ def main(request_pipe: int) -> None:
 
             options = ListOptions(**request["list"])
             summary = list_files(folder, options, manifest, Path(request["kept"]), report=report)
+        elif archives_of(Path(request["folder"])):
+            from fashionbatch.labeling.source.archives import scan_archives
+
+            summary = scan_archives(Path(request["folder"]), ScanOptions(**request["scan"]), manifest, report=report)
         else:
             summary = scan_folder(folder, ScanOptions(**request["scan"]), manifest, report=report)
     except FashionBatchError as error:

@@ -31,9 +31,9 @@ class Choice:
         """Whether the run itself makes a file or folder of this path."""
         return path in self._skip
 
-    def is_hidden(self, name: bytes) -> bool:
-        """Whether a name is left out because it is hidden or left by a system."""
-        hidden = not self._takes_hidden and is_left_behind(os.fsdecode(name))
+    def is_hidden(self, *names: bytes) -> bool:
+        """Whether one of the names, the parts of a path, is left out because it is hidden or left by a system."""
+        hidden = not self._takes_hidden and any(is_left_behind(os.fsdecode(name)) for name in names)
         self._summary.hidden += hidden
         return hidden
 
@@ -44,6 +44,11 @@ class Choice:
             excluded = True
         self._summary.excluded += excluded
         return excluded
+
+    def is_excluded_below(self, path: bytes) -> bool:
+        """As `is_excluded`, of a file whose folders nobody has looked at."""
+        ends = (at for at, byte in enumerate(path) if byte == ord("/")) if self._exclude is not None else ()
+        return any(self.is_excluded(path[:end], is_directory=True) for end in ends) or self.is_excluded(path)
 
     def is_wanted(self, name: bytes) -> bool:
         """Whether a name ends as images do, or every file is taken."""

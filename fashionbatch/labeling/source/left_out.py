@@ -32,6 +32,10 @@ class Counted(Protocol):
         """Links to folders."""
 
     @property
+    def links(self) -> int:
+        """Links in archives."""
+
+    @property
     def unreadable_count(self) -> int:
         """Folders that could not be listed."""
 
@@ -55,6 +59,8 @@ def _phrases(files: Counted) -> Iterator[str]:
     if files.directory_links:
         links = _counted(files.directory_links, "link to a folder", "links to folders")
         yield f"{links} (--follow-links goes into them, into each folder once)"
+    if files.links:
+        yield _counted(files.links, "link in an archive", "links in archives")
     if files.special:
         yield _counted(files.special, "socket, pipe or device", "sockets, pipes or devices")
     if files.unreadable_count:

@@ -52,6 +52,7 @@ def request_of(options: LabelOptions, folder: Location, paths: JobPaths) -> Scan
         exclude=source.exclude,
         skip=() if isinstance(folder, Url) else _own_files(folder, paths, options.output.embeddings),
         limit=source.limit,
+        step=source.step,
     )
 
 

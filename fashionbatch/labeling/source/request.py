@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from fashionbatch.csvtext import AUTO
 
@@ -19,6 +20,7 @@ class ScanOptions:
         exclude: glob patterns of which a path must match none; a directory that does is not entered.
         skip: relative paths that are the run's own, such as an output inside the folder.
         limit: stop after so many rows.
+        step: of archives, take one of so many rows, for a sample.
     """
 
     extensions: tuple[str, ...] | None
@@ -28,6 +30,7 @@ class ScanOptions:
     exclude: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
     limit: int | None = None
+    step: int = 1
 
 
 @dataclass
@@ -41,12 +44,13 @@ class ScanSummary:
         hidden: files and folders that are hidden or left by a system; what is in such a folder is not counted.
         special: sockets, pipes and devices.
         directory_links: links to directories, which were not followed.
+        links: links in archives.
         excluded: files left out by include and exclude patterns; a directory counts as one.
         other: extension -> regular files that have no image extension.
         unreadable: directories that could not be listed, with the reason (the first ones).
         unreadable_count: how many there were.
         limited: whether `limit` ended the scan.
-        notes: what the user should know about a list, each a sentence.
+        notes: what the user should know about a list or an archive, each a sentence.
     """
 
     rows: int = 0
@@ -55,12 +59,17 @@ class ScanSummary:
     hidden: int = 0
     special: int = 0
     directory_links: int = 0
+    links: int = 0
     excluded: int = 0
     other: dict[str, int] = field(default_factory=dict)
     unreadable: list[tuple[str, str]] = field(default_factory=list)
     unreadable_count: int = 0
     limited: bool = False
     notes: list[str] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Any]:
+        """As JSON holds it. Links that there are none of are not told: tables of folders never told of them."""
+        return {name: value for name, value in asdict(self).items() if value or name != "links"}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,146 @@
+"""Reads members of archives where they lie, by the places that a manifest keeps."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import zlib
+from collections import OrderedDict
+from pathlib import Path
+from typing import Final
+
+from fashionbatch.stores.archives.members import LARGEST_MEMBER, TAR, UNPACKED, ZIP, Place, ZipPlace, place_of
+from fashionbatch.stores.archives.unpacking import unpacked_name
+from fashionbatch.stores.archives.zip import content_start
+from fashionbatch.stores.opening import FileStatusError, OpenFile, WantedFile, one_line
+
+_OPEN_ARCHIVES: Final = 32
+_DAMAGED: Final = "ArchiveError: the archive is damaged: "
+
+
+class ArchiveOpener:
+    """Opens members of the archives below a folder.
+
+    Args:
+        folder: what the members' paths are relative to.
+        unpacked: where archives lie that were compressed as a whole.
+
+    Raises:
+        OSError: the folder cannot be opened.
+    """
+
+    is_remote = False
+
+    def __init__(self, folder: bytes, unpacked: Path) -> None:
+        self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._unpacked = unpacked
+        # Several threads ask at once; the archive that was not asked for the longest time is closed first.
+        self._lock = threading.Lock()
+        self._archives: OrderedDict[bytes, int] = OrderedDict()
+
+    def open(self, file: WantedFile) -> OpenFile:
+        """As `Opener` says; the member is read whole."""
+        began = time.monotonic()
+        place = place_of(file.token)
+        if isinstance(place, str):
+            raise FileStatusError("error", place)
+        descriptor = self._archive(file, place)
+        try:
+            _require_same_archive(descriptor, place)
+            content = _READERS[place.kind](descriptor, file, place)
+        except OSError as error:
+            raise FileStatusError("error", one_line(error)) from error
+        finally:
+            os.close(descriptor)
+        return OpenFile(-1, time.monotonic() - began, content)
+
+    def read(self, file: WantedFile) -> OpenFile:
+        """As `Opener` says."""
+        return self.open(file)
+
+    def require_unchanged(self, opened: OpenFile, file: WantedFile) -> None:
+        """As `Opener` says, by size and time of the archive."""
+        del opened  # The content is here; the archive is asked.
+        place = place_of(file.token)
+        if isinstance(place, Place):
+            descriptor = self._archive(file, place)
+            try:
+                _require_same_archive(descriptor, place)
+            finally:
+                os.close(descriptor)
+
+    def close(self) -> None:
+        """Give all descriptors back."""
+        os.close(self._folder)
+        while self._archives:
+            os.close(self._archives.popitem()[1])
+
+    def _archive(self, file: WantedFile, place: Place) -> int:
+        """A descriptor of the archive, which is the caller's to close."""
+        name = os.fsencode(file.path)[: place.archive]
+        with self._lock:
+            try:
+                if name not in self._archives:
+                    self._archives[name] = self._opened(name, place)
+                self._archives.move_to_end(name)
+                while len(self._archives) > _OPEN_ARCHIVES:
+                    os.close(self._archives.popitem(last=False)[1])
+                return os.dup(self._archives[name])
+            except (FileNotFoundError, NotADirectoryError) as error:
+                raise FileStatusError("missing", f"FileNotFoundError: the archive: {error.strerror}") from error
+            except OSError as error:
+                raise FileStatusError("error", one_line(error)) from error
+
+    def _opened(self, name: bytes, place: Place) -> int:
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        if place.kind == UNPACKED:
+            return os.open(self._unpacked / unpacked_name(place.numbers[1]), flags)
+        return os.open(name, flags, dir_fd=self._folder)
+
+
+def _require_same_archive(descriptor: int, place: Place) -> None:
+    if place.kind == UNPACKED:
+        # It is the job's own, and what it was unpacked from is not needed any more.
+        return
+    now = os.fstat(descriptor)
+    if (now.st_size, now.st_mtime_ns) != (place.size, place.mtime_ns):
+        raise FileStatusError("changed", "FileChanged: the archive was written to or replaced after the scan")
+
+
+def _read_tar(descriptor: int, file: WantedFile, place: Place) -> bytes:
+    return _read(descriptor, place.numbers[0], file.size)
+
+
+def _read_zip(descriptor: int, file: WantedFile, place: Place) -> bytes:
+    where = ZipPlace(*place.numbers)
+    packed = _read(descriptor, content_start(descriptor, where), where.size)
+    content = packed if where.method == 0 else _inflate(packed, file.size)
+    if len(content) != file.size:
+        raise FileStatusError("error", f"{_DAMAGED}the member is not of the size that is told")
+    if zlib.crc32(content) != where.crc:
+        raise FileStatusError("error", f"{_DAMAGED}the member's checksum is wrong")
+    return content
+
+
+def _inflate(packed: bytes, size: int) -> bytes:
+    """What was deflated, with at most one byte more than it should have, which tells that it has more."""
+    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        return inflating.decompress(packed, size + 1)
+    except zlib.error as error:
+        raise FileStatusError("error", f"{_DAMAGED}{error}") from error
+
+
+def _read(descriptor: int, offset: int, size: int) -> bytes:
+    if not 0 <= size <= LARGEST_MEMBER:
+        raise FileStatusError("error", f"ArchiveError: the member is larger than {LARGEST_MEMBER >> 20} MiB")
+    content = os.pread(descriptor, size, offset)
+    while len(content) < size and (more := os.pread(descriptor, size - len(content), offset + len(content))):
+        content += more
+    if len(content) < size:
+        raise FileStatusError("error", "ArchiveError: the archive ends within the member")
+    return content
+
+
+_READERS = {TAR: _read_tar, UNPACKED: _read_tar, ZIP: _read_zip}
