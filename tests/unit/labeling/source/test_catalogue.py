@@ -202,14 +202,13 @@ def test_a_list_of_another_machine_names_the_files_that_it_means(  # noqa: PLR09
 
 def test_the_first_file_that_is_not_there_is_told_in_full(paint: Paint, options: MakeOptions, tmp_path: Path) -> None:
     folder = paint({"a.png": 0})
-    (tmp_path / "list").write_text("a.png\nhttps://example.org/b.png\nc.png\n")
+    (tmp_path / "list").write_text("a.png\nC:/photos/b.png\nc.png\n")
     told = _Told()
     label(options(files_from=tmp_path / "list"), reporter=told)
-    url = "https://example.org/b.png"
-    place = f"'{folder}/{url}' ({url!r}, relative to '{folder}')"
-    assert f"note: {tmp_path}/list: 2 files are not there; the first is {place}, which is a URL, and files" in "".join(
-        told.lines
-    )
+    path = "C:/photos/b.png"
+    place = f"'{folder}/{path}' ({path!r}, relative to '{folder}')"
+    said = f"note: {tmp_path}/list: 2 files are not there; the first is {place}, which is a path of a Windows machine"
+    assert said in "".join(told.lines)
     assert [row["status"] for row in rows(tmp_path / "labels.csv")] == ["ok", "missing", "missing"]
 
 
