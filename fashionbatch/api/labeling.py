@@ -14,7 +14,7 @@ from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike, Settings, as_bundles, as_path, as_settings, as_texts
 from fashionbatch.errors import BundleError, RowError
 from fashionbatch.interrupts import stop_asked_for
-from fashionbatch.stores.address import Url, as_location
+from fashionbatch.stores.address import Location, Url, as_location
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,14 +35,14 @@ class Labels:
     """A table that `classify` wrote, or one part of it.
 
     Attributes:
-        path: the table.
+        path: the table, or its address in a store.
         rows: how many it has; of a part, how many that has.
         sidecar: how it was made and what is in it, as `TABLE.meta.json` holds it; None of a part, since the table is
             there when all parts are merged.
         sorted: what became of the files that were sorted into folders, as one line; empty where none were.
     """
 
-    path: Path
+    path: Location
     rows: int
     sidecar: Sidecar | None
     sorted: str = ""
@@ -81,8 +81,10 @@ class Labels:
 def label_options(
     folder: PathLike | Url | None,
     bundle: PathLike | Url | Iterable[PathLike | Url],
-    output: PathLike | None,
+    output: PathLike | Url | None,
     *,
+    embeddings: PathLike | Url | None,
+    job: PathLike | None,
     shard: tuple[int, int] | None,
     keep: str | Iterable[str] | None,
     previous: PathLike | None,
@@ -91,6 +93,7 @@ def label_options(
 ) -> LabelOptions:
     """What a run is asked to do, by what it is about; every argument of `classify` that a run depends on is given."""
     from fashionbatch.labeling import options as groups
+    from fashionbatch.labeling.job.staging import made_at
     from fashionbatch.labeling.products.options import RowOptions
 
     def given(*names: str, **renamed: str) -> dict[str, Any]:
@@ -99,9 +102,11 @@ def label_options(
     # A default is not a name that the user wrote: where a plugin claims it, too, it still means the built-in component.
     runtime, engine = ({name: asked[name]} if asked[name] else {} for name in ("runtime", "engine"))
     overwrite = asked["overwrite"]
-    if retry_errors and previous is None:
+    beside = None if embeddings is None else as_location(embeddings)
+    table, features, store = made_at(as_location(output or ""), beside, as_path(job))
+    if retry_errors and previous is None and store is None:
         # Of the output itself, which the new one replaces.
-        previous, overwrite = output, True
+        previous, overwrite = table, True
     columns = tuple(keep.split(",")) if isinstance(keep, str) and keep else tuple(keep or ())
     of_source = given("path_column", "null", "encoding", "all_files", "hidden", "follow_links", "limit")
     return groups.LabelOptions(
@@ -115,9 +120,10 @@ def label_options(
             **of_source,
         ),
         output=groups.OutputOptions(
-            Path(output or ""),
+            table,
             settings=as_settings(asked["format_set"]),
-            embeddings=as_path(asked["embeddings"]),
+            embeddings=features,
+            store=store,
             overwrite=overwrite,
             **given("format", "restart"),
         ),
@@ -168,7 +174,7 @@ def label_folder(
 
     if options.work.part is not None:
         rows = label_part(options, reporter=reporter, stop_signal=stop_signal, launcher=launcher)
-        return Labels(options.output.table, rows, None)
+        return Labels(options.output.shown, rows, None)
     found: list[str] = []
     then = None
     if sort_into is not None:
@@ -179,7 +185,7 @@ def label_folder(
             found.append(str(sort_files(paths, sidecar, root, way, stop_signal=stop_signal, bar=reporter.bar)))
 
     report = label(options, reporter=reporter, stop_signal=stop_signal, then=then, launcher=launcher, began=began)
-    return Labels(options.output.table, report.sidecar.rows, report.sidecar, "".join(found))
+    return Labels(options.output.shown, report.sidecar.rows, report.sidecar, "".join(found))
 
 
 def require_no_failures(labels: Labels) -> None:
@@ -196,8 +202,9 @@ def require_no_failures(labels: Labels) -> None:
 def classify(
     folder: PathLike | None,
     bundle: Bundle | PathLike | Iterable[PathLike],
-    output: PathLike,
+    output: PathLike | Url,
     *,
+    job: PathLike | None = None,
     workers: int | None = None,
     batch_size: int = 8,
     topk: int = 1,
@@ -205,7 +212,7 @@ def classify(
     threshold: float | None = None,
     format: str | None = None,  # noqa: A002 - as the option is called
     format_set: Settings = None,
-    embeddings: PathLike | None = None,
+    embeddings: PathLike | Url | None = None,
     all_files: bool = False,
     follow_links: bool = False,
     hidden: bool = False,
@@ -247,7 +254,8 @@ def classify(
         folder: the folder, one file, or archives such as `shard-{000..146}.tar`; with `files_from` what the paths are
             relative to, None for the working directory.
         bundle: the bundle, its directory, or several of those.
-        output: the table; its ending says the format.
+        output: the table; its ending says the format. It may be an address in a store such as `s3://bucket/labels.csv`.
+        job: a folder of this machine for what has been done of a table in a store; None for one in the cache.
         workers: processes that decode; None for one a core.
         batch_size: images at once.
         topk: name the K most likely classes.
@@ -314,13 +322,8 @@ def classify(
     reporter = reporter_of(progress)
     options = label_options(**given)
     with stop_asked_for() as stop_signal:
-        labels = label_folder(
-            options,
-            reporter=reporter,
-            stop_signal=stop_signal,
-            sort_into=as_path(sort_into),
-            way=way,
-        )
+        root = as_path(sort_into)
+        labels = label_folder(options, reporter=reporter, stop_signal=stop_signal, sort_into=root, way=way)
     if labels.sorted:
         reporter.show(f"{sort_into}: {labels.sorted}")
     if strict:
@@ -329,7 +332,7 @@ def classify(
 
 
 def read_labels(
-    path: PathLike,
+    path: PathLike | Url,
     format: str | None = None,  # noqa: A002 - as pandas calls it
     *,
     encoding: str = "auto",
@@ -338,7 +341,7 @@ def read_labels(
     """Read a label table into memory, with types.
 
     Args:
-        path: a table that `classify` wrote, or any other one in its formats.
+        path: a table that `classify` wrote, or any other one in its formats; it may be an address in a store.
         format: `csv`, `jsonl`, `parquet` or `xlsx`; None goes by the ending of the name.
         encoding: of a CSV file; `auto` finds out, and warns where it is not UTF-8.
         bundle: whose order the labels have; None takes those that the table's sidecar names, where they still are.
@@ -361,11 +364,13 @@ def read_labels(
     from fashionbatch.api.frames import categories_of, found_categories, require_labels, with_types
     from fashionbatch.bundle.open import read_manifest
     from fashionbatch.labels.reader import read
-    from fashionbatch.labels.sidecar import find_sidecar
+    from fashionbatch.labels.sidecar import SIDECAR_ENDING, find_sidecar
+    from fashionbatch.stores.fetching import fetched
 
-    table = read(path, format, encoding=encoding)
-    require_labels(Path(path), table.columns)
-    sidecar = find_sidecar(Path(path))
+    with fetched(as_location(path), beside=(SIDECAR_ENDING,)) as file:
+        table = read(file, format, encoding=encoding)
+        require_labels(file, table.columns)
+        sidecar = find_sidecar(file)
     kept = () if sidecar is None else sidecar.options.keep
     manifests = [("", read_manifest(bundle if isinstance(bundle, str) else Path(bundle)).manifest)] if bundle else []
     if not manifests and sidecar is not None:

@@ -8,22 +8,25 @@ from pathlib import Path
 
 import click
 
+from fashionbatch.cli.console.locations import LocationType
 from fashionbatch.cli.console.tables import printable
 from fashionbatch.display_width import counted
 from fashionbatch.progress import duration
+from fashionbatch.stores.address import Location
 
 
 @click.command("status")
-@click.argument("output", type=click.Path(path_type=Path))
+@click.argument("output", type=LocationType())
+@click.option("--job", type=click.Path(path_type=Path), metavar="DIR", help="As the run was given it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(*, output: Path, as_json: bool) -> None:
+def command(*, output: Location, job: Path | None, as_json: bool) -> None:
     """Say how far a labeling run is, from another terminal.
 
     OUTPUT is the table, as `classify` was given it.
     """
     from fashionbatch.labeling.job.status import read_status
 
-    status = read_status(output)
+    status = read_status(output, jobs=job)
     if as_json:
         click.echo(json.dumps(asdict(status)))
         return

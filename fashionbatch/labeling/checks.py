@@ -14,13 +14,14 @@ from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.images.formats import HEAD_BYTES, sniff
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.options import ComputeOptions, LabelOptions, SourceOptions
+from fashionbatch.labeling.options import ComputeOptions, LabelOptions, OutputOptions, SourceOptions
 from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
 from fashionbatch.names import path_alike
 from fashionbatch.stores.address import Url
 from fashionbatch.stores.archives.naming import archives_of
 from fashionbatch.stores.objects import require_store
+from fashionbatch.stores.writing import require_writable_store
 
 _USUAL_NAME_MAX = 255
 _LIST_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst", ".list", ".json", ".jsonl", ".ndjson"})
@@ -46,7 +47,10 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
     _check_precision(options.compute)
     if output.embeddings is not None:
         _check_use_of_embeddings(options)
-        check_embeddings(output.embeddings, paths)
+        if output.store is None:
+            check_embeddings(output.embeddings, paths)
+        else:
+            format_of(output.embeddings)
     if options.work.part is not None and output.restart:
         raise FashionBatchError("--restart would discard what other parts have done", hint="remove the job directory")
     _check_source(source)
@@ -55,6 +59,15 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
             "-o/--output names a file, not standard output: a run that is stopped goes on with it",
             hint="write it to a file, such as -o labels.csv",
         )
+    if output.store is None:
+        _check_place(output, paths)
+    else:
+        check_name(paths)
+        require_writable_store(output.store)
+
+
+def _check_place(output: OutputOptions, paths: JobPaths) -> None:
+    """Look at where on this machine the table goes, and what is there."""
     parent = paths.output.parent
     if not parent.is_dir():
         raise OutputError(f"cannot write {output.table}: there is no folder {parent}", hint=f"mkdir -p {parent}")
@@ -67,7 +80,7 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         if os.path.exists(beside) and not beside.is_file():
             raise OutputError(f"{beside} is no plain file, and in the way of what belongs to {output.table}")
     if not paths.directory.exists():
-        refuse_existing_output(options)
+        refuse_existing_output(output)
 
 
 def _check_precision(compute: ComputeOptions) -> None:
@@ -184,13 +197,12 @@ def _check_use_of_embeddings(options: LabelOptions) -> None:
         )
 
 
-def refuse_existing_output(options: LabelOptions) -> None:
+def refuse_existing_output(output: OutputOptions) -> None:
     """Insist on --overwrite where there is an output.
 
     Raises:
         OutputError: the output exists.
     """
-    output = options.output
     refuse_existing(output.table, overwrite=output.overwrite)
     if output.embeddings is not None:
         refuse_existing(output.embeddings, overwrite=output.overwrite)

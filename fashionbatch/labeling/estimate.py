@@ -121,11 +121,14 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
                 file.writelines(next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted)
         clock = _Clock(reporter)
         reporter.show(f"found {counted(summary.rows, 'file')}; labeling {len(wanted):,} of them to see how fast it is")
+        table_of_sample = replace(
+            options.output, table=output, store=None, embeddings=None, overwrite=False, restart=True
+        )
         label(
             replace(
                 options,
                 source=sampled,
-                output=replace(options.output, table=output, embeddings=None, overwrite=False, restart=True),
+                output=table_of_sample,
                 reuse=ReuseOptions(match=options.reuse.match),
             ),
             reporter=clock,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,11 +15,13 @@ from fashionbatch import disk
 from fashionbatch.display_width import counted_of, printable
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling import checks, finish
+from fashionbatch.labeling.destination import destination_of
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import Job, differences, discard, read_job, write_record
 from fashionbatch.labeling.job.shards import ShardStore
+from fashionbatch.labeling.options import OutputOptions
 from fashionbatch.labeling.products.embeddings import EmbeddingsFile, place_of, seen_from_table
 from fashionbatch.labeling.products.product import JoinedFile
 from fashionbatch.labeling.products.table import TableFile
@@ -27,6 +30,7 @@ from fashionbatch.plugins import load_plugins
 from fashionbatch.progress import Reporter, silent
 from fashionbatch.registry import OurName, Registry
 from fashionbatch.specs import StopSignal, WriterSpec
+from fashionbatch.stores.address import Location, Url
 
 _SHOWN_GAPS = 5
 
@@ -37,6 +41,7 @@ def merge(
     *,
     overwrite: bool = False,
     embeddings: Path | None = None,
+    store: Url | None = None,
     reporter: Reporter | None = None,
     stop_signal: StopSignal = lambda: 0,
 ) -> finish.TableReport:
@@ -48,6 +53,7 @@ def merge(
         overwrite: replace an output that exists.
         embeddings: the file of the features, where the runs were told to put it elsewhere than beside the table. A job
             directory may be a stranger's, so it does not choose a folder to write to.
+        store: the table's address, where it belongs in a store; `output` and `embeddings` are then where they are made.
         reporter: where it is said what is done.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
 
@@ -60,16 +66,29 @@ def merge(
     """
     paths = JobPaths(output.absolute())
     reporter = reporter or silent()
+    wanted = OutputOptions(output, embeddings=embeddings, store=store, overwrite=overwrite)
     checks.check_name(paths)
     if not paths.directory.is_dir() and not others:
-        raise OutputError(f"{output}: there is no job directory {paths.directory.name} beside it")
+        beside = f"beside it: {paths.directory.name}" if store is None else f"for it: {paths.directory}"
+        raise OutputError(f"{wanted.shown}: there is no job directory {beside}")
     with contextlib.ExitStack() as stack:
+        destination = destination_of(paths, wanted, reporter, stop_signal)
+        destination.prepare()
+        stack.callback(destination.leave)
         stack.callback(JobLock(paths).release)
         plugins = load_plugins(hooks=("register_writers", "labeling_finished"))
+        conclude = partial(
+            finish.conclude,
+            paths,
+            plugins=plugins,
+            embeddings=embeddings,
+            say=reporter.show,
+            then=lambda _: destination.deliver(),
+        )
         complete = finish.table_is_complete(paths, embeddings)
         if complete is not None:
-            return finish.conclude(paths, complete, plugins, embeddings=embeddings, say=reporter.show)
-        checks.refuse_existing(output, overwrite=overwrite)
+            return conclude(complete)
+        destination.refuse_existing()
         job = read_job(paths)
         parts = [(directory, _job_of(directory)) for directory in others]
         if job is None and not parts:
@@ -85,12 +104,12 @@ def merge(
         files = _joined_files(paths, job, plugins.registry, embeddings)
         for file in files[1:]:
             checks.check_embeddings(file.path, paths)
-            checks.refuse_existing(file.path, overwrite=overwrite)
-        store = ShardStore.of_job(paths.shards, job)
-        _require_complete(output, store)
+            if store is None:
+                checks.refuse_existing(file.path, overwrite=overwrite)
+        _require_complete(wanted.shown, ShardStore.of_job(paths.shards, job))
         times = {"merged_from": 1 + len(others)}
         sidecar = finish.assemble(paths, job, files, times=times, stop_signal=stop_signal, bar=reporter.bar)
-        return finish.conclude(paths, sidecar, plugins, embeddings=embeddings, say=reporter.show)
+        return conclude(sidecar)
 
 
 def _joined_files(paths: JobPaths, job: Job, registry: Registry, embeddings: Path | None) -> list[JoinedFile]:
@@ -184,7 +203,7 @@ def _paths_of(directory: Path) -> JobPaths:
     return paths
 
 
-def _require_complete(output: Path, store: ShardStore) -> None:
+def _require_complete(output: Location, store: ShardStore) -> None:
     missing = sorted(set(range(len(store))) - store.done())
     if not missing:
         return

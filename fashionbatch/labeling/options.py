@@ -14,7 +14,7 @@ from fashionbatch.labeling.workers.pool import DECODER, MEMORY_LIMIT
 from fashionbatch.labels.records import Match
 from fashionbatch.registry import OurName
 from fashionbatch.specs import Precision
-from fashionbatch.stores.address import Location
+from fashionbatch.stores.address import Location, Url
 
 DEFAULT_TIMEOUT_S = 30.0
 DEFAULT_ENGINE = OurName("local")
@@ -148,6 +148,8 @@ class OutputOptions:
         format: the name of a writer; None goes by the table's ending.
         settings: the writer's parameters.
         embeddings: a file, `.npy` or `.parquet`, for the features of each row; None for none.
+        store: the table's address, where it belongs in a store with all that is beside it; `table` and `embeddings` are
+            then where they are made. None for a table of this machine.
         overwrite: replace an output that exists.
         restart: discard what an earlier run of the same output has done.
     """
@@ -156,8 +158,14 @@ class OutputOptions:
     format: str | None = None
     settings: Settings = ()
     embeddings: Path | None = None
+    store: Url | None = None
     overwrite: bool = False
     restart: bool = False
+
+    @property
+    def shown(self) -> Location:
+        """The table as the user has named it."""
+        return self.table if self.store is None else self.store
 
 
 @dataclass(frozen=True)

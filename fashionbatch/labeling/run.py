@@ -11,6 +11,7 @@ from dataclasses import replace
 from fashionbatch.display_width import counted, counted_of
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling import checks, describe, finish
+from fashionbatch.labeling.destination import Destination, destination_of
 from fashionbatch.labeling.engine import Tally, run_shards
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.record import differences, discard, read_job
@@ -64,11 +65,13 @@ def label(
     with contextlib.ExitStack() as stack:
         run = Run(options, reporter or silent(), stop_signal, stack, launcher)
         checks.check_options(options, run.paths)
+        destination = _destination(run)
         stack.callback(JobLock(run.paths).release)
-        report = _complete_before(run, then)
+        then = _delivering(destination, then)
+        report = _complete_before(run, destination, then)
         if report is not None:
             return report
-        checks.refuse_existing_output(options)
+        destination.refuse_existing()
         ready = _ready(run)
         first_labels = _do_shards(run, ready)
         sidecar = _assemble(run, ready, began, first_labels)
@@ -107,16 +110,36 @@ def label_part(
     with contextlib.ExitStack() as stack:
         run = Run(options, reporter or silent(), stop_signal, stack, launcher)
         checks.check_options(options, run.paths)
+        destination = _destination(run)
         lock = JobLock(run.paths, f"{part.number}-of-{part.count}")
         stack.callback(lock.release)
         with lock.setting_up(stop_signal):
-            checks.refuse_existing_output(options)
+            destination.refuse_existing()
             ready = _ready(run)
         _do_shards(run, ready)
         return ready.store.count_rows(run.shards(ready.store))
 
 
-def _complete_before(run: Run, then: Then | None) -> finish.TableReport | None:
+def _destination(run: Run) -> Destination:
+    """Where the table belongs, ready for a run that makes it."""
+    destination = destination_of(run.paths, run.options.output, run.reporter, run.stop_signal)
+    destination.prepare()
+    run.stack.callback(destination.leave)
+    return destination
+
+
+def _delivering(destination: Destination, then: Then | None) -> Then:
+    """Bring a complete table where it belongs, and do then what else is to be done with it."""
+
+    def deliver(sidecar: Sidecar) -> None:
+        destination.deliver()
+        if then is not None:
+            then(sidecar)
+
+    return deliver
+
+
+def _complete_before(run: Run, destination: Destination, then: Then | None) -> finish.TableReport | None:
     """What is left to do where an earlier run has put the table under its name; None where none has."""
     options, paths = run.options, run.paths
     complete = None if options.output.restart else finish.table_is_complete(paths, options.output.embeddings)
@@ -124,10 +147,10 @@ def _complete_before(run: Run, then: Then | None) -> finish.TableReport | None:
         return None
     loaded = load(options)
     if differences(describe.request_behind(complete), describe.describe_request(options, run.source, loaded)):
-        checks.refuse_existing_output(options)
+        destination.refuse_discarding()
         discard(paths)
         return None
-    run.reporter.show(f"{options.output.table} is complete; an earlier run was stopped while it tidied up")
+    run.reporter.show(f"{options.output.shown} is complete; an earlier run was stopped while it tidied up")
     embeddings = options.output.embeddings
     return finish.conclude(paths, complete, loaded.plugins, embeddings=embeddings, say=run.reporter.show, then=then)
 
@@ -156,8 +179,13 @@ def _do_shards(run: Run, ready: Ready) -> float | None:
         raise InterruptedRunError(
             f"interrupted: {counted_of(done, total, 'row')} done",
             signal_number=error.signal_number,
-            hint="start the same command again: it goes on from there",
+            hint=_how_to_go_on(run),
         ) from None
+
+
+def _how_to_go_on(run: Run) -> str:
+    where = "" if run.options.output.store is None else f"; the job lies in {run.paths.output.parent}"
+    return f"start the same command again: it goes on from there{where}"
 
 
 def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) -> Sidecar:

@@ -378,7 +378,7 @@ def _require_same_job(run: Run, job: Job, description: JobDescription) -> None:
     found = differences(job, description)
     if found:
         raise OutputError(
-            f"{run.options.output.table} belongs to another job that is under way: {'; '.join(found)}",
+            f"{run.options.output.shown} belongs to another job that is under way: {'; '.join(found)}",
             hint="start that command again to finish it, or `--restart` to discard what it has done",
         )
     with contextlib.closing(JobFiles(run.paths)) as files:

@@ -28,9 +28,10 @@ from fashionbatch.labels.records import (
     Text,
     brief,
 )
+from fashionbatch.stores.address import Location, Url
 
 FORMAT_VERSION = 1
-_ENDING = ".meta.json"
+SIDECAR_ENDING = ".meta.json"
 _LARGEST_BYTES = 1 << 26
 
 
@@ -146,7 +147,7 @@ class Sidecar(Record):
 
 def sidecar_path(table: Path) -> Path:
     """Where the sidecar of a table is."""
-    return table.with_name(table.name + _ENDING)
+    return table.with_name(table.name + SIDECAR_ENDING)
 
 
 def find_sidecar(table: Path) -> Sidecar | None:
@@ -166,6 +167,22 @@ def find_sidecar(table: Path) -> Sidecar | None:
     if len(data) > _LARGEST_BYTES:
         raise DataError(f"{path}: is larger than {_LARGEST_BYTES >> 20} MiB, so no table's sidecar")
     return parse_sidecar(data, name=str(path))
+
+
+def sidecar_of(table: Location) -> Sidecar | None:
+    """The sidecar of a table on this machine or in a store, None where there is none beside it.
+
+    Raises:
+        DataError: as `find_sidecar`, or the store cannot be asked.
+        FashionBatchError: there are no such stores, or a package is not installed.
+    """
+    if not isinstance(table, Url):
+        return find_sidecar(table)
+    from fashionbatch.stores.fetching import read_object
+
+    place = table.parent / (table.name + SIDECAR_ENDING)
+    data = read_object(place)
+    return None if data is None else parse_sidecar(data, name=str(place))
 
 
 def parse_sidecar(data: bytes, *, name: str) -> Sidecar:

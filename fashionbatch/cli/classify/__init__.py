@@ -21,12 +21,12 @@ from fashionbatch.cli.console.signals import orderly_end
 from fashionbatch.cli.console.tables import counted, format_table, printable
 from fashionbatch.display_width import human_size
 from fashionbatch.progress import duration, rate_text
+from fashionbatch.stores.address import Location, as_location
 
 if TYPE_CHECKING:
     from fashionbatch.labeling.options import LabelOptions
     from fashionbatch.labeling.workers.launch import Launcher
     from fashionbatch.labels.sidecar import Sidecar
-    from fashionbatch.stores.address import Location
 
 _PATH = click.Path(path_type=Path)
 _SHOWN_LABELS = 10
@@ -45,13 +45,13 @@ class _Part(click.ParamType[tuple[int, int]]):
         return int(number), int(count)
 
 
-class _Embeddings(click.ParamType[Path]):
+class _Embeddings(click.ParamType[Location]):
     name = "file"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Location:
         from fashionbatch.labeling.products.embeddings import ENDINGS
 
-        path = Path(value)
+        path = as_location(value)
         if path.suffix.lower() not in ENDINGS:
             self.fail(f"{str(path)!r} must end in {' or '.join(ENDINGS)}", param, ctx)
         return path
@@ -68,7 +68,13 @@ class _Embeddings(click.ParamType[Path]):
     multiple=True,
     help="The bundle to label with. With several, columns begin with their names.",
 )
-@click.option("-o", "--output", type=_PATH, help="The table to write; its ending says the format.")
+@click.option("-o", "--output", type=LocationType(), help="The table to write; its ending says the format.")
+@click.option(
+    "--job",
+    type=_PATH,
+    metavar="DIR",
+    help="With an address in a store as -o: keep here what has been done.  [default: in the cache]",
+)
 @click.option(
     "-j", "--workers", type=click.IntRange(1, 256), help="Processes that decode photos.  [default: one for each core]"
 )
@@ -184,7 +190,7 @@ def command(
     /,
     *,
     folder: Location | None,
-    output: Path | None,
+    output: Location | None,
     show: Path | None,
     files_from: Path | None,
     part: tuple[int, int] | None,
@@ -267,7 +273,7 @@ def _label(
         )
     assert labels.sidecar is not None
     if not reporter.quiet:
-        _print_summary(options.output.table, labels.sidecar, reporter.summary())
+        _print_summary(options.output.shown, labels.sidecar, reporter.summary())
         if labels.sorted:
             click.echo(f"{printable(str(sort_into))}: {labels.sorted}")
     if strict:
@@ -280,9 +286,9 @@ def _label_part(options: LabelOptions, reporter: LabelingReporter, launcher: Lau
     with orderly_end(_STOPPING) as stop_signal:
         labels = label_folder(options, reporter=reporter, stop_signal=stop_signal, launcher=launcher)
     if not reporter.quiet:
-        output = printable(str(options.output.table))
-        click.echo(f"part {options.work.part} of {output} is done: {counted(labels.rows, 'row')}")
-        click.echo(f"when all parts are, `fashionbatch merge {shlex.quote(str(options.output.table))}` makes the table")
+        shown = str(options.output.shown)
+        click.echo(f"part {options.work.part} of {printable(shown)} is done: {counted(labels.rows, 'row')}")
+        click.echo(f"when all parts are, `fashionbatch merge {shlex.quote(shown)}` makes the table")
 
 
 def _estimate(options: LabelOptions, reporter: LabelingReporter) -> None:
@@ -297,7 +303,7 @@ def _estimate(options: LabelOptions, reporter: LabelingReporter) -> None:
     click.echo(f"{rate} on a sample of {found.sample:,}: about {duration(found.files / found.rate)}")
 
 
-def _print_summary(output: Path, sidecar: Sidecar, rate: str) -> None:
+def _print_summary(output: Location, sidecar: Sidecar, rate: str) -> None:
     from fashionbatch.labeling.source.left_out import left_out
 
     seconds = sidecar.times.seconds or 0.0

@@ -13,7 +13,9 @@ from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.job.shards import ShardStore
-from fashionbatch.labels.sidecar import find_sidecar
+from fashionbatch.labeling.job.staging import staged_table
+from fashionbatch.labels.sidecar import sidecar_of
+from fashionbatch.stores.address import Location, Url
 
 State: TypeAlias = Literal["starting", "running", "stopped", "complete"]
 
@@ -42,19 +44,20 @@ class JobStatus:
     remaining_s: float | None
 
 
-def read_status(output: Path) -> JobStatus:
+def read_status(output: Location, *, jobs: Path | None = None) -> JobStatus:
     """Look at an output and its job directory.
 
     Args:
         output: the table, as `classify` was given it.
+        jobs: for a table in a store, what `classify` was given as `--job`.
 
     Raises:
         DataError: there is neither a table nor a job.
         OutputError: the job's description is damaged.
     """
-    paths = JobPaths(output.absolute())
+    paths = JobPaths(staged_table(output, jobs) if isinstance(output, Url) else output.absolute())
     if not paths.directory.is_dir():
-        return _complete(paths)
+        return _complete(output if isinstance(output, Url) else paths.output)
     running = disk.is_locked(paths.lock)
     job = read_job(paths)
     if job is None:
@@ -69,10 +72,10 @@ def read_status(output: Path) -> JobStatus:
     return JobStatus("running" if running else "stopped", store.bounds[-1], counts.rows, statuses, rate, remaining_s)
 
 
-def _complete(paths: JobPaths) -> JobStatus:
-    sidecar = find_sidecar(paths.output)
+def _complete(output: Location) -> JobStatus:
+    sidecar = sidecar_of(output)
     if sidecar is None:
-        raise DataError(f"{paths.output}: there is neither a job under way nor a table that classify wrote")
+        raise DataError(f"{output}: there is neither a job under way nor a table that classify wrote")
     rows = sidecar.rows
     return JobStatus("complete", rows, rows, dict(sidecar.counts.status), None, None)
 

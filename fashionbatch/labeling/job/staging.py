@@ -1,0 +1,63 @@
+"""Where on this machine a table is made that belongs in a store: the same command finds its job there again."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from fashionbatch.data.context import cache_path
+from fashionbatch.errors import FashionBatchError, OutputError
+from fashionbatch.stores.address import Location, Url
+
+_DIGEST_LENGTH: Final = 16
+_FOLDER: Final = "jobs"
+
+
+def staged_table(url: Url, jobs: Path | None = None) -> Path:
+    """The path of a table until it is complete.
+
+    It lies in a directory of its own, which is named for the address, so that it is in nobody's way.
+
+    Args:
+        url: of the table in the store.
+        jobs: a folder for such directories; None for one in the cache.
+
+    Raises:
+        OutputError: the address cannot be that of a table.
+    """
+    if url.is_web or not url.key or url.text.endswith("/") or url.name in {".", ".."}:
+        raise OutputError(f"{url}: names no table", hint=f"write {url.scheme}://BUCKET/labels.csv")
+    digest = hashlib.sha256(str(url).encode("utf-8", "surrogateescape")).hexdigest()[:_DIGEST_LENGTH]
+    return (jobs or cache_path() / _FOLDER).absolute() / digest / url.name
+
+
+def made_at(table: Location, embeddings: Location | None, jobs: Path | None) -> tuple[Path, Path | None, Url | None]:
+    """Where on this machine a table and its embeddings are made, and the address at which the table belongs.
+
+    Args:
+        table: as the user names it.
+        embeddings: likewise; None for none.
+        jobs: a folder for what is made of a table in a store; None for one in the cache.
+
+    Returns:
+        The paths of both, and the address; None for a table of this machine.
+
+    Raises:
+        FashionBatchError: table and embeddings do not belong together, or `jobs` is given for a table of this machine.
+    """
+    if isinstance(table, Path):
+        if isinstance(embeddings, Url):
+            raise OutputError(f"{embeddings}: embeddings lie beside their table, which belongs on this machine")
+        if jobs is not None:
+            raise FashionBatchError("--job is for a table in a store: any other job lies beside its table")
+        return table, embeddings, None
+    made = staged_table(table, jobs)
+    if embeddings is None:
+        return made, None, table
+    if isinstance(embeddings, Path) or embeddings.parent != table.parent:
+        raise OutputError(
+            f"{embeddings}: embeddings of a table in a store lie beside it",
+            hint=f"give --embeddings {table.parent / embeddings.name}",
+        )
+    return made, made.with_name(embeddings.name), table
