@@ -11,14 +11,12 @@ import socket
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fashionbatch.errors import FashionBatchError, RuntimeUnavailableError
 from fashionbatch.specs import Resources, RunShard, ShardProgress, StopSignal
 from fashionbatch_plugins.on_ray.dispatch import Dispatcher, Limits
-
-if TYPE_CHECKING:
-    from fashionbatch_plugins.engines import Ray
+from fashionbatch_plugins.on_ray.parameters import Ray
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 _ENVIRONMENT = {

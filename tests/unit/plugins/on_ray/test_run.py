@@ -15,7 +15,8 @@ from fashionbatch.errors import FashionBatchError, RuntimeUnavailableError
 from fashionbatch.specs import Resources
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 from fashionbatch.testing.checks.engine import RecordedShard
-from fashionbatch_plugins.engines import Ray, run_on_ray
+from fashionbatch_plugins.engines import run_on_ray
+from fashionbatch_plugins.on_ray.parameters import Ray
 
 
 def run(work: RecordedShard, parameters: Ray) -> None:
