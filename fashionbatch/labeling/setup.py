@@ -24,7 +24,8 @@ from fashionbatch.inference.stream import drain
 from fashionbatch.labeling import describe
 from fashionbatch.labeling.commit import commit
 from fashionbatch.labeling.in_hand import Lane, buffers_needed
-from fashionbatch.labeling.job.frozen import JobFiles
+from fashionbatch.labeling.job.frozen import JobFiles, require_same_files
+from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import Job, JobDescription, differences, discard, write_record
 from fashionbatch.labeling.job.shards import ShardStore, plan_shards
@@ -154,12 +155,15 @@ def begin_job(run: Run) -> Ready:
                 sessions = station.settle(loaded, pipeline, sessions, choices, files.rows)
         description = describe.describe_job(options, run.source, loaded, sessions)
         reused = _reuse(run, description)
+        with contextlib.closing(Manifest(paths.manifest)) as manifest:
+            files_index = manifest.index_digest
         job = Job.of_json(
             {
                 **description.as_json(),
                 "files": files.as_json(),
                 "shards": bounds,
                 "created": describe.now(),
+                "files_index": files_index,
                 "precision_choices": describe.describe_choices(sessions),
                 **({"reused": reused.as_json()} if reused else {}),
             }
@@ -381,12 +385,7 @@ def _require_same_job(run: Run, job: Job, description: JobDescription) -> None:
             f"{run.options.output.shown} belongs to another job that is under way: {'; '.join(found)}",
             hint="start that command again to finish it, or `--restart` to discard what it has done",
         )
-    with contextlib.closing(JobFiles(run.paths)) as files:
-        if files.manifest.digest() != job.files.digest:
-            raise OutputError(
-                f"{run.paths.manifest} is not the list of files that the job began with",
-                hint="`--restart` scans the folder again and begins anew",
-            )
+    require_same_files(run.paths, job)
 
 
 @contextlib.contextmanager

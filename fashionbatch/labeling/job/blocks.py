@@ -91,6 +91,8 @@ class BlockReader:
     Attributes:
         number: the writer's own number.
         flags: the writer's own flags.
+        index_digest: SHA-256 of index and trailer in hex, which hold the checksum that each block is compared with. It
+            tells this file from others without reading gigabytes.
     """
 
     def __init__(self, path: Path, magic: bytes) -> None:
@@ -147,6 +149,7 @@ class BlockReader:
         index = self._read(index_start, index_size)
         if zlib.crc32(index + trailer[:_BEFORE_CRC]) != crc:
             raise self.damaged("its index has changed")
+        self.index_digest = hashlib.sha256(index + trailer).hexdigest()
         self._index = [*_INDEX.iter_unpack(index), (index_start, 0)]
         offsets = [offset for offset, _ in self._index]
         if blocks != -(-self._rows // BLOCK_ROWS) or offsets[0] != MAGIC_BYTES or offsets != sorted(offsets):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.cells import CellReader
 from fashionbatch.labeling.job.manifest import Manifest, ScannedFile
 from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.record import Job
 from fashionbatch.specs import Cell
 
 
@@ -48,6 +51,20 @@ class JobFiles:
         for reader in (self._kept, self._reused):
             if reader is not None:
                 reader.close()
+
+
+def require_same_files(paths: JobPaths, job: Job) -> None:
+    """Compare the list of files with the one that a job began with, without reading all of it where that can be helped.
+
+    Raises:
+        OutputError: it is another one, or it or what belongs to it is damaged.
+    """
+    with contextlib.closing(JobFiles(paths)) as files:
+        if files.manifest.index_digest != job.files_index and files.manifest.digest() != job.files.digest:
+            raise OutputError(
+                f"{paths.manifest} is not the list of files that the job began with",
+                hint="`--restart` scans the folder again and begins anew",
+            )
 
 
 @dataclass

@@ -144,6 +144,11 @@ class Manifest:
             size, mtime_ns = _FIELDS.unpack_from(record)
             yield ScannedFile(path, size, mtime_ns, b"" if digest == _NO_DIGEST else digest, token)
 
+    @property
+    def index_digest(self) -> str:
+        """SHA-256 in hex of what tells this list from others without reading all of it; `rows` checks what it reads."""
+        return self._blocks.index_digest
+
     def digest(self) -> str:
         """SHA-256 of the whole file in hex."""
         return self._blocks.digest()

@@ -45,6 +45,7 @@ _FOUND_BY_EACH_RUN = {
     "fashionbatch",
     "reused",
     "precision_choices",
+    "files_index",
 }
 
 
@@ -93,6 +94,7 @@ class Job(JobDescription):
         files: what the scan gave.
         shards: where each shard begins, and where the last one ends.
         created: when the job was begun, in ISO 8601.
+        files_index: what tells the list of files from others without reading all of it; None in jobs that 0.1 began.
         precision_choices: why each bundle's network is computed in its precision; empty in jobs that 0.1 began.
         reused: how the files compare with an earlier table; None without one.
     """
@@ -100,6 +102,7 @@ class Job(JobDescription):
     files: FilesRecord
     shards: Sequence[Count] = Field(min_length=2)
     created: str
+    files_index: Sha256 | None = None
     precision_choices: Sequence[PrecisionRecord] = ()
     reused: ReuseCounts | None = None
 

@@ -5,7 +5,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from fashionbatch.errors import BundleError, DataError, FashionBatchError, InterruptedRunError, OutputError
+from fashionbatch.labeling.job.manifest import Manifest, ManifestWriter
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.products.options import RowOptions
@@ -345,6 +346,32 @@ def test_a_changed_list_of_files_is_refused(options: MakeOptions, tmp_path: Path
     manifest.write_bytes(manifest.read_bytes()[:-1] + b"!")
     with pytest.raises(OutputError, match=r"manifest.*\n.*--restart"):
         label(options())
+
+
+@pytest.mark.usefixtures("small_shards", "many")
+def test_another_whole_list_of_files_is_refused_too(options: MakeOptions, tmp_path: Path) -> None:
+    stop(options(), 12)
+    path = tmp_path / "labels.csv.job" / "manifest"
+    with closing(Manifest(path)) as manifest:
+        rows = list(manifest.rows(0, len(manifest)))
+    with path.open("wb") as file:
+        writer = ManifestWriter(file)
+        for row in rows:
+            writer.add(row.path, row.size + 1, row.mtime_ns)
+        writer.finish()
+    with pytest.raises(OutputError, match="is not the list of files that the job began with"):
+        label(options())
+
+
+@pytest.mark.usefixtures("small_shards", "many")
+def test_a_job_that_does_not_know_its_lists_index_goes_on(options: MakeOptions, tmp_path: Path) -> None:
+    stop(options(), 12)
+    path = tmp_path / "labels.csv.job" / "job.json"
+    job = json.loads(path.read_text())
+    assert job.pop("files_index")
+    path.write_text(json.dumps(job))
+    label(options())
+    assert len(read(tmp_path / "labels.csv")) == 95
 
 
 @pytest.mark.usefixtures("small_shards")

@@ -40,6 +40,17 @@ def test_what_was_written_is_read(tmp_path: Path, count: int) -> None:
     manifest.close()
 
 
+def test_a_list_is_told_from_others_by_its_index_alone(tmp_path: Path) -> None:
+    records = numbered(BLOCK_ROWS + 1)
+    other = [*records[:5], records[5]._replace(mtime_ns=7), *records[6:]]
+    digests = []
+    for number, one in enumerate((records, records, other)):
+        write(tmp_path / f"{number}", one)
+        with contextlib.closing(Manifest(tmp_path / f"{number}")) as manifest:
+            digests.append(manifest.index_digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
 def test_digests_are_kept_where_that_is_wanted(tmp_path: Path) -> None:
     records = [ScannedFile(b"a", 1, 2, b"\1" * 32), ScannedFile(b"b", 3, 4), ScannedFile(b"c", 5, 6, b"\xff" * 32)]
     write(tmp_path / "with", records, digests=True)
