@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from fashionbatch import __version__
-from fashionbatch.data.context import CACHE_VARIABLE, DATA_VARIABLE, cache_path, data_directory
+from fashionbatch.data.places import CACHE_VARIABLE, DATA_VARIABLE, cache_path, data_directory
 from fashionbatch.display_width import counted
 from fashionbatch.inference.cores import usable_cores
 from fashionbatch.inference.cpu import cpu_flags, cpu_name, int8_units

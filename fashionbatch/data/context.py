@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Final
 
-import platformdirs
-
-from fashionbatch import disk
 from fashionbatch.data.archives import ARCHIVE_SUFFIXES, unpack_once
+from fashionbatch.data.fetching import local_data
+from fashionbatch.data.places import DATA_VARIABLE, cache_directory, data_directory
 from fashionbatch.errors import DataError
 from fashionbatch.names import path_alike
 from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.stores.address import Url, as_location
 
-DATA_VARIABLE: Final = "FASHIONBATCH_DATA_DIR"
-CACHE_VARIABLE: Final = "FASHIONBATCH_CACHE_DIR"
 DATA_SCHEME: Final = "data:"
 """How a path in a recipe begins that is looked for in FASHIONBATCH_DATA_DIR."""
-
-
-def data_directory() -> Path | None:
-    """The folder that FASHIONBATCH_DATA_DIR names, None where it is unset or empty; it need not exist."""
-    value = os.environ.get(DATA_VARIABLE)
-    return Path(value).expanduser().absolute() if value else None
-
-
-def cache_path() -> Path:
-    """Where what can be made again is kept: FASHIONBATCH_CACHE_DIR, else the platform's folder; it need not exist."""
-    value = os.environ.get(CACHE_VARIABLE)
-    return Path(value).expanduser().absolute() if value else platformdirs.user_cache_path("fashionbatch")
-
-
-def cache_directory() -> Path:
-    """The folder of `cache_path`, which exists on return.
-
-    Raises:
-        DataError: it cannot be made.
-    """
-    path = cache_path()
-    try:
-        disk.make_directory(path)
-    except OSError as error:
-        raise DataError(
-            f"the cache folder {path} cannot be made: {error.strerror}",
-            hint=f"set {CACHE_VARIABLE} to a folder that can be written",
-        ) from error
-    return path
 
 
 class LocalContext:
@@ -89,8 +56,6 @@ class LocalContext:
             return _locate_data(path, self._bar)
         location = as_location(path)
         if isinstance(location, Url):
-            from fashionbatch.data.fetching import local_data
-
             return local_data(location, bar=self._bar)
         found = self._base / Path(path).expanduser()
         try:

@@ -19,8 +19,8 @@ import PIL
 from numpy.typing import NDArray
 
 from fashionbatch import disk
-from fashionbatch.data.context import CACHE_VARIABLE, cache_directory, cache_path
 from fashionbatch.data.originals import Originals, pixels_of
+from fashionbatch.data.places import CACHE_VARIABLE, cache_directory, cache_path
 from fashionbatch.errors import DataError, ImageError
 from fashionbatch.images import POLICY
 from fashionbatch.progress import OpenBar, no_bar

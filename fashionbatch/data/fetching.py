@@ -15,14 +15,15 @@ from fashionbatch import disk
 from fashionbatch.bundle.manifest import MANIFEST_NAME
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.bundle.parse import parse_manifest
-from fashionbatch.data.context import cache_directory
+from fashionbatch.data.places import cache_directory
 from fashionbatch.errors import BundleError, DataError
 from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import IMAGE_EXTENSIONS
 from fashionbatch.stores.address import Location, Url, as_location
 from fashionbatch.stores.faults import StoreFaultError, refusal_hint
-from fashionbatch.stores.objects import UNKNOWN, StoredObject, open_objects
+from fashionbatch.stores.objects import UNKNOWN, StoredObject
 from fashionbatch.stores.opening import FileStatusError
+from fashionbatch.stores.reaching import open_objects
 from fashionbatch.stores.remote import RemoteOpener
 from fashionbatch.stores.retrying import Retrying
 

@@ -131,7 +131,7 @@ def _now() -> str:
 
 
 def _folder() -> Path:
-    from fashionbatch.data.context import cache_path
+    from fashionbatch.data.places import cache_path
 
     return cache_path() / _FOLDER
 

@@ -20,7 +20,7 @@ from fashionbatch.labeling.products.sorting import Way
 from fashionbatch.names import path_alike
 from fashionbatch.stores.address import Url
 from fashionbatch.stores.archives.naming import archives_of
-from fashionbatch.stores.objects import require_store
+from fashionbatch.stores.reaching import require_store
 from fashionbatch.stores.writing import require_writable_store
 
 _USUAL_NAME_MAX = 255

@@ -9,7 +9,7 @@ from typing import TypeAlias
 from fashionbatch import disk
 from fashionbatch.bundle.open import Bundle, open_bundle, read_manifest
 from fashionbatch.bundle.pack import ENDING, pack_bundle, unpack_bundle
-from fashionbatch.data.context import cache_directory
+from fashionbatch.data.places import cache_directory
 from fashionbatch.errors import BundleError, OutputError
 from fashionbatch.specs import PackedBundles
 

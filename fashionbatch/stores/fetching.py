@@ -11,7 +11,8 @@ from fashionbatch import disk
 from fashionbatch.errors import DataError
 from fashionbatch.stores.address import Location, Url
 from fashionbatch.stores.faults import StoreFaultError
-from fashionbatch.stores.objects import UNKNOWN, Objects, open_objects
+from fashionbatch.stores.objects import UNKNOWN, Objects
+from fashionbatch.stores.reaching import open_objects
 from fashionbatch.stores.retrying import Retrying
 
 _PIECE: Final = 8 << 20

@@ -6,8 +6,9 @@ import threading
 
 from fashionbatch.stores.address import Url
 from fashionbatch.stores.folder import FolderOpener
-from fashionbatch.stores.objects import UNKNOWN, StoredObject, open_objects
+from fashionbatch.stores.objects import UNKNOWN, StoredObject
 from fashionbatch.stores.opening import OpenFile, WantedFile
+from fashionbatch.stores.reaching import open_objects
 from fashionbatch.stores.remote import RemoteOpener
 
 

@@ -67,7 +67,7 @@ def _open_folder(source: Source) -> Opener:
 
 
 def _open_remote(source: Source) -> Opener:
-    from fashionbatch.stores.objects import open_objects
+    from fashionbatch.stores.reaching import open_objects
     from fashionbatch.stores.remote import RemoteOpener
 
     return RemoteOpener(open_objects(Url(source["url"])))

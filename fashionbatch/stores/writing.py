@@ -9,7 +9,8 @@ from typing import Final, Literal, Protocol, TypeAlias
 
 from fashionbatch.errors import OutputError
 from fashionbatch.stores.address import Url
-from fashionbatch.stores.objects import Objects, require_store
+from fashionbatch.stores.objects import Objects
+from fashionbatch.stores.reaching import require_store
 from fashionbatch.stores.retrying import Patience, Retrying
 
 Outcome: TypeAlias = Literal["written", "taken", "unconditional"]

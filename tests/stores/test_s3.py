@@ -11,8 +11,9 @@ from fashionbatch.labeling.job.manifest import ScannedFile
 from fashionbatch.labeling.workers.files import FileTask
 from fashionbatch.stores.address import Url
 from fashionbatch.stores.faults import StoreFaultError
-from fashionbatch.stores.objects import Objects, open_objects
+from fashionbatch.stores.objects import Objects
 from fashionbatch.stores.opening import FileStatusError
+from fashionbatch.stores.reaching import open_objects
 from fashionbatch.stores.remote import RemoteOpener
 from fashionbatch.stores.retrying import Patience, Retrying
 

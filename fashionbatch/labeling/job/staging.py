@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Final
 
-from fashionbatch.data.context import cache_path
+from fashionbatch.data.places import cache_path
 from fashionbatch.errors import FashionBatchError, OutputError
 from fashionbatch.stores.address import Location, Url
 

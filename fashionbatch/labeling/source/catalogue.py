@@ -23,7 +23,7 @@ from fashionbatch.labeling.job.manifest import UNKNOWN, ManifestWriter
 from fashionbatch.labeling.source.request import ListOptions, ScanSummary
 from fashionbatch.names import suggestion
 from fashionbatch.stores.address import Url, as_location
-from fashionbatch.stores.objects import require_store
+from fashionbatch.stores.reaching import require_store
 
 STANDARD_INPUT = "-"
 _HEAD = 64

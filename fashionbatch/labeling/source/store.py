@@ -21,7 +21,8 @@ from fashionbatch.labeling.source.external_sort import external_sort
 from fashionbatch.labeling.source.request import ScanOptions, ScanSummary
 from fashionbatch.stores.address import Url, is_one_file
 from fashionbatch.stores.faults import StoreFaultError, refusal_hint
-from fashionbatch.stores.objects import Objects, StoredObject, open_objects
+from fashionbatch.stores.objects import Objects, StoredObject
+from fashionbatch.stores.reaching import open_objects
 from fashionbatch.stores.retrying import Retrying
 
 _REPORT_EVERY_S = 1.0

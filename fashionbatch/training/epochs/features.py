@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashionbatch import disk
-from fashionbatch.data.context import cache_directory
+from fashionbatch.data.places import cache_directory
 from fashionbatch.data.prepared import PreparedData, SplitData, TakenImages, Whole
 from fashionbatch.errors import BundleError, OutputError, RuntimeUnavailableError
 from fashionbatch.inference.cpu import cpu_name

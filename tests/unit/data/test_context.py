@@ -11,7 +11,8 @@ import pytest
 
 from fashionbatch import disk
 from fashionbatch.data import archives
-from fashionbatch.data.context import LocalContext, cache_directory, data_directory
+from fashionbatch.data.context import LocalContext
+from fashionbatch.data.places import cache_directory, data_directory
 from fashionbatch.errors import DataError
 
 

@@ -10,8 +10,9 @@ import pytest
 
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data import fetching
-from fashionbatch.data.context import CACHE_VARIABLE, LocalContext
+from fashionbatch.data.context import LocalContext
 from fashionbatch.data.fetching import local_bundle, local_data
+from fashionbatch.data.places import CACHE_VARIABLE
 from fashionbatch.errors import BundleError, DataError
 from fashionbatch.stores.address import Url
 from fashionbatch.testing.bundles import make_tiny_bundle

@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from fashionbatch.data import decode, originals
-from fashionbatch.data.context import CACHE_VARIABLE
+from fashionbatch.data.places import CACHE_VARIABLE
 from fashionbatch.data.prepare import load_samples, look_at_labels, prepare_data
 from fashionbatch.errors import DataError, ImageError, PluginError
 from fashionbatch.images import decode_image

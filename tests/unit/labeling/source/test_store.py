@@ -135,8 +135,8 @@ def test_a_store_that_does_not_list_is_one_line(kind: Any, hint: str | None, sca
 
 def test_any_store_of_fsspec_is_listed_and_read(tmp_path: Path) -> None:
     fsspec = pytest.importorskip("fsspec", reason="fsspec is not installed: pip install 'fashionbatch[cloud]'")
-    from fashionbatch.stores.objects import open_objects
     from fashionbatch.stores.opening import FileStatusError
+    from fashionbatch.stores.reaching import open_objects
     from fashionbatch.stores.remote import RemoteOpener
 
     memory = fsspec.filesystem("memory")
