@@ -1,6 +1,6 @@
 """Computes from measured figures how long a job of so many photos takes on so many cores, and draws it.
 
-    python benchmarks/scaling.py benchmarks/results/amd-epyc-25-1-2-cores/scale/10m.json --photos 100_000_000 \
+    python benchmarks/scaling.py benchmarks/results/amd-epyc-25-1-2-cores/scale/100m.json --photos 100_000_000 \
         --output docs/images/scaling.png
 
 What labeling costs is what docs/labeling.md measures of this CPU; what lists and tables cost is of benchmarks/scale.py.
