@@ -69,13 +69,19 @@ def _figures(counts: NDArray[np.int64], total: float, least: float, greatest: fl
     if not rows:
         return None
     up_to = np.cumsum(counts)
-    quantiles = []
-    for quantile in QUANTILES:
-        rank = quantile * (rows - 1)
-        step = int(np.searchsorted(up_to, rank, side="right"))
-        before = int(up_to[step] - counts[step])
-        value = (step + (rank - before + 0.5) / int(counts[step])) / STEPS
-        quantiles.append(float(min(max(value, least), greatest)))
+
+    def at(place: int) -> float:
+        """The probability at a place, from 0 on, if all were sorted; those of one step are taken as evenly spread."""
+        step = int(np.searchsorted(up_to, place, side="right"))
+        within = (place - int(up_to[step] - counts[step]) + 0.5) / int(counts[step])
+        return min(max((step + within) / STEPS, least), greatest)
+
+    def quantile_at(share: float) -> float:
+        place, rest = divmod(share * (rows - 1), 1)
+        lower = at(int(place))
+        return lower + rest * (at(int(place) + 1) - lower) if rest else lower
+
+    quantiles = map(quantile_at, QUANTILES)
     measures = (float(total) / rows, float(least), *quantiles, float(greatest))
     return Confidence(rows, *map(six_digits, measures))
 

@@ -132,6 +132,15 @@ def test_equal_probabilities_are_their_quantiles(tmp_path: Path) -> None:
     assert (column.confidence.p05, column.confidence.p50, column.confidence.p95) == (1, 1, 1)
 
 
+def test_quantiles_of_few_rows_lie_between_them(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text(f"{HEAD}a,ok,,x,0.2\nb,ok,,x,0.8\n")
+    (column,) = summarize_table(tmp_path / "labels.csv").columns
+    assert column.confidence is not None
+    assert column.confidence.p25 == pytest.approx(0.35, abs=0.001)
+    assert column.confidence.p50 == pytest.approx(0.5, abs=0.001)
+    assert column.confidence.p95 == pytest.approx(0.77, abs=0.001)
+
+
 def test_several_labels_have_the_probabilities_of_their_classes(tmp_path: Path) -> None:
     (tmp_path / "labels.csv").write_text(
         "filepath,status,error,labels,colour,colour_prob,prob_dress,prob_red\n"
