@@ -125,7 +125,7 @@ def label_options(
             embeddings=features,
             store=store,
             overwrite=overwrite,
-            **given("format", "restart"),
+            **given("format", "partitioned", "restart"),
         ),
         rows=RowOptions(**given("topk", "probabilities", "threshold", "spreadsheet_safe", "accept_truncated")),
         compute=groups.ComputeOptions(
@@ -212,6 +212,7 @@ def classify(
     threshold: float | None = None,
     format: str | None = None,  # noqa: A002 - as the option is called
     format_set: Settings = None,
+    partitioned: bool = False,
     embeddings: PathLike | Url | None = None,
     all_files: bool = False,
     follow_links: bool = False,
@@ -263,6 +264,7 @@ def classify(
         threshold: leave the label empty below this probability.
         format: `csv`, `jsonl`, `parquet` or `xlsx`, or a plugin's; None goes by the ending.
         format_set: parameters of the format.
+        partitioned: make the table a folder of parts (Parquet or JSON Lines), which can be read while the run goes on.
         embeddings: a `.npy` or `.parquet` file for each row's features.
         all_files: take every file, not only those with an image extension.
         follow_links: go into links to folders, into each folder once.

@@ -6,6 +6,7 @@ back. No other module renames, fsyncs, locks or opens a file for writing; `make 
 
 - `write_file`, `writing`, `StagedFile`: a whole file; `write_new` for one in a directory that nobody sees yet.
 - `new_directory`: a whole directory, which takes the place of an earlier one in one step.
+- `give_second_name`: a finished file, in a second place, too.
 - `append_line`: one more line of a file that only grows.
 - `copy_into`, `move_into`: files into a directory in which nothing is ever replaced.
 - `open_regular`, `read_regular`: a file that somebody names, and never a pipe or a device.
@@ -34,6 +35,7 @@ from fashionbatch.disk.errors import BEGIN_AGAIN, output_errors
 from fashionbatch.disk.files import (
     StagedFile,
     copy_new,
+    give_second_name,
     link_or_copy,
     make_directory,
     remove,
@@ -68,6 +70,7 @@ __all__ = [
     "copy_into",
     "copy_new",
     "finish_moving",
+    "give_second_name",
     "is_locked",
     "is_temporary_name_of",
     "leftovers",

@@ -201,6 +201,42 @@ def link_or_copy(file: Path, target: Path) -> None:
         copy_new(file, target)
 
 
+def give_second_name(file: Path, target: Path) -> None:
+    """Give an fsynced file a second name, under which it is whole from the first moment; it replaces what had the name.
+
+    Where there are no hard links, it is copied.
+
+    Raises:
+        OSError: it cannot be read, or not be written there.
+        OutputError: the same, where it is copied.
+    """
+    with contextlib.suppress(FileNotFoundError):
+        if os.path.samefile(file, target):
+            return
+    temporary = temporary_name(target)
+    steps.step("link", target)
+    try:
+        os.link(file, temporary)
+    except OSError:
+        # Not every file system has links; what else is wrong shows itself when the file is copied.
+        _copy_whole(file, target)
+        return
+    try:
+        steps.step("rename", target)
+        temporary.replace(target)
+    finally:
+        # Two names of one file stay as they are when one is renamed to the other.
+        temporary.unlink(missing_ok=True)
+
+
+def _copy_whole(file: Path, target: Path) -> None:
+    def write(copy: BinaryIO) -> None:
+        with open(file, "rb") as source:
+            shutil.copyfileobj(source, copy, 1 << 20)
+
+    write_file(target, write)
+
+
 def copy_new(file: Path, target: Path) -> None:
     """Copy a file into a directory that `new_directory` made.
 

@@ -14,9 +14,11 @@ from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError, FashionBatchError, OutputError
 from fashionbatch.images.formats import HEAD_BYTES, sniff
 from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.options import ComputeOptions, LabelOptions, OutputOptions, SourceOptions
 from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
+from fashionbatch.labels.parts import check_folder, own_parts
 from fashionbatch.names import path_alike
 from fashionbatch.stores.address import Url
 from fashionbatch.stores.archives.naming import archives_of
@@ -61,6 +63,8 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         )
     if output.store is None:
         _check_place(output, paths)
+    elif output.partitioned:
+        raise OutputError("--partitioned makes a folder of this machine, not of a store", hint="leave one of them out")
     else:
         check_name(paths)
         require_writable_store(output.store)
@@ -72,7 +76,9 @@ def _check_place(output: OutputOptions, paths: JobPaths) -> None:
     if not parent.is_dir():
         raise OutputError(f"cannot write {output.table}: there is no folder {parent}", hint=f"mkdir -p {parent}")
     check_name(paths)
-    if os.path.lexists(paths.output) and not stat.S_ISREG(os.lstat(paths.output).st_mode):
+    if output.partitioned:
+        check_folder(paths.output)
+    elif os.path.lexists(paths.output) and not stat.S_ISREG(os.lstat(paths.output).st_mode):
         what = "a folder" if paths.output.is_dir() else "no plain file"
         raise OutputError(f"{output.table} is {what}; -o/--output names the table")
     for beside in (paths.meta, paths.files):
@@ -203,9 +209,20 @@ def refuse_existing_output(output: OutputOptions) -> None:
     Raises:
         OutputError: the output exists.
     """
-    refuse_existing(output.table, overwrite=output.overwrite)
+    if not (output.partitioned and _may_be_filled(JobPaths(output.table.absolute()))):
+        refuse_existing(output.table, overwrite=output.overwrite)
     if output.embeddings is not None:
         refuse_existing(output.embeddings, overwrite=output.overwrite)
+
+
+def _may_be_filled(paths: JobPaths) -> bool:
+    """Whether the folder that the table is to be is empty, or belongs to a job that is under way."""
+    # What is wrong with a damaged job is told by whoever goes on with it; `--restart` does not.
+    with contextlib.suppress(OutputError):
+        job = read_job(paths)
+        if job is not None:
+            return job.options.partitioned is not None
+    return paths.output.is_dir() and not own_parts(paths.output)
 
 
 def refuse_existing(path: Path, *, overwrite: bool) -> None:

@@ -6,6 +6,8 @@
 3. the table gets its name
 4. the embeddings get theirs; sidecar and list of files; what the caller does with a complete table
 5. the job directory goes, table.json last
+
+A table that is a folder of parts has its name from the beginning: step 1 completes it, and there is no step 3.
 """
 
 from __future__ import annotations
@@ -29,12 +31,14 @@ from fashionbatch.labeling.job.record import (
     Job,
     TableRecord,
     discard,
+    parted_table,
     read_table_record,
     write_record,
 )
-from fashionbatch.labeling.job.shards import ShardStore
+from fashionbatch.labeling.job.shards import ShardPart, ShardStore
 from fashionbatch.labeling.products.embeddings import place_of
 from fashionbatch.labeling.products.product import JoinedFile
+from fashionbatch.labels.parts import PartedTable, check_folder, digest_of_digests, digest_of_table
 from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.plugins import Plugins
 from fashionbatch.progress import Advance, OpenBar, no_bar
@@ -78,19 +82,24 @@ def assemble(
         OutputError: the table could not be written, or a shard is damaged; the shards stay.
         InterruptedRunError: there was a signal.
     """
-    store = ShardStore(paths.shards, job.shards, [product.part for product in products])
+    table = parted_table(paths, job.options)
+    store = ShardStore(paths.shards, job.shards, [product.part for product in products], table=table)
     counts = store.counts(range(len(store)))
     digests = {"files": _write_digests(paths, store, bar) if job.options.match == "sha256" else job.files.digest}
     with contextlib.ExitStack() as stack:
         # The table last: what is beside it is complete when it gets its name.
         staged = {}
         for product in reversed(products):
+            if product.path == paths.output and table is not None:
+                with bar(f"completing {product.path.name}", len(store), "shard") as advance:
+                    digests[product.part.digest] = _publish(table, store, product.part, stop_signal, advance)
+                continue
             with disk.output_errors(product.path), bar(f"writing {product.path.name}", len(store), "shard") as advance:
                 file = stack.enter_context(_stage(product.path, paths))
                 parts = _until_stopped(store.checked_paths(product.part), stop_signal, advance)
                 digest = _write_hashed(file, partial(product.assemble, parts, counts.rows))
             digests[product.part.digest], staged[product.path] = digest, file
-        table = staged.pop(paths.output)
+        whole = staged.pop(paths.output, None)
         sidecar = describe_table(paths.output, job, counts, times, digests)
         record = {"format": JOB_FORMAT, "sha256": sidecar.sha256, "meta": sidecar.as_json()}
         record["staged"] = {path.name: file.temporary.name for path, file in staged.items()}
@@ -98,9 +107,20 @@ def assemble(
         # From here on the other products stay whatever fails: the table may have its name, and they belong to it.
         for file in staged.values():
             file.keep()
-        with disk.output_errors(paths.output):
-            table.give_name()
+        if whole is not None:
+            with disk.output_errors(paths.output):
+                whole.give_name()
     return sidecar
+
+
+def _publish(table: PartedTable, store: ShardStore, part: ShardPart, stop_signal: StopSignal, advance: Advance) -> str:
+    """See that the folder holds every shard and nothing else, for good; returns the digest that stands for it."""
+    check_folder(table.folder)
+    shards = _until_stopped(store.checked_paths(part), stop_signal, advance)
+    digest = digest_of_digests([store.publish(shard) for shard, _ in enumerate(shards)])
+    table.remove_others(len(store))
+    table.sync()
+    return digest
 
 
 def _stage(path: Path, paths: JobPaths) -> disk.StagedFile:
@@ -141,8 +161,7 @@ def table_is_complete(paths: JobPaths, embeddings: Path | None) -> Sidecar | Non
 
 def _digest(path: Path) -> str | None:
     try:
-        with disk.open_regular(path) as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        return digest_of_table(path)
     except OSError:
         return None
 

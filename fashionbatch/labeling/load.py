@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fashionbatch.bundle.graph.features import find_features
 from fashionbatch.bundle.open import Bundle, open_bundle
+from fashionbatch.errors import FashionBatchError
 from fashionbatch.inference.computing import Computing
 from fashionbatch.inference.precision import PrecisionChoice
 from fashionbatch.inference.session import Session, open_with, require_features
@@ -17,6 +18,7 @@ from fashionbatch.labeling.products.embeddings import Embeddings
 from fashionbatch.labeling.products.product import Product
 from fashionbatch.labeling.products.table import BundleColumns, LabelTable, TableRows
 from fashionbatch.labeling.settings import checked_parameters
+from fashionbatch.labels.parts import PartedTable
 from fashionbatch.plugins import Plugins, load_plugins
 from fashionbatch.plugins.origin import Origin
 from fashionbatch.registry import Entry, Registry
@@ -47,6 +49,7 @@ class Loaded:
         table: the table that is made.
         specs: each kind of image that the bundles take, once.
         embeddings: the file of the features, where it is wanted.
+        parted: the folder of parts that the table is, where it is to be one.
     """
 
     bundles: list[Bundle]
@@ -56,6 +59,7 @@ class Loaded:
     table: LabelTable
     specs: list[ImageSpec]
     embeddings: Embeddings | None = None
+    parted: PartedTable | None = None
 
     def spec_number(self, bundle: Bundle) -> int:
         """Which of `specs` a bundle takes."""
@@ -129,6 +133,7 @@ def load(options: LabelOptions) -> Loaded:
         table=table,
         specs=list(dict.fromkeys(bundle.manifest.image for bundle in bundles)),
         embeddings=embeddings,
+        parted=PartedTable(table.path, table.writer.suffix) if options.output.partitioned else None,
     )
 
 
@@ -155,6 +160,10 @@ def _table(options: LabelOptions, bundles: list[Bundle], registry: Registry) -> 
         spreadsheet_safe=options.rows.spreadsheet_safe,
     )
     table.check_size(0)
+    if output.partitioned and not writer.shards_are_tables:
+        raise FashionBatchError(
+            f"--partitioned cannot write the format {writer.name}", hint="name a table that ends in .parquet or .jsonl"
+        )
     # A format whose library is not installed says so now and not after the first shard.
     table.encode_rows(iter(()))
     return table

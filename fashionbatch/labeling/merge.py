@@ -19,7 +19,7 @@ from fashionbatch.labeling.destination import destination_of
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import Job, differences, discard, read_job, write_record
+from fashionbatch.labeling.job.record import Job, differences, discard, read_job, write_job
 from fashionbatch.labeling.job.shards import ShardStore
 from fashionbatch.labeling.options import OutputOptions
 from fashionbatch.labeling.products.embeddings import EmbeddingsFile, place_of, seen_from_table
@@ -88,8 +88,9 @@ def merge(
         complete = finish.table_is_complete(paths, embeddings)
         if complete is not None:
             return conclude(complete)
-        destination.refuse_existing()
         job = read_job(paths)
+        if job is None or job.options.partitioned is None:
+            destination.refuse_existing()
         parts = [(directory, _job_of(directory)) for directory in others]
         if job is None and not parts:
             raise OutputError(f"{paths.directory}: no job was begun there")
@@ -97,6 +98,8 @@ def merge(
         begun = job or parts[0][1]
         for directory, other in parts:
             _require_same(output, begun, directory, other)
+        if begun.options.partitioned is not None and store is not None:
+            raise OutputError(f"{wanted.shown}: the parts of this table belong in a folder of this machine")
         if job is None:
             job = _begin(paths, *parts[0])
         for directory, _ in parts:
@@ -172,7 +175,7 @@ def _begin(paths: JobPaths, directory: Path, job: Job) -> Job:
             _copy(directory / name, paths.directory / name)
     with disk.output_errors(paths.shards):
         paths.shards.mkdir(exist_ok=True)
-    write_record(paths.job, job)
+    write_job(paths, job)
     return job
 
 

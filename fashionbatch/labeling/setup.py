@@ -27,7 +27,7 @@ from fashionbatch.labeling.in_hand import Lane, buffers_needed
 from fashionbatch.labeling.job.frozen import JobFiles, require_same_files
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import Job, JobDescription, differences, discard, write_record
+from fashionbatch.labeling.job.record import Job, JobDescription, differences, discard, write_job
 from fashionbatch.labeling.job.shards import ShardStore, plan_shards
 from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.options import LabelOptions
@@ -142,7 +142,7 @@ def begin_job(run: Run) -> Ready:
         files = FilesRecord.of_json(found)
         loaded.table.check_size(files.rows)
         bounds = plan_shards(files.rows, columns=loaded.width, batch_size=options.compute.batch_size)
-        store = ShardStore(paths.shards, bounds, loaded.parts)
+        store = ShardStore(paths.shards, bounds, loaded.parts, table=loaded.parted)
         pending = list(run.shards(store))
         # What is reused of an earlier table, and so what is to be decoded, is known only with the networks: which
         # precision they compute in is among what has to be the same.
@@ -170,7 +170,7 @@ def begin_job(run: Run) -> Ready:
         )
         with disk.output_errors(paths.shards):
             paths.shards.mkdir(exist_ok=True)
-        write_record(paths.job, job)
+        write_job(paths, job)
         if pipeline is None:
             pipeline = station.pipeline(store, loaded, frames, pending)
             station.connect(loaded, pipeline, sessions)
@@ -209,7 +209,7 @@ def _open(run: Run, job: Job, *, undone: bool) -> tuple[Ready, list[Session]]:
     station = _Station.start(run)
     loaded = load(run.options)
     frames = station.share_frames(loaded)
-    store = ShardStore.of_job(run.paths.shards, job)
+    store = ShardStore.of_job(run.paths.shards, job, table=loaded.parted)
     done = store.done()
     pending = [shard for shard in run.shards(store) if shard not in done] if undone else []
     pipeline = station.pipeline(store, loaded, frames, pending)

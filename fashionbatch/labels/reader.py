@@ -16,6 +16,7 @@ from fashionbatch.errors import DataError
 from fashionbatch.labels.columns import type_of
 from fashionbatch.labels.files import open_regular
 from fashionbatch.labels.formats import ENDINGS, FORMATS, read_csv
+from fashionbatch.labels.parts import parts_of, read_parts
 from fashionbatch.labels.sidecar import find_sidecar
 from fashionbatch.names import path_alike
 
@@ -34,7 +35,7 @@ class TableReader:
     """A label table, or any other one in its formats.
 
     Args:
-        path: the table.
+        path: the table: a file, or a folder of parts.
         format_: `csv`, `jsonl`, `parquet` or `xlsx`; None goes by the ending of the name.
         encoding: of a CSV file; `auto` finds out.
 
@@ -56,11 +57,12 @@ class TableReader:
     def __init__(self, path: Path, format_: str | None = None, *, encoding: str = AUTO) -> None:
         self.path = path
         self.notes: list[str] = []
-        read = FORMATS[_format_of(path, format_)]
+        parts = parts_of(path) if path.is_dir() else None
+        read = FORMATS[_format_of(path, format_, parts)]
         if read is read_csv:
             read = partial(read_csv, encoding=encoding, notes=self.notes)
         try:
-            self._rows = read(path, open_regular(path))
+            self._rows = read(path, open_regular(path)) if parts is None else read_parts(path, parts, read)
             header = next(self._rows, None)
         except FileNotFoundError:
             meant = path_alike(path)
@@ -116,11 +118,13 @@ class TableReader:
         self.close()
 
 
-def _format_of(path: Path, format_: str | None) -> str:
+def _format_of(path: Path, format_: str | None, parts: Sequence[Path] | None) -> str:
     known = ", ".join(FORMATS)
     if format_ is not None and format_ not in FORMATS:
         raise DataError(f"{path}: tables of the format {format_} cannot be read back; {known} can")
-    format_ = format_ or ENDINGS.get(path.suffix.lower().removeprefix("."))
+    # The folder of a table may be called anything; each part has an ending.
+    named = path if parts is None else parts[0]
+    format_ = format_ or ENDINGS.get(named.suffix.lower().removeprefix("."))
     if format_ is None:
         raise DataError(
             f"{path}: the ending says no format that can be read; {known} can",

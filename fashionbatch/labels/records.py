@@ -127,6 +127,7 @@ class TableOptions(Record):
         match: what made a file the same as in that one.
         retry_errors: whether only rows with the status `ok` were taken over.
         embeddings: the file of the features, seen from the table's folder; compared, and never opened.
+        partitioned: the ending of each part's name, where the table is a folder of parts.
     """
 
     format: str
@@ -151,6 +152,7 @@ class TableOptions(Record):
     match: Match = "time"
     retry_errors: bool = False
     embeddings: Text | None = None
+    partitioned: str | None = Field(default=None, pattern=r"^\.[a-z0-9_.]+$")
 
 
 class Compute(Record):

@@ -29,6 +29,8 @@ class WriterSpec(Spec):
 
         max_rows: how many rows the format can hold, without the names of the columns; None for any number.
         max_columns: how many columns it can hold; None for any number.
+        shards_are_tables: whether the encoded rows of a shard are by themselves a table that programs read, as
+            `--partitioned` needs it.
 
     Both functions may leave out the keyword arguments that they do not need: `types`, a `ColumnType` for each column;
     `parameters`, the checked ones of `--format-set`; and, of `assemble`, `spreadsheet_safe`, whether a spreadsheet has
@@ -43,6 +45,7 @@ class WriterSpec(Spec):
     assemble: Callable[..., None]
     max_rows: int | None = None
     max_columns: int | None = None
+    shards_are_tables: bool = False
 
 
 class ShardProgress(Protocol):

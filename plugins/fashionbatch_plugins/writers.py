@@ -40,6 +40,7 @@ def register_writers() -> Iterable[WriterSpec]:
         suffix=".jsonl",
         encode=encode_jsonl,
         assemble=assemble_jsonl,
+        shards_are_tables=True,
     )
     yield WriterSpec(
         name="parquet",
@@ -47,6 +48,7 @@ def register_writers() -> Iterable[WriterSpec]:
         suffix=".parquet",
         encode=encode_parquet,
         assemble=assemble_parquet,
+        shards_are_tables=True,
     )
     yield WriterSpec(
         name="xlsx",

@@ -100,6 +100,11 @@ class _Embeddings(click.ParamType[Location]):
     "--format-set", multiple=True, metavar="KEY=VALUE", help="Set a parameter of the format; may be repeated."
 )
 @click.option(
+    "--partitioned",
+    is_flag=True,
+    help="Make the table a folder of parts (.parquet or .jsonl) that can be read while the run goes on.",
+)
+@click.option(
     "--embeddings",
     type=_Embeddings(),
     metavar="FILE",

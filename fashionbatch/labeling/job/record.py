@@ -13,6 +13,7 @@ from pydantic import Field
 from fashionbatch import disk
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labels.parts import PartedTable
 from fashionbatch.labels.records import (
     BundleReference,
     Compute,
@@ -133,6 +134,28 @@ def read_job(paths: JobPaths) -> Job | None:
         OutputError: its description is damaged or of another version.
     """
     return _read(Job, paths.job)
+
+
+def parted_table(paths: JobPaths, options: TableOptions) -> PartedTable | None:
+    """The folder that the table is, where it is one."""
+    return None if options.partitioned is None else PartedTable(paths.output, options.partitioned)
+
+
+def write_job(paths: JobPaths, job: Job) -> None:
+    """Begin a job whose directory has all else: from now on it exists.
+
+    Where the table is a folder of parts, it is made, without those of an earlier table and its sidecar, which would say
+    that the new one is complete.
+
+    Raises:
+        OutputError: something could not be written, or the folder holds other files.
+    """
+    table = parted_table(paths, job.options)
+    if table is not None:
+        with disk.output_errors(paths.meta):
+            disk.remove(paths.meta)
+        table.begin()
+    write_record(paths.job, job)
 
 
 def read_table_record(paths: JobPaths) -> TableRecord | None:

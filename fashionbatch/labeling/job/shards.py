@@ -15,6 +15,7 @@ from pydantic import Field
 from fashionbatch import disk
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.record import Job
+from fashionbatch.labels.parts import PartedTable
 from fashionbatch.labels.records import Count, Record, Sha256, Text
 
 SMALLEST, LARGEST = 1000, 10_000
@@ -125,18 +126,20 @@ class ShardStore:
         bounds: where each shard begins, and where the last one ends.
         parts: what each shard carries; the table's part, whose being there means that the shard is done, is the first.
         repairs: whether a damaged shard is removed, so that it is labeled anew.
+        table: the folder of parts that the table is, where it is one; each finished shard is one of them.
     """
 
     directory: Path
     bounds: Sequence[int]
     parts: Sequence[ShardPart] = (TABLE_PART,)
     repairs: bool = True
+    table: PartedTable | None = None
 
     @classmethod
-    def of_job(cls, directory: Path, job: Job, *, repairs: bool = True) -> ShardStore:
+    def of_job(cls, directory: Path, job: Job, *, repairs: bool = True, table: PartedTable | None = None) -> ShardStore:
         """The shards of a job."""
         parts = (TABLE_PART,) if job.embeddings is None else (TABLE_PART, EMBEDDINGS_PART)
-        return cls(directory, job.shards, parts, repairs)
+        return cls(directory, job.shards, parts, repairs, table)
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
@@ -189,6 +192,21 @@ class ShardStore:
         # What the shard holds goes before the table's part, which is the one that says "done".
         disk.write_file(self._notes_path(shard), notes.to_json())
         disk.write_file(self.path(shard), parts[0])
+        if self.table is not None:
+            self.table.publish(shard, self.path(shard))
+
+    def publish(self, shard: int) -> tuple[str, str]:
+        """Give a finished shard, whose digest was compared, its place in the folder that the table is.
+
+        Returns:
+            The part's name and its SHA-256.
+
+        Raises:
+            OutputError: it cannot be done.
+        """
+        assert self.table is not None
+        self.table.publish(shard, self.path(shard))
+        return self.table.path(shard).name, self._read_notes(shard).sha256
 
     def counts(self, shards: Iterator[int] | Sequence[int]) -> Counts:
         """What the rows of some finished shards hold.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import re
 from collections import Counter
@@ -13,6 +12,7 @@ from fashionbatch import disk
 from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError
 from fashionbatch.labels.columns import ERROR, LABEL, LABELS, PATHS, STATUS, without_apostrophe
+from fashionbatch.labels.parts import digest_of_table
 from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.sidecar import Sidecar, find_sidecar
 from fashionbatch.labels.summary.columns import LabelColumn, label_columns_of
@@ -153,8 +153,7 @@ def _sidecar_of(path: Path, notes: list[str]) -> Sidecar | None:
 def _made_by(path: Path, sidecar: Sidecar) -> MadeBy:
     # A pass of its own: Parquet is not read from its beginning to its end.
     try:
-        with disk.open_regular(path) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = digest_of_table(path)
     except OSError as error:
         raise DataError(f"{path}: {disk.why_unreadable(error)}") from None
     return MadeBy(

@@ -295,7 +295,7 @@ def test_only_regular_files_are_read_and_nothing_is_waited_for(kind: str, tmp_pa
     assert error_of(tmp_path / f"none.{kind}") == "there is no such file"
     assert error_of(tmp_path / f"none\0.{kind}") == "cannot be read: its name has a NUL character, as no file's has"
     (tmp_path / f"folder.{kind}").mkdir()
-    assert error_of(tmp_path / f"folder.{kind}") == "is a folder, where a file is needed"
+    assert error_of(tmp_path / f"folder.{kind}") == "is a folder without parts of a table"
     os.mkfifo(tmp_path / f"pipe.{kind}")
     assert error_of(tmp_path / f"pipe.{kind}") == "is a named pipe or a device, where a file is needed"
 
