@@ -102,7 +102,8 @@ class _Embeddings(click.ParamType[Location]):
 @click.option(
     "--partitioned",
     is_flag=True,
-    help="Make the table a folder of parts (.parquet or .jsonl) that can be read while the run goes on.",
+    help="Make the table a folder of parts (.parquet or .jsonl) that can be read while the run goes on; with "
+    "--overwrite, old parts go when the run begins.",
 )
 @click.option(
     "--embeddings",
