@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 import queue
 import re
@@ -11,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -304,7 +304,7 @@ def _require_one_input_and_output(graph: Any, request: RuntimeRequest) -> None:
 
 def tensorflow_precisions(device: str) -> tuple[Precision, ...]:
     """What TensorFlow computes: float32, on a GPU only where TensorFlow sees one; raises where it is not installed."""
-    if find_spec("tensorflow") is None:
+    if "tensorflow" not in sys.modules and importlib.util.find_spec("tensorflow") is None:
         raise ModuleNotFoundError("No module named 'tensorflow'", name="tensorflow")
     if device == "cpu":
         return ("float32",)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ BUILT_IN = {"runtimes": "fashionbatch_plugins.runtimes", "writers": "fashionbatc
 @pytest.fixture
 def without_tensorflow(monkeypatch: pytest.MonkeyPatch) -> None:
     find_spec = importlib.util.find_spec
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *more: None if name == "tensorflow" else find_spec(name, *more)
     )

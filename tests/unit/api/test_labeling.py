@@ -71,8 +71,9 @@ def test_parts_are_labeled_apart(bundle_path: Path, photos: Path, tmp_path: Path
 
 def test_a_signal_stops_a_run_which_the_same_call_goes_on_with(bundle_path: Path, photos: Path, tmp_path: Path) -> None:
     asked = {
-        "shard": None, "keep": None, "previous": None, "retry_errors": False, "path_column": None, "null": False,
-        "encoding": "auto", "all_files": False, "hidden": False, "follow_links": False, "limit": None,
+        "job": None, "shard": None, "keep": None, "previous": None, "retry_errors": False, "path_column": None,
+        "null": False, "partitioned": False, "encoding": "auto", "all_files": False, "hidden": False,
+        "follow_links": False, "limit": None,
         "files_from": None, "include": (), "exclude": (), "format_set": None, "embeddings": None, "overwrite": False,
         "format": None, "restart": False, "topk": 1, "probabilities": False, "threshold": None,
         "spreadsheet_safe": False, "accept_truncated": None, "runtime": None, "runtime_set": None, "device": "cpu",
