@@ -52,8 +52,11 @@ def local_bundle(given: str | os.PathLike[str] | Location, *, bar: OpenBar = no_
     try:
         data = _content(opener, StoredObject(MANIFEST_NAME, UNKNOWN, UNKNOWN, ""))
     except FileStatusError as error:
-        reason = f"there is no {MANIFEST_NAME}" if error.status == "missing" else error.error
-        raise BundleError(f"{location}: {reason}", hint="is the address that of a bundle?") from None
+        if error.status == "missing":
+            raise BundleError(
+                f"{location}: there is no {MANIFEST_NAME}", hint="is the address that of a bundle?"
+            ) from None
+        raise BundleError(f"{location}: {error.error}") from None
     files = parse_manifest(data, name=str(location / MANIFEST_NAME)).files
     target = cache_directory() / "bundles" / hashlib.sha256(data).hexdigest()
     if not _is_whole(target):
