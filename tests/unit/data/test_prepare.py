@@ -237,12 +237,19 @@ def test_a_plugin_that_returns_nonsense_is_named(make_plan: MakePlan, registry: 
 
 def test_many_files_are_read_while_few_are_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_images(tmp_path, 40)
-    reading, counts, decoding = threading.Barrier(8), threading.Lock(), 0
+    many, counts, reading, decoding = threading.Event(), threading.Lock(), 0, 0
     most = 0
 
     def met(self: originals.Files, position: int) -> bytes:
-        # A share from which a file comes only when seven others are asked for, too.
-        reading.wait(30)
+        # A share from which the first files come only when eight are asked for at a time.
+        nonlocal reading
+        with counts:
+            reading += 1
+            if reading == 8:
+                many.set()
+        assert many.wait(30)
+        with counts:
+            reading -= 1
         return self.paths[position].read_bytes()
 
     def counted(content: bytes, spec: ImageSpec) -> object:
