@@ -50,13 +50,13 @@ def as_paths(given: PathLike | Iterable[PathLike]) -> list[Path]:
 
 
 def as_bundle(given: PathLike | Url) -> Path:
-    """The directory of a bundle; one that lies in a store is fetched into the cache.
+    """The directory of a bundle; one that lies in a store, or is packed into one file, comes into the cache.
 
     Raises:
-        BundleError: it is in a store that does not give it.
+        BundleError: it is in a store that does not give it, or is packed and damaged.
     """
     location = as_location(given)
-    if isinstance(location, Path):
+    if isinstance(location, Path) and not location.is_file():
         return location
     from fashionbatch.data.fetching import local_bundle
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -58,6 +60,16 @@ def pack_bundle(bundle: Bundle, output: Path, *, overwrite: bool = False) -> int
     return output.stat().st_size
 
 
+def packed_digest(file: Path) -> str:
+    """The digest of the bundle that a file is said to hold: SHA-256 of its `bundle.json`, in hex.
+
+    Raises:
+        BundleError: the file is none, or holds something else than a bundle.
+    """
+    with _opened(file) as archive:
+        return hashlib.sha256(archive.read(_checked_entries(file, archive.infolist())[MANIFEST_NAME])).hexdigest()
+
+
 def unpack_bundle(file: Path, directory: Path) -> Bundle:
     """Unpack a bundle that may be a stranger's: nothing is written whose name, size and digest are not a bundle's.
 
@@ -74,25 +86,32 @@ def unpack_bundle(file: Path, directory: Path) -> Bundle:
     """
     place = Path(os.path.realpath(directory))
     require_replaceable(place)
+    with _opened(file) as archive:
+        entries = _checked_entries(file, archive.infolist())
+        data = archive.read(entries[MANIFEST_NAME])
+        manifest = parse_manifest(data, name=f"{file}: {MANIFEST_NAME}")
+        _require_same_files(file, entries, manifest)
+        full = disk.output_errors(place, when_full=disk.BEGIN_AGAIN)
+        with full, disk.new_directory(place, replace=True) as temporary:
+            for name, entry in entries.items():
+                with archive.open(entry) as source, disk.write_new(temporary / name, sync=False) as target:
+                    shutil.copyfileobj(source, target, _PIECE)
+            for name, record in manifest.files.items():
+                if problem := check_file(temporary, name, record).problem:
+                    raise BundleError(f"{file}: {name}: {problem}", hint=_DAMAGED)
+    return open_bundle(directory)
+
+
+@contextlib.contextmanager
+def _opened(file: Path) -> Iterator[zipfile.ZipFile]:
+    """The archive, for a block whose failures to read it are told as errors of a bundle."""
     try:
         with disk.open_regular(file) as opened, zipfile.ZipFile(opened) as archive:
-            entries = _checked_entries(file, archive.infolist())
-            data = archive.read(entries[MANIFEST_NAME])
-            manifest = parse_manifest(data, name=f"{file}: {MANIFEST_NAME}")
-            _require_same_files(file, entries, manifest)
-            full = disk.output_errors(place, when_full=disk.BEGIN_AGAIN)
-            with full, disk.new_directory(place, replace=True) as temporary:
-                for name, entry in entries.items():
-                    with archive.open(entry) as source, disk.write_new(temporary / name, sync=False) as target:
-                        shutil.copyfileobj(source, target, _PIECE)
-                for name, record in manifest.files.items():
-                    if problem := check_file(temporary, name, record).problem:
-                        raise BundleError(f"{file}: {name}: {problem}", hint=_DAMAGED)
+            yield archive
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, ValueError) as error:
         raise BundleError(f"{file}: is damaged, or no packed bundle: {error}", hint=_DAMAGED) from None
     except OSError as error:
         raise BundleError(f"{file}: {disk.why_unreadable(error)}") from None
-    return open_bundle(directory)
 
 
 def _checked_entries(file: Path, infos: Sequence[zipfile.ZipInfo]) -> dict[str, zipfile.ZipInfo]:

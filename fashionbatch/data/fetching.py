@@ -14,13 +14,16 @@ from typing import Final
 from fashionbatch import disk
 from fashionbatch.bundle.manifest import MANIFEST_NAME
 from fashionbatch.bundle.open import open_bundle
+from fashionbatch.bundle.pack import ENDING as PACKED
+from fashionbatch.bundle.pack import packed_digest, unpack_bundle
 from fashionbatch.bundle.parse import parse_manifest
-from fashionbatch.data.places import cache_directory
+from fashionbatch.data.places import cache_directory, place_of_bundle
 from fashionbatch.errors import BundleError, DataError
 from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import IMAGE_EXTENSIONS
 from fashionbatch.stores.address import Location, Url, as_location
 from fashionbatch.stores.faults import StoreFaultError, refusal_hint
+from fashionbatch.stores.fetching import fetched
 from fashionbatch.stores.objects import UNKNOWN, StoredObject
 from fashionbatch.stores.opening import FileStatusError
 from fashionbatch.stores.reaching import open_objects
@@ -32,9 +35,9 @@ _TABLES: Final = frozenset({".csv", ".tsv", ".txt", ".npz"})
 
 
 def local_bundle(given: str | os.PathLike[str] | Location, *, bar: OpenBar = no_bar) -> Path:
-    """The directory of a bundle on this machine; one that lies in a store is fetched into the cache first.
+    """The directory of a bundle on this machine; one that is packed or lies in a store comes into the cache first.
 
-    It is kept there by its digest, so it is fetched once, and asked for one file afterwards.
+    It is kept there by its digest, so it is unpacked or fetched once, and asked for one file afterwards.
 
     Args:
         given: as a user names a bundle.
@@ -43,11 +46,18 @@ def local_bundle(given: str | os.PathLike[str] | Location, *, bar: OpenBar = no_
     Raises:
         BundleError: there is none at that address, it is damaged, or the store does not give it.
         FashionBatchError: the store's library is not installed.
-        DataError: the cache cannot be written.
+        DataError: the cache cannot be made.
+        OutputError: the cache cannot be written.
     """
     location = as_location(given)
     if isinstance(location, Path):
-        return location
+        return _unpacked(location) if location.suffix.lower() == PACKED and location.is_file() else location
+    if location.suffix.lower() == PACKED:
+        try:
+            with fetched(location) as file:
+                return _unpacked(file)
+        except DataError as error:
+            raise BundleError(error.message, hint=error.hint) from None
     opener = RemoteOpener(open_objects(location))
     try:
         data = _content(opener, StoredObject(MANIFEST_NAME, UNKNOWN, UNKNOWN, ""))
@@ -58,7 +68,7 @@ def local_bundle(given: str | os.PathLike[str] | Location, *, bar: OpenBar = no_
             ) from None
         raise BundleError(f"{location}: {error.error}") from None
     files = parse_manifest(data, name=str(location / MANIFEST_NAME)).files
-    target = cache_directory() / "bundles" / hashlib.sha256(data).hexdigest()
+    target = place_of_bundle(hashlib.sha256(data).hexdigest())
     if not _is_whole(target):
         wanted = [StoredObject(name, record.size, UNKNOWN, "") for name, record in files.items()]
         try:
@@ -66,6 +76,15 @@ def local_bundle(given: str | os.PathLike[str] | Location, *, bar: OpenBar = no_
         except (FileStatusError, OSError) as error:
             raise BundleError(f"{location}: cannot be fetched: {_reason(error)}") from None
         open_bundle(target)
+    return target
+
+
+def _unpacked(file: Path) -> Path:
+    """The directory in the cache for a packed bundle."""
+    digest = packed_digest(file)
+    target = place_of_bundle(digest)
+    if not _is_whole(target) and unpack_bundle(file, target).digest != digest:
+        raise BundleError(f"{file}: was replaced while it was read", hint="start the same command again")
     return target
 
 

@@ -42,3 +42,12 @@ def cache_directory() -> Path:
             hint=f"set {CACHE_VARIABLE} to a folder that can be written",
         ) from error
     return path
+
+
+def place_of_bundle(digest: str) -> Path:
+    """Where the cache has the bundle of a digest, once it has it.
+
+    Raises:
+        DataError: as `cache_directory`.
+    """
+    return cache_directory() / "bundles" / digest

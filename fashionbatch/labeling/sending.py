@@ -9,7 +9,7 @@ from typing import TypeAlias
 from fashionbatch import disk
 from fashionbatch.bundle.open import Bundle, open_bundle, read_manifest
 from fashionbatch.bundle.pack import ENDING, pack_bundle, unpack_bundle
-from fashionbatch.data.places import cache_directory
+from fashionbatch.data.places import place_of_bundle
 from fashionbatch.errors import BundleError, OutputError
 from fashionbatch.specs import PackedBundles
 
@@ -46,7 +46,7 @@ def seen_or_unpacked(path: Path, digest: str, sent: BundlesSent) -> Path:
     """
     if _digest(path) == digest:
         return path
-    unpacked = cache_directory() / "bundles" / digest
+    unpacked = place_of_bundle(digest)
     if _digest(unpacked) != digest:
         _unpack(path, digest, sent(), unpacked)
     return unpacked

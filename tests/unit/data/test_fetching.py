@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from fashionbatch.api.settings import as_bundle
 from fashionbatch.bundle.open import open_bundle
+from fashionbatch.bundle.pack import pack_bundle
 from fashionbatch.data import fetching
 from fashionbatch.data.context import LocalContext
 from fashionbatch.data.fetching import local_bundle, local_data
@@ -71,6 +73,31 @@ def test_a_bundle_that_is_damaged_in_the_store_is_refused(bundle: Path, memory: 
     memory.rm("/store/tiny/model.bin")
     with pytest.raises(BundleError, match=r"^memory://store/tiny: cannot be fetched: FileNotFoundError: "):
         local_bundle("memory://store/tiny")
+
+
+def test_a_packed_bundle_is_unpacked_once_and_kept_by_its_digest(
+    bundle: Path, memory: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pack_bundle(open_bundle(bundle), tmp_path / "tiny.FBZ")
+    memory.pipe_file("/store/tiny.fbz", (tmp_path / "tiny.FBZ").read_bytes())
+    unpacked = local_bundle(tmp_path / "tiny.FBZ")
+    assert open_bundle(unpacked).digest == open_bundle(bundle).digest == unpacked.name
+    assert as_bundle(tmp_path / "tiny.FBZ") == unpacked
+    (unpacked / "model.bin").write_bytes(b"damaged")
+    assert open_bundle(local_bundle("memory://store/tiny.fbz")).digest == unpacked.name
+    monkeypatch.setattr(fetching, "unpack_bundle", lambda *given: pytest.fail("it is there"))
+    assert local_bundle(str(tmp_path / "tiny.FBZ")) == unpacked
+
+
+def test_a_packed_bundle_that_is_damaged_is_refused(bundle: Path, memory: Any, tmp_path: Path) -> None:
+    pack_bundle(open_bundle(bundle), tmp_path / "tiny.fbz")
+    data = (tmp_path / "tiny.fbz").read_bytes()
+    (tmp_path / "tiny.fbz").write_bytes(data[: len(data) // 2])
+    with pytest.raises(BundleError, match=r"tiny\.fbz: is damaged"):
+        local_bundle(tmp_path / "tiny.fbz")
+    with pytest.raises(BundleError, match=r"none\.fbz: there is no such file"):
+        local_bundle("memory://store/none.fbz")
+    assert local_bundle(tmp_path / "none.fbz") == tmp_path / "none.fbz"
 
 
 def test_where_there_is_no_bundle_is_said(memory: Any) -> None:
