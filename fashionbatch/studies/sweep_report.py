@@ -15,6 +15,7 @@ from fashionbatch.pictures.sweeps import Point, draw_sweep
 from fashionbatch.plan import Plan
 from fashionbatch.recipe.dump import to_yaml
 from fashionbatch.specs import value_of
+from fashionbatch.stores.address import Url, as_location
 from fashionbatch.studies.directory import StudyDirectory
 from fashionbatch.studies.members import Result
 from fashionbatch.studies.results import choosing_figure, finished, is_share, ranked, title_of
@@ -243,7 +244,7 @@ def best_yaml(report: SweepReport) -> str:
 
 
 def _from(study: StudyDirectory, plan: Plan, path: str) -> str:
-    """A path of the recipe as one that is relative to the study's directory."""
-    if os.path.isabs(os.path.expanduser(path)):
+    """A path of the recipe as one that is relative to the study's directory; an address as it is."""
+    if os.path.isabs(os.path.expanduser(path)) or isinstance(as_location(path), Url):
         return path
     return os.path.relpath(os.path.join(plan.base, path), os.path.realpath(study.path))

@@ -13,6 +13,7 @@ from fashionbatch.bundle.graph.convert import to_graph
 from fashionbatch.bundle.manifest import MANIFEST_NAME
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.data.context import LocalContext
+from fashionbatch.data.fetching import local_bundle
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.decisions import rule_type
 from fashionbatch.errors import BundleError, DataError, PluginError, WeightsError
@@ -25,6 +26,7 @@ from fashionbatch.names import composed, suggestion
 from fashionbatch.plan import Plan
 from fashionbatch.plugins import error_of_plugin
 from fashionbatch.registry import Registry
+from fashionbatch.stores.address import Url, as_location
 from fashionbatch.training.epochs.fitting import prepare_fitting
 
 if TYPE_CHECKING:
@@ -64,7 +66,7 @@ def initialize(plan: Plan, network: Network, registry: Registry) -> FitReport | 
         if pretrained is not None:
             pretrained(network.backbone, plan.architecture.parameters, LocalContext(plan.base))
         return None
-    bundle = open_bundle(_bundle_of(plan.base / Path(start).expanduser()))
+    bundle = open_bundle(_bundle_of(start, plan.base))
     if bundle.recipe_text() is None:
         raise WeightsError(
             f"{bundle.path} was imported; a graph has no layers whose weights could be taken",
@@ -165,8 +167,14 @@ def _all_fit(backbone: keras.Model, weights: Mapping[str, Sequence[NDArray[Any]]
     )
 
 
-def _bundle_of(path: Path) -> Path:
-    """The bundle at a path: itself, or the one in a run directory."""
+def _bundle_of(start: str, base: Path) -> Path:
+    """The bundle that a recipe names: itself, the one in a run directory, or one that comes into the cache."""
+    location = as_location(start)
+    if isinstance(location, Url):
+        return local_bundle(location)
+    path = base / location.expanduser()
+    if path.is_file():
+        return local_bundle(path)
     candidates: Sequence[Path] = (path, path / "bundle")
     for candidate in candidates:
         if (candidate / MANIFEST_NAME).is_file():

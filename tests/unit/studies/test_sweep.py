@@ -16,7 +16,7 @@ from fashionbatch.studies import run as study_run
 from fashionbatch.studies.directory import StudyDirectory
 from fashionbatch.studies.members import Result
 from fashionbatch.studies.sweep import check_search, make_sweep, planned_members, train_sweep
-from fashionbatch.studies.sweep_report import report_lines, write_report
+from fashionbatch.studies.sweep_report import best_yaml, report_lines, write_report
 
 RATE = "training.optimizer.learning_rate"
 
@@ -138,6 +138,10 @@ def test_a_sweep_leaves_runs_a_table_a_picture_and_the_best_recipe(sweep_over, t
     resolved = plan.resolved()
     resolved["data"]["source"]["path"] = "bars.npz"
     assert resolved == best.resolved()
+    elsewhere = replace(best, recipe=best.recipe.model_copy(update={"initialize_from": "s3://bucket/bundle"}))
+    first = replace(report.best, member=replace(report.best.member, plan=elsewhere))
+    moved = replace(report, rows=[replace(report.rows[0], results=[first])])
+    assert "initialize_from: s3://bucket/bundle\n" in best_yaml(moved)
     with Image.open(study / "results.png") as picture:
         assert picture.width > 300
     summary = json.loads((study / "summary.json").read_text())

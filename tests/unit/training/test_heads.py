@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fashionbatch.bundle.open import open_bundle
+from fashionbatch.bundle.pack import pack_bundle
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.errors import DataError, WeightsError
 from fashionbatch.model.network import build_network
@@ -127,8 +128,9 @@ def test_a_binary_head_learns_with_balanced_classes(plan_of, plugins, tmp_path):
     assert network.model.output_shape == (None, 1)
 
 
-@pytest.mark.parametrize("place", ["run", "run/bundle"])
-def test_training_starts_from_the_weights_of_a_run_or_a_bundle(several, plan_of, plugins, place):
+@pytest.mark.parametrize("place", ["run", "run/bundle", "packed.fbz"])
+def test_training_starts_from_the_weights_of_a_run_or_a_bundle(several, plan_of, plugins, folder, place):
+    pack_bundle(open_bundle(several.bundle), folder / "packed.fbz", overwrite=True)
     plan = plan_of("two", "binary", f"initialize_from: {place}")
     network = build_network(plan, 2)
     report = start.initialize(plan, network, plugins.registry)
