@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.workers.tasks import RowStatus
 from fashionbatch.labels.columns import LABEL, LABELS, PATH, PATH_BYTES, PATHS, PROBABILITY, STATUS, type_of
+from fashionbatch.stores.address import Location
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +20,7 @@ _LABEL_COLUMN = re.compile(rf"(?:.+_)?{LABEL}", re.DOTALL)
 _OF_A_CLASS = f"{PROBABILITY}_"
 
 
-def require_labels(path: Path, columns: Collection[str]) -> None:
+def require_labels(path: Location, columns: Collection[str]) -> None:
     """See that a table is one of labels.
 
     Raises:

@@ -12,11 +12,13 @@ from fashionbatch.api.pictures import Picture
 from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike, as_bundle, as_path
 from fashionbatch.api.truth import find_truth, labels_of_folders, usable_plan_of
+from fashionbatch.bundle.manifest import MANIFEST_NAME
 from fashionbatch.bundle.open import Bundle as Opened
 from fashionbatch.bundle.open import open_bundle
 from fashionbatch.errors import DataError, OutputError
 from fashionbatch.installation import require_whole
 from fashionbatch.progress import OpenBar
+from fashionbatch.stores.address import Location, Url, as_location
 
 if TYPE_CHECKING:
     from fashionbatch.evaluation.run import Evaluation as Judged
@@ -27,11 +29,11 @@ if TYPE_CHECKING:
 
 
 def evaluate(
-    bundle: Bundle | PathLike,
+    bundle: Bundle | PathLike | Url,
     data: PathLike | None = None,
     *,
     split: Split | None = None,
-    predictions: PathLike | None = None,
+    predictions: PathLike | Url | None = None,
     truth_as_text: bool = False,
     encoding: str = "auto",
     output: PathLike | None = None,
@@ -53,8 +55,8 @@ def evaluate(
         data: a folder of labeled images, or a recipe whose data to take; None for the data that it was trained with.
         split: `train`, `validation` or `test` of the recipe's data; None takes the test split, else that of validation;
             of a folder, all of it.
-        predictions: judge this table of `classify`; the network does not run. Without `data`, folder names are the
-            truth.
+        predictions: judge this table of `classify`, which may lie in a store; the network does not run. Without `data`,
+            folder names are the truth.
         truth_as_text: take right labels for those of the bundle that are only written otherwise: 1.0 for 1.
         encoding: of a CSV file; `auto` finds out.
         output: write figures and pictures into this folder.
@@ -86,9 +88,10 @@ def evaluate(
     check_choice("precision", precision, PRECISIONS)
     if split is not None:
         check_choice("split", split, ("train", "validation", "test"))
-    reporter, folder, table = reporter_of(progress), as_path(output), as_path(predictions)
-    if table is None and not isinstance(bundle, Bundle) and _is_table(Path(bundle)):
-        table = Path(bundle)
+    reporter, folder = reporter_of(progress), as_path(output)
+    table = None if predictions is None else as_location(predictions)
+    if table is None and not isinstance(bundle, Bundle) and _is_table(as_location(bundle)):
+        table = as_location(bundle)
         bundle = _bundle_of(table)
     require_whole("evaluating")
     from fashionbatch.plugins import load_plugins
@@ -132,7 +135,7 @@ def _judge_images(session: Session, bundle: Opened, truth: Truth, root: Path | N
 
 
 def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
-    table: Path,
+    table: Location,
     bundle: Opened,
     data: str | None,
     split: Split | None,
@@ -142,15 +145,15 @@ def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
 ) -> Judged:
     from fashionbatch.evaluation.table_run import evaluate_table
     from fashionbatch.labels.formats import ENDINGS
-    from fashionbatch.labels.sidecar import find_sidecar
+    from fashionbatch.labels.sidecar import sidecar_of
 
-    sidecar = find_sidecar(table)
+    sidecar = sidecar_of(table)
     if sidecar is not None and bundle.digest not in {one.digest for one in sidecar.bundles}:
         raise DataError(
             f"{table}: was written with another bundle than {bundle.path}", hint="its sidecar, .meta.json, says which"
         )
     if data is not None and data.lower().endswith(tuple(f".{name}" for name in ENDINGS)):
-        return evaluate_table(table, bundle.manifest, Path(data), bar=bar, **reading)
+        return evaluate_table(table, bundle.manifest, as_location(data), bar=bar, **reading)
     truth, root = (
         (None, None)
         if data is None and split is None
@@ -187,17 +190,18 @@ def make_folder(output: Path, *, overwrite: bool) -> None:
         raise OutputError(f"{output}: cannot be made: {error.strerror or error}") from error
 
 
-def _is_table(path: Path) -> bool:
+def _is_table(location: Location) -> bool:
     from fashionbatch.labels.formats import ENDINGS
 
-    return path.suffix.lower().removeprefix(".") in ENDINGS and not path.is_dir()
+    is_bundle = isinstance(location, Path) and (location / MANIFEST_NAME).exists()
+    return location.suffix.lower().removeprefix(".") in ENDINGS and not is_bundle
 
 
-def _bundle_of(table: Path) -> Path:
+def _bundle_of(table: Location) -> Path:
     """The bundle that a table says it is of."""
-    from fashionbatch.labels.sidecar import find_sidecar
+    from fashionbatch.labels.sidecar import sidecar_of
 
-    sidecar = find_sidecar(table)
+    sidecar = sidecar_of(table)
     if sidecar is None or len(sidecar.bundles) > 1:
         raise DataError(
             f"{table}: {'is of several bundles' if sidecar else 'nothing beside it says which bundle wrote it'}",

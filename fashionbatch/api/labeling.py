@@ -366,13 +366,12 @@ def read_labels(
     from fashionbatch.api.frames import categories_of, found_categories, require_labels, with_types
     from fashionbatch.bundle.open import read_manifest
     from fashionbatch.labels.reader import read
-    from fashionbatch.labels.sidecar import SIDECAR_ENDING, find_sidecar
-    from fashionbatch.stores.fetching import fetched
+    from fashionbatch.labels.sidecar import sidecar_of
 
-    with fetched(as_location(path), beside=(SIDECAR_ENDING,)) as file:
-        table = read(file, format, encoding=encoding)
-        require_labels(file, table.columns)
-        sidecar = find_sidecar(file)
+    location = as_location(path)
+    table = read(location, format, encoding=encoding)
+    require_labels(location, table.columns)
+    sidecar = sidecar_of(location)
     kept = () if sidecar is None else sidecar.options.keep
     manifests = [("", read_manifest(bundle if isinstance(bundle, str) else Path(bundle)).manifest)] if bundle else []
     if not manifests and sidecar is not None:

@@ -12,6 +12,7 @@ from fashionbatch.api.pictures import Picture
 from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike
 from fashionbatch.labels.summary.figures import Confidence, FolderCounts, TableSummary, UnsureRow
+from fashionbatch.stores.address import Location, Url, as_location
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ class Summary:
     figures: TableSummary
 
     @property
-    def path(self) -> Path:
+    def path(self) -> Location:
         """Of the table."""
         return self.figures.table
 
@@ -139,12 +140,13 @@ class Summary:
 
 
 def summarize(
-    table: PathLike, *, depth: int = 1, least: int = 10, encoding: str = "auto", progress: Progress = True
+    table: PathLike | Url, *, depth: int = 1, least: int = 10, encoding: str = "auto", progress: Progress = True
 ) -> Summary:
     """Count what is in a label table: statuses, labels, confidence, folders. Memory does not grow with the rows.
 
     Args:
-        table: one of `classify`, or any other one with the columns `filepath` and `label` or `labels`.
+        table: one of `classify`, or any other one with the columns `filepath` and `label` or `labels`. It may be an
+            address in a store.
         depth: how many folders of a path count for `Summary.folders`; 0 for none.
         least: how many of the least sure rows are named.
         encoding: of CSV files; `auto` finds out.
@@ -167,7 +169,7 @@ def summarize(
     if depth < 0 or least < 0:
         raise ValueError(f"depth and least must be at least 0, got {min(depth, least)}")
     return Summary(
-        summarize_table(Path(table), depth=depth, least=least, encoding=encoding, reporter=reporter_of(progress))
+        summarize_table(as_location(table), depth=depth, least=least, encoding=encoding, reporter=reporter_of(progress))
     )
 
 

@@ -10,6 +10,7 @@ from fashionbatch.api.labeling import Labels
 from fashionbatch.api.progress import Progress, reporter_of
 from fashionbatch.api.settings import PathLike, as_path, as_paths
 from fashionbatch.interrupts import stop_asked_for
+from fashionbatch.stores.address import Url, as_location
 
 if TYPE_CHECKING:
     from fashionbatch.labels.compare import Comparison
@@ -63,10 +64,10 @@ def merge(
 
 
 def compare(
-    old: PathLike,
-    new: PathLike,
+    old: PathLike | Url,
+    new: PathLike | Url,
     *,
-    truth: PathLike | None = None,
+    truth: PathLike | Url | None = None,
     truth_as_text: bool = False,
     encoding: str = "auto",
     progress: Progress = True,
@@ -74,7 +75,8 @@ def compare(
     """Compare two label tables by file: changed labels, shifts of shares, accuracy.
 
     Args:
-        old: a table of `classify`, or any other one with the columns `filepath` and `label` or `labels`.
+        old: a table of `classify`, or any other one with the columns `filepath` and `label` or `labels`. It may be an
+            address in a store, and so may the others.
         new: another one.
         truth: a third one, with the right labels.
         truth_as_text: take right labels for those of the tables that are only written otherwise: 1.0 for 1.
@@ -97,9 +99,9 @@ def compare(
     from fashionbatch.labels.compare import compare_tables
 
     return compare_tables(
-        Path(old),
-        Path(new),
-        truth=as_path(truth),
+        as_location(old),
+        as_location(new),
+        truth=None if truth is None else as_location(truth),
         as_text=truth_as_text,
         encoding=encoding,
         reporter=reporter_of(progress),

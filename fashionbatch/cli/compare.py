@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from fashionbatch.cli.console.fractions import Fraction
+from fashionbatch.cli.console.locations import LocationType
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import counted, encoding_option, format_table, printable
 from fashionbatch.progress import on_standard_error
+from fashionbatch.stores.address import Location
 
-_PATH = click.Path(path_type=Path)
+_TABLE = LocationType()
 _SHOWN = 15
 SHIFT_EXIT_CODE = 5
 
 
 @click.command("compare")
-@click.argument("old", type=_PATH)
-@click.argument("new", type=_PATH)
-@click.option("--truth", type=_PATH, metavar="TABLE", help="The right labels, with columns filepath and label.")
+@click.argument("old", type=_TABLE)
+@click.argument("new", type=_TABLE)
+@click.option("--truth", type=_TABLE, metavar="TABLE", help="The right labels, with columns filepath and label.")
 @click.option(
     "--truth-as-text",
     is_flag=True,
@@ -30,9 +30,9 @@ SHIFT_EXIT_CODE = 5
 @quiet_option(TEXT_IS_THE_RESULT)
 def command(
     *,
-    old: Path,
-    new: Path,
-    truth: Path | None,
+    old: Location,
+    new: Location,
+    truth: Location | None,
     truth_as_text: bool,
     encoding: str,
     max_shift: float | None,
@@ -40,8 +40,8 @@ def command(
 ) -> int:
     """Compare two label tables: changed labels, shifted shares, accuracy.
 
-    OLD and NEW are tables that `classify` wrote, or other ones with the columns filepath and label or labels. Shares
-    are of the files that have a label.
+    OLD and NEW are tables that `classify` wrote, or other ones with the columns filepath and label or labels; each may
+    be an address such as s3://bucket/labels.csv. Shares are of the files that have a label.
     """
     from fashionbatch.api.tables import compare
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--predictions",
-    type=click.Path(path_type=Path),
+    type=LocationType(),
     metavar="TABLE",
     help="Judge a table that classify wrote; the network does not run. Without --data, folders name the right labels.",
 )
@@ -82,7 +82,7 @@ def command(
     *,
     data: str | None,
     split: Split | None,
-    predictions: Path | None,
+    predictions: Location | None,
     truth_as_text: bool,
     encoding: str,
     output: Path | None,

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.console.locations import LocationType
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import counted, encoding_option, format_table, printable
 from fashionbatch.progress import duration, on_standard_error
+from fashionbatch.stores.address import Location
 
 if TYPE_CHECKING:
     from fashionbatch.labels.summary.figures import ColumnSummary, Confidence, FolderCounts, MadeBy, TableSummary
@@ -24,7 +26,7 @@ _ERROR_WIDTH = 66
 
 
 @click.command("summarize")
-@click.argument("table", type=click.Path(path_type=Path))
+@click.argument("table", type=LocationType())
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all labels and folders.")
 @click.option(
     "--picture",
@@ -51,7 +53,7 @@ _ERROR_WIDTH = 66
 @quiet_option(TEXT_IS_THE_RESULT)
 def command(
     *,
-    table: Path,
+    table: Location,
     as_json: bool,
     picture: Path | None,
     depth: int,
@@ -62,8 +64,8 @@ def command(
 ) -> None:
     """Say what is in a label table: statuses, labels, confidence, folders.
 
-    TABLE is one that `classify` wrote, or another one with the columns filepath and label or labels. Shares are of the
-    rows that have a label.
+    TABLE is one that `classify` wrote, or another one with the columns filepath and label or labels; it may be an
+    address such as s3://bucket/labels.parquet. Shares are of the rows that have a label.
     """
     from fashionbatch.labels.summary.run import summarize_table
 

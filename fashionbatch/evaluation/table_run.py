@@ -30,21 +30,22 @@ from fashionbatch.labels.columns import (
     probability_columns,
     without_apostrophe,
 )
-from fashionbatch.labels.matching import Place, match_labels
+from fashionbatch.labels.matching import Place, bases_of, match_labels
 from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.sidecar import find_sidecar
 from fashionbatch.names import composed
 from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import Cell, Split
+from fashionbatch.stores.address import Location, Url
 
 Labels: TypeAlias = tuple[str, ...]
 _FindTruth: TypeAlias = Callable[[str], Labels | None]
 
 
 def evaluate_table(
-    table: Path,
+    table: Location,
     manifest: BundleManifest,
-    truth: Truth | Path | None,
+    truth: Truth | Location | None,
     *,
     root: Path | None = None,
     labels_of: Callable[[str], tuple[str, ...]] | None = None,
@@ -55,10 +56,11 @@ def evaluate_table(
     """Count how many labels of a table are right.
 
     Args:
-        table: as `classify` wrote it with this bundle, or any other one with columns for paths and labels.
+        table: as `classify` wrote it with this bundle, or any other one with columns for paths and labels, on this
+            machine or in a store.
         manifest: of the bundle.
-        truth: what is right. A path is a table with the columns `filepath` (or `path`), as the table has them, and
-            `label` or `labels`. None: the names of the folders that the photos lie in say it.
+        truth: what is right. A path or an address is that of a table with the columns `filepath` (or `path`), as the
+            table has them, and `label` or `labels`. None: the names of the folders that the photos lie in say it.
         root: the folder that the table's paths are relative to, where the table's sidecar does not say it.
         labels_of: the labels that the name of a folder stands for, where an image has several; None parts it at `_`.
         as_text: take labels of such a table for those of the bundle that differ by case, blanks or the writing of a
@@ -74,19 +76,19 @@ def evaluate_table(
         DataError: it is no table of this bundle, or says nothing about any image whose truth is known.
     """
     notes: list[str] = []
-    sidecar = find_sidecar(table)
-    folder = None if sidecar is None else Path(sidecar.folder)
-    if truth is None:
-        find, expected = _truth_by_folder(manifest, labels_of or _parts), 0
-    elif isinstance(truth, Path):
-        by_list = _TruthByList(truth, manifest, folder, as_text=as_text, encoding=encoding)
-        find, expected = by_list.find, len(by_list)
-        notes += by_list.notes
-    else:
-        expected = len(truth)
-        find = _truth_by_path(truth, [place for place in (folder, root) if place is not None])
-        notes += truth.notes
-    with TableReader(table, encoding=encoding) as reader, bar(f"reading {table.name}", None, "row") as advance:
+    with TableReader(table, encoding=encoding, bar=bar) as reader, bar(f"reading {table.name}", None, "row") as advance:
+        sidecar = find_sidecar(reader.place, shown=table)
+        folder = None if sidecar is None else Path(sidecar.folder)
+        if truth is None:
+            find, expected = _truth_by_folder(manifest, labels_of or _parts), 0
+        elif isinstance(truth, Path | Url):
+            by_list = _TruthByList(truth, manifest, folder, as_text=as_text, encoding=encoding)
+            find, expected = by_list.find, len(by_list)
+            notes += by_list.notes
+        else:
+            expected = len(truth)
+            find = _truth_by_path(truth, [place for place in (folder, root) if place is not None])
+            notes += truth.notes
         notes += reader.notes
         rows = _Rows(manifest, reader)
         for number, row in enumerate(reader.rows(), 1):
@@ -97,7 +99,7 @@ def evaluate_table(
     if not rows.names:
         why = ", ".join(f"{count:,} {reason}" for reason, count in rows.left_out.items()) or "it has no rows"
         hint = "give the folder or recipe that says what is right with --data"
-        if isinstance(truth, Path) and rows.first_unknown:
+        if isinstance(truth, Path | Url) and rows.first_unknown:
             hint = f"its paths are such as {rows.first_unknown!a}, those of {truth} such as {by_list.first_path!a}"
         raise DataError(f"{table}: there is nothing to count: {why}", hint=hint)
     if isinstance(truth, Truth):
@@ -261,7 +263,7 @@ class _TruthByList:
     """
 
     def __init__(
-        self, path: Path, manifest: BundleManifest, folder: Path | None, *, as_text: bool, encoding: str
+        self, path: Location, manifest: BundleManifest, folder: Path | None, *, as_text: bool, encoding: str
     ) -> None:
         known = class_of_name(manifest)
         self._labels: dict[str, Labels] = {}
@@ -279,7 +281,7 @@ class _TruthByList:
                 rows[without_apostrophe(str(row[place]))] = names
         matched = match_labels(path, places, known, says="the bundle does not know", is_complete=True, as_text=as_text)
         self.notes = [*table.notes, *matched.notes]
-        bases = (os.getcwd(), os.path.abspath(path.parent))
+        bases = bases_of(path)
         for text, names in rows.items():
             self.first_path = self.first_path or text
             labels = tuple(dict.fromkeys(known[matched.meant.get(name, name)] for name in names))

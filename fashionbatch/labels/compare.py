@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import sqlite3
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from fashionbatch.csvtext import AUTO, PathFinder, path_below, western_path
 from fashionbatch.errors import DataError, OutputError
 from fashionbatch.labels.columns import LABEL, LABELS, PATHS, PROBABILITY, SEPARATOR, without_apostrophe
-from fashionbatch.labels.matching import Place, match_labels
+from fashionbatch.labels.matching import Place, bases_of, match_labels
 from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.sidecar import find_sidecar
 from fashionbatch.names import composed
 from fashionbatch.progress import OpenBar, Reporter, silent
+from fashionbatch.stores.address import Location
 
 _SHOWN_CHANGES = 20
 _ALL_THREE = "SELECT count(*) FROM truth JOIN old USING (path) JOIN new USING (path)"
@@ -59,10 +58,10 @@ class Comparison:
 
 
 def compare_tables(
-    old: Path,
-    new: Path,
+    old: Location,
+    new: Location,
     *,
-    truth: Path | None = None,
+    truth: Location | None = None,
     as_text: bool = False,
     encoding: str = AUTO,
     reporter: Reporter | None = None,
@@ -70,7 +69,8 @@ def compare_tables(
     """Compare two tables by file.
 
     Args:
-        old: a label table, or any other one with the columns `filepath` and `label` or `labels`.
+        old: a label table, or any other one with the columns `filepath` and `label` or `labels`, on this machine or in
+            a store.
         new: another one.
         truth: a third one, with the right labels.
         as_text: take labels of the truth for those of the tables that differ by case, blanks or the writing of a number
@@ -92,7 +92,7 @@ def compare_tables(
 
 
 def _compare(
-    old: Path, new: Path, truth: Path | None, *, as_text: bool, encoding: str, reporter: Reporter
+    old: Location, new: Location, truth: Location | None, *, as_text: bool, encoding: str, reporter: Reporter
 ) -> Comparison:
     # On the disk, where memory is short: tables may have millions of rows, in any order.
     with contextlib.closing(sqlite3.connect("")) as database, contextlib.ExitStack() as stack:
@@ -143,6 +143,7 @@ class _Loaded:
 
     Attributes:
         path: the table.
+        folder: that its sidecar says was labeled; empty where nothing does.
         notes: what its file has that is not as usual.
         labels: how often each label occurs.
         files: how many files have a label.
@@ -150,7 +151,8 @@ class _Loaded:
         places: where each label stands.
     """
 
-    path: Path
+    path: Location
+    folder: str
     notes: list[str]
     labels: Counter[str] = field(default_factory=Counter)
     files: int = 0
@@ -166,11 +168,11 @@ class _Loaded:
             self.places[label] = Place(row, 1) if place is None else Place(place.first, place.count + 1)
 
 
-def _load(database: sqlite3.Connection, name: str, path: Path, encoding: str, bar: OpenBar) -> _Loaded:
+def _load(database: sqlite3.Connection, name: str, path: Location, encoding: str, bar: OpenBar) -> _Loaded:
     """Fill a table of the database."""
     database.execute(f"CREATE TABLE {name} (path BLOB PRIMARY KEY, label BLOB NOT NULL) WITHOUT ROWID")
-    with TableReader(path, encoding=encoding) as table, bar(f"reading {path.name}", None, "row") as advance:
-        loaded = _Loaded(path, table.notes)
+    with TableReader(path, encoding=encoding, bar=bar) as table, bar(f"reading {path.name}", None, "row") as advance:
+        loaded = _Loaded(path, _labeled_folder(table), table.notes)
         path_at, label_at = table.column(*PATHS), table.column(LABEL, LABELS)
         loaded.classes.update(composed(class_) for class_ in table.columns if class_.startswith(_CLASS))
 
@@ -187,8 +189,22 @@ def _load(database: sqlite3.Connection, name: str, path: Path, encoding: str, ba
     return loaded
 
 
+def _labeled_folder(table: TableReader) -> str:
+    # A sidecar only helps here; a damaged one does not keep the tables from being compared.
+    with contextlib.suppress(DataError):
+        if sidecar := find_sidecar(table.place):
+            return sidecar.folder
+    return ""
+
+
 def _load_truth(
-    database: sqlite3.Connection, truth: Path, tables: Sequence[_Loaded], *, as_text: bool, encoding: str, bar: OpenBar
+    database: sqlite3.Connection,
+    truth: Location,
+    tables: Sequence[_Loaded],
+    *,
+    as_text: bool,
+    encoding: str,
+    bar: OpenBar,
 ) -> list[str]:
     """Fill the table of right labels, as far as possible with the paths and labels that the others have."""
     loaded = _load(database, "truth", truth, encoding, bar)
@@ -209,19 +225,14 @@ def _load_truth(
     return [*loaded.notes, *matched.notes, *_find_paths(database, truth, tables)]
 
 
-def _find_paths(database: sqlite3.Connection, truth: Path, tables: Sequence[_Loaded]) -> list[str]:
+def _find_paths(database: sqlite3.Connection, truth: Location, tables: Sequence[_Loaded]) -> list[str]:
     """Write those paths of the truth as the tables have them that are written otherwise."""
 
     def is_there(path: str) -> bool:
         return database.execute(f"SELECT 1 WHERE {_IN_EITHER}", {"path": _key(path)}).fetchone() is not None
 
-    folders = set()
-    for table in tables:
-        # A sidecar only helps here; a damaged one does not keep the tables from being compared.
-        with contextlib.suppress(DataError):
-            if sidecar := find_sidecar(table.path):
-                folders.add(sidecar.folder)
-    bases = (os.getcwd(), os.path.abspath(truth.parent))
+    folders = {table.folder for table in tables if table.folder}
+    bases = bases_of(truth)
     finder = PathFinder("", is_there=is_there)
     unknown = "SELECT path FROM truth WHERE path NOT IN (SELECT path FROM old) AND path NOT IN (SELECT path FROM new)"
     for (key,) in database.execute(unknown).fetchall():

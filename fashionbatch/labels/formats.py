@@ -12,7 +12,6 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from fashionbatch.csvtext import AUTO, CsvReader
@@ -20,6 +19,7 @@ from fashionbatch.csvtext.encodings import UTF_8, marked_encoding, unmarked_utf1
 from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.labels.columns import PATH, PATH_BYTES
 from fashionbatch.labels.workbooks import read_xlsx
+from fashionbatch.stores.address import Location
 
 if TYPE_CHECKING:
     from fashionbatch.specs import Cell
@@ -31,7 +31,7 @@ _CELLS = frozenset({str, float, type(None)})
 
 
 def read_csv(
-    path: Path, file: BinaryIO, *, encoding: str = AUTO, notes: list[str] | None = None
+    path: Location, file: BinaryIO, *, encoding: str = AUTO, notes: list[str] | None = None
 ) -> Iterator[list[Cell]]:
     """CSV with a header, as people have it. Empty lines are left out; a cell is always text.
 
@@ -45,7 +45,7 @@ def read_csv(
         DataError: it is something else, a row has more or fewer cells than the header, or quotes are broken.
     """
     with _reading(path, file):
-        reader = CsvReader(path, file, encoding=encoding)
+        reader = CsvReader(str(path), file, encoding=encoding)
         if notes is not None:
             notes.extend(reader.notes)
         if reader.header:
@@ -53,7 +53,7 @@ def read_csv(
             yield from reader  # type: ignore[misc]  # a copy, for the type's sake, would cost a third of the time
 
 
-def read_jsonl(path: Path, file: BinaryIO) -> Iterator[list[Cell]]:
+def read_jsonl(path: Location, file: BinaryIO) -> Iterator[list[Cell]]:
     """JSON Lines in UTF-8: an object a line, all with the keys of the first, whose order is that of the columns.
 
     Numbers are floats, `true` and `false` are text, `filepath_b64` takes the place of `filepath`.
@@ -87,7 +87,7 @@ def read_jsonl(path: Path, file: BinaryIO) -> Iterator[list[Cell]]:
             yield cells
 
 
-def read_parquet(path: Path, file: BinaryIO) -> Iterator[list[Cell]]:
+def read_parquet(path: Location, file: BinaryIO) -> Iterator[list[Cell]]:
     """Parquet with columns of text, numbers and truth values; NaN is an empty cell.
 
     Raises:
@@ -119,7 +119,7 @@ ENDINGS = {**{name: name for name in FORMATS}, "tsv": "csv", "txt": "csv", "ndjs
 
 
 @contextmanager
-def _reading(path: Path, file: BinaryIO) -> Iterator[None]:
+def _reading(path: Location, file: BinaryIO) -> Iterator[None]:
     """Close the file at the end, and say what a disk that cannot be read means."""
     with file:
         try:
@@ -128,7 +128,7 @@ def _reading(path: Path, file: BinaryIO) -> Iterator[None]:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _require_text(path: Path, file: BinaryIO) -> None:
+def _require_text(path: Location, file: BinaryIO) -> None:
     """Refuse what is no UTF-8 text by its first bytes, and skip the mark that some programs put before it."""
     head = file.read(_HEAD)
     encoding, mark = marked_encoding(head) or (unmarked_utf16(head) if b"\0" in head else None, 0)
@@ -205,7 +205,7 @@ def _cell(value: Any, name: str, where: str) -> Cell:
 # ----------------------------------------------------------------------------------------------------------- Parquet
 
 
-def _pyarrow(path: Path) -> tuple[Any, Any]:
+def _pyarrow(path: Location) -> tuple[Any, Any]:
     try:
         import pyarrow as pa
         from pyarrow import parquet as pq
@@ -217,7 +217,7 @@ def _pyarrow(path: Path) -> tuple[Any, Any]:
     return pa, pq
 
 
-def _with_path_bytes(path: Path, names: list[str], columns: list[list[Cell]]) -> list[list[Cell]]:
+def _with_path_bytes(path: Location, names: list[str], columns: list[list[Cell]]) -> list[list[Cell]]:
     """The columns without that of the paths' bytes, which take the place of the paths that have any."""
     if PATH_BYTES not in names:
         return columns
@@ -229,7 +229,7 @@ def _with_path_bytes(path: Path, names: list[str], columns: list[list[Cell]]) ->
     return [column for column in columns if column is not encoded]
 
 
-def _parquet_cells(pa: Any, path: Path, name: str, column: Any) -> list[Cell]:
+def _parquet_cells(pa: Any, path: Location, name: str, column: Any) -> list[Cell]:
     """The cells of a part of a column."""
     types = pa.types
     type_ = column.type.value_type if types.is_dictionary(column.type) else column.type

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from fashionbatch.errors import DataError
 from fashionbatch.names import alike, composed, loose_form
+from fashionbatch.stores.address import Location
 
 _SHOWN = 5
 _BETWEEN = re.compile("[,;/]")
@@ -41,7 +43,13 @@ class Matched:
 
 
 def match_labels(
-    truth: Path, found: Mapping[str, Place], known: Collection[str], *, says: str, is_complete: bool, as_text: bool
+    truth: Location,
+    found: Mapping[str, Place],
+    known: Collection[str],
+    *,
+    says: str,
+    is_complete: bool,
+    as_text: bool,
 ) -> Matched:
     """Hold the labels of a truth against those that a table can give.
 
@@ -81,6 +89,12 @@ def match_labels(
         pairs = ", ".join(f"{label!r} for {meant!r}" for label, meant in list(otherwise.items())[:_SHOWN])
         notes.append(f"{truth}: labels are taken for those of the table: {pairs}")
     return Matched(otherwise, tuple(notes))
+
+
+def bases_of(table: Location) -> tuple[str, ...]:
+    """The folders on this machine that relative paths in a table may be relative to."""
+    here = os.getcwd()
+    return (here, os.path.abspath(table.parent)) if isinstance(table, Path) else (here,)
 
 
 def _is_several(label: str, known: Collection[str]) -> bool:

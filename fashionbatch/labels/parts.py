@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from fashionbatch import disk
 from fashionbatch.errors import DataError, OutputError
 from fashionbatch.labels.files import open_regular
+from fashionbatch.stores.address import Location
 
 if TYPE_CHECKING:
     from fashionbatch.specs import Cell
@@ -142,25 +143,39 @@ def _digest(path: Path) -> str:
 # ------------------------------------------------------------------------------------------------------- reading them
 
 
-def parts_of(folder: Path) -> list[Path]:
+def is_ignored(name: str) -> bool:
+    """Whether a file of this name is none of the parts, as programs that write tables begin what they need besides."""
+    return name.startswith(_IGNORED)
+
+
+def parts_of(folder: Path, *, shown: Location | None = None) -> list[Path]:
     """The parts of a table, whoever wrote it, in the order of their names.
+
+    Args:
+        folder: on this machine.
+        shown: what messages call it; None for what it is.
 
     Raises:
         DataError: there are none, or folders among them.
     """
     try:
-        found = sorted(path for path in folder.iterdir() if not path.name.startswith(_IGNORED))
+        found = sorted(path for path in folder.iterdir() if not is_ignored(path.name))
     except OSError as error:
-        raise DataError(f"{folder}: {disk.why_unreadable(error)}") from None
+        raise DataError(f"{shown or folder}: {disk.why_unreadable(error)}") from None
     if not found:
-        raise DataError(f"{folder}: is a folder without parts of a table")
+        raise DataError(f"{shown or folder}: is a folder without parts of a table")
     if any(path.is_dir() for path in found):
-        raise DataError(f"{folder}: is a folder of folders", hint="name the folder that holds the parts of the table")
+        raise folder_of_folders(shown or folder)
     return found
 
 
+def folder_of_folders(folder: Location) -> DataError:
+    """The error that a folder has no parts of a table, but other folders."""
+    return DataError(f"{folder}: is a folder of folders", hint="name the folder that holds the parts of the table")
+
+
 def read_parts(
-    folder: Path, parts: Iterable[Path], read: Callable[[Path, BinaryIO], Iterator[list[Cell]]]
+    folder: Location, parts: Iterable[Path], read: Callable[[Location, BinaryIO], Iterator[list[Cell]]]
 ) -> Iterator[list[Cell]]:
     """The columns, then the rows of all parts.
 
@@ -174,7 +189,7 @@ def read_parts(
     """
     columns: list[Cell] | None = None
     for part in parts:
-        rows = read(part, open_regular(part))
+        rows = read(folder / part.name, open_regular(part))
         header = next(rows, None)
         if header is None:
             continue  # an empty part has no rows

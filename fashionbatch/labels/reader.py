@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any, Self
 from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError
 from fashionbatch.labels.columns import type_of
+from fashionbatch.labels.fetching import table_here
 from fashionbatch.labels.files import open_regular
 from fashionbatch.labels.formats import ENDINGS, FORMATS, read_csv
 from fashionbatch.labels.parts import parts_of, read_parts
 from fashionbatch.labels.sidecar import find_sidecar
 from fashionbatch.names import path_alike
+from fashionbatch.progress import OpenBar, no_bar
+from fashionbatch.stores.address import Location, Url, as_location
 
 if TYPE_CHECKING:
     import os
@@ -35,15 +38,20 @@ class TableReader:
     """A label table, or any other one in its formats.
 
     Args:
-        path: the table: a file, or a folder of parts.
+        path: the table: a file, or a folder of parts, on this machine or in a store.
         format_: `csv`, `jsonl`, `parquet` or `xlsx`; None goes by the ending of the name.
         encoding: of a CSV file; `auto` finds out.
+        bar: shows how far a table is fetched that lies in a store.
 
     Raises:
         DataError: it is missing, or cannot be read as a table.
+        ScratchError: there is no room on this machine for one that lies in a store.
+        FashionBatchError: something that is needed to read it is not installed.
 
     Attributes:
-        path: the table.
+        path: the table, as it was given.
+        place: where it lies on this machine, with its sidecar beside it: until the reader is closed, if it lies in a
+            store.
         columns: their names; for JSON Lines those of the first row.
         notes: what a CSV file has that is not as usual, such as its encoding, each a sentence.
 
@@ -54,28 +62,43 @@ class TableReader:
         ...         print(row[label])
     """
 
-    def __init__(self, path: Path, format_: str | None = None, *, encoding: str = AUTO) -> None:
+    def __init__(
+        self, path: Location, format_: str | None = None, *, encoding: str = AUTO, bar: OpenBar = no_bar
+    ) -> None:
         self.path = path
         self.notes: list[str] = []
-        parts = parts_of(path) if path.is_dir() else None
-        read = FORMATS[_format_of(path, format_, parts)]
+        with contextlib.ExitStack() as stack:
+            self.place = stack.enter_context(table_here(path, bar=bar))
+            self._rows = self._opened(format_, encoding)
+            stack.callback(self._rows.close)  # type: ignore[attr-defined]  # the formats are generators
+            self.columns: Sequence[str] = self._header()
+            self._stack = stack.pop_all()
+
+    def _opened(self, format_: str | None, encoding: str) -> Iterator[list[Cell]]:
+        """The names of the columns, then the rows."""
+        parts = parts_of(self.place, shown=self.path) if self.place.is_dir() else None
+        read = FORMATS[_format_of(self.path, format_, parts)]
         if read is read_csv:
             read = partial(read_csv, encoding=encoding, notes=self.notes)
+        if parts is not None:
+            return read_parts(self.path, parts, read)
         try:
-            self._rows = read(path, open_regular(path)) if parts is None else read_parts(path, parts, read)
-            header = next(self._rows, None)
+            return read(self.path, open_regular(self.place))
         except FileNotFoundError:
-            meant = path_alike(path)
+            meant = path_alike(self.place)
             hint = None if meant is None else f"did you mean {meant}?"
-            raise DataError(f"{path}: there is no such file", hint=hint) from None
+            raise DataError(f"{self.path}: there is no such file", hint=hint) from None
+
+    def _header(self) -> list[str]:
+        header = next(self._rows, None)
         if header is None:
-            raise DataError(f"{path}: is empty")
-        self.columns: Sequence[str] = [str(name) for name in header]
-        named = [name for name in self.columns if name]
+            raise DataError(f"{self.path}: is empty")
+        columns = [str(name) for name in header]
+        named = [name for name in columns if name]
         if len(set(named)) != len(named):
-            self.close()
             twice = next(name for name in named if named.count(name) > 1)
-            raise DataError(f"{path}: two columns are called {twice!a}")
+            raise DataError(f"{self.path}: two columns are called {twice!a}")
+        return columns
 
     def column(self, *names: str) -> int:
         """Where the first of some columns stands that the table has.
@@ -106,8 +129,8 @@ class TableReader:
         return self._rows
 
     def close(self) -> None:
-        """Close the file. It closes by itself after the last row."""
-        self._rows.close()  # type: ignore[attr-defined]  # the formats are generators
+        """Close the file, and remove the copy of one that lies in a store."""
+        self._stack.close()
 
     def __enter__(self) -> Self:
         return self
@@ -118,7 +141,7 @@ class TableReader:
         self.close()
 
 
-def _format_of(path: Path, format_: str | None, parts: Sequence[Path] | None) -> str:
+def _format_of(path: Location, format_: str | None, parts: Sequence[Path] | None) -> str:
     known = ", ".join(FORMATS)
     if format_ is not None and format_ not in FORMATS:
         raise DataError(f"{path}: tables of the format {format_} cannot be read back; {known} can")
@@ -134,7 +157,7 @@ def _format_of(path: Path, format_: str | None, parts: Sequence[Path] | None) ->
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Url,
     format: str | None = None,  # noqa: A002 - as pandas calls it
     *,
     encoding: str = AUTO,
@@ -142,7 +165,7 @@ def read(
     """Read a label table into memory, as a pandas DataFrame.
 
     Args:
-        path: a table that `classify` wrote, or any other one in its formats.
+        path: a table that `classify` wrote, or any other one in its formats; it may be an address in a store.
         format: `csv`, `jsonl`, `parquet` or `xlsx`; None goes by the ending of the name.
         encoding: of a CSV file; `auto` finds out, and warns where it is not UTF-8.
 
@@ -161,7 +184,7 @@ def read(
     """
     import pandas as pd
 
-    with TableReader(Path(path), format, encoding=encoding) as table:
+    with TableReader(as_location(path), format, encoding=encoding) as table:
         for note in table.notes:
             warnings.warn(note, stacklevel=2)
         columns: list[list[Cell]] = [[] for _ in table.columns]
@@ -169,7 +192,7 @@ def read(
         while batch := list(itertools.islice(rows, _BATCH)):
             for column, cells in zip(columns, zip(*batch, strict=True), strict=True):
                 column.extend(cells)
-    kept = _kept_columns(Path(path))
+        kept = _kept_columns(table.place)
     return pd.DataFrame(
         {
             name: _series(cells, may_be_numbers=name not in kept and type_of(name) == "probability")

@@ -150,23 +150,27 @@ def sidecar_path(table: Path) -> Path:
     return table.with_name(table.name + SIDECAR_ENDING)
 
 
-def find_sidecar(table: Path) -> Sidecar | None:
+def find_sidecar(table: Path, *, shown: Location | None = None) -> Sidecar | None:
     """The sidecar of a table, None where there is none beside it.
+
+    Args:
+        table: on this machine.
+        shown: what messages call the table; None for what it is.
 
     Raises:
         DataError: there is a file of that name, but it is damaged, of a newer version, or something else.
     """
-    path = sidecar_path(table)
+    path, name = sidecar_path(table), f"{shown or table}{SIDECAR_ENDING}"
     try:
         with open_regular(path) as file:
             data = file.read(_LARGEST_BYTES + 1)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise DataError(f"{name}: cannot be read: {error.strerror or error}") from None
     if len(data) > _LARGEST_BYTES:
-        raise DataError(f"{path}: is larger than {_LARGEST_BYTES >> 20} MiB, so no table's sidecar")
-    return parse_sidecar(data, name=str(path))
+        raise DataError(f"{name}: is larger than {_LARGEST_BYTES >> 20} MiB, so no table's sidecar")
+    return parse_sidecar(data, name=name)
 
 
 def sidecar_of(table: Location) -> Sidecar | None:
@@ -180,6 +184,9 @@ def sidecar_of(table: Location) -> Sidecar | None:
         return find_sidecar(table)
     from fashionbatch.stores.fetching import read_object
 
+    if table.is_web and "?" in table.rest:
+        return None  # What stands behind the question mark, such as a signature, is for the table alone.
+    table = Url(table.text.rstrip("/"))
     place = table.parent / (table.name + SIDECAR_ENDING)
     data = read_object(place)
     return None if data is None else parse_sidecar(data, name=str(place))

@@ -10,10 +10,10 @@ import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fashionbatch.errors import DataError, FashionBatchError
+from fashionbatch.stores.address import Location
 
 if TYPE_CHECKING:
     from fashionbatch.specs import Cell
@@ -29,7 +29,7 @@ _LARGEST_PART = 1 << 29
 """Of what is taken into memory whole, such as the texts that all cells share, in bytes."""
 
 
-def read_xlsx(path: Path, file: BinaryIO) -> Iterator[list[Cell]]:
+def read_xlsx(path: Location, file: BinaryIO) -> Iterator[list[Cell]]:
     """The rows of the first sheet of a workbook, whose first row names the columns; empty rows are left out.
 
     Numbers are floats, truth values and dates are text, and of a formula the value counts that was saved with it.
@@ -80,7 +80,7 @@ def _cell(value: Any) -> Cell:
     return value.isoformat() if isinstance(value, datetime.date | datetime.time) else str(value)
 
 
-def _check_sizes(path: Path, file: BinaryIO) -> None:
+def _check_sizes(path: Location, file: BinaryIO) -> None:
     with zipfile.ZipFile(file) as archive:
         for entry in archive.infolist():
             if entry.file_size > _LARGEST_PART and not entry.filename.startswith("xl/worksheets/"):
@@ -88,7 +88,7 @@ def _check_sizes(path: Path, file: BinaryIO) -> None:
     file.seek(0)
 
 
-def _openpyxl(path: Path) -> Any:
+def _openpyxl(path: Location) -> Any:
     try:
         import openpyxl
     except ImportError as error:

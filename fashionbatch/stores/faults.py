@@ -66,9 +66,11 @@ def fault_of(error: BaseException) -> StoreFaultError:
     if isinstance(error, StoreFaultError):
         return error
     names = {kind.__name__ for each in _with_causes(error) for kind in type(each).__mro__}
-    # Before any status: a body that was cut short is one of 400 to aiohttp.
-    if _is_of_connection(error):
-        return StoreFaultError("passing", _one_line(error))
+    # Before any status: a body that was cut short is one of 400 to aiohttp. Where no server is, fsspec finds no file.
+    asked = _with_causes(error) if isinstance(error, FileNotFoundError) else (error,)
+    lost = next(filter(_is_of_connection, asked), None)
+    if lost is not None:
+        return StoreFaultError("passing", _one_line(lost))
     for each in _with_causes(error):
         status, code = _status_and_code(each)
         if status or code:

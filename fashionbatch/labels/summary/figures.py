@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
+
+from fashionbatch.stores.address import Location
 
 FORMAT_VERSION = 1
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -148,7 +149,7 @@ class TableSummary:
     """What is in a label table.
 
     Attributes:
-        table: its path.
+        table: where it lies.
         rows: of it.
         status: status -> rows, the most frequent first; empty where the table has no such column.
         errors: what went wrong -> rows, the most frequent first. Numbers in a message are written as N, so that
@@ -163,7 +164,7 @@ class TableSummary:
         notes: what the user should know about the table, each a sentence.
     """
 
-    table: Path
+    table: Location
     rows: int
     status: Mapping[str, int]
     errors: Mapping[str, int]

@@ -6,7 +6,6 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
 from fashionbatch import disk
 from fashionbatch.csvtext import AUTO
@@ -21,6 +20,7 @@ from fashionbatch.labels.summary.folders import Folders
 from fashionbatch.labels.summary.tallies import LabelTally
 from fashionbatch.progress import Reporter, silent
 from fashionbatch.specs import Cell
+from fashionbatch.stores.address import Location
 
 _PART = 20_000
 """Rows that are counted at once."""
@@ -31,12 +31,13 @@ _NUMBER = re.compile(r"\d+")
 
 
 def summarize_table(
-    path: Path, *, depth: int = 1, least: int = 10, encoding: str = AUTO, reporter: Reporter | None = None
+    path: Location, *, depth: int = 1, least: int = 10, encoding: str = AUTO, reporter: Reporter | None = None
 ) -> TableSummary:
     """Count what is in a label table.
 
     Args:
-        path: a table that `classify` wrote, or any other one with the columns `filepath` and `label` or `labels`.
+        path: a table that `classify` wrote, or any other one with the columns `filepath` and `label` or `labels`, on
+            this machine or in a store.
         depth: how many folders of a path count; 0 for none.
         least: how many of the least sure rows are named.
         encoding: of a CSV file; `auto` finds out.
@@ -47,8 +48,8 @@ def summarize_table(
     """
     reporter = reporter or silent()
     notes: list[str] = []
-    sidecar = _sidecar_of(path, notes)
-    with TableReader(path, encoding=encoding) as table:
+    with TableReader(path, encoding=encoding, bar=reporter.bar) as table:
+        sidecar = _sidecar_of(table, notes)
         counting = _Counting(table, sidecar.options.keep if sidecar else (), depth=depth, least=least)
         rows, done = table.rows(), 0
         with reporter.bar(f"reading {path.name}", sidecar.rows if sidecar else None, "row") as advance:
@@ -56,10 +57,10 @@ def summarize_table(
                 counting.add(list(zip(*part, strict=True)), done + 1)
                 done += len(part)
                 advance(done)
-    made_by = None
-    if sidecar is not None:
-        with reporter.waiting("checking the digest of the table"):
-            made_by = _made_by(path, sidecar)
+        made_by = None
+        if sidecar is not None:
+            with reporter.waiting("checking the digest of the table"):
+                made_by = _made_by(table, sidecar)
     return counting.summary(path, done, made_by, [*table.notes, *notes])
 
 
@@ -99,7 +100,7 @@ class _Counting:
         counted = [tally.add(part, first_row, is_ok, path_of) for tally in self._tallies]
         self._folders.add(paths, is_ok, *counted[0])
 
-    def summary(self, path: Path, rows: int, made_by: MadeBy | None, notes: Sequence[str]) -> TableSummary:
+    def summary(self, path: Location, rows: int, made_by: MadeBy | None, notes: Sequence[str]) -> TableSummary:
         """All that was counted."""
         return TableSummary(
             table=path,
@@ -141,21 +142,21 @@ def _most_first(counts: Counter[str]) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
-def _sidecar_of(path: Path, notes: list[str]) -> Sidecar | None:
+def _sidecar_of(table: TableReader, notes: list[str]) -> Sidecar | None:
     """What stands beside the table; a damaged one is a note, since the table can be read all the same."""
     try:
-        return find_sidecar(path)
+        return find_sidecar(table.place, shown=table.path)
     except DataError as error:
         notes.append(str(error))
         return None
 
 
-def _made_by(path: Path, sidecar: Sidecar) -> MadeBy:
+def _made_by(table: TableReader, sidecar: Sidecar) -> MadeBy:
     # A pass of its own: Parquet is not read from its beginning to its end.
     try:
-        digest = digest_of_table(path)
+        digest = digest_of_table(table.place)
     except OSError as error:
-        raise DataError(f"{path}: {disk.why_unreadable(error)}") from None
+        raise DataError(f"{table.path}: {disk.why_unreadable(error)}") from None
     return MadeBy(
         bundles={bundle.name: bundle.digest for bundle in sidecar.bundles},
         folder=sidecar.folder,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +15,7 @@ from fashionbatch.labels.summary.confidence import ConfidenceGrid, LeastSure, is
 from fashionbatch.labels.summary.figures import ColumnSummary, Confidence, LabelCounts
 from fashionbatch.names import composed
 from fashionbatch.specs import Cell
+from fashionbatch.stores.address import Location
 
 MOST_LABELS = 100_000
 """A column with more different texts holds no labels, and would take all memory."""
@@ -35,7 +35,7 @@ class LabelTally:
         least: how many of the least sure rows are kept.
     """
 
-    def __init__(self, column: LabelColumn, table: Path, header: Sequence[str], *, least: int) -> None:
+    def __init__(self, column: LabelColumn, table: Location, header: Sequence[str], *, least: int) -> None:
         self._column, self._table, self._header = column, table, header
         self._counts: Counter[str] = Counter()
         self._number: dict[str, int] = {}
