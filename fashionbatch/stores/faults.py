@@ -7,14 +7,34 @@ from typing import Any, Final, Literal, TypeAlias
 
 from fashionbatch.masking import mask_addresses
 
-Kind: TypeAlias = Literal["missing", "changed", "denied", "passing", "failed"]
-"""`passing`: it may well succeed when it is asked again, as with a store that is overloaded or a connection lost."""
+Kind: TypeAlias = Literal["missing", "changed", "denied", "credentials", "bucket", "passing", "failed"]
+"""`denied`: not to whoever asks. `credentials`: whoever asks is not known, or no longer. `bucket`: what an object would
+lie in is not there. `passing`: it may well succeed when it is asked again, as with a store that is overloaded or a
+connection lost."""
 
 _PASSING_STATUSES: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
 _PASSING_CODES: Final = frozenset(
     {"SlowDown", "Throttling", "ThrottlingException", "RequestTimeout", "InternalError", "ServiceUnavailable"}
 )
-_DENIED_NAMES: Final = frozenset({"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"})
+_CREDENTIAL_NAMES: Final = frozenset(
+    {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError"}
+)
+_CREDENTIAL_CODES: Final = frozenset(
+    {
+        "ExpiredToken",  # S3
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidToken",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "TokenRefreshRequired",
+        "UnrecognizedClientException",
+        "AuthenticationFailed",  # Azure
+        "InvalidAuthenticationInfo",
+    }
+)
+_BUCKET_CODES: Final = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _NO_ANSWER: Final = frozenset(
     {
         "HTTPClientError",  # botocore
@@ -28,7 +48,7 @@ _NO_ANSWER: Final = frozenset(
 )
 _LIBRARIES: Final = ("aiohttp.", "botocore.", "urllib3.", "requests.", "google.", "azure.")
 _STATUSES: Final[dict[int, Kind]] = {
-    401: "denied",
+    401: "credentials",
     403: "denied",
     404: "missing",
     410: "missing",
@@ -75,8 +95,8 @@ def fault_of(error: BaseException) -> StoreFaultError:
         status, code = _status_and_code(each)
         if status or code:
             return StoreFaultError(_kind_of_status(status, code), _said(status, code), _hint(status, code))
-    if names & _DENIED_NAMES:
-        return StoreFaultError("denied", "NoCredentialsError: there are no credentials in the environment")
+    if names & _CREDENTIAL_NAMES:
+        return StoreFaultError("credentials", "NoCredentialsError: there are no credentials in the environment")
     kind: Kind = "failed"
     if isinstance(error, FileNotFoundError):
         kind = "missing"
@@ -89,7 +109,7 @@ def fault_of(error: BaseException) -> StoreFaultError:
 
 def refusal_hint(fault: StoreFaultError) -> str | None:
     """What a user can do where a store does not show what was asked for."""
-    if fault.kind == "denied":
+    if fault.kind in {"denied", "credentials"}:
         return fault.hint or "are there credentials in the environment, and do they allow listing and reading it?"
     return fault.hint or ("is the address right?" if fault.kind == "missing" else None)
 
@@ -97,6 +117,10 @@ def refusal_hint(fault: StoreFaultError) -> str | None:
 def _kind_of_status(status: int, code: str) -> Kind:
     if status in _PASSING_STATUSES or code in _PASSING_CODES:
         return "passing"
+    if code in _CREDENTIAL_CODES:
+        return "credentials"
+    if code in _BUCKET_CODES:
+        return "bucket"
     return _STATUSES.get(status, "failed")
 
 

@@ -67,6 +67,10 @@ class FsspecObjects:
         content: bytes = self._call("cat_file", seconds, self._name(path), start=start, end=stop)
         return content
 
+    def look_at_list(self, seconds: float) -> None:
+        """As `Objects` says: these libraries look for one object to tell whether there is a folder."""
+        self._call("info", seconds, self._root)
+
     def close(self) -> None:
         """Connections are closed when the process ends."""
 

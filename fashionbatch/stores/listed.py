@@ -10,6 +10,7 @@ from fashionbatch.stores.objects import UNKNOWN, StoredObject
 from fashionbatch.stores.opening import OpenFile, WantedFile
 from fashionbatch.stores.reaching import open_objects
 from fashionbatch.stores.remote import RemoteOpener
+from fashionbatch.stores.watching import StoreWatch, WebWatch
 
 
 class ListOpener:
@@ -27,6 +28,7 @@ class ListOpener:
     def __init__(self, folder: bytes) -> None:
         self._folder = FolderOpener(folder)
         self._stores: dict[str, RemoteOpener] = {}
+        self._web = WebWatch()
         self._lock = threading.Lock()
 
     def open(self, file: WantedFile) -> OpenFile:
@@ -55,7 +57,9 @@ class ListOpener:
         root = f"{url.scheme}://{url.bucket}"
         with self._lock:
             if root not in self._stores:
-                self._stores[root] = RemoteOpener(open_objects(Url(root)))
+                objects = open_objects(Url(root))
+                watch = self._web if url.is_web else StoreWatch(objects, root, is_listed=False)
+                self._stores[root] = RemoteOpener(objects, watch=watch)
             return self._stores[root]
 
 

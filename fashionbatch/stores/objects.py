@@ -57,5 +57,8 @@ class Objects(Protocol):
             seconds: that it may take.
         """
 
+    def look_at_list(self, seconds: float) -> None:
+        """See that objects are listed, by a request that takes next to nothing."""
+
     def close(self) -> None:
         """Close connections."""

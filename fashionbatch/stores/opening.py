@@ -21,6 +21,20 @@ class FileStatusError(Exception):
         self.error = error
 
 
+class StoreOutError(Exception):
+    """A store that gives nothing any more, whatever is asked for.
+
+    Attributes:
+        reason: which one, and what it said, on one line.
+        hint: what the user can do about it.
+    """
+
+    def __init__(self, reason: str, hint: str) -> None:
+        super().__init__(reason, hint)
+        self.reason = reason
+        self.hint = hint
+
+
 class WantedFile(Protocol):
     """A file as a scan saw it."""
 
@@ -76,6 +90,7 @@ class Opener(Protocol):
 
         Raises:
             FileStatusError: it is not there, cannot be opened, or is not as the scan saw it.
+            StoreOutError: not the file is to blame, but what it lies in.
         """
 
     def read(self, file: WantedFile) -> OpenFile:
@@ -83,6 +98,7 @@ class Opener(Protocol):
 
         Raises:
             FileStatusError: as `open`.
+            StoreOutError: as `open`.
         """
 
     def require_unchanged(self, opened: OpenFile, file: WantedFile) -> None:

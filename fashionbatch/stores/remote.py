@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
@@ -13,6 +14,7 @@ from fashionbatch.stores.folder import READ_AHEAD_LIMIT
 from fashionbatch.stores.objects import Objects
 from fashionbatch.stores.opening import FileStatusError, OpenFile, WantedFile, one_line
 from fashionbatch.stores.retrying import Retrying
+from fashionbatch.stores.watching import Watch
 
 _PIECE: Final = 8 << 20
 """Bytes of a large file that one request asks for."""
@@ -24,13 +26,16 @@ class RemoteOpener:
     Args:
         objects: the store's.
         retrying: how long each request is tried.
+        watch: looks after a request that failed whether the store still gives anything; without it, no file of a store
+            is told from the others.
     """
 
     is_remote = True
 
-    def __init__(self, objects: Objects, retrying: Retrying | None = None) -> None:
+    def __init__(self, objects: Objects, retrying: Retrying | None = None, *, watch: Watch | None = None) -> None:
         self._objects = objects
         self._retrying = retrying or Retrying()
+        self._watch = watch
 
     def open(self, file: WantedFile) -> OpenFile:
         """As `Opener` says; a file is read whole, a large one into a file without a name, a piece a request."""
@@ -38,7 +43,7 @@ class RemoteOpener:
         try:
             if file.size > READ_AHEAD_LIMIT:
                 return OpenFile(self._spooled(file), time.monotonic() - began)
-            content = self._retrying.call(partial(self._whole, file))
+            content = self._asked(file.path, partial(self._whole, file))
         except StoreFaultError as fault:
             raise _row_of(fault) from fault
         except OSError as error:
@@ -57,6 +62,28 @@ class RemoteOpener:
         """Close connections."""
         self._objects.close()
 
+    def _asked(self, path: str, get: Callable[[float], bytes]) -> bytes:
+        """What the store gives; where it had not answered at all and does again, it is asked once more."""
+        asked = 0.0
+
+        def ask(seconds: float) -> bytes:
+            nonlocal asked
+            asked = time.monotonic()
+            return get(seconds)
+
+        for is_last in (False, True):
+            try:
+                content = self._retrying.call(ask)
+            except StoreFaultError as fault:
+                may_be_had = self._watch is not None and self._watch.require_answers(fault, asked)
+                if is_last or not may_be_had:
+                    raise
+            else:
+                if self._watch is not None:
+                    self._watch.was_read(self._objects, path, asked)
+                return content
+        raise AssertionError("the last time, it is had or not")
+
     def _whole(self, file: WantedFile, seconds: float) -> bytes:
         content = self._objects.get(file.path, file.token, None, seconds)
         if file.size >= 0 and len(content) != file.size:
@@ -71,7 +98,7 @@ class RemoteOpener:
         with tempfile.TemporaryFile() as spool:  # disk: nothing of it has a name
             for start in range(0, file.size, _PIECE):
                 stop = min(start + _PIECE, file.size)
-                spool.write(self._retrying.call(partial(self._piece, file, (start, stop))))
+                spool.write(self._asked(file.path, partial(self._piece, file, (start, stop))))
             spool.seek(0)
             return os.dup(spool.fileno())
 

@@ -76,6 +76,10 @@ class S3Objects:
         content: bytes = self._wait(self._get(path, asked), seconds)
         return content
 
+    def look_at_list(self, seconds: float) -> None:
+        """As `Objects` says."""
+        self._page({"MaxKeys": 1}, seconds)
+
     def close(self) -> None:
         """Connections are closed when the process ends."""
 
@@ -90,10 +94,10 @@ class S3Objects:
     async def _client(self) -> Any:
         return await self._system.set_session()
 
-    def _page(self, after: Mapping[str, str], seconds: float) -> Any:
+    def _page(self, after: Mapping[str, Any], seconds: float) -> Any:
         return self._wait(self._list(after), seconds)
 
-    async def _list(self, after: Mapping[str, str]) -> Any:
+    async def _list(self, after: Mapping[str, Any]) -> Any:
         client = await self._client()
         return await client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, **after, **self._system.req_kw)
 

@@ -69,8 +69,11 @@ def _open_folder(source: Source) -> Opener:
 def _open_remote(source: Source) -> Opener:
     from fashionbatch.stores.reaching import open_objects
     from fashionbatch.stores.remote import RemoteOpener
+    from fashionbatch.stores.watching import StoreWatch
 
-    return RemoteOpener(open_objects(Url(source["url"])))
+    url = Url(source["url"])
+    objects = open_objects(url)
+    return RemoteOpener(objects, watch=StoreWatch(objects, str(url), is_listed=True))
 
 
 def _open_list(source: Source) -> Opener:

@@ -16,10 +16,12 @@ from typing import Any
 Plan = Callable[[str, str, int], str | None]
 """Method, path without query, and the number of this request for it, from 1 -> what goes wrong, if anything does.
 
-That is a status such as `503`, or `lost`, `truncated` or `slow`.
+That is a status such as `503`, a code of S3 such as `ExpiredToken`, or `lost`, `truncated` or `slow`.
 """
 
 SLOW_S = 2.0
+_CODES = {429: "TooManyRequests", 503: "SlowDown", 403: "AccessDenied"}
+_STATUSES = {"ExpiredToken": 400, "InvalidAccessKeyId": 403, "NoSuchBucket": 404}
 _HOP_HEADERS = {"connection", "keep-alive", "transfer-encoding", "content-length"}
 
 
@@ -114,7 +116,10 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             time.sleep(self.owner.delay_s)
             if fault is not None and fault.isdecimal():
-                self._refuse(int(fault))
+                status = int(fault)
+                self._refuse(status, _CODES.get(status, "InternalError"))
+            elif fault in _STATUSES:
+                self._refuse(_STATUSES[fault], fault)
             elif fault == "lost":
                 self._hang_up()
             else:
@@ -126,8 +131,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 - as the standard library calls them
 
-    def _refuse(self, status: int) -> None:
-        code = {429: "TooManyRequests", 503: "SlowDown", 403: "AccessDenied"}.get(status, "InternalError")
+    def _refuse(self, status: int, code: str) -> None:
         said = self.headers.get("Authorization", "")
         body = f"<Error><Code>{code}</Code><Message>not with {said}</Message></Error>".encode()
         self.send_response(status)

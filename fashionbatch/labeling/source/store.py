@@ -7,12 +7,15 @@ the same rows, in the same order, and with the same counts of what is left out, 
 from __future__ import annotations
 
 import os
+import random
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
 from fashionbatch import disk
+from fashionbatch.display_width import counted
 from fashionbatch.errors import DataError
 from fashionbatch.images import EXTENSIONS
 from fashionbatch.labeling.job.manifest import ManifestWriter
@@ -27,6 +30,7 @@ from fashionbatch.stores.retrying import Retrying
 
 _REPORT_EVERY_S = 1.0
 _MOST_PARTS = 1000
+_SAMPLE = 16
 
 _Found: TypeAlias = tuple[bytes, int, int, str]
 """Path, size, time and tag."""
@@ -48,7 +52,7 @@ def scan_store(
         What was seen.
 
     Raises:
-        DataError: the store does not list it.
+        DataError: the store does not list it, or lets none of it be read.
         FashionBatchError: the store's library is not installed.
         OSError: the manifest cannot be written.
     """
@@ -57,16 +61,20 @@ def scan_store(
     try:
         with disk.write_new(manifest) as file:
             writer = ManifestWriter(file, tokens=True)
+            sample = _Sample()
             last_report = time.monotonic()
             for path, size, mtime_ns, tag in _rows(url, options, summary, manifest.parent, retrying):
                 if options.limit is not None and writer.rows >= options.limit:
                     summary.limited = True
                     break
                 writer.add(path, size, mtime_ns, token=tag)
+                sample.add(path)
                 if writer.rows % 1000 == 0 and time.monotonic() - last_report > _REPORT_EVERY_S:
                     last_report = time.monotonic()
                     report(writer.rows)
             summary.digest, summary.rows, summary.bytes = writer.finish(), writer.rows, writer.bytes
+        if not is_one_file(url, tuple(EXTENSIONS)):
+            sample.require_one_readable(url, retrying)
     except StoreFaultError as fault:
         raise DataError(f"{url}: {fault.reason}", hint=refusal_hint(fault)) from None
     return summary
@@ -90,6 +98,46 @@ def _paths(objects: Objects, retrying: Retrying) -> Iterator[_Found]:
 
 def _row(found: StoredObject) -> _Found:
     return os.fsencode(found.path), found.size, found.mtime_ns, found.token
+
+
+class _Sample:
+    """Some of the rows, each as likely as any other: whether they may be read says whether it pays to begin."""
+
+    def __init__(self) -> None:
+        self._paths: list[bytes] = []
+        self._seen = 0
+        self._draws = random.Random(0)  # noqa: S311 - nothing is secret here
+
+    def add(self, path: bytes) -> None:
+        """Take a row into the sample, or leave it."""
+        self._seen += 1
+        if len(self._paths) < _SAMPLE:
+            self._paths.append(path)
+        elif (place := self._draws.randrange(self._seen)) < _SAMPLE:
+            self._paths[place] = path
+
+    def require_one_readable(self, url: Url, retrying: Retrying) -> None:
+        """See that the store does not refuse all of them: rights to list are not rights to read.
+
+        Raises:
+            DataError: it does.
+        """
+        objects = open_objects(url)
+        denied: StoreFaultError | None = None
+        for path in self._paths:
+            try:
+                retrying.call(partial(objects.look, os.fsdecode(path)))
+            except StoreFaultError as fault:
+                denied = fault
+                if fault.kind in {"denied", "credentials"}:
+                    continue
+            return
+        if denied is not None:
+            tried = counted(len(self._paths), "object")
+            raise DataError(
+                f"{url}: the store lists what is there, but lets nothing be read: {denied.reason} ({tried} tried)",
+                hint="do the credentials allow reading, as `s3:GetObject` does?",
+            )
 
 
 class _Listed:

@@ -18,7 +18,8 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from fashionbatch.errors import FashionBatchError
+from fashionbatch.display_width import printable
+from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.labeling.workers import messages
 from fashionbatch.labeling.workers.frames import (
     DOING,
@@ -85,6 +86,7 @@ class WorkerPool:
         self._failed_starts = 0
         self._looked = time.monotonic()
         self._clocks_count_from = 0.0
+        self._store_out: DataError | None = None
         self._ended: list[subprocess.Popen[bytes]] = []
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, Worker] = {}
@@ -133,7 +135,10 @@ class WorkerPool:
 
         Raises:
             FashionBatchError: workers cannot be started.
+            DataError: what the files lie in gives none of them any more; it is raised whenever it is asked again.
         """
+        if self._store_out is not None:
+            raise self._store_out
         outcomes: list[Outcome] = []
         for key, _ in self._selector.select(min(timeout_s, self._timeout_s / 4)):
             worker: Worker = key.data
@@ -188,6 +193,9 @@ class WorkerPool:
         if not worker.is_ready:
             self._accept_state(worker, message)
             return []
+        if "out" in message:
+            self._store_out = DataError(printable(str(message["out"])), hint=printable(str(message["hint"])))
+            raise self._store_out
         chunk = worker.chunks[0]
         if message["chunk"] != chunk.number:
             raise ValueError("an answer to another question")

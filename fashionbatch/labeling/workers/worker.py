@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 from fashionbatch.labeling.workers.files import EXTRA_MEMORY, Files, FileTask
 from fashionbatch.orphans import end_with_parent
-from fashionbatch.stores.opening import FileStatusError, OpenFile, one_line
+from fashionbatch.stores.opening import FileStatusError, OpenFile, StoreOutError, one_line
 from fashionbatch.stores.sources import open_source
 
 OUT_OF_MEMORY = 86
@@ -63,8 +63,11 @@ def main(tasks: int, replies: int, frame_file: int) -> None:
         return
     messages.send(replies, {"state": "ready"})
     chunks = _Chunks(tasks)
-    while (chunk := chunks.next()) is not None:
-        messages.send(replies, {"chunk": chunk.number, "failed": worker.decode_chunk(chunk.tasks, chunks)})
+    try:
+        while (chunk := chunks.next()) is not None:
+            messages.send(replies, {"chunk": chunk.number, "failed": worker.decode_chunk(chunk.tasks, chunks)})
+    except StoreOutError as error:
+        messages.send(replies, {"out": error.reason, "hint": error.hint})
     # There is nothing to put in order, and the interpreter would take its time over it.
     os._exit(0)
 
@@ -132,6 +135,9 @@ class _Worker:
         Args:
             tasks: the files.
             chunks: what is to be decoded afterwards, whose files are read meanwhile where the disk is slow.
+
+        Raises:
+            StoreOutError: what the files lie in gives none of them any more.
         """
         from fashionbatch.labeling.workers.frames import DOING, FAILED, NOTED
 

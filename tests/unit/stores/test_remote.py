@@ -36,6 +36,8 @@ class FakeObjects:
             raise answer
         return answer[slice(*span)] if span else answer
 
+    def look_at_list(self, seconds: float) -> None: ...
+
     def close(self) -> None: ...
 
 

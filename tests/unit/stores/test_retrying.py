@@ -65,7 +65,11 @@ def failing(*errors: Exception):
         (ResponseError(412, "PreconditionFailed"), "changed"),
         (ResponseError(403, "AccessDenied"), "denied"),
         (PermissionError(13, "no"), "denied"),
-        (ResponseError(400, "ExpiredToken"), "failed"),
+        (ResponseError(400, "ExpiredToken"), "credentials"),
+        (ResponseError(403, "SignatureDoesNotMatch"), "credentials"),
+        (ResponseError(401), "credentials"),
+        (ResponseError(404, "NoSuchBucket"), "bucket"),
+        (ResponseError(400, "InvalidArgument"), "failed"),
         (ValueError("odd"), "failed"),
     ],
 )

@@ -42,6 +42,8 @@ class Listed:
             raise FileNotFoundError(2, "nothing")
         return StoredObject(path, 3, 7, "tag")
 
+    def look_at_list(self, seconds: float) -> None: ...
+
 
 @pytest.fixture
 def scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -131,6 +133,34 @@ def test_a_store_that_does_not_list_is_one_line(kind: Any, hint: str | None, sca
         scan(Refusing(), url="s3://bucket/photos")
     assert caught.value.message == "s3://bucket/photos: AccessDenied: the store answered with status 403"
     assert (hint is None and caught.value.hint is None) or hint in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("kind", ["denied", "credentials"])
+def test_rights_to_list_without_any_to_read_end_the_run(kind: Any, scan: Any) -> None:
+    class Unreadable(Listed):
+        def look(self, path: str, seconds: float) -> StoredObject:
+            looked.append(path)
+            raise StoreFaultError(kind, "Told")
+
+    looked: list[str] = []
+    with pytest.raises(DataError) as caught:
+        scan(Unreadable(*(f"{number:03}.jpg" for number in range(100))))
+    assert "lets nothing be read: Told (16 objects tried)" in caught.value.message
+    assert len(set(looked)) == 16
+    assert max(looked) > "050.jpg", "any row may be among them"
+
+
+def test_one_object_that_may_be_read_is_enough(scan: Any) -> None:
+    class Partly(Listed):
+        def look(self, path: str, seconds: float) -> StoredObject:
+            looked.append(path)
+            if path < "b.jpg":
+                raise StoreFaultError("denied", "Told")
+            return super().look(path, seconds)
+
+    looked: list[str] = []
+    records, _ = scan(Partly("a.jpg", "b.jpg", "c.jpg"))
+    assert (len(records), looked) == (3, ["a.jpg", "b.jpg"])
 
 
 def test_any_store_of_fsspec_is_listed_and_read(tmp_path: Path) -> None:

@@ -1,0 +1,159 @@
+"""Tells a file that cannot be had from a store that gives nothing any more: the one is a row, the other ends a run.
+
+A request that failed for good says nothing about the next one. So before a file gets the blame, the store is asked for
+something that it gave before: for the last file that was read, or for the beginning of the list.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+from fashionbatch.stores.faults import StoreFaultError
+from fashionbatch.stores.objects import Objects
+from fashionbatch.stores.opening import StoreOutError
+from fashionbatch.stores.retrying import Patience, Retrying
+
+_LOOKING: Final = Patience(tries=3, try_s=20.0, total_s=60.0)
+_HOSTS: Final = 4
+
+_MENDED: Final = "start the same command again: it goes on where this run stopped"
+_HINTS: Final = {
+    "credentials": f"when the credentials are renewed, {_MENDED}",
+    "denied": f"when the credentials allow reading it again, {_MENDED}",
+    "bucket": f"when it is there again, {_MENDED}",
+}
+_ANSWERS: Final = frozenset({"missing", "changed"})
+"""Faults that only a store that works can tell of."""
+
+
+class Watch(ABC):
+    """Keeps what a store has given, and asks for it again where another file cannot be had.
+
+    Its methods are called by several threads at once, of which one asks and the others wait for what it finds.
+
+    Args:
+        where: the store, for messages.
+        retrying: how long it is asked.
+        clock: seconds, as `time.monotonic`.
+    """
+
+    def __init__(
+        self, where: str, retrying: Retrying | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._where = where
+        self._retrying = retrying or Retrying(_LOOKING)
+        self._clock = clock
+        self._answered = -1.0
+        self._one_at_a_time = threading.Lock()
+
+    def was_read(self, objects: Objects, path: str, began: float) -> None:
+        """A file was read, by a request that began then."""
+        self._answered = max(self._answered, began)
+        self._keep(objects, path)
+
+    def require_answers(self, fault: StoreFaultError, since: float) -> bool:
+        """See that the store still gives anything, after a request that began then has failed for good.
+
+        Returns:
+            Whether the file may be had by now: it was the store that did not answer, and it does again.
+
+        Raises:
+            StoreOutError: it gives nothing.
+        """
+        if fault.kind in _ANSWERS:
+            return False
+        with self._one_at_a_time:
+            if self._answered > since:
+                return False
+            began = self._clock()
+            if self._gives_nothing(fault):
+                hint = _HINTS.get(fault.kind, f"when it answers again, {_MENDED}")
+                raise StoreOutError(f"{self._where}: nothing can be read there any more: {fault.reason}", hint)
+            self._answered = began
+        return fault.kind == "failed"
+
+    def _fault_of(self, ask: Callable[[float], object]) -> str:
+        """What kind of fault comes of a question; empty where it is answered."""
+        try:
+            self._retrying.call(ask)
+        except StoreFaultError as fault:
+            return fault.kind
+        return ""
+
+    @abstractmethod
+    def _keep(self, objects: Objects, path: str) -> None:
+        """Remember a file that was read."""
+
+    @abstractmethod
+    def _gives_nothing(self, fault: StoreFaultError) -> bool:
+        """Whether nothing can be had from the store, after this fault."""
+
+
+class StoreWatch(Watch):
+    """Watches one store, such as a bucket.
+
+    Args:
+        objects: the store's.
+        where: as of `Watch`.
+        is_listed: whether the files come from its own list, which can be asked for again. Else somebody else has named
+            them, who may be wrong about the bucket or about what may be read in it.
+        retrying: as of `Watch`.
+        clock: as of `Watch`.
+    """
+
+    def __init__(
+        self,
+        objects: Objects,
+        where: str,
+        *,
+        is_listed: bool,
+        retrying: Retrying | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(where, retrying, clock)
+        self._objects = objects
+        self._is_listed = is_listed
+        self._last: tuple[Objects, str] | None = None
+
+    def _keep(self, objects: Objects, path: str) -> None:
+        self._last = objects, path
+
+    def _gives_nothing(self, fault: StoreFaultError) -> bool:
+        if self._last is not None:
+            objects, path = self._last
+            kind = self._fault_of(partial(objects.look, path))
+            if kind not in _ANSWERS:
+                return bool(kind)
+        kind = self._fault_of(self._objects.look_at_list)
+        if self._is_listed:
+            return bool(kind) and kind not in _ANSWERS
+        return kind == "failed" or (kind == fault.kind == "credentials")
+
+
+class WebWatch(Watch):
+    """Watches the hosts that a list of addresses names: each may have gone, but not all that have answered before."""
+
+    def __init__(self, retrying: Retrying | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__("the list's addresses", retrying, clock)
+        self._files: OrderedDict[int, tuple[Objects, str]] = OrderedDict()
+        self._files_lock = threading.Lock()
+
+    def _keep(self, objects: Objects, path: str) -> None:
+        with self._files_lock:
+            self._files.pop(id(objects), None)
+            self._files[id(objects)] = objects, path
+            if len(self._files) > _HOSTS:
+                self._files.popitem(last=False)
+
+    def _gives_nothing(self, fault: StoreFaultError) -> bool:
+        if fault.kind != "failed":
+            return False
+        with self._files_lock:
+            files = list(self._files.values())
+        return bool(files) and all(self._fault_of(partial(objects.look, path)) == "failed" for objects, path in files)
