@@ -20,7 +20,7 @@ from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
 from fashionbatch.labels.parts import check_folder, own_parts
 from fashionbatch.names import path_alike
-from fashionbatch.stores.address import Url
+from fashionbatch.stores.address import Url, archives_in
 from fashionbatch.stores.archives.naming import archives_of
 from fashionbatch.stores.reaching import require_store
 from fashionbatch.stores.writing import require_writable_store
@@ -124,10 +124,16 @@ def _check_source(source: SourceOptions) -> None:
 
 
 def _check_address(url: Url, source: SourceOptions) -> None:
-    if url.is_web:
+    archives = archives_in(url)
+    if url.is_web and not archives:
         raise DataError(
             f"{url}: the web has no folders that could be listed",
             hint="write the addresses of photos into a list for --files-from",
+        )
+    if url.is_web and "?" in url.rest:
+        raise DataError(
+            f"{url}: an archive of the web is named by its address without a query",
+            hint="fetch it first, and label the file",
         )
     if source.files_from is not None:
         raise FashionBatchError("--files-from takes its paths from a folder on this machine, not from a store")

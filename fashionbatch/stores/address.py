@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
+from fashionbatch.errors import DataError
 from fashionbatch.masking import mask_addresses
-from fashionbatch.stores.archives.naming import archives_of, root_of
+from fashionbatch.stores.archives.naming import archives_of, folder_of_names, is_archive_name, names_of, root_of
 
 _URL: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://(.*)", re.DOTALL)
 _WEB: Final = frozenset({"http", "https"})
@@ -123,6 +124,25 @@ def resolved(location: Location) -> Location:
     return Path(os.path.realpath(location))
 
 
+def archives_in(location: Location) -> tuple[Location, ...]:
+    """The archives that a location stands for, in its order; none where it is no archive.
+
+    Braces name several, as `archives_of` says. In an address they always do, since nobody has looked at the store.
+
+    Raises:
+        DataError: there are too many of them.
+
+    Example:
+        >>> [url.name for url in archives_in(Url("s3://bucket/shard-{8..10}.tar"))]
+        ['shard-8.tar', 'shard-9.tar', 'shard-10.tar']
+    """
+    if isinstance(location, Path):
+        return archives_of(location)
+    if location.text.endswith("/") or not is_archive_name(location.name):
+        return ()
+    return tuple(map(Url, names_of(location.text)))
+
+
 def is_one_file(location: Location, endings: tuple[str, ...]) -> bool:
     """Whether a location is one file and not a folder of them.
 
@@ -138,7 +158,18 @@ def is_one_file(location: Location, endings: tuple[str, ...]) -> bool:
 
 
 def folder_of(location: Location, endings: tuple[str, ...]) -> Location:
-    """What the paths of rows are relative to: the folder, or that of the one file or of the archives."""
-    if isinstance(location, Path) and archives_of(location):
-        return root_of(location)
+    """What the paths of rows are relative to: the folder, or that of the one file or of the archives.
+
+    Raises:
+        DataError: archives lie in several stores.
+    """
+    if archives_in(location):
+        return root_of(location) if isinstance(location, Path) else _folder_of_archives(location)
     return location.parent if is_one_file(location, endings) else location
+
+
+def _folder_of_archives(location: Url) -> Url:
+    folder = folder_of_names(location.text)
+    if not folder.partition("://")[2]:
+        raise DataError(f"{location}: braces stand for archives of one bucket, not for several buckets")
+    return Url(folder)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
+from fashionbatch.stores.faults import StoreFaultError
 from fashionbatch.stores.retrying import Retrying
 
 UNKNOWN = -1
@@ -62,3 +63,30 @@ class Objects(Protocol):
 
     def close(self) -> None:
         """Close connections."""
+
+
+def get_piece(objects: Objects, path: str, tag: str, span: tuple[int, int], seconds: float) -> bytes:
+    """Some bytes of an object, as many as were asked for.
+
+    Args:
+        objects: what it is among.
+        path: below the address.
+        tag: that it must still have; empty for any.
+        span: the bytes from the first up to the second number.
+        seconds: that it may take.
+
+    Raises:
+        StoreFaultError: fewer came, which passes, or more, which does not.
+    """
+    content = objects.get(path, tag, span, seconds)
+    asked = span[1] - span[0]
+    if len(content) < asked:
+        raise StoreFaultError("passing", f"TruncatedBody: {len(content):,} of {asked:,} bytes came")
+    if len(content) > asked:
+        raise no_parts()
+    return content
+
+
+def no_parts() -> StoreFaultError:
+    """The fault of a store that answers with another part than the one that was asked for."""
+    return StoreFaultError("failed", "NoPartsError: it does not send the part of a file that it is asked for")

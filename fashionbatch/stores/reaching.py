@@ -33,6 +33,10 @@ def open_objects(url: Url) -> Objects:
         from fashionbatch.stores.s3 import S3Objects
 
         return S3Objects(url)
+    if url.is_web:
+        from fashionbatch.stores.web import WebObjects
+
+        return WebObjects(url)
     from fashionbatch.stores.fsspec_objects import FsspecObjects
 
     return FsspecObjects(url)

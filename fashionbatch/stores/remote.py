@@ -11,7 +11,7 @@ from typing import Final
 
 from fashionbatch.stores.faults import StoreFaultError
 from fashionbatch.stores.folder import READ_AHEAD_LIMIT
-from fashionbatch.stores.objects import Objects
+from fashionbatch.stores.objects import Objects, get_piece
 from fashionbatch.stores.opening import FileStatusError, OpenFile, WantedFile, one_line
 from fashionbatch.stores.retrying import Retrying
 from fashionbatch.stores.watching import Watch
@@ -45,7 +45,7 @@ class RemoteOpener:
                 return OpenFile(self._spooled(file), time.monotonic() - began)
             content = self._asked(file.path, partial(self._whole, file))
         except StoreFaultError as fault:
-            raise _row_of(fault) from fault
+            raise row_of(fault) from fault
         except OSError as error:
             # There is no room for it on the disk.
             raise FileStatusError("error", one_line(error)) from error
@@ -98,18 +98,14 @@ class RemoteOpener:
         with tempfile.TemporaryFile() as spool:  # disk: nothing of it has a name
             for start in range(0, file.size, _PIECE):
                 stop = min(start + _PIECE, file.size)
-                spool.write(self._asked(file.path, partial(self._piece, file, (start, stop))))
+                fetch = partial(get_piece, self._objects, file.path, file.token, (start, stop))
+                spool.write(self._asked(file.path, fetch))
             spool.seek(0)
             return os.dup(spool.fileno())
 
-    def _piece(self, file: WantedFile, span: tuple[int, int], seconds: float) -> bytes:
-        content = self._objects.get(file.path, file.token, span, seconds)
-        if len(content) != span[1] - span[0]:
-            raise StoreFaultError("passing", f"TruncatedBody: {len(content):,} of {span[1] - span[0]:,} bytes came")
-        return content
 
-
-def _row_of(fault: StoreFaultError) -> FileStatusError:
+def row_of(fault: StoreFaultError) -> FileStatusError:
+    """What a row says of a request that failed."""
     if fault.kind == "missing":
         return FileStatusError("missing", "FileNotFoundError: it is no longer in the store")
     if fault.kind == "changed":

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any, Final
 
 from fashionbatch.stores.address import Url
-from fashionbatch.stores.objects import StoredObject
+from fashionbatch.stores.objects import StoredObject, no_parts
 from fashionbatch.stores.retrying import Retrying
 
 _CONNECTIONS: Final = 32
@@ -109,6 +109,16 @@ class S3Objects:
         client = await self._client()
         key = self._prefix + path
         answer = await client.get_object(Bucket=self._bucket, Key=key, **asked, **self._system.req_kw)
+        if "Range" in asked and not _is_asked_part(answer, asked["Range"]):
+            answer["Body"].close()
+            raise no_parts()
         async with answer["Body"] as body:
             content: bytes = await body.read()
             return content
+
+
+def _is_asked_part(answer: Mapping[str, Any], asked: str) -> bool:
+    """Whether an answer is the part that was asked for; some stores answer with all of the object."""
+    start, stop = (int(number) for number in asked.removeprefix("bytes=").split("-"))
+    given = str(answer.get("ContentRange") or f"bytes 0-{int(answer['ContentLength']) - 1}/")
+    return given.startswith(f"bytes {start}-") and int(answer["ContentLength"]) <= stop - start + 1

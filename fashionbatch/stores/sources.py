@@ -7,8 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from fashionbatch.stores.address import Location, Url
-from fashionbatch.stores.archives.naming import archives_of
+from fashionbatch.stores.address import Location, Url, archives_in
 from fashionbatch.stores.opening import Opener
 
 Source: TypeAlias = Mapping[str, Any]
@@ -31,7 +30,7 @@ def archive_source(folder: bytes, unpacked: Path) -> Source:
 
 
 def source_of(location: Location, folder: Location, unpacked: Path) -> Source:
-    """What files lie in: a folder or archives on this machine, or what lies below an address.
+    """What files lie in: a folder or archives, on this machine or below an address.
 
     An address may hold credentials: it is told, and never kept.
 
@@ -40,9 +39,10 @@ def source_of(location: Location, folder: Location, unpacked: Path) -> Source:
         folder: what the paths of its files are relative to.
         unpacked: as of `archive_source`.
     """
+    is_archive = bool(archives_in(location))
     if isinstance(folder, Url):
-        return {"kind": "remote", "url": folder.text}
-    is_archive = isinstance(location, Path) and archives_of(location)
+        archives = {"unpacked": str(unpacked)} if is_archive else {}
+        return {"kind": "remote_archives" if is_archive else "remote", "url": folder.text, **archives}
     return archive_source(os.fsencode(folder), unpacked) if is_archive else folder_source(os.fsencode(folder))
 
 
@@ -88,10 +88,22 @@ def _open_archives(source: Source) -> Opener:
     return ArchiveOpener(os.fsencode(source["path"]), Path(source["unpacked"]))
 
 
+def _open_remote_archives(source: Source) -> Opener:
+    from fashionbatch.stores.archives.remote_opener import RemoteArchiveOpener
+    from fashionbatch.stores.reaching import open_objects
+    from fashionbatch.stores.watching import StoreWatch
+
+    url = Url(source["url"])
+    objects = open_objects(url)
+    watch = StoreWatch(objects, str(url), is_listed=False)
+    return RemoteArchiveOpener(objects, Path(source["unpacked"]), watch=watch)
+
+
 OPENERS: Mapping[str, Callable[[Source], Opener]] = {
     "folder": _open_folder,
     "remote": _open_remote,
     "list": _open_list,
     "archives": _open_archives,
+    "remote_archives": _open_remote_archives,
 }
 """Each imports what it needs: a worker for a folder starts without the others."""

@@ -16,7 +16,8 @@ from typing import Any
 Plan = Callable[[str, str, int], str | None]
 """Method, path without query, and the number of this request for it, from 1 -> what goes wrong, if anything does.
 
-That is a status such as `503`, a code of S3 such as `ExpiredToken`, or `lost`, `truncated` or `slow`.
+That is a status such as `503`, a code of S3 such as `ExpiredToken`, or `lost`, `truncated`, `slow` or `whole`: all of
+an object where a part was asked for.
 """
 
 SLOW_S = 2.0
@@ -148,7 +149,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _pass_on(self, content: bytes, fault: str | None) -> None:
         store = http.client.HTTPConnection("127.0.0.1", self.owner.port)
         try:
-            store.request(self.command, self.path, content, dict(self.headers.items()))
+            asked = {name: value for name, value in self.headers.items() if fault != "whole" or name.lower() != "range"}
+            store.request(self.command, self.path, content, asked)
             answer = store.getresponse()
             body = answer.read()
             self.send_response(answer.status)

@@ -14,7 +14,7 @@ from fashionbatch.errors import FashionBatchError
 from fashionbatch.labeling.source.folder import scan_folder
 from fashionbatch.labeling.source.request import ScanOptions
 from fashionbatch.orphans import end_with_parent
-from fashionbatch.stores.archives.naming import archives_of
+from fashionbatch.stores.address import Location, Url, archives_in
 
 
 def main(request_pipe: int) -> None:
@@ -36,11 +36,17 @@ def main(request_pipe: int) -> None:
 
     manifest = Path(request["manifest"])
     try:
-        if "url" in request:
-            from fashionbatch.labeling.source.store import scan_store
-            from fashionbatch.stores.address import Url
+        source: Location = Url(request["url"]) if "url" in request else Path(request["folder"])
+        if "scan" in request and archives_in(source):
+            from fashionbatch.labeling.source.archives import scan_archives
 
-            summary = scan_store(Url(request["url"]), ScanOptions(**request["scan"]), manifest, report=report)
+            summary = scan_archives(source, ScanOptions(**request["scan"]), manifest, report=report)
+            say({"summary": asdict(summary)})
+            return
+        if isinstance(source, Url):
+            from fashionbatch.labeling.source.store import scan_store
+
+            summary = scan_store(source, ScanOptions(**request["scan"]), manifest, report=report)
             say({"summary": asdict(summary)})
             return
         folder = os.fsencode(request["folder"])
@@ -50,10 +56,6 @@ def main(request_pipe: int) -> None:
 
             options = ListOptions(**request["list"])
             summary = list_files(folder, options, manifest, Path(request["kept"]), report=report)
-        elif archives_of(Path(request["folder"])):
-            from fashionbatch.labeling.source.archives import scan_archives
-
-            summary = scan_archives(Path(request["folder"]), ScanOptions(**request["scan"]), manifest, report=report)
         else:
             summary = scan_folder(folder, ScanOptions(**request["scan"]), manifest, report=report)
     except FashionBatchError as error:

@@ -7,21 +7,21 @@ hold: a member with a name or size that cannot be is a row that says so.
 
 from __future__ import annotations
 
-import os
-import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, TypeAlias
+from typing import TypeAlias
 
 from fashionbatch import disk
 from fashionbatch.display_width import counted
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.manifest import LONGEST_PATH, ManifestWriter
 from fashionbatch.labeling.job.paths import unpacked_beside
+from fashionbatch.labeling.source.archive_files import ArchiveFile, archive_files, fault_at
 from fashionbatch.labeling.source.choosing import Choice
 from fashionbatch.labeling.source.external_sort import RUN_LENGTH, external_sort
 from fashionbatch.labeling.source.request import ScanOptions, ScanSummary
+from fashionbatch.stores.address import Location
 from fashionbatch.stores.archives.members import (
     TAR,
     UNPACKED,
@@ -32,10 +32,10 @@ from fashionbatch.stores.archives.members import (
     plain_name,
     refusal_token,
 )
-from fashionbatch.stores.archives.naming import archives_of, root_of
 from fashionbatch.stores.archives.tar import tar_members
 from fashionbatch.stores.archives.unpacking import is_compressed, unpack, unpacked_name
 from fashionbatch.stores.archives.zip import zip_members
+from fashionbatch.stores.faults import StoreFaultError
 
 _REPORT_EVERY_S = 1.0
 
@@ -44,12 +44,12 @@ _Found: TypeAlias = tuple[bytes, int, int, int, str]
 
 
 def scan_archives(
-    source: Path, options: ScanOptions, manifest: Path, *, report: Callable[[int], None] = lambda _rows: None
+    source: Location, options: ScanOptions, manifest: Path, *, report: Callable[[int], None] = lambda _rows: None
 ) -> ScanSummary:
     """Write the manifest of one or several archives.
 
     Args:
-        source: as `archives_of` takes it.
+        source: as `archives_in` takes it.
         options: what to look for.
         manifest: where the manifest is written; what has to be unpacked goes beside it.
         report: called now and then with the number of rows so far.
@@ -58,7 +58,7 @@ def scan_archives(
         What was seen.
 
     Raises:
-        DataError: nothing of an archive can be read.
+        DataError: an archive is not there, or nothing of it can be read.
         OSError: the manifest cannot be written, or what is unpacked.
     """
     with disk.write_new(manifest) as file:
@@ -78,10 +78,9 @@ def scan_archives(
 
 
 class _Scanner:
-    def __init__(self, source: Path, options: ScanOptions, unpacked: Path) -> None:
+    def __init__(self, source: Location, options: ScanOptions, unpacked: Path) -> None:
         self.summary = ScanSummary()
-        self._archives = archives_of(source)
-        self._root = root_of(source)
+        self._source = source
         self._unpacked = unpacked
         self._choice = Choice(options, self.summary)
         self._damaged: list[str] = []
@@ -90,7 +89,7 @@ class _Scanner:
     def files(self, report: Callable[[int], None]) -> Iterator[_Found]:
         """Every member that is to be a row, archive by archive."""
         rows, reported = 0, time.monotonic()
-        for number, archive in enumerate(self._archives):
+        for number, archive in enumerate(archive_files(self._source)):
             for path, size, mtime_ns, token in self._files_of(archive, number):
                 yield path, rows, size, mtime_ns, token
                 rows += 1
@@ -119,23 +118,21 @@ class _Scanner:
             notes.append(f"{counted(self._nameless, 'member')} with a name that no file can have: left out")
         return notes
 
-    def _files_of(self, archive: Path, number: int) -> Iterator[tuple[bytes, int, int, str]]:
+    def _files_of(self, archive: ArchiveFile, number: int) -> Iterator[tuple[bytes, int, int, str]]:
         """Path, size, time and token of an archive's rows."""
-        with _opened(archive) as file:
-            seen = os.fstat(file.fileno())
-            prefix = os.fsencode(archive.relative_to(self._root))
-            members, kind, further = self._members(archive, file, number)
-            for member in members:
-                name = plain_name(member.name)
-                if not self._takes(name, member):
-                    continue
-                path = prefix + b"/" + name
-                if b"\0" in path or len(path) > LONGEST_PATH:
-                    self._nameless += 1
-                    continue
-                place = Place(kind, len(prefix), seen.st_size, seen.st_mtime_ns, (*member.numbers, *further))
-                token = refusal_token(member.problem) if member.problem else place.token()
-                yield path, member.size, member.mtime_ns, token
+        members, kind, further = self._members(archive, number)
+        for member in members:
+            name = plain_name(member.name)
+            if not self._takes(name, member):
+                continue
+            path = archive.name + b"/" + name
+            if b"\0" in path or len(path) > LONGEST_PATH:
+                self._nameless += 1
+                continue
+            numbers = (*member.numbers, *further)
+            place = Place(kind, len(archive.name), archive.size, archive.mtime_ns, numbers, archive.tag)
+            token = refusal_token(member.problem) if member.problem else place.token()
+            yield path, member.size, member.mtime_ns, token
 
     def _takes(self, name: bytes, member: Member) -> bool:
         parts = name.split(b"/")
@@ -155,26 +152,29 @@ class _Scanner:
             return False
         return not self._choice.is_excluded_below(name)
 
-    def _members(self, archive: Path, file: BinaryIO, number: int) -> tuple[Iterator[Member], str, tuple[int, ...]]:
+    def _members(self, archive: ArchiveFile, number: int) -> tuple[Iterator[Member], str, tuple[int, ...]]:
         """An archive's members, of which kind their places are, and what these have besides."""
-        if archive.suffix.lower() == ".zip":
-            return self._read(archive, zip_members(file)), ZIP, ()
-        if not is_compressed(file):
-            return self._read(archive, tar_members(file)), TAR, ()
-        self._unpacked.mkdir(exist_ok=True)
-        unpacked = self._unpacked / unpacked_name(number)
-        with disk.write_new(unpacked) as into:
-            try:
+        location, file = archive.location, archive.file
+        try:
+            if location.suffix.lower() == ".zip":
+                return self._read(location, zip_members(file)), ZIP, ()
+            if not is_compressed(file):
+                return self._read(location, tar_members(file)), TAR, ()
+            self._unpacked.mkdir(exist_ok=True)
+            unpacked = self._unpacked / unpacked_name(number)
+            with disk.write_new(unpacked) as into:
                 damage = unpack(file, into, self._unpacked)
-            except ArchiveError as error:
-                raise DataError(f"{archive}: {error}") from error
-        return self._read_unpacked(archive, unpacked, damage), UNPACKED, (number,)
+        except ArchiveError as error:
+            raise DataError(f"{location}: {error}") from error
+        except StoreFaultError as fault:
+            raise fault_at(location, fault) from fault
+        return self._read_unpacked(location, unpacked, damage), UNPACKED, (number,)
 
-    def _read_unpacked(self, archive: Path, unpacked: Path, damage: str) -> Iterator[Member]:
+    def _read_unpacked(self, archive: Location, unpacked: Path, damage: str) -> Iterator[Member]:
         with unpacked.open("rb") as file:
             yield from self._read(archive, tar_members(file), damage)
 
-    def _read(self, archive: Path, members: Iterator[Member], damage: str = "") -> Iterator[Member]:
+    def _read(self, archive: Location, members: Iterator[Member], damage: str = "") -> Iterator[Member]:
         """The members up to where the archive is damaged, which is noted.
 
         Raises:
@@ -188,6 +188,8 @@ class _Scanner:
             damage = damage or str(error)
         except OSError as error:
             raise DataError(f"{archive}: {disk.why_unreadable(error)}") from error
+        except StoreFaultError as fault:
+            raise fault_at(archive, fault) from fault
         if damage and not count:
             raise DataError(f"{archive}: {damage}", hint="is it complete? `--exclude` cannot leave out an archive")
         if damage:
@@ -195,14 +197,3 @@ class _Scanner:
                 f"{archive}: is damaged or cut short after {counted(count, 'member')}: {damage}; what may follow is "
                 "not in the table"
             )
-
-
-def _opened(archive: Path) -> BinaryIO:
-    try:
-        descriptor = os.open(archive, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    except OSError as error:
-        raise DataError(f"{archive}: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise DataError(f"{archive}: is no plain file")
-    return open(descriptor, "rb")

@@ -14,6 +14,7 @@ TAR: Final = "tar"
 UNPACKED: Final = "unpacked"
 ZIP: Final = "zip"
 _REFUSED: Final = "refused"
+_NUMBERS: Final = {TAR: 1, UNPACKED: 2, ZIP: 5}
 
 
 class ArchiveError(Exception):
@@ -47,6 +48,7 @@ class Place(NamedTuple):
         size: of the archive in bytes, when it was indexed.
         mtime_ns: of the archive's last change, likewise.
         numbers: `(offset,)` of a tar; `(offset, number of the file)` of an unpacked one; of a zip as `ZipPlace`.
+        tag: of the archive in its store, such as an ETag; empty for one on this machine.
     """
 
     kind: str
@@ -54,10 +56,12 @@ class Place(NamedTuple):
     size: int
     mtime_ns: int
     numbers: tuple[int, ...]
+    tag: str = ""
 
     def token(self) -> str:
         """As a manifest keeps it."""
-        return " ".join([self.kind, *map(str, (self.archive, self.size, self.mtime_ns, *self.numbers))])
+        numbers = map(str, (self.archive, self.size, self.mtime_ns, *self.numbers))
+        return " ".join([self.kind, *numbers, *([self.tag] if self.tag else [])])
 
 
 class Member(NamedTuple):
@@ -94,8 +98,12 @@ def place_of(token: str) -> Place | str:
     kind, _, rest = token.partition(" ")
     if kind == _REFUSED:
         return rest
-    archive, size, mtime_ns, *numbers = map(int, rest.split(" "))
-    return Place(kind, archive, size, mtime_ns, tuple(numbers))
+    if kind not in _NUMBERS:
+        raise ValueError(f"not a place: {token[:80]!r}")
+    count = 3 + _NUMBERS[kind]
+    parts = rest.split(" ", count)
+    archive, size, mtime_ns, *numbers = map(int, parts[:count])
+    return Place(kind, archive, size, mtime_ns, tuple(numbers), "".join(parts[count:]))
 
 
 def problem_of(name: bytes, size: int) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from fashionbatch.errors import DataError
+from fashionbatch.masking import mask_addresses
 
 ENDINGS: Final = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz", ".zip")
 """Of files that are taken for archives."""
@@ -33,14 +34,32 @@ def archives_of(source: Path) -> tuple[Path, ...]:
         >>> [path.name for path in archives_of(Path("shard-{08..10}.tar"))]
         ['shard-08.tar', 'shard-09.tar', 'shard-10.tar']
     """
-    if not source.name.lower().endswith(ENDINGS) or source.is_dir():
+    if not is_archive_name(source.name) or source.is_dir():
         return ()
-    if os.path.lexists(source) or not _has_braces(source):
-        return (source,)
-    found = list(dict.fromkeys(itertools.islice(_expanded(str(source)), MOST_ARCHIVES + 1)))
+    return (source,) if os.path.lexists(source) else tuple(map(Path, names_of(str(source))))
+
+
+def is_archive_name(name: str) -> bool:
+    """Whether a file of this name is taken for an archive."""
+    return name.lower().endswith(ENDINGS)
+
+
+def names_of(pattern: str) -> tuple[str, ...]:
+    """The names that a pattern with braces stands for, in its order; itself where it has none.
+
+    Raises:
+        DataError: there are more than `MOST_ARCHIVES`.
+    """
+    found = tuple(dict.fromkeys(itertools.islice(_expanded(pattern), MOST_ARCHIVES + 1)))
     if len(found) > MOST_ARCHIVES:
-        raise DataError(f"{source}: names more than {MOST_ARCHIVES:,} archives")
-    return tuple(map(Path, found))
+        raise DataError(f"{mask_addresses(pattern)}: names more than {MOST_ARCHIVES:,} archives")
+    return found
+
+
+def folder_of_names(pattern: str) -> str:
+    """What stands before the last slash that no brace comes before; it is empty where there is none."""
+    brace = next((match.start() for match in _BRACES.finditer(pattern) if _choices(match[1]) is not None), None)
+    return pattern[:brace].rpartition("/")[0]
 
 
 def root_of(source: Path) -> Path:
@@ -54,10 +73,6 @@ def root_of(source: Path) -> Path:
         return source.parent
     literal = itertools.takewhile(lambda part: not _BRACES.search(part), source.parent.parts)
     return Path(*literal)
-
-
-def _has_braces(source: Path) -> bool:
-    return any(_choices(match[1]) is not None for match in _BRACES.finditer(str(source)))
 
 
 def _expanded(pattern: str) -> Iterator[str]:

@@ -5,18 +5,17 @@ from __future__ import annotations
 import os
 import threading
 import time
-import zlib
 from collections import OrderedDict
+from functools import partial
 from pathlib import Path
 from typing import Final
 
-from fashionbatch.stores.archives.members import LARGEST_MEMBER, TAR, UNPACKED, ZIP, Place, ZipPlace, place_of
+from fashionbatch.stores.archives.content import content_of
+from fashionbatch.stores.archives.members import UNPACKED, Place, place_of
 from fashionbatch.stores.archives.unpacking import unpacked_name
-from fashionbatch.stores.archives.zip import content_start
 from fashionbatch.stores.opening import FileStatusError, OpenFile, WantedFile, one_line
 
 _OPEN_ARCHIVES: Final = 32
-_DAMAGED: Final = "ArchiveError: the archive is damaged: "
 
 
 class ArchiveOpener:
@@ -48,7 +47,7 @@ class ArchiveOpener:
         descriptor = self._archive(file, place)
         try:
             _require_same_archive(descriptor, place)
-            content = _READERS[place.kind](descriptor, file, place)
+            content = content_of(partial(_read, descriptor), place, file.size)
         except OSError as error:
             raise FileStatusError("error", one_line(error)) from error
         finally:
@@ -108,39 +107,8 @@ def _require_same_archive(descriptor: int, place: Place) -> None:
         raise FileStatusError("changed", "FileChanged: the archive was written to or replaced after the scan")
 
 
-def _read_tar(descriptor: int, file: WantedFile, place: Place) -> bytes:
-    return _read(descriptor, place.numbers[0], file.size)
-
-
-def _read_zip(descriptor: int, file: WantedFile, place: Place) -> bytes:
-    where = ZipPlace(*place.numbers)
-    packed = _read(descriptor, content_start(descriptor, where), where.size)
-    content = packed if where.method == 0 else _inflate(packed, file.size)
-    if len(content) != file.size:
-        raise FileStatusError("error", f"{_DAMAGED}the member is not of the size that is told")
-    if zlib.crc32(content) != where.crc:
-        raise FileStatusError("error", f"{_DAMAGED}the member's checksum is wrong")
-    return content
-
-
-def _inflate(packed: bytes, size: int) -> bytes:
-    """What was deflated, with at most one byte more than it should have, which tells that it has more."""
-    inflating = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        return inflating.decompress(packed, size + 1)
-    except zlib.error as error:
-        raise FileStatusError("error", f"{_DAMAGED}{error}") from error
-
-
 def _read(descriptor: int, offset: int, size: int) -> bytes:
-    if not 0 <= size <= LARGEST_MEMBER:
-        raise FileStatusError("error", f"ArchiveError: the member is larger than {LARGEST_MEMBER >> 20} MiB")
     content = os.pread(descriptor, size, offset)
     while len(content) < size and (more := os.pread(descriptor, size - len(content), offset + len(content))):
         content += more
-    if len(content) < size:
-        raise FileStatusError("error", "ArchiveError: the archive ends within the member")
     return content
-
-
-_READERS = {TAR: _read_tar, UNPACKED: _read_tar, ZIP: _read_zip}

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, Final
 
 from fashionbatch.stores.archives.members import ArchiveError, Kind, Member, problem_of
+from fashionbatch.stores.faults import StoreFaultError
 
 _LONGEST_HEADER: Final = 1 << 20
 """Bytes of an extended header: names are shorter by far."""
@@ -32,8 +33,10 @@ def tar_members(file: BinaryIO) -> Iterator[Member]:
     Raises:
         ArchiveError: it is no tar, or it is damaged or cut short where the last member was given.
         OSError: it cannot be read.
+        StoreFaultError: likewise, of one in a store.
     """
-    size = os.fstat(file.fileno()).st_size
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
     archive = _open(file)
     last = -1
     entry = _next(archive)
@@ -50,7 +53,7 @@ def tar_members(file: BinaryIO) -> Iterator[Member]:
 def _open(file: BinaryIO) -> tarfile.TarFile:
     try:
         return tarfile.TarFile(fileobj=_Headers(file), encoding="utf-8", errors="surrogateescape")  # type: ignore[arg-type]
-    except OSError:
+    except (OSError, StoreFaultError):
         raise
     except Exception as error:
         raise ArchiveError(f"no tar archive: {error}") from error
@@ -61,7 +64,7 @@ def _next(archive: tarfile.TarFile) -> tarfile.TarInfo | None:
     archive.members.clear()  # type: ignore[attr-defined]
     try:
         return archive.next()
-    except OSError:
+    except (OSError, StoreFaultError):
         raise
     except Exception as error:
         # Of many classes: a header may say anything, and the reader computes with it.

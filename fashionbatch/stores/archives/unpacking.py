@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, Final
 from fashionbatch.stores.archives.members import ArchiveError
 
 _PIECE: Final = 1 << 20
+_LONGEST_MAGIC: Final = 8
 _LOOK_EVERY: Final = 64 << 20
 _LEFT_FREE: Final = 256 << 20
 """Bytes that are left free on the disk: what is unpacked is not told beforehand, and may be a trap."""
@@ -82,7 +83,9 @@ def _ended(written: int, error: Exception) -> str:
 
 
 def _opener(file: BinaryIO) -> Callable[[BinaryIO], Any] | None:
-    head = os.pread(file.fileno(), 8, 0)
+    file.seek(0)
+    head = file.read(_LONGEST_MAGIC)
+    file.seek(0)
     return next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
 
 

@@ -23,6 +23,10 @@ _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
 _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_64 = struct.Struct("<4sLQL")
+LOCAL_HEADER: Final = _LOCAL.size
+"""Bytes of a member's local header without its name and what else follows."""
+
+_END_MARK: Final = b"PK\x05\x06"
 _LONGEST_COMMENT: Final = 0xFFFF
 _IN_ZIP64_32, _IN_ZIP64_16 = 0xFFFFFFFF, 0xFFFF
 _ENCRYPTED, _UTF_8 = 1, 0x800
@@ -41,6 +45,7 @@ def zip_members(file: BinaryIO) -> Iterator[Member]:
     Raises:
         ArchiveError: it is no zip, or its directory is damaged where the last member was given.
         OSError: it cannot be read.
+        StoreFaultError: likewise, of one in a store.
     """
     start, size, shift = _directory(file)
     file.seek(start)
@@ -58,20 +63,27 @@ def zip_members(file: BinaryIO) -> Iterator[Member]:
             yield _member(fields, name, extra, shift)
 
 
-def content_start(descriptor: int, place: ZipPlace) -> int:
-    """Where a member's bytes begin, by its local header.
+def header_length(head: bytes) -> int:
+    """Bytes of a local header with its name, by its first `LOCAL_HEADER` ones."""
+    return LOCAL_HEADER + (_LOCAL.unpack_from(head)[-2] if len(head) >= LOCAL_HEADER else 0)
+
+
+def content_start(head: bytes, place: ZipPlace) -> int:
+    """How far behind the start of a member's local header its bytes begin.
+
+    Args:
+        head: the header with its name, and what follows.
+        place: the member's.
 
     Raises:
-        FileStatusError: there is no header of this member.
-        OSError: the archive cannot be read.
+        FileStatusError: it is no header of this member.
     """
-    header = os.pread(descriptor, _LOCAL.size, place.header)
-    if len(header) == _LOCAL.size:
-        fields: tuple[Any, ...] = _LOCAL.unpack(header)
+    if len(head) >= header_length(head) and len(head) >= LOCAL_HEADER:
+        fields: tuple[Any, ...] = _LOCAL.unpack_from(head)
         lengths: tuple[int, int] = fields[-2:]
-        name = os.pread(descriptor, lengths[0], place.header + _LOCAL.size)
+        name = head[LOCAL_HEADER : LOCAL_HEADER + lengths[0]]
         if (fields[0], fields[3], zlib.crc32(name)) == (b"PK\x03\x04", place.method, place.name):
-            return place.header + _LOCAL.size + sum(lengths)
+            return LOCAL_HEADER + sum(lengths)
     raise FileStatusError("error", "ArchiveError: the archive is damaged: its directory and the member's header differ")
 
 
@@ -84,9 +96,7 @@ def _directory(file: BinaryIO) -> tuple[int, int, int]:
     tail_start = max(0, size - _END.size - _LONGEST_COMMENT)
     file.seek(tail_start)
     tail = file.read()
-    found = tail.rfind(b"PK\x05\x06")
-    while found >= 0 and len(tail) - found < _END.size:
-        found = tail.rfind(b"PK\x05\x06", 0, found)
+    found = _end_record(tail)
     if found < 0:
         raise ArchiveError("no zip archive: it has no directory at its end")
     _, disk, _, _, count, length, offset, _ = _END.unpack_from(tail, found)
@@ -99,6 +109,21 @@ def _directory(file: BinaryIO) -> tuple[int, int, int]:
     if start < offset or start < 0:
         raise ArchiveError("its directory does not lie where it says")
     return start, length, start - offset
+
+
+def _end_record(tail: bytes) -> int:
+    """Where the end of the directory begins; -1 where there is none.
+
+    A comment may hold what looks like one: it is the one whose comment reaches to the end, or else the last one.
+    """
+    last = -1
+    found = tail.rfind(_END_MARK, 0, max(0, len(tail) - _END.size + len(_END_MARK)))
+    while found >= 0:
+        if found + _END.size + _END.unpack_from(tail, found)[-1] == len(tail):
+            return found
+        last = max(last, found)
+        found = tail.rfind(_END_MARK, 0, found + len(_END_MARK) - 1)
+    return last
 
 
 def _zip64_directory(file: BinaryIO, end: int) -> tuple[int, int, int, int] | None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -14,6 +15,9 @@ from fashionbatch.labeling.job.manifest import UNKNOWN, Manifest, ScannedFile
 from fashionbatch.labeling.source.archives import scan_archives
 from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.request import ScanOptions, ScanSummary
+from fashionbatch.stores.address import Location, Url
+from fashionbatch.stores.archives.members import Place, place_of
+from tests.unit.stores.archives.hostile import zip64_of, zip_of
 
 IMAGES = ScanOptions(extensions=(".jpg", ".png"))
 
@@ -33,17 +37,27 @@ def special(name: str, kind: bytes) -> tarfile.TarInfo:
     return entry
 
 
-def scan(source: Path, tmp_path: Path, options: ScanOptions = IMAGES) -> tuple[list[ScannedFile], ScanSummary]:
+def scan(source: Location, tmp_path: Path, options: ScanOptions = IMAGES) -> tuple[list[ScannedFile], ScanSummary]:
     job = tmp_path / "job"
     job.mkdir(exist_ok=True)
     manifest_path = job / "manifest"
     manifest_path.unlink(missing_ok=True)
+    shutil.rmtree(job / "unpacked", ignore_errors=True)
     summary = scan_archives(source, options, manifest_path)
     manifest = Manifest(manifest_path)
     assert manifest.is_ordered
     rows = list(manifest.rows(0, len(manifest)))
     manifest.close()
     return rows, summary
+
+
+def in_memory(monkeypatch: pytest.MonkeyPatch, *archives: Path) -> Url:
+    """The folder of archives as a store has it."""
+    memory = pytest.importorskip("fsspec.implementations.memory", reason="pip install 'fashionbatch[cloud]'")
+    monkeypatch.setattr(memory.MemoryFileSystem, "store", {})
+    for archive in archives:
+        memory.MemoryFileSystem().pipe_file(f"/shards/{archive.name}", archive.read_bytes())
+    return Url("memory://shards")
 
 
 def paths(source: Path, tmp_path: Path, options: ScanOptions = IMAGES) -> list[str]:
@@ -179,3 +193,71 @@ def test_a_zip_is_scanned_by_the_same_rules(tmp_path: Path) -> None:
     rows, summary = scan(archive, tmp_path)
     assert [row.path for row in rows] == [b"p.ZIP/a/c.png", b"p.ZIP/b.jpg"]
     assert (summary.hidden, summary.other, summary.bytes) == (1, {".txt": 1}, 6)
+
+
+def same_rows(local: list[ScannedFile], remote: list[ScannedFile]) -> bool:
+    """Whether rows are the same but for the time of their archive, which is that of its upload."""
+
+    def without_time(row: ScannedFile) -> tuple[object, ...]:
+        place = place_of(row.token)
+        return *row[:3], place._replace(mtime_ns=0, tag="") if isinstance(place, Place) else place
+
+    return [without_time(row) for row in local] == [without_time(row) for row in remote]
+
+
+@pytest.mark.parametrize("name", ["p.tar", "p.tar.gz", "p.zip"])
+def test_an_archive_in_a_store_gives_the_rows_of_the_one_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    names = ["a.jpg", "../b.jpg", "notes.txt", *(f"d/{number}.png" for number in range(300))]
+    archive = tmp_path / name
+    if name.endswith("zip"):
+        archive.write_bytes(zip_of(*((name, b"xyz" * 500) for name in names)))
+    else:
+        tar(archive, *names, special("l.jpg", tarfile.SYMTYPE), mode="w:gz" if name.endswith("gz") else "w")
+    url = in_memory(monkeypatch, archive)
+    local, counts = scan(archive, tmp_path)
+    remote, summary = scan(url / name, tmp_path)
+    assert same_rows(local, remote)
+    assert (summary.rows, summary.other, summary.links) == (counts.rows, counts.other, counts.links)
+
+
+def test_a_comment_as_long_as_can_be_and_zip64_are_read_in_a_store(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tmp_path / "p.zip"
+    archive.write_bytes(zip64_of(300, b"PK\x05\x06" * ((1 << 14) - 1)))
+    local, _ = scan(archive, tmp_path)
+    remote, _ = scan(in_memory(monkeypatch, archive) / "p.zip", tmp_path)
+    assert len(local) == 300
+    assert same_rows(local, remote)
+
+
+def test_braces_in_an_address_name_archives_of_one_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    url = in_memory(monkeypatch, *(tar(tmp_path / f"s-{number}.tar", "a.jpg") for number in (1, 2)))
+    rows, _ = scan(url / "s-{1..2}.tar", tmp_path)
+    assert [row.path for row in rows] == [b"s-1.tar/a.jpg", b"s-2.tar/a.jpg"]
+    with pytest.raises(DataError, match=r"memory://shards/s-3\.tar: FileNotFoundError"):
+        scan(url / "s-{1..3}.tar", tmp_path)
+    with pytest.raises(DataError, match="one bucket"):
+        scan(Url("memory://{a,b}.tar"), tmp_path)
+
+
+def test_an_archive_in_a_store_that_is_cut_short_gives_its_rows_and_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive = tar(tmp_path / "p.tar", "a.jpg", "b.jpg")
+    os.truncate(archive, 1024)
+    rows, summary = scan(in_memory(monkeypatch, archive) / "p.tar", tmp_path)
+    assert [row.path for row in rows] == [b"p.tar/a.jpg"]
+    assert summary.notes[0].startswith("warning: memory://shards/p.tar: is damaged or cut short after 1 member: ")
+
+
+@pytest.mark.parametrize("name", ["p.tar", "p.zip", "p.tar.gz"])
+@pytest.mark.parametrize("content", [b"", b"rubbish" * 400, b"\x1f\x8brubbish"])
+def test_an_archive_in_a_store_of_which_nothing_can_be_read_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(DataError, match=f"^memory://shards/{name}: "):
+        scan(in_memory(monkeypatch, tmp_path / name) / name, tmp_path)

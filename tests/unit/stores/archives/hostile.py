@@ -46,6 +46,22 @@ def zip_of(*members: tuple[str, bytes], method: int = zipfile.ZIP_DEFLATED) -> b
     return made.getvalue()
 
 
+def zip64_of(count: int, comment: bytes = b"") -> bytes:
+    """A zip of so many empty members, written as one of more than an old zip can tell of."""
+    fields = struct.pack("<6H3L", 45, 45, 0, 0, 0x6000, 0x58B1, 0, 0, 0)
+    local = struct.pack("<4s5H3L2H", b"PK\x03\x04", 45, 0, 0, 0x6000, 0x58B1, 0, 0, 0, 5, 0) + b"0.jpg"
+    names = (b"%d.jpg" % number for number in range(count))
+    central = b"".join(
+        b"PK\x01\x02" + fields + struct.pack("<5H2L", len(name), 0, 0, 0, 0, 0, 0) + name for name in names
+    )
+    start = len(local)
+    end_64 = struct.pack("<4sQ2H2L4Q", b"PK\x06\x06", 44, 45, 45, 0, 0, count, count, len(central), start)
+    locator = struct.pack("<4sLQL", b"PK\x06\x07", 0, start + len(central), 1)
+    most = 0xFFFF
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, most, most, len(central), start, len(comment))
+    return local + central + end_64 + locator + end + comment
+
+
 def zip_entry(
     name: bytes,
     packed: bytes,
