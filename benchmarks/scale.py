@@ -111,6 +111,7 @@ def digest_of_manifest(folder: Path, rows: int) -> dict[str, Any]:  # noqa: ARG0
 
 def plan(folder: Path, rows: int) -> dict[str, Any]:
     """The shards, and the job's record with their bounds."""
+    from fashionbatch.labeling.job.manifest import Manifest
     from fashionbatch.labeling.job.record import read_job, write_record
     from fashionbatch.labeling.job.shards import plan_shards
 
@@ -119,7 +120,9 @@ def plan(folder: Path, rows: int) -> dict[str, Any]:
     assert job is not None
     bounds = plan_shards(rows, columns=len(job.columns), batch_size=32)
     files = job.files.model_copy(update={"digest": (folder / "digest").read_text()})
-    write_record(paths.job, job.model_copy(update={"shards": bounds, "files": files}))
+    with contextlib.closing(Manifest(paths.manifest)) as manifest:
+        found = {"shards": bounds, "files": files, "files_index": manifest.index_digest}
+    write_record(paths.job, job.model_copy(update=found))
     shutil.rmtree(paths.shards)
     paths.shards.mkdir()
     return {"shards": len(bounds) - 1, "bytes": paths.job.stat().st_size}
