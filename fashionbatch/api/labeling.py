@@ -273,7 +273,7 @@ def classify(
         exclude: glob patterns; leave out paths that match one.
         limit: stop after so many files.
         files_from: label the files that a list names, in its order.
-        path_column: the list is a CSV file with the paths in this column.
+        path_column: the list is a CSV or Parquet file with the paths in this column.
         keep: columns of the list that the table takes over.
         encoding: of the list; `auto` finds out.
         null: paths in the list end with a NUL byte.

@@ -7,6 +7,7 @@ import os
 import shlex
 import stat
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from fashionbatch.bundle.open import read_manifest
@@ -18,6 +19,7 @@ from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.options import ComputeOptions, LabelOptions, OutputOptions, SourceOptions
 from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
+from fashionbatch.labeling.source.request import is_parquet_list
 from fashionbatch.labels.parts import check_folder, own_parts
 from fashionbatch.names import path_alike
 from fashionbatch.stores.address import Url, archives_in
@@ -26,7 +28,7 @@ from fashionbatch.stores.reaching import require_store
 from fashionbatch.stores.writing import require_writable_store
 
 _USUAL_NAME_MAX = 255
-_LIST_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst", ".list", ".json", ".jsonl", ".ndjson"})
+_LIST_ENDINGS = frozenset({".csv", ".tsv", ".txt", ".lst", ".list", ".json", ".jsonl", ".ndjson", ".parquet"})
 
 
 def check_options(options: LabelOptions, paths: JobPaths) -> None:
@@ -44,6 +46,7 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         raise FashionBatchError("--path-column, --keep, --null and --encoding belong to --files-from")
     if source.files_from is not None and (source.include or source.exclude):
         raise FashionBatchError("--files-from does not go together with --include or --exclude")
+    _check_list(source)
     if reuse.retry_errors and reuse.previous is None:
         raise FashionBatchError("--retry-errors needs an earlier table, which --previous names")
     _check_precision(options.compute)
@@ -68,6 +71,18 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
     else:
         check_name(paths)
         require_writable_store(output.store)
+
+
+def _check_list(source: SourceOptions) -> None:
+    """Look at what goes together with a list that is a table of its own kind."""
+    if source.files_from is not None and is_parquet_list(str(source.files_from)):
+        if source.null or source.encoding != AUTO:
+            raise FashionBatchError("--null and --encoding are for lists that are text, and Parquet is none")
+        if find_spec("pyarrow") is None:
+            raise FashionBatchError(
+                f"{source.files_from}: reading Parquet needs pyarrow, which is not installed",
+                hint="pip install 'fashionbatch[parquet]'",
+            )
 
 
 def _check_place(output: OutputOptions, paths: JobPaths) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fashionbatch import disk
 from fashionbatch.display_width import counted
-from fashionbatch.errors import FashionBatchError
+from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.images import EXTENSIONS
 from fashionbatch.labeling import checks
 from fashionbatch.labeling.job.manifest import Manifest
@@ -20,9 +20,9 @@ from fashionbatch.labeling.options import LabelOptions, ReuseOptions, SourceOpti
 from fashionbatch.labeling.run import LABELING, label
 from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.process import ScanProcess, request_of
+from fashionbatch.labeling.source.request import ListOptions, ScanSummary, is_parquet_list
 from fashionbatch.progress import Advance, Reporter, no_bar
-from fashionbatch.stores.address import Url, folder_of, resolved
-from fashionbatch.stores.archives.naming import archives_of
+from fashionbatch.stores.address import Url, archives_in, folder_of, resolved
 
 SAMPLE = 256
 _TABLE = "sample"
@@ -94,7 +94,7 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
     own = JobPaths(options.output.table.absolute())
     checks.check_options(replace(options, output=replace(options.output, overwrite=True)), own)
     source = resolved(options.source.folder)
-    if isinstance(source, Url):
+    if isinstance(source, Url) and not archives_in(source):
         raise FashionBatchError(
             "--dry-run needs photos on this machine", hint="--limit 1000 labels the first ones of a store"
         )
@@ -104,16 +104,22 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
         output = Path(scratch, f"{_TABLE}{options.output.table.suffix}")
         paths = JobPaths(output)
         paths.directory.mkdir()
-        scan = ScanProcess(source, request_of(options, folder, own), paths)
-        try:
-            with reporter.bar("scanning", None, "file") as advance:
-                summary = scan.finish(advance, stop_signal)
-        finally:
-            scan.close()
+        summary = _counted(options)
+        are_in_list = summary is not None
+        if summary is None:
+            scan = ScanProcess(source, request_of(options, folder, own), paths)
+            try:
+                with reporter.bar("scanning", None, "file") as advance:
+                    summary = scan.finish(advance, stop_signal)
+            finally:
+                scan.close()
         sample = Path(scratch, "files")
         step = max(1, summary.rows // SAMPLE)
         wanted = range(0, summary.rows, step)[:SAMPLE]
-        if options.source.files_from is None and archives_of(source):
+        if are_in_list:
+            # The first ones: to get at the others, all between them would have to be read.
+            sampled = replace(options.source, limit=len(wanted))
+        elif options.source.files_from is None and archives_in(source):
             sampled = replace(options.source, step=step, limit=len(wanted))
         else:
             sampled = SourceOptions(folder, files_from=sample, null=True)
@@ -135,3 +141,21 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
             stop_signal=stop_signal,
         )
     return Estimate(summary.rows, summary.bytes, left_out(summary), len(wanted), clock.rate)
+
+
+def _counted(options: LabelOptions) -> ScanSummary | None:
+    """The images that a Parquet list itself holds, counted without reading them; None for every other source."""
+    source = options.source
+    if source.files_from is None or not is_parquet_list(str(source.files_from)):
+        return None
+    from fashionbatch.labeling.source.parquet_list import count_images
+
+    found = count_images(ListOptions(str(source.files_from), source.path_column, source.keep))
+    if found is None:
+        return None
+    rows, size = found
+    if source.limit is not None and source.limit < rows:
+        rows, size = source.limit, size * source.limit // rows
+    if not rows:
+        raise DataError(f"{source.files_from}: the list names no files")
+    return ScanSummary(rows=rows, bytes=size)

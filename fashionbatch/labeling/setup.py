@@ -83,7 +83,7 @@ class Run:
         """What decode workers open files by."""
         folder = self.folder
         if self.options.source.files_from is not None and isinstance(folder, Path):
-            return list_source(os.fsencode(folder))
+            return list_source(os.fsencode(folder), self.paths.unpacked)
         return source_of(self.source, folder, self.paths.unpacked)
 
     def shards(self, store: ShardStore) -> range:

@@ -1,13 +1,15 @@
-"""The files that a user's list names: paths of this machine and addresses, side by side."""
+"""The files of a user's list: paths of this machine and addresses, side by side, or images that the list holds."""
 
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 
 from fashionbatch.stores.address import Url
+from fashionbatch.stores.archives.opener import ArchiveOpener
 from fashionbatch.stores.folder import FolderOpener
 from fashionbatch.stores.objects import UNKNOWN, StoredObject
-from fashionbatch.stores.opening import OpenFile, WantedFile
+from fashionbatch.stores.opening import Opener, OpenFile, WantedFile
 from fashionbatch.stores.reaching import open_objects
 from fashionbatch.stores.remote import RemoteOpener
 from fashionbatch.stores.watching import StoreWatch, WebWatch
@@ -18,6 +20,7 @@ class ListOpener:
 
     Args:
         folder: what the paths are relative to.
+        unpacked: where images lie that the list itself holds.
 
     Raises:
         OSError: the folder cannot be opened.
@@ -25,8 +28,9 @@ class ListOpener:
 
     is_remote = False
 
-    def __init__(self, folder: bytes) -> None:
+    def __init__(self, folder: bytes, unpacked: Path) -> None:
         self._folder = FolderOpener(folder)
+        self._images = ArchiveOpener(folder, unpacked)
         self._stores: dict[str, RemoteOpener] = {}
         self._web = WebWatch()
         self._lock = threading.Lock()
@@ -34,24 +38,29 @@ class ListOpener:
     def open(self, file: WantedFile) -> OpenFile:
         """As `Opener` says."""
         if not is_listed_address(file):
-            return self._folder.open(file)
+            return self._here(file).open(file)
         url = Url(file.path)
         return self._store_of(url).open(StoredObject(url.key, UNKNOWN, UNKNOWN, ""))
 
     def read(self, file: WantedFile) -> OpenFile:
         """As `Opener` says."""
-        return self.open(file) if is_listed_address(file) else self._folder.read(file)
+        return self.open(file) if is_listed_address(file) else self._here(file).read(file)
 
     def require_unchanged(self, opened: OpenFile, file: WantedFile) -> None:
         """As `Opener` says; of an address nobody knows how it was before."""
         if not is_listed_address(file):
-            self._folder.require_unchanged(opened, file)
+            self._here(file).require_unchanged(opened, file)
 
     def close(self) -> None:
         """Give back what was opened."""
         self._folder.close()
+        self._images.close()
         for store in self._stores.values():
             store.close()
+
+    def _here(self, file: WantedFile) -> Opener:
+        """What opens a file of this machine; an image of the list has a place, which stands in its token."""
+        return self._images if file.token else self._folder
 
     def _store_of(self, url: Url) -> RemoteOpener:
         root = f"{url.scheme}://{url.bucket}"
@@ -65,4 +74,4 @@ class ListOpener:
 
 def is_listed_address(file: WantedFile) -> bool:
     """Whether a list names a file by its address: it was not looked at, while a path like that is there."""
-    return file.size == UNKNOWN and "://" in file.path
+    return file.size == UNKNOWN and not file.token and "://" in file.path

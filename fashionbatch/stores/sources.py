@@ -46,9 +46,14 @@ def source_of(location: Location, folder: Location, unpacked: Path) -> Source:
     return archive_source(os.fsencode(folder), unpacked) if is_archive else folder_source(os.fsencode(folder))
 
 
-def list_source(folder: bytes) -> Source:
-    """What a list names: paths relative to a folder, and addresses."""
-    return {"kind": "list", "path": os.fsdecode(folder)}
+def list_source(folder: bytes, unpacked: Path) -> Source:
+    """What a list names: paths relative to a folder, addresses, and images that lay in the list itself.
+
+    Args:
+        folder: what the paths are relative to.
+        unpacked: where the scan has put the images.
+    """
+    return {"kind": "list", "path": os.fsdecode(folder), "unpacked": str(unpacked)}
 
 
 def open_source(source: Source) -> Opener:
@@ -79,7 +84,7 @@ def _open_remote(source: Source) -> Opener:
 def _open_list(source: Source) -> Opener:
     from fashionbatch.stores.listed import ListOpener
 
-    return ListOpener(os.fsencode(source["path"]))
+    return ListOpener(os.fsencode(source["path"]), Path(source["unpacked"]))
 
 
 def _open_archives(source: Source) -> Opener:

@@ -124,9 +124,10 @@ class _Embeddings(click.ParamType[Location]):
     "--files-from",
     type=_PATH,
     metavar="FILE",
-    help="Label the files that this list names, by paths or addresses; - is standard input.",
+    help="Label the files that this list names, by paths or addresses, or the images that it holds (.parquet); - is "
+    "standard input.",
 )
-@click.option("--path-column", metavar="NAME", help="The list is a CSV file with the paths in this column.")
+@click.option("--path-column", metavar="NAME", help="The list is a CSV or Parquet file with the paths in this column.")
 @click.option("--keep", metavar="NAMES", help="Columns of the list that the table takes over, comma-separated.")
 @click.option(
     "--encoding", default="auto", metavar="NAME", help="Encoding of the list, such as cp949.  [default: found out]"

@@ -7,7 +7,8 @@ labels.csv.job/
     kept          for each row the cells of the user's own columns, where there are any
     reused        for each row what is reused of an earlier table, where there is one
     files         the manifest with the files' digests, where they are kept; made with the table
-    unpacked/     archives that are compressed as a whole, such as `.tar.gz`, as plain tars
+    unpacked/     what has no places to read at: archives that are compressed as a whole, such as `.tar.gz`, as plain
+                  tars, and the images of a Parquet file, one behind the other
     shards/       a file for each finished shard
     table.json    that the table is complete, and its digest; written before the table gets its name
 """
@@ -21,7 +22,7 @@ from fashionbatch.disk import Contents
 
 _LOCKS = Contents(files=("lock", "lock.setup"), patterns=(re.compile(r"lock\.[0-9]+-of-[0-9]+"),))
 _SHARDS = Contents(patterns=(re.compile(r"[0-9]{6,}\.(rows|features|json)"),))
-_UNPACKED = Contents(patterns=(re.compile(r"[0-9]{6,}\.tar"),))
+_UNPACKED = Contents(patterns=(re.compile(r"[0-9]{6,}\.content"),))
 _TABLE = "table.json"
 SCRATCH_DATABASE = "reuse.sqlite"
 """Where the rows of an earlier table are looked up; it is there only while that is done."""

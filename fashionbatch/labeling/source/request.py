@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from fashionbatch.csvtext import AUTO
+from fashionbatch.errors import DataError
+from fashionbatch.stores.archives.naming import names_of
+
+PARQUET: Final = ".parquet"
 
 
 @dataclass(frozen=True)
@@ -77,8 +82,9 @@ class ListOptions:
     """How a list of files is read.
 
     Attributes:
-        file: the list; `-` is standard input.
-        path_column: the column of a CSV file that holds the paths; None for a plain list.
+        file: the list; `-` is standard input. Of Parquet also a folder, or several files by braces.
+        path_column: the column of a CSV file that holds the paths; None for a plain list. In Parquet the column of
+            paths or images; None for the one that is called as usual.
         keep: columns that the table takes over.
         null: paths in a plain list end with a NUL byte instead of a line end.
         limit: stop after so many rows.
@@ -93,3 +99,30 @@ class ListOptions:
     limit: int | None = None
     encoding: str = AUTO
     endings: tuple[str, ...] = ()
+
+
+def is_parquet_list(file: str) -> bool:
+    """Whether a list is Parquet: by its ending, or because it is a folder, as no other list can be."""
+    return file.lower().endswith(PARQUET) or Path(file).is_dir()
+
+
+def parquet_files(file: str) -> tuple[Path, ...]:
+    """The Parquet files that a list stands for, in its order: of a folder those in it, by their names.
+
+    Raises:
+        DataError: a folder has none, one that braces name is not there, or there are too many.
+    """
+    path = Path(file)
+    if path.is_dir():
+        names = sorted(each.name for each in path.iterdir() if each.name.lower().endswith(PARQUET))
+        found = tuple(path / name for name in names if not name.startswith((".", "_")))
+        if not found:
+            raise DataError(f"{file}: is a folder without Parquet files", hint="--files-from names a list of photos")
+        return found
+    if path.exists():
+        return (path,)
+    found = tuple(map(Path, names_of(file)))
+    for each in found:
+        if not each.is_file():
+            raise DataError(f"cannot read {each}: {'is no file' if each.exists() else 'No such file or directory'}")
+    return found

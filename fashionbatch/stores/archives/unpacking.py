@@ -30,7 +30,7 @@ _OPENERS: dict[bytes, Callable[[BinaryIO], Any]] = {
 
 def unpacked_name(number: int) -> str:
     """The name of an unpacked archive in its folder."""
-    return f"{number:06d}.tar"
+    return f"{number:06d}.content"
 
 
 def is_compressed(file: BinaryIO) -> bool:
@@ -70,7 +70,7 @@ def unpack(file: BinaryIO, into: BinaryIO, folder: Path) -> str:
         if not piece:
             return ""
         if written // _LOOK_EVERY != (written + len(piece)) // _LOOK_EVERY or not written:
-            _require_room(folder)
+            require_room(folder)
         into.write(piece)
         written += len(piece)
 
@@ -89,6 +89,11 @@ def _opener(file: BinaryIO) -> Callable[[BinaryIO], Any] | None:
     return next((opener for magic, opener in _OPENERS.items() if head.startswith(magic)), None)
 
 
-def _require_room(folder: Path) -> None:
+def require_room(folder: Path) -> None:
+    """See that the disk has room for more.
+
+    Raises:
+        OSError: it has none to spare.
+    """
     if shutil.disk_usage(folder).free < _LEFT_FREE:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))

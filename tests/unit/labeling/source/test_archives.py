@@ -161,7 +161,7 @@ def test_what_is_compressed_as_a_whole_is_unpacked_once(tmp_path: Path, mode: st
     rows, _ = scan(archive, tmp_path)
     assert [row.path for row in rows] == [f"p.tar.{mode}/{name}.jpg".encode() for name in "ab"]
     offset, number = map(int, rows[0].token.split(" ")[-2:])
-    assert (tmp_path / "job" / "unpacked" / f"{number:06d}.tar").read_bytes()[offset:][:3] == b"xyz"
+    assert (tmp_path / "job" / "unpacked" / f"{number:06d}.content").read_bytes()[offset:][:3] == b"xyz"
 
 
 def test_how_an_archive_is_compressed_is_seen_and_not_read_off_its_name(tmp_path: Path) -> None:

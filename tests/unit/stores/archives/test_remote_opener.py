@@ -144,11 +144,11 @@ def test_what_the_scan_refused_is_not_asked_for() -> None:
 
 def test_what_was_unpacked_is_read_on_this_machine(tmp_path: Path) -> None:
     objects = FakeObjects(bytes(100))
-    (tmp_path / "000002.tar").write_bytes(b"0123456789")
+    (tmp_path / "000002.content").write_bytes(b"0123456789")
     token = Place("unpacked", 7, 100, 5, (3, 2), TAG).token()
     opener = RemoteArchiveOpener(objects, tmp_path)
     assert opener.open(FileTask(0, "a b.tar/x", 4, 0, "", token)).content == b"3456"
-    (tmp_path / "000002.tar").unlink()
+    (tmp_path / "000002.content").unlink()
     with pytest.raises(FileStatusError, match="FileNotFoundError"):
         opener.open(FileTask(0, "a b.tar/x", 4, 0, "", token))
     assert objects.spans == []
