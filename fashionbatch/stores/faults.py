@@ -38,6 +38,9 @@ _BUCKET_CODES: Final = frozenset({"NoSuchBucket", "ContainerNotFound"})
 _NO_ANSWER: Final = frozenset(
     {
         "HTTPClientError",  # botocore
+        "EndpointConnectionError",
+        "ConnectTimeoutError",
+        "ProxyConnectionError",
         "ResponseParserError",
         "IncompleteReadError",
         "ClientConnectionError",  # aiohttp

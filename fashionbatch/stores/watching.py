@@ -19,7 +19,8 @@ from fashionbatch.stores.objects import Objects
 from fashionbatch.stores.opening import StoreOutError
 from fashionbatch.stores.retrying import Patience, Retrying
 
-_LOOKING: Final = Patience(tries=3, try_s=20.0, total_s=60.0)
+_LOOKING: Final = Patience(tries=100, try_s=20.0, total_s=300.0)
+"""A run of hours outlives a router that is started anew, and a store that is."""
 _HOSTS: Final = 4
 
 _MENDED: Final = "start the same command again: it goes on where this run stopped"

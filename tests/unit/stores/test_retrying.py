@@ -77,6 +77,15 @@ def test_each_error_has_its_kind(error: Exception, kind: str) -> None:
     assert fault_of(error).kind == kind
 
 
+@pytest.mark.parametrize(
+    "name", ["EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"]
+)
+def test_a_server_that_cannot_be_reached_may_be_there_again(name: str) -> None:
+    exceptions = pytest.importorskip("botocore.exceptions", reason="needs botocore: pip install 'fashionbatch[cloud]'")
+    error = getattr(exceptions, name)(endpoint_url="https://store.example/photos", error="refused")
+    assert fault_of(error).kind == "passing"
+
+
 def test_an_error_that_a_library_has_wrapped_is_known_by_its_cause() -> None:
     wrapped = OSError(16, "Please reduce your request rate")
     wrapped.__cause__ = ResponseError(503, "SlowDown")
