@@ -71,7 +71,8 @@ class Watch(ABC):
             return False
         with self._one_at_a_time:
             if self._answered > since:
-                return False
+                # Others have seen it come back, perhaps after this file was asked for the last time.
+                return fault.kind == "failed"
             began = self._clock()
             if self._gives_nothing(fault):
                 hint = _HINTS.get(fault.kind, f"when it answers again, {_MENDED}")

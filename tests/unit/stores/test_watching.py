@@ -155,6 +155,15 @@ def test_other_files_that_were_read_meanwhile_are_proof_enough() -> None:
     assert objects.asked == ["a"], "what one has found serves all who wait for it"
 
 
+def test_all_who_waited_for_a_store_that_was_away_ask_once_more() -> None:
+    objects = FakeObjects()
+    watch = StoreWatch(objects, "s3://bucket", is_listed=True, retrying=ONCE, clock=lambda: 5.0)
+    watch.was_read(objects, "a", began=3.0)
+    no_answer = StoreFaultError("failed", "Told")
+    assert [watch.require_answers(no_answer, since=4.0) for _ in range(3)] == [True] * 3
+    assert objects.asked == ["a"]
+
+
 def test_a_host_that_has_gone_is_a_row_while_another_answers() -> None:
     one, other = FakeObjects(), FakeObjects()
     watch = WebWatch(ONCE)
