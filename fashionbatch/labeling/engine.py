@@ -51,6 +51,7 @@ class ShardFunction:
         *,
         progress: ShardProgress | None = None,
         stop_signal: StopSignal | None = None,
+        ahead: int | None = None,
         crashed: Collection[int] = (),
         trial: range | None = None,
     ) -> None:
@@ -61,11 +62,12 @@ class ShardFunction:
         """
         with self._one_at_a_time:
             ready = self._opened(None)
-            if not isinstance(shard, Integral) or not 0 <= shard < len(ready.store):
-                what = f"asked for shard {shard!r}; there are 0 to {len(ready.store) - 1}"
-                raise ready.loaded.engine.origin.wrong("run", what)
+            for number in (shard,) if ahead is None else (shard, ahead):
+                if not isinstance(number, Integral) or not 0 <= number < len(ready.store):
+                    what = f"asked for shard {number!r}; there are 0 to {len(ready.store) - 1}"
+                    raise ready.loaded.engine.origin.wrong("run", what)
             with ready.pipeline.reporting_to(progress, stop_signal):
-                ready.pipeline.run_shard(shard, ahead=ready.following.get(shard), crashed=crashed, trial=trial)
+                ready.pipeline.run_shard(shard, ahead=ahead, crashed=crashed, trial=trial)
 
     def prepare(self, *, cores: int | None = None, bundles: BundlesSent | None = None) -> None:
         """Open the job in this process. See `RunShard`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -184,3 +185,12 @@ def buffers_needed(batch_size: int, workers: int, slots: int) -> int:
     """How many batches must fit into the shared memory, so that neither the workers nor the networks wait for room."""
     chunks_out = 3 * workers
     return slots + 1 + -(-chunks_out * min(CHUNK, batch_size) // batch_size)
+
+
+def identity_of(folder: bytes) -> tuple[int, int] | None:
+    """What tells a folder from another one that has taken its place; None where there is none."""
+    try:
+        seen = os.stat(folder)
+    except OSError:
+        return None
+    return seen.st_dev, seen.st_ino

@@ -15,7 +15,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from fashionbatch.errors import DataError, InterruptedRunError
-from fashionbatch.labeling.in_hand import CHUNK, Batch, FinishedShard, Lane, ShardInHand
+from fashionbatch.labeling.in_hand import CHUNK, Batch, FinishedShard, Lane, ShardInHand, identity_of
 from fashionbatch.labeling.job.frozen import JobFiles
 from fashionbatch.labeling.job.shards import ShardStore
 from fashionbatch.labeling.workers.frames import PENDING, Frames
@@ -23,7 +23,7 @@ from fashionbatch.labeling.workers.pool import WorkerPool
 from fashionbatch.labeling.workers.tasks import Outcome, Task
 from fashionbatch.specs import ShardProgress, StopSignal
 
-_TICK_S = 0.25
+_TICK_S, _NONE = 0.25, -1
 
 
 def _told_to_nobody(rows: int, failed: int) -> None:
@@ -66,12 +66,12 @@ class Pipeline:
         self._pool = pool
         self._frames = frames
         self._folder = folder
-        self._folder_seen = folder and _identity(folder)
+        self._folder_seen = folder and identity_of(folder)
         self._has_digests = digests
         self._commit = commit
         self._progress: ShardProgress = _told_to_nobody
         self._stop_signal = stop_signal
-        self._is_rehearsing = True
+        self._current = _NONE
         self.first_labels: float | None = None
         self._lanes: Sequence[Lane] = ()
         self._ready: list[deque[int]] = []
@@ -148,7 +148,7 @@ class Pipeline:
 
         Args:
             number: of the shard.
-            ahead: the shard to begin on while this one is being finished.
+            ahead: the shard to begin on while this one is being finished; what was begun of any other is given up.
             crashed: rows of it that nobody looks at; they become rows of the status `crashed`.
             trial: the only rows to look at; with it, nothing is put on the disk.
 
@@ -158,10 +158,13 @@ class Pipeline:
             InterruptedRunError: there was a signal; this shard is on the disk, no further one was finished.
         """
         self._require_no_signal()
+        for other in set(self._shards) - {number, ahead}:
+            self._give_up(other)
         if trial is not None:
             self._try(number, crashed, trial)
             return
-        if number not in self._shards and self._store.is_done(number):
+        if self._store.is_done(number):
+            self._give_up(number)
             return
         if crashed:
             self._give_up(number)
@@ -170,14 +173,15 @@ class Pipeline:
         while shard.commit is None or not shard.commit.done():
             if self._stop_signal():
                 self._drop_all_but(number)
-            elif ahead is not None and ahead not in self._shards and self._free and self._pool.wants_more:
+            elif ahead is not None and self._has_room_for(ahead):
                 self._open_shard(ahead)
             if not self._step():
                 break
         if shard.commit is None:
             raise RuntimeError(f"shard {number} has nothing left to wait for, but is not finished")
-        shard.commit.result()
+        # Who tries again after an error begins anew.
         del self._shards[number]
+        shard.commit.result()
         self._require_no_signal()
 
     def close(self) -> None:
@@ -188,8 +192,6 @@ class Pipeline:
                 while self._in_flight[number] > 0:
                     self._in_flight[number] -= len(lane.runtime.collect(wait=True))
         self._committer.shutdown(wait=True, cancel_futures=True)
-
-    # ------------------------------------------------------------------------------------------------- the parts
 
     def _step(self) -> bool:
         """Do what can be done now; False where nothing is left but to wait for a commit."""
@@ -211,7 +213,7 @@ class Pipeline:
     def _try(self, number: int, crashed: Collection[int], trial: range) -> None:
         """Label some rows of a shard for nothing but to see whether this process outlives it."""
         self._give_up(number)
-        self._is_rehearsing = False
+        self._current = number
         rows = self._store.count_rows([number])
         shard = self._open_shard(number, {row for row in range(rows) if row not in trial or row in crashed})
         shard.is_dropped = True
@@ -226,6 +228,11 @@ class Pipeline:
         if shard is not None:
             shard.is_dropped = True
 
+    def _has_room_for(self, number: int) -> bool:
+        """Whether a shard is to be begun now: it is neither begun nor done, and workers would wait without it."""
+        is_wanted = number not in self._shards and self._free and self._pool.wants_more
+        return bool(is_wanted) and not self._store.is_done(number)
+
     def _open_shard(self, number: int, crashed: Collection[int] = ()) -> ShardInHand:
         if number in self._shards:
             return self._shards[number]
@@ -239,7 +246,7 @@ class Pipeline:
 
     def _take_up(self, number: int) -> ShardInHand:
         """Run a shard: from now on what is labeled is told of and committed."""
-        self._is_rehearsing = False
+        self._current = number
         shard = self._open_shard(number)
         if self.first_labels is None:
             self.first_labels = shard.first_labels
@@ -355,18 +362,20 @@ class Pipeline:
         batch = self._batches.pop(key)
         self._free.append(batch.buffer)
         shard = batch.shard
-        if self._is_rehearsing:
+        if self._current == _NONE:
             shard.first_labels = shard.first_labels or time.monotonic()
             shard.labeled.append(batch.start)
-            shard.untold.append((batch.size, batch.failed))
-        else:
+        if shard is self._shards.get(self._current):
             self._progress(batch.size, batch.failed)
+        else:  # It is begun, and perhaps given to another process.
+            shard.untold.append((batch.size, batch.failed))
         shard.batches_left -= 1
         self._advance(shard)
 
     def _advance(self, shard: ShardInHand) -> None:
         """Commit a shard when nothing of it is left to label, once it is run."""
-        if self._is_rehearsing or shard.batches_left or shard.is_dropped or shard.commit is not None:
+        is_run = shard is self._shards.get(self._current) and not shard.is_dropped
+        if not is_run or shard.batches_left or shard.commit is not None:
             return
         reused = len(shard.result.rows.files) - len(shard.to_label)
         if reused:
@@ -379,16 +388,8 @@ class Pipeline:
 
     def _require_folder(self) -> None:
         """A network drive that has gone must not turn the rest of the table into `missing`."""
-        if self._folder is not None and _identity(self._folder) != self._folder_seen:
+        if self._folder is not None and identity_of(self._folder) != self._folder_seen:
             raise DataError(
                 f"{os.fsdecode(self._folder)}: the folder has gone or been replaced while its files were read",
                 hint="when it is back, start the same command again: it goes on where this run stopped",
             )
-
-
-def _identity(folder: bytes) -> tuple[int, int] | None:
-    try:
-        seen = os.stat(folder)
-    except OSError:
-        return None
-    return seen.st_dev, seen.st_ino

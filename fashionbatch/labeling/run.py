@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -216,6 +215,6 @@ def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) 
             f"warning: {counted(rows, 'row')} {'was' if rows == 1 else 'were'} damaged on the disk after they were "
             "written; they are labeled anew"
         )
-        ready = replace(ready, pending=pending, following=dict(itertools.pairwise(pending)))
+        ready = replace(ready, pending=pending)
         again = _do_shards(run, ready)
         first_labels = again if first_labels is None else first_labels

@@ -7,7 +7,6 @@ decoding begins before the networks are there.
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -101,8 +100,7 @@ class Ready:
         loaded: bundles, plugins and columns.
         store: the job's shards.
         pipeline: labels them.
-        pending: the shards that this run has to do.
-        following: of each of them the one after it, which is begun while it is being finished.
+        pending: the shards that this run has to do; the first one is begun.
     """
 
     job: Job
@@ -110,12 +108,6 @@ class Ready:
     store: ShardStore
     pipeline: Pipeline
     pending: list[int]
-    following: dict[int, int]
-
-    @classmethod
-    def of(cls, job: Job, loaded: Loaded, store: ShardStore, pipeline: Pipeline, pending: list[int]) -> Ready:
-        """With each pending shard followed by the next one."""
-        return cls(job, loaded, store, pipeline, pending, dict(itertools.pairwise(pending)))
 
 
 def begin_job(run: Run) -> Ready:
@@ -174,7 +166,7 @@ def begin_job(run: Run) -> Ready:
         if pipeline is None:
             pipeline = station.pipeline(store, loaded, frames, pending)
             station.connect(loaded, pipeline, sessions)
-        ready = Ready.of(job, loaded, store, pipeline, pending)
+        ready = Ready(job, loaded, store, pipeline, pending)
     _say_what_is_done(run, job, loaded, sessions)
     return ready
 
@@ -219,7 +211,7 @@ def _open(run: Run, job: Job, *, undone: bool) -> tuple[Ready, list[Session]]:
         raise OutputError(f"other rows would be computed here: {'; '.join(found)}")
     _require_same_job(run, job, description)
     station.connect(loaded, pipeline, sessions)
-    return Ready.of(job, loaded, store, pipeline, pending), sessions
+    return Ready(job, loaded, store, pipeline, pending), sessions
 
 
 @dataclass(frozen=True)

@@ -75,6 +75,7 @@ class RunShard(Protocol):
         *,
         progress: ShardProgress | None = None,
         stop_signal: StopSignal | None = None,
+        ahead: int | None = None,
         crashed: Collection[int] = (),
         trial: range | None = None,
     ) -> None:
@@ -84,6 +85,8 @@ class RunShard(Protocol):
             shard: its number.
             progress: where the work is told of; by default, in the process of the run itself, to the user.
             stop_signal: asked several times a second; by default, in the process of the run itself, the run's own.
+            ahead: the shard that this process is likely to be given next. It is begun while this one is being finished,
+                and may be given to another process all the same.
             crashed: rows of the shard, counted from 0, whose files are not looked at: they become rows of the status
                 `crashed`. An engine names those that have ended whatever process labeled them.
             trial: the only rows to look at, with nothing put on the disk: an engine finds those files by it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 
 from fashionbatch.hookspecs import hookimpl
@@ -22,9 +23,9 @@ def register_engines() -> Iterable[EngineSpec]:
 
 
 def run_locally(shards: Sequence[int], run_shard: RunShard) -> None:
-    """Run the shards in their order; the pipeline itself works ahead."""
-    for shard in shards:
-        run_shard(shard)
+    """Run the shards in their order, each begun while the one before is being finished."""
+    for shard, ahead in itertools.zip_longest(shards, shards[1:]):
+        run_shard(shard, ahead=ahead)
 
 
 def run_on_ray(

@@ -49,6 +49,7 @@ class RecordedShard:
         *,
         progress: ShardProgress | None = None,
         stop_signal: StopSignal | None = None,
+        ahead: int | None = None,  # noqa: ARG002 - the protocol's
         crashed: Collection[int] = (),  # noqa: ARG002 - the protocol's
         trial: range | None = None,  # noqa: ARG002 - the protocol's
     ) -> None:

@@ -51,11 +51,12 @@ class LabelingActor:
             return Result(_portable(error))
         return Result()
 
-    def work(self, work: Work, stop: int) -> Result:
+    def work(self, work: Work, ahead: int | None, stop: int) -> Result:
         """Label a shard, or try rows of it.
 
         Args:
             work: what to do.
+            ahead: the shard to begin on meanwhile.
             stop: as of `look`.
         """
         self._rows = self._failed = 0
@@ -65,6 +66,7 @@ class LabelingActor:
                 work.shard,
                 progress=self._count,
                 stop_signal=lambda: self._stop,
+                ahead=ahead,
                 crashed=work.crashed,
                 trial=work.trial,
             )

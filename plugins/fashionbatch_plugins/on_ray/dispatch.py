@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from fashionbatch.errors import FashionBatchError, InterruptedRunError, RuntimeUnavailableError
@@ -42,6 +42,7 @@ class _Actor:
     place: Place
     is_ready: bool = False
     work: Work | None = None
+    ahead: int | None = None
     since: float = 0.0
     busy_s: float = 0.0
     rows: int = 0
@@ -56,19 +57,24 @@ class _Shard:
         rows: how many of its rows the user was told of.
         failed: and how many of those have no label.
         deaths: of actors that had it.
-        errors: that it raised.
+        errors: how often it raised one.
+        error: the first of those; what comes later may be but a consequence.
         searches: how often it was searched.
         search: the one that is under way.
         died_on: nodes.
+        is_suspect: whether it has ended an actor or failed, or was being begun when an actor died. Then it is labeled
+            alone, so that one knows what is to blame.
     """
 
     rows: int = 0
     failed: int = 0
     deaths: int = 0
     errors: int = 0
+    error: BaseException | None = None
     searches: int = 0
     search: Search | None = None
     died_on: set[str] = field(default_factory=set)
+    is_suspect: bool = False
 
 
 class Dispatcher:
@@ -112,7 +118,7 @@ class Dispatcher:
         self._failed_starts: Counter[str] = Counter()
         self._has_begun = False
         self._looked = -_LOOK_FOR_PLACES_S
-        self._moved = clock()
+        self._moved = self._had_room = clock()
 
     def run(self) -> None:
         """Return when every shard is done.
@@ -121,9 +127,9 @@ class Dispatcher:
             InterruptedRunError: there was a signal.
             RuntimeUnavailableError: nowhere can the job be done.
             FashionBatchError: a shard ends actors, and no few files of it are to blame.
-            BaseException: what a shard raised, the last time that it was tried.
+            BaseException: what a shard raised, the first time that it was tried.
         """
-        self._moved = self._clock()
+        self._moved = self._had_room = self._clock()
         while self._left:
             stop = self._stop_signal()
             if stop:
@@ -143,40 +149,88 @@ class Dispatcher:
         if now - self._looked < _LOOK_FOR_PLACES_S:
             return
         self._looked = now
-        all_places = self._crew.places()
-        places = [place for place in all_places if place.node not in self._left_out]
-        if self._left_out and all_places and not places and not self._actors:
+        found = self._crew.places()
+        self._start(place for place in found if place.is_here)
+        elsewhere = [place for place in found if not place.is_here]
+        places = [place for place in elsewhere if place.node not in self._left_out]
+        if self._left_out and elsewhere and not places and not self._hired:
             raise RuntimeUnavailableError(f"no node can do this job: {'; '.join(self._left_out.values())}")
         if not self._has_begun:
             self._has_begun = len(places) >= self._limits.least
-        if self._actors or (self._has_begun and places):
-            self._moved = now
-        elif now - self._moved > self._limits.wait_s:
+        if self._hired or (self._has_begun and places):
+            self._had_room = now
+        elif now - self._had_room > self._limits.wait_s:
             raise RuntimeUnavailableError(
                 f"Ray has room for {len(places)} actors, and {self._limits.least} are needed",
                 hint="`--engine-set cores=1` makes actors smaller, `least_actors` says how many are needed",
             )
         if not self._has_begun:
+            self._looked = -_LOOK_FOR_PLACES_S
             return
-        taken = {actor.place for actor in self._actors.values()}
         # No more than have something to do: a shard that is searched needs one as well.
-        most = min(self._limits.most or len(places), len(self._left))
+        done_here = sum(actor.work is not None for actor in self._actors.values() if actor.place.is_here)
+        self._start(places, min(self._limits.most or len(places), len(self._left) - done_here))
+
+    def _start(self, places: Iterable[Place], most: int | None = None) -> None:
+        taken = {actor.place for actor in self._actors.values()}
         for place in places:
-            if len(self._actors) >= most:
+            if most is not None and len(self._hired) >= most:
                 break
             if place not in taken:
                 self._actors[self._crew.start(place)] = _Actor(place)
 
+    @property
+    def _hired(self) -> list[_Actor]:
+        """The actors that are not this process."""
+        return [actor for actor in self._actors.values() if not actor.place.is_here]
+
     def _hand_out(self) -> None:
         idle = {number: actor for number, actor in self._actors.items() if actor.is_ready and actor.work is None}
+        here = [number for number, actor in idle.items() if actor.place.is_here]
+        for number in here:
+            del idle[number]
         while idle and self._waiting:
-            work = self._waiting.popleft()
+            work = self._next()
             died_on = self._shards[work.shard].died_on
             # What has killed an actor is tried elsewhere, where there is an elsewhere.
-            number = min(idle, key=lambda each: idle[each].place.node in died_on)
-            actor = idle.pop(number)
-            actor.work, actor.since, actor.rows_of_work = work, self._clock(), 0
-            self._crew.give(number, work)
+            number = min(idle, key=lambda each: (idle[each].place.node in died_on, idle[each].ahead != work.shard))
+            self._give(number, idle.pop(number), work)
+        for number in here:
+            self._help(number)
+
+    def _next(self) -> Work:
+        """Take what is to be done next: what a busy actor is about to begin only where there is nothing else."""
+        begun = {actor.ahead for actor in self._hired if actor.work is not None}
+        work = next((each for each in self._waiting if each.shard not in begun), self._waiting[0])
+        self._waiting.remove(work)
+        return work
+
+    def _help(self, number: int) -> None:
+        """Have this process label a shard while nobody else can, or so late that an actor would be done last."""
+        ready = sum(actor.is_ready for actor in self._hired)
+        if ready and len(self._waiting) >= ready:
+            return
+        # What ends actors is not for the process that all depends on.
+        harmless = (each for each in self._waiting if not self._shards[each.shard].is_suspect)
+        work = next(harmless, None)
+        if work is not None:
+            self._waiting.remove(work)
+            self._give(number, self._actors[number], work)
+
+    def _give(self, number: int, actor: _Actor, work: Work) -> None:
+        actor.ahead = self._next_but_one(actor) if not self._shards[work.shard].is_suspect else None
+        actor.work, actor.since, actor.rows_of_work = work, self._clock(), 0
+        self._crew.give(number, work, actor.ahead)
+
+    def _next_but_one(self, actor: _Actor) -> int | None:
+        """What an actor is likely to get after what it gets now; None where nobody can say."""
+        others_idle = sum(other.is_ready and other.work is None for other in self._hired if other is not actor)
+        # At the end, when there is not one for each, whoever is free first gets what is left.
+        if actor.place.is_here or len(self._waiting) - others_idle < len(self._hired):
+            return None
+        begun = {other.ahead for other in self._hired if other is not actor}
+        waiting = (each.shard for each in self._waiting if not self._shards[each.shard].is_suspect)
+        return next((shard for shard in waiting if shard not in begun), None)
 
     def _end_soon(self, stop: int) -> None:
         """Let actors finish what they have in hand, as far as they move."""
@@ -238,9 +292,8 @@ class Dispatcher:
             shard.search.survived()
             self._search_on(work.shard, shard)
             return
-        if shard.deaths:
-            # It may have been on the disk already, and then nobody told of its rows.
-            self._tell(shard, self._rows(work.shard), shard.failed)
+        # If it was on the disk already, nobody told of its rows.
+        self._tell(shard, self._rows(work.shard), shard.failed)
         self._left.discard(work.shard)
 
     def _failed(self, actor: _Actor, error: BaseException) -> None:
@@ -249,11 +302,13 @@ class Dispatcher:
         if isinstance(error, InterruptedRunError) and self._stop_signal():
             return  # It has heard of the signal; the others are still to end what they have in hand.
         shard.errors += 1
+        shard.error = shard.error or error
         if isinstance(error, InterruptedRunError) or not isinstance(error, Exception):
             raise error
         if shard.errors >= self._limits.tries:
-            raise error
+            raise shard.error
         shard.died_on.add(actor.place.node)
+        shard.is_suspect = True
         self._waiting.append(work)
 
     def _died(self, number: int, why: str) -> None:
@@ -269,6 +324,12 @@ class Dispatcher:
         work = self._released(actor)
         shard = self._shards[work.shard]
         shard.died_on.add(actor.place.node)
+        shard.is_suspect = True
+        if actor.ahead is not None:
+            # Either may be to blame: from now on each is labeled alone.
+            self._shards[actor.ahead].is_suspect = True
+            self._waiting.append(work)
+            return
         if shard.search is not None:
             shard.search.died()
             self._search_on(work.shard, shard)
@@ -307,7 +368,7 @@ class Dispatcher:
         return work
 
     def _say_how_fast(self) -> None:
-        worked = [actor for actor in self._actors.values() if actor.busy_s]
+        worked = [actor for actor in self._hired if actor.busy_s]
         if len(worked) < 2:
             return
         rates = sorted((actor.rows / actor.busy_s, actor.place.name) for actor in worked)

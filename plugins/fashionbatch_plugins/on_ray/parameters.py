@@ -25,6 +25,9 @@ class Ray(Parameters):
     gpus: float | None = Field(
         None, ge=0, le=64, description="Of an actor; where omitted, 1 with `--device gpu`, else none."
     )
+    here: bool = Field(
+        True, description="Whether the command itself labels while actors start, and of the last shards when they lag."
+    )
     tries: int = Field(3, ge=1, le=20, description="How often a shard is tried whose actor fails or dies.")
 
     @model_validator(mode="after")

@@ -16,12 +16,14 @@ class Place:
         name: what people call it.
         index: which of the node's places it is.
         cores: what the actor may use.
+        is_here: whether it is the process of the run itself, which labels what nobody else has begun to label.
     """
 
     node: str
     name: str
     index: int
     cores: int
+    is_here: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,14 @@ class Crew(Protocol):
     def start(self, place: Place) -> int:
         """Start an actor, which opens the job; gives its number."""
 
-    def give(self, actor: int, work: Work) -> None:
-        """Have an actor that has nothing to do do something."""
+    def give(self, actor: int, work: Work, ahead: int | None = None) -> None:
+        """Have an actor that has nothing to do do something.
+
+        Args:
+            actor: its number.
+            work: what to do.
+            ahead: the shard that it is likely to get next.
+        """
 
     def events(self, timeout_s: float, stop: int) -> Sequence[Event]:
         """What has happened; waits for it, but no longer than told.

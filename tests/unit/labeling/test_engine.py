@@ -114,8 +114,25 @@ def try_and_give_up(shards, run_shard, *, say):
         run_shard(shard, crashed={0, 3})
 
 
+def change_ones_mind(shards, run_shard, *, progress):
+    told = []
+    for number, shard in enumerate(shards):
+        # Right, wrong, the shard itself, one that is done, and nothing at all.
+        ahead = (shards[(number + 1) % len(shards)], shards[-1], shard, shards[0], None)[number % 5]
+        run_shard(shard, ahead=ahead, progress=lambda rows, failed: told.append(rows))
+        assert sum(told) == sum(map(run_shard.rows, shards[:number + 1])), "rows of another shard were told of"
+    run_shard(shards[0], progress=lambda rows, failed: told.append(rows))
+    progress(sum(told), 0)
+
+
+def look_too_far_ahead(shards, run_shard):
+    run_shard(shards[0], ahead=len(shards))
+
+
 @hookimpl
 def register_engines():
+    yield EngineSpec(name="fickle", summary="Does other shards than it said.", run=change_ones_mind)
+    yield EngineSpec(name="hasty", summary="Looks too far ahead.", run=look_too_far_ahead)
     yield EngineSpec(name="suspicious", summary="Tries some rows, and gives others up.", run=try_and_give_up)
     yield EngineSpec(name="careless", summary="Leaves the last shards out.", run=leave_out)
     yield EngineSpec(name="greedy", summary="Asks for a shard too many.", run=ask_for_more)
@@ -124,7 +141,7 @@ def register_engines():
 """
 
 
-@pytest.mark.parametrize(("engine", "asked"), [("greedy", "1"), ("verbose", "'a'")])
+@pytest.mark.parametrize(("engine", "asked"), [("greedy", "1"), ("verbose", "'a'"), ("hasty", "1")])
 def test_an_engine_that_asks_for_a_shard_that_there_is_not_is_told_so(
     paint: Callable[..., Path], options: MakeOptions, add_distribution: AddDistribution, engine: str, asked: str
 ) -> None:
@@ -134,6 +151,18 @@ def test_an_engine_that_asks_for_a_shard_that_there_is_not_is_told_so(
         label(options(engine=engine))
     said = f"plugin others 1.2 (engine {engine!r}): run asked for shard {asked}; there are 0 to 0"
     assert caught.value.message == said
+
+
+@pytest.mark.usefixtures("small_shards", "many")
+def test_what_is_begun_and_not_run_costs_no_row_and_is_not_told_of(
+    options: MakeOptions, add_distribution: AddDistribution, tmp_path: Path
+) -> None:
+    add_distribution("others", {"others_for_fb": OTHERS}, {"others": "others_for_fb"})
+    label(options(output=tmp_path / "here.csv"))
+    told = Counting()
+    label(options(engine="fickle"), reporter=told)
+    assert (tmp_path / "labels.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
+    assert told.rows == (tmp_path / "here.csv").read_bytes().count(b"\n") - 1
 
 
 class Counting(Reporter):

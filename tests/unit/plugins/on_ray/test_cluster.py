@@ -92,8 +92,11 @@ class Told(Reporter):
         yield advance
 
 
-def on_ray(options: LabelOptions, cluster: Any, decoder: str = SLOW, *settings: str) -> LabelOptions:
-    settings = (f"address={cluster.address}", *settings)
+def on_ray(
+    options: LabelOptions, cluster: Any, decoder: str = SLOW, *settings: str, here: bool = False
+) -> LabelOptions:
+    """On actors alone, unless the process of the test is to label, too."""
+    settings = (f"address={cluster.address}", f"here={here}", *settings)
     return replace(options, work=replace(options.work, engine="ray", settings=settings, decoder=decoder))
 
 
@@ -127,6 +130,16 @@ def test_a_node_that_is_killed_in_mid_run_costs_no_row(
     assert told.rows == PHOTOS
     assert read(options) == here(options, tmp_path)
     assert told.lines[-1].startswith("ray: 2 actors on 2 nodes; the slowest, on ")
+
+
+@pytest.mark.slow
+def test_the_command_itself_labels_too_and_nobody_could_tell(
+    cluster: Any, options: LabelOptions, tmp_path: Path
+) -> None:
+    told = Told()
+    label(on_ray(options, cluster, here=True), reporter=told)
+    assert told.rows == PHOTOS
+    assert read(options) == here(options, tmp_path)
 
 
 @pytest.mark.slow

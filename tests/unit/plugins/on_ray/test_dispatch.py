@@ -16,6 +16,9 @@ ROWS = 16
 """Of each shard."""
 
 
+HERE = Place("here", "this process", 0, 2, is_here=True)
+
+
 class FakeCrew:
     """Actors that live in a test: they do at once what they are given, unless the test wants something else of them.
 
@@ -25,6 +28,8 @@ class FakeCrew:
             `until told` for one that is done when it is told to stop, or an error.
         refusing: the nodes whose actors cannot open the job, and why.
         stillborn: the nodes whose actors die before they are ready.
+        has_here: whether there is the process of the run, too.
+        connected_after: looks for places, until which there is none elsewhere.
     """
 
     def __init__(
@@ -34,11 +39,15 @@ class FakeCrew:
         *,
         refusing: dict[str, str] | None = None,
         stillborn: Sequence[str] = (),
+        has_here: bool = False,
+        connected_after: int = 0,
     ) -> None:
         self.nodes = nodes
+        self.has_here, self.connected_after, self._looks = has_here, connected_after, 0
         self.refusing = refusing or {}
         self.answer, self.stillborn = answer, stillborn
         self.given: list[tuple[str, Work]] = []
+        self.ahead: list[tuple[str, int, int | None]] = []
         self.living: dict[int, Place] = {}
         self.busy: set[int] = set()
         self.most_at_once = 0
@@ -48,7 +57,10 @@ class FakeCrew:
         self._events: list[Event] = []
 
     def places(self) -> Sequence[Place]:
-        return [Place(node, node, index, 1) for node, count in self.nodes.items() for index in range(count)]
+        self._looks += 1
+        here = [HERE] if self.has_here else []
+        nodes = self.nodes if self._looks > self.connected_after else {}
+        return [*here, *(Place(node, node, index, 1) for node, count in nodes.items() for index in range(count))]
 
     def start(self, place: Place) -> int:
         assert place not in self.living.values(), "two actors in one place"
@@ -62,10 +74,11 @@ class FakeCrew:
         self._events.append(Refused(number, reason) if reason else IsReady(number))
         return number
 
-    def give(self, actor: int, work: Work) -> None:
+    def give(self, actor: int, work: Work, ahead: int | None = None) -> None:
         assert actor not in self.busy, "two works at a time"
         place = self.living[actor]
         self.given.append((place.node, work))
+        self.ahead.append((place.node, work.shard, ahead))
         outcome = self.answer(place, work)
         if outcome == "silent":
             self.busy.add(actor)
@@ -89,6 +102,10 @@ class FakeCrew:
 
     def kill(self, actor: int) -> None:
         del self.living[actor]
+
+    def by(self, node: str) -> list[int]:
+        """The shards that a node's actors were given."""
+        return [work.shard for name, work in self.given if name == node]
 
     @property
     def committed(self) -> list[Work]:
@@ -271,3 +288,101 @@ def test_a_run_that_is_stopped_before_it_begins_does_nothing() -> None:
 
 def test_the_last_line_says_how_fast_actors_were() -> None:
     assert dispatch(FakeCrew(NODES), range(9)).lines[0].startswith("ray: 3 actors on 2 nodes; the slowest, on ")
+
+
+def test_this_process_labels_until_actors_are_ready_and_then_leaves_it_to_them() -> None:
+    crew = FakeCrew({"a": 1}, has_here=True, connected_after=3)
+    heard = dispatch(crew, range(9))
+    assert crew.by("here") == [0, 1, 2]
+    assert crew.by("a") == [3, 4, 5, 6, 7, 8]
+    assert heard.rows == 9 * ROWS
+    assert heard.lines == [], "one actor is not compared with this process"
+
+
+def test_this_process_takes_a_shard_of_the_last_where_actors_would_be_done_at_different_times() -> None:
+    crew = FakeCrew(
+        {"a": 1, "b": 1},
+        lambda place, work: None if place.is_here else "silent",
+        has_here=True,
+        connected_after=1,
+    )
+    stop = iter([0] * 6)
+    with pytest.raises(InterruptedRunError):
+        dispatch(crew, range(4), stop_signal=lambda: next(stop, 15))
+    assert crew.by("here") == [0, 3], "the first before there are actors; the last one since two are at work"
+
+
+def test_this_process_never_gets_what_has_ended_an_actor() -> None:
+    crew = FakeCrew({"a": 1, "b": 1}, lambda place, work: "dies" if work.shard == 5 else None, has_here=True)
+    with pytest.raises(FashionBatchError, match="more than 10 files of shard 5"):
+        dispatch(crew, range(6))
+    assert 5 not in crew.by("here")
+
+
+def test_no_actor_is_started_for_a_shard_that_this_process_is_at() -> None:
+    crew = FakeCrew({"a": 1}, lambda place, work: "silent", has_here=True, connected_after=2)
+    stop = iter([0] * 6)
+    with pytest.raises(InterruptedRunError):
+        dispatch(crew, [7], stop_signal=lambda: next(stop, 15))
+    assert list(crew.living.values()) == [HERE]
+
+
+def test_room_that_never_comes_ends_the_run_though_this_process_labels() -> None:
+    crew = FakeCrew({}, has_here=True)
+    with pytest.raises(RuntimeUnavailableError, match="room for 0 actors, and 1 are needed"):
+        dispatch(crew, range(500))
+    assert crew.by("here")
+
+
+def test_each_actor_is_told_what_it_gets_next_and_gets_it() -> None:
+    crew = FakeCrew({"a": 1, "b": 1})
+    dispatch(crew, range(8))
+    expected: dict[str, int] = {}
+    for node, shard, ahead in crew.ahead:
+        assert expected.pop(node, shard) == shard
+        if ahead is not None:
+            assert ahead not in expected.values(), "begun by two"
+            expected[node] = ahead
+    assert sum(ahead is not None for _, _, ahead in crew.ahead) >= 4
+    assert all(ahead is None for _, _, ahead in crew.ahead[-2:])
+
+
+def test_what_a_lost_actor_was_to_get_next_goes_to_another() -> None:
+    deaths = iter(["dies"])
+    crew = FakeCrew({"a": 1, "b": 1}, lambda place, work: next(deaths, None) if place.node == "a" else None)
+    heard = dispatch(crew, range(8))
+    assert sorted({work.shard for work in crew.committed}) == list(range(8))
+    assert heard.rows == 8 * ROWS
+
+
+@pytest.mark.parametrize("tries", [1, 3])
+def test_a_shard_that_kills_before_its_turn_is_found_and_no_other_is_blamed(tries: int) -> None:
+    bad = 5
+
+    class Eager(FakeCrew):
+        """Its actors look at all of the next shard, too."""
+
+        def give(self, actor: int, work: Work, ahead: int | None = None) -> None:
+            self.also = ahead
+            super().give(actor, work, ahead)
+
+    def answer(place: Place, work: Work) -> str | None:
+        looked_at = set(work.trial or range(ROWS)) - work.crashed
+        return "dies" if (work.shard == 4 and bad in looked_at) or crew.also == 4 else None
+
+    crew = Eager({"a": 1, "b": 2}, answer)
+    heard = dispatch(crew, range(9), tries=tries)
+    assert {work.shard for work in crew.committed if work.crashed} == {4}
+    assert heard.rows == 9 * ROWS
+    notes = [line for line in heard.lines if line.startswith("note: ")]
+    assert len(notes) == 1
+    assert notes[0].startswith("note: shard 4 has ended ")
+
+
+def test_nothing_is_begun_ahead_of_a_search() -> None:
+    crew = FakeCrew({"a": 1}, lambda place, work: "dies" if work.shard == 0 and not work.crashed else None)
+    with pytest.raises(FashionBatchError):
+        dispatch(crew, range(3))
+    trials = [ahead for (_, work), (_, _, ahead) in zip(crew.given, crew.ahead, strict=True) if work.trial]
+    assert trials
+    assert set(trials) == {None}

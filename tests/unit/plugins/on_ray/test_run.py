@@ -75,7 +75,17 @@ def test_a_run_with_a_ray_of_its_own_is_quiet_private_and_leaves_nothing(tmp_pat
         "    file.write(os.environ.get('RAY_USAGE_STATS_ENABLED', 'unset') + ' ' + os.getcwd() + '\\n')\n"
     )
     seen, mark = tmp_path / "seen", f"ON_RAY={tmp_path}"
-    given = ["classify", photos, "-b", make_tiny_bundle(tmp_path / "tiny"), "-o", "labels.csv", "--engine", "ray"]
+    given: list[str | Path] = [
+        "classify",
+        photos,
+        "-b",
+        make_tiny_bundle(tmp_path / "tiny"),
+        "-o",
+        "labels.csv",
+        "--engine",
+        "ray",
+    ]
+    given += ["--engine-set", "here=false"]
     before = set(Path("/tmp").glob("fb-ray-*"))
     done = subprocess.run(
         [sys.executable, "-m", "fashionbatch", *given],

@@ -1,0 +1,178 @@
+"""Connects to a Ray cluster, or starts a Ray for one run, while the run does something else."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import shutil
+import socket
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from fashionbatch.errors import FashionBatchError
+
+ADDRESS_VARIABLE = "RAY_ADDRESS"
+GO_ON = "`--engine local` goes on from here without it"
+_QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
+_STORE_BYTES = 128 << 20
+"""For the messages of a Ray of the run's own; the bundles come on top."""
+_ANSWER_S = 10.0
+_CONNECT_S = 120.0
+_LONGEST_FOLDER = 25
+"""Bytes: the sockets within have names of about 80 more, and 107 are allowed."""
+
+
+class Connection:
+    """A connection that is being made, in a thread; one that is there is used, and left as it is.
+
+    Args:
+        address: of the cluster; None for what `RAY_ADDRESS` names, or else a Ray of this run's own.
+        cores: of a Ray of this run's own.
+        share: what is to be put into Ray's object store.
+
+    Attributes:
+        address: of the cluster; None for a Ray of this run's own.
+        shared: a reference to what was put into the store, once it is connected.
+        ray: the library, once it is connected.
+    """
+
+    def __init__(self, address: str | None, *, cores: int, share: Callable[[], Any]) -> None:
+        self.address = address or os.environ.get(ADDRESS_VARIABLE) or None
+        self.ray: Any = None
+        self.shared: Any = None
+        self._cores = cores
+        self._share = share
+        self._error: BaseException | None = None
+        self._is_decided = threading.Event()
+        self._is_over = threading.Event()
+        self._began = time.monotonic()
+        # Ray's processes end with the thread that has started them, so that it lives as long as they.
+        self._thread = threading.Thread(target=self._live, name="connection-to-ray", daemon=True)
+        self._thread.start()
+
+    def is_ready(self) -> bool:
+        """Whether it is connected; does not wait.
+
+        Raises:
+            FashionBatchError: it cannot be connected.
+        """
+        if not self._is_decided.is_set():
+            if time.monotonic() - self._began > _CONNECT_S:
+                raise _failed(self.address, f"no answer in {_CONNECT_S:g} s")
+            return False
+        if self._error is not None:
+            raise self._error
+        return True
+
+    def require_head(self) -> None:
+        """Ask whether the cluster's head is still there: Ray itself would wait for it to come back.
+
+        Raises:
+            FashionBatchError: it is not.
+        """
+        address = self.ray.get_runtime_context().gcs_address
+        try:
+            _knock(address)
+        except OSError as error:
+            raise FashionBatchError(
+                f"lost Ray's head at {address}: {error}",
+                hint="when there is a head again, the same command goes on from here; so does `--engine local`",
+            ) from None
+
+    def close(self) -> None:
+        """End it; of a Ray of this run's own nothing is left."""
+        self._is_over.set()
+        patience_s = _CONNECT_S if self._is_decided.is_set() else self._began + _CONNECT_S - time.monotonic()
+        self._thread.join(max(0.0, patience_s))
+
+    def _live(self) -> None:
+        with contextlib.ExitStack() as stack:
+            try:
+                self._connect(stack)
+            except BaseException as error:  # noqa: BLE001 - it is raised by who asks whether it is ready
+                self._error = error
+            self._is_decided.set()
+            self._is_over.wait()
+
+    def _connect(self, stack: contextlib.ExitStack) -> None:
+        import ray
+
+        packed = self._share()
+        if not ray.is_initialized():
+            self._begin(ray, stack, sum(map(len, packed.values())))
+        self.shared = ray.put(packed)
+        self.ray = ray
+
+    def _begin(self, ray: Any, stack: contextlib.ExitStack, shared_bytes: int) -> None:
+        given: dict[str, Any] = {"address": self.address}
+        if self.address is not None:
+            _require_answer(self.address)
+        else:
+            folder = _folder()
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            given = {
+                "address": "local",
+                "num_cpus": self._cores,
+                "include_dashboard": False,
+                "object_store_memory": _STORE_BYTES + 2 * shared_bytes,
+                "_temp_dir": folder,
+                # Nobody else on the network is to see it.
+                "_node_ip_address": "127.0.0.1",
+            }
+        stack.enter_context(_without_words_of_ray(ray))
+        stack.callback(ray.shutdown)
+        try:
+            ray.init(**given, **_QUIET)
+        except Exception as error:  # noqa: BLE001 - Ray has many kinds, none of which tells more
+            raise _failed(self.address, " ".join(str(error).split()) or type(error).__name__) from None
+
+
+def _failed(address: str | None, words: str) -> FashionBatchError:
+    what = "cannot start Ray" if address is None else f"cannot reach Ray at {address}"
+    return FashionBatchError(f"{what}: {words}", hint=GO_ON)
+
+
+@contextlib.contextmanager
+def _without_words_of_ray(ray: Any) -> Iterator[None]:
+    """Keep what Ray says of its nodes off standard output: `log_to_driver` has no say in that.
+
+    There is no public way. A Ray without this function of its own says it, and nothing else comes of that.
+    """
+    worker: Any = getattr(getattr(ray, "_private", None), "worker", None)
+    before = getattr(worker, "print_to_stdstream", None)
+    if before is None:
+        yield
+        return
+    worker.print_to_stdstream = lambda *_, **__: None
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = before
+
+
+def _require_answer(address: str) -> None:
+    """Ask whether anybody listens there: Ray itself would try for more than five minutes."""
+    if not address.rpartition(":")[2].isdecimal():
+        return
+    try:
+        _knock(address)
+    except (OSError, OverflowError) as error:
+        raise FashionBatchError(
+            f"cannot reach Ray at {address}: {error}", hint="`ray status` on the head's machine says its address"
+        ) from None
+
+
+def _knock(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
+
+
+def _folder() -> str:
+    """For Ray's sockets and logs; never the current folder."""
+    usual = tempfile.gettempdir()
+    place = usual if len(os.fsencode(usual)) <= _LONGEST_FOLDER else "/tmp"  # noqa: S108 - it gets a name of its own
+    return tempfile.mkdtemp(prefix="fb-ray-", dir=place)  # disk: scratch
