@@ -177,7 +177,7 @@ def _load(database: sqlite3.Connection, name: str, path: Location, encoding: str
         loaded.classes.update(composed(class_) for class_ in table.columns if class_.startswith(_CLASS))
 
         def entries() -> Iterator[tuple[bytes, bytes]]:
-            for number, row in enumerate(table.rows(), 1):
+            for number, row in enumerate(table.rows(only=(path_at, label_at)), 1):
                 advance(number)
                 labels = composed(str(row[label_at] or "")).split(SEPARATOR)
                 found = sorted(without_apostrophe(label) for label in labels if label)

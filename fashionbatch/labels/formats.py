@@ -9,8 +9,9 @@ import base64
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
@@ -26,7 +27,9 @@ if TYPE_CHECKING:
 
 _LARGEST_LINE = 1 << 25
 _HEAD = 4096
-_BATCH = 10_000
+_BATCH_ROWS, _BATCH_CELLS = 2000, 100_000
+"""Of Parquet, that are taken into memory at once."""
+_READ_BYTES = 1 << 16
 _CELLS = frozenset({str, float, type(None)})
 
 
@@ -87,8 +90,30 @@ def read_jsonl(path: Location, file: BinaryIO) -> Iterator[list[Cell]]:
             yield cells
 
 
-def read_parquet(path: Location, file: BinaryIO) -> Iterator[list[Cell]]:
+@dataclass
+class Wanted:
+    """Of which columns cells are wanted, as far as a format can leave out others.
+
+    Attributes:
+        names: of them; None for all. It may be set until the first row is asked for.
+    """
+
+    names: Collection[str] | None = None
+
+    def has(self, name: str) -> bool:
+        """Whether the cells of a column are wanted."""
+        return self.names is None or name in self.names or (name == PATH_BYTES and PATH in self.names)
+
+
+def read_parquet(path: Location, file: BinaryIO, *, wanted: Wanted | None = None) -> Iterator[list[Cell]]:
     """Parquet with columns of text, numbers and truth values; NaN is an empty cell.
+
+    Memory grows with the number of columns that are wanted, and with neither rows nor row groups.
+
+    Args:
+        path: of the file, for messages.
+        file: its bytes.
+        wanted: of other columns than these no cell is read: they are all empty.
 
     Raises:
         DataError: it is something else, is damaged, or has a column of lists or structures.
@@ -97,11 +122,17 @@ def read_parquet(path: Location, file: BinaryIO) -> Iterator[list[Cell]]:
     with _reading(path, file):
         pa, pq = _pyarrow(path)
         try:
-            table = pq.ParquetFile(file)
+            # By itself pyarrow would hold all that it has read of the file, until the last row.
+            table = pq.ParquetFile(file, pre_buffer=False, buffer_size=_READ_BYTES)
             names = [str(name) for name in table.schema_arrow.names]
             yield [name for name in names if name != PATH_BYTES]
-            for batch in table.iter_batches(_BATCH):
-                values = [_parquet_cells(pa, path, *pair) for pair in zip(names, batch.columns, strict=True)]
+            chosen = [name for name in names if wanted is None or wanted.has(name)]
+            rows = min(max(_BATCH_CELLS // max(len(chosen), 1), 1), _BATCH_ROWS)
+            for batch in table.iter_batches(rows, columns=chosen, use_threads=False):
+                # Of a name with dots pyarrow also gives columns whose names begin so.
+                given = dict(zip(batch.schema.names, batch.columns, strict=True))
+                empty: list[Cell] = [None] * len(batch)
+                values = [_parquet_cells(pa, path, name, given[name]) if name in chosen else empty for name in names]
                 yield from map(list, zip(*_with_path_bytes(path, names, values), strict=True))
         except (pa.ArrowException, OSError, ValueError) as error:
             reason = str(error).partition("\n")[0]
@@ -226,7 +257,7 @@ def _with_path_bytes(path: Location, names: list[str], columns: list[list[Cell]]
         shown = names.index(PATH)
         paths = zip(encoded, columns[shown], strict=True)
         columns[shown] = [_path_of(odd, str(path)) if odd is not None else plain for odd, plain in paths]
-    return [column for column in columns if column is not encoded]
+    return [column for name, column in zip(names, columns, strict=True) if name != PATH_BYTES]
 
 
 def _parquet_cells(pa: Any, path: Location, name: str, column: Any) -> list[Cell]:

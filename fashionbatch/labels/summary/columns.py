@@ -29,6 +29,11 @@ class LabelColumn:
     probability_at: int | None = None
     classes_at: dict[str, int] = field(default_factory=dict)
 
+    @property
+    def places(self) -> list[int]:
+        """Where it and its probabilities stand."""
+        return [self.at, *self.classes_at.values(), *([] if self.probability_at is None else [self.probability_at])]
+
 
 def label_columns_of(columns: Sequence[str], kept: Collection[str] = ()) -> list[LabelColumn]:
     """The columns of labels that `classify` wrote: of each bundle and of each group, without the next likely labels.

@@ -22,8 +22,8 @@ from fashionbatch.progress import Reporter, silent
 from fashionbatch.specs import Cell
 from fashionbatch.stores.address import Location
 
-_PART = 20_000
-"""Rows that are counted at once."""
+_PART, _CELLS = 20_000, 200_000
+"""Rows that are counted at once, and how many cells they have at most."""
 _OK = "ok"
 _MOST_STATUSES = 100
 _MOST_ERRORS = 1000
@@ -51,9 +51,10 @@ def summarize_table(
     with TableReader(path, encoding=encoding, bar=reporter.bar) as table:
         sidecar = _sidecar_of(table, notes)
         counting = _Counting(table, sidecar.options.keep if sidecar else (), depth=depth, least=least)
-        rows, done = table.rows(), 0
+        rows, done = table.rows(only=counting.columns), 0
+        at_once = min(max(_CELLS // len(table.columns), 1), _PART)
         with reporter.bar(f"reading {path.name}", sidecar.rows if sidecar else None, "row") as advance:
-            while part := list(itertools.islice(rows, _PART)):
+            while part := list(itertools.islice(rows, at_once)):
                 counting.add(list(zip(*part, strict=True)), done + 1)
                 done += len(part)
                 advance(done)
@@ -65,7 +66,11 @@ def summarize_table(
 
 
 class _Counting:
-    """What has been counted so far."""
+    """What has been counted so far.
+
+    Attributes:
+        columns: the places of those that are looked at.
+    """
 
     def __init__(self, table: TableReader, kept: Sequence[str], *, depth: int, least: int) -> None:
         self._table, self._depth = table.path, depth
@@ -80,6 +85,8 @@ class _Counting:
             columns = [LabelColumn(name, at, several=name.strip().lower() == LABELS)]
         self._tallies = [LabelTally(column, table.path, table.columns, least=least) for column in columns]
         self._folders = Folders(depth)
+        of_rows = [self._path_at, *(at for at in (self._status_at, self._error_at) if at is not None)]
+        self.columns = {*of_rows, *(at for column in columns for at in column.places)}
         self._status: Counter[str] = Counter()
         self._errors: Counter[str] = Counter()
         self._other_errors = self._noted = 0

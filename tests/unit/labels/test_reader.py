@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tracemalloc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -400,3 +401,45 @@ def test_memory_does_not_grow_with_the_table(kind: str, tmp_path: Path) -> None:
     rows, grown = map(int, done.stdout.split())
     assert rows == 400_000
     assert grown < 5_000 * (1024 if sys.platform == "darwin" else 1), "kilobytes, or bytes on a Mac"
+
+
+def test_memory_for_parquet_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="needs fashionbatch[parquet]")
+    import numpy as np
+    from pyarrow import parquet
+
+    numbers = np.random.default_rng(7)
+    names = [f"prob_{number}" for number in range(8)]
+    schema = pa.schema([(name, pa.float64()) for name in names])
+    with parquet.ParquetWriter(tmp_path / "a.parquet", schema) as writer:
+        for _ in range(20):
+            writer.write_table(pa.table([numbers.random(2500) for _ in names], schema))
+    size = (tmp_path / "a.parquet").stat().st_size
+    # What pyarrow reads of a file are Python's bytes, and arrays are memory of its own.
+    tracemalloc.start()
+    try:
+        before = pa.total_allocated_bytes()
+        with TableReader(tmp_path / "a.parquet") as table:
+            held = [
+                pa.total_allocated_bytes() - before + tracemalloc.get_traced_memory()[0]
+                for number, _ in enumerate(table.rows())
+                if number % 1000 == 0
+            ]
+    finally:
+        tracemalloc.stop()
+    assert len(held) == 50
+    assert max(held) < size / 2
+
+
+def test_cells_of_columns_that_nobody_wants_are_not_read(tmp_path: Path) -> None:
+    pa = pytest.importorskip("pyarrow", reason="needs fashionbatch[parquet]")
+    from pyarrow import parquet
+
+    columns = {"label.a": ["x"], "filepath": ["?"], "image": [[1, 2]], "filepath_b64": ["Yf8="], "label": ["red"]}
+    parquet.write_table(pa.table(columns), tmp_path / "a.parquet")
+    with TableReader(tmp_path / "a.parquet") as table:
+        assert table.columns == ["label.a", "filepath", "image", "label"]
+        wanted = (table.column("filepath"), table.column("label"))
+        assert list(table.rows(only=wanted)) == [[None, os.fsdecode(b"a\xff"), None, "red"]]
+    with TableReader(tmp_path / "a.parquet") as table, pytest.raises(DataError, match="'image' holds list"):
+        list(table.rows())

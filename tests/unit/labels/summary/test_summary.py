@@ -6,6 +6,7 @@ import hashlib
 import json
 import random
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from fashionbatch.labels.summary import folders, run, tallies
 from fashionbatch.labels.summary.columns import label_columns_of
 from fashionbatch.labels.summary.folders import folder_of
 from fashionbatch.labels.summary.run import summarize_table
+from fashionbatch.specs import Cell
 
 HEAD = "filepath,status,error,label,prob\n"
 SMALL = (
@@ -123,6 +125,23 @@ def test_how_the_table_is_cut_into_parts_does_not_matter(tmp_path: Path, monkeyp
     whole = summarize_table(tmp_path / "labels.csv")
     monkeypatch.setattr(run, "_PART", 7)
     assert summarize_table(tmp_path / "labels.csv") == whole
+
+
+def test_tables_of_many_columns_are_counted_in_small_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [f"prob_{number}" for number in range(500)]
+    row = ",".join(["0.5"] * len(names))
+    lines = [f"{number},ok,,x,0.7,{row}\n" for number in range(900)]
+    (tmp_path / "labels.csv").write_text(f"{HEAD.strip()},{','.join(names)}\n" + "".join(lines))
+    sizes: list[int] = []
+    add = run._Counting.add
+
+    def noted(self: run._Counting, part: Sequence[Sequence[Cell]], first_row: int) -> None:
+        sizes.append(len(part) * len(part[0]))
+        add(self, part, first_row)
+
+    monkeypatch.setattr(run._Counting, "add", noted)
+    assert summarize_table(tmp_path / "labels.csv").rows == 900
+    assert max(sizes) <= 200_000
 
 
 def test_equal_probabilities_are_their_quantiles(tmp_path: Path) -> None:
