@@ -87,7 +87,7 @@ def label_options(
     job: PathLike | None,
     shard: tuple[int, int] | None,
     keep: str | Iterable[str] | None,
-    previous: PathLike | None,
+    previous: PathLike | Url | None,
     retry_errors: bool,
     **asked: Any,
 ) -> LabelOptions:
@@ -104,9 +104,9 @@ def label_options(
     overwrite = asked["overwrite"]
     beside = None if embeddings is None else as_location(embeddings)
     table, features, store = made_at(as_location(output or ""), beside, as_path(job))
-    if retry_errors and previous is None and store is None:
+    if retry_errors and previous is None:
         # Of the output itself, which the new one replaces.
-        previous, overwrite = table, True
+        previous, overwrite = store or table, True
     columns = tuple(keep.split(",")) if isinstance(keep, str) and keep else tuple(keep or ())
     of_source = given("path_column", "null", "encoding", "all_files", "hidden", "follow_links", "limit")
     return groups.LabelOptions(
@@ -139,7 +139,7 @@ def label_options(
             part=shard and groups.Part(*shard),
             **given("workers", timeout_s="timeout"),
         ),
-        reuse=groups.ReuseOptions(as_path(previous), asked["match"], retry_errors),
+        reuse=groups.ReuseOptions(None if previous is None else as_location(previous), asked["match"], retry_errors),
     )
 
 
@@ -225,7 +225,7 @@ def classify(
     keep: str | Iterable[str] | None = None,
     encoding: str = "auto",
     null: bool = False,
-    previous: PathLike | None = None,
+    previous: PathLike | Url | None = None,
     match: Literal["time", "sha256"] = "time",
     retry_errors: bool = False,
     shard: tuple[int, int] | None = None,
@@ -277,7 +277,7 @@ def classify(
         keep: columns of the list that the table takes over.
         encoding: of the list; `auto` finds out.
         null: paths in the list end with a NUL byte.
-        previous: an earlier table, whose rows of unchanged files are reused.
+        previous: an earlier table, whose rows of unchanged files are reused; it may be an address in a store.
         match: what is unchanged: size and time, or the content, `sha256`.
         retry_errors: do over what has no label, in `previous` or in the output itself.
         shard: do one part, such as (2, 8), the second of eight; `fashionbatch merge` joins the parts.

@@ -128,13 +128,14 @@ class ReuseOptions:
     """What is taken over from an earlier table.
 
     Attributes:
-        previous: the earlier table, whose rows are taken over for files that have not changed.
+        previous: the earlier table, whose rows are taken over for files that have not changed, on this machine or in a
+            store.
         match: what makes a file the same as before: `time`, its size and time, or `sha256`, its content. With that,
             digests are kept for the next time, also where there is no earlier table.
         retry_errors: take over only what was labeled.
     """
 
-    previous: Path | None = None
+    previous: Location | None = None
     match: Match = "time"
     retry_errors: bool = False
 

@@ -28,7 +28,7 @@ from fashionbatch.labeling.job.record import Job
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.pipeline import Pipeline
-from fashionbatch.labels.sidecar import Sidecar, find_sidecar
+from fashionbatch.labels.sidecar import Sidecar, sidecar_of
 from fashionbatch.specs import Precision
 
 MEASURED_FROM = 5_000
@@ -56,7 +56,7 @@ def known_choices(loaded: Loaded, options: LabelOptions, job: Job | None = None)
     if job is not None:
         hint = f"the job of {options.output.table.name} computes in it: go on where it is there, or `--restart` anew"
         return [_of_job(loaded, bundle, job, number, hint) for number, bundle in enumerate(loaded.bundles)]
-    earlier = None if previous is None else find_sidecar(previous.absolute())
+    earlier = None if previous is None else sidecar_of(previous)
     if earlier is not None:
         return [_as_before(loaded, bundle, earlier, number) for number, bundle in enumerate(loaded.bundles)]
     if compute.measure:

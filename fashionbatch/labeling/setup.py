@@ -366,8 +366,9 @@ def _reuse(run: Run, description: JobDescription) -> ReuseCounts | None:
     reuse = run.options.reuse
     if reuse.previous is None:
         return None
-    previous = Path(os.path.abspath(reuse.previous))
-    return reuse_rows(previous, run.paths, description, match=reuse.match, retry_errors=reuse.retry_errors)
+    previous = Path(os.path.abspath(reuse.previous)) if isinstance(reuse.previous, Path) else reuse.previous
+    bar = run.reporter.bar
+    return reuse_rows(previous, run.paths, description, match=reuse.match, retry_errors=reuse.retry_errors, bar=bar)
 
 
 def _require_same_job(run: Run, job: Job, description: JobDescription) -> None:

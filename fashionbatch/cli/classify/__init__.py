@@ -133,7 +133,9 @@ class _Embeddings(click.ParamType[Location]):
     "--encoding", default="auto", metavar="NAME", help="Encoding of the list, such as cp949.  [default: found out]"
 )
 @click.option("-0", "--null", is_flag=True, help="Paths in the list end with a NUL byte.")
-@click.option("--previous", type=_PATH, metavar="TABLE", help="Reuse an earlier table's rows for unchanged files.")
+@click.option(
+    "--previous", type=LocationType(), metavar="TABLE", help="Reuse an earlier table's rows for unchanged files."
+)
 @click.option(
     "--match",
     type=click.Choice(["time", "sha256"]),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,10 +17,14 @@ from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import JobDescription, differences
 from fashionbatch.labeling.reuse.join import Join
 from fashionbatch.labels.columns import FIRST_COLUMNS
+from fashionbatch.labels.fetching import FILES_ENDING, table_here
+from fashionbatch.labels.parts import digest_of_table
 from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.records import Compute, DecodingRecord, Match, Record, ReuseCounts
-from fashionbatch.labels.sidecar import Sidecar, find_sidecar
+from fashionbatch.labels.sidecar import SIDECAR_ENDING, Sidecar, sidecar_of
+from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import Cell
+from fashionbatch.stores.address import Location
 
 _ROW_OPTIONS = (
     "format",
@@ -38,17 +41,24 @@ _FINAL = {"ok", "error", "timeout", "crashed"}
 
 
 def reuse_rows(
-    previous: Path, paths: JobPaths, job: JobDescription, *, match: Match, retry_errors: bool
+    previous: Location,
+    paths: JobPaths,
+    job: JobDescription,
+    *,
+    match: Match,
+    retry_errors: bool,
+    bar: OpenBar = no_bar,
 ) -> ReuseCounts:
     """Freeze what is reused of an earlier table in the job directory.
 
     Args:
-        previous: the earlier table, with its sidecar and its list of files beside it.
+        previous: the earlier table, with its sidecar and its list of files beside it, on this machine or in a store.
         paths: of the new output; its manifest is there.
         job: the new one.
         match: what makes a file the same. By `sha256` a row is reused under the condition that its file, when a worker
             looks at it, has the digest that stands before the row's cells.
         retry_errors: take over only rows that have the status `ok`.
+        bar: shows how far a table is fetched that lies in a store.
 
     Returns:
         How the files compare.
@@ -58,20 +68,23 @@ def reuse_rows(
             digests though they are needed.
         OutputError: the job directory cannot be written.
     """
-    old = JobPaths(previous)
-    sidecar = _sidecar_of(old)
+    sidecar = _sidecar_of(previous)
     _require_same_making(previous, sidecar, job)
-    _require_digest(previous, sidecar.sha256, "the table was changed after it was written")
-    _require_digest(old.files, sidecar.files.digest, "the list of files is not the table's")
     rules = _Rules(by_content=match == "sha256", final=frozenset({"ok"} if retry_errors else _FINAL))
-    with contextlib.closing(Manifest(old.files)) as before, contextlib.closing(Manifest(paths.manifest)) as now:
+    with contextlib.ExitStack() as stack:
+        old = JobPaths(stack.enter_context(table_here(previous, beside=(FILES_ENDING,), bar=bar)))
+        _require_digest(previous, old.output, sidecar.sha256, "the table was changed after it was written")
+        files = f"{previous}{FILES_ENDING}"
+        _require_digest(files, old.files, sidecar.files.digest, "the list of files is not the table's")
+        before = stack.enter_context(contextlib.closing(Manifest(old.files)))
+        now = stack.enter_context(contextlib.closing(Manifest(paths.manifest)))
         if rules.by_content and not before.has_digests:
             raise DataError(
                 f"{previous}: was made without --match sha256, so the digests of its files are not known",
                 hint="label once with --match sha256 and without --previous, or compare by --match time",
             )
         join = Join(
-            _rows(previous, sidecar, before, by_content=rules.by_content),
+            _rows(previous, old.output, sidecar, before, by_content=rules.by_content),
             now.rows(0, len(now)),
             rules.decide,
             in_order=before.is_ordered and now.is_ordered,
@@ -121,11 +134,11 @@ class _Rules:
 
 
 def _rows(
-    previous: Path, sidecar: Sidecar, files: Manifest, *, by_content: bool
+    previous: Location, place: Path, sidecar: Sidecar, files: Manifest, *, by_content: bool
 ) -> Iterator[tuple[ScannedFile, str, Sequence[Cell]]]:
     """Each row's file, its status, and what is reused of it: digest or nothing, status, error, label cells."""
     labels = len(FIRST_COLUMNS) + len(sidecar.options.keep)
-    with TableReader(previous, sidecar.options.format) as table:
+    with TableReader(place, sidecar.options.format) as table:
         if list(table.columns) != list(sidecar.columns):
             raise DataError(f"{previous}: its columns are not those that its sidecar names", hint=_HINT)
         try:
@@ -136,11 +149,11 @@ def _rows(
             raise DataError(f"{previous}: has more or fewer rows than its list of files", hint=_HINT) from None
 
 
-def _sidecar_of(old: JobPaths) -> Sidecar:
-    sidecar = find_sidecar(old.output)
+def _sidecar_of(previous: Location) -> Sidecar:
+    sidecar = sidecar_of(previous)
     if sidecar is None:
         raise DataError(
-            f"{old.output}: {old.meta.name} is not beside it",
+            f"{previous}: {previous.name}{SIDECAR_ENDING} is not beside it",
             hint="--previous needs what classify wrote beside the table",
         )
     return sidecar
@@ -155,7 +168,7 @@ class _Making(Record):
     decoding: DecodingRecord
 
 
-def _require_same_making(previous: Path, sidecar: Sidecar, job: JobDescription) -> None:
+def _require_same_making(previous: Location, sidecar: Sidecar, job: JobDescription) -> None:
     before, now = (
         _Making(
             bundles=[bundle.digest for bundle in one.bundles],
@@ -181,11 +194,10 @@ def _label_columns(table: Sidecar | JobDescription) -> list[str]:
     return [*table.columns[:first], *table.columns[first + kept :]]
 
 
-def _require_digest(path: Path, expected: str, problem: str) -> None:
+def _require_digest(name: object, place: Path, expected: str, problem: str) -> None:
     try:
-        with disk.open_regular(path) as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        digest = digest_of_table(place)
     except OSError as error:
-        raise DataError(f"{path}: {disk.why_unreadable(error)}", hint=_HINT) from None
+        raise DataError(f"{name}: {disk.why_unreadable(error)}", hint=_HINT) from None
     if digest != expected:
-        raise DataError(f"{path}: {problem}", hint=_HINT)
+        raise DataError(f"{name}: {problem}", hint=_HINT)

@@ -40,6 +40,26 @@ def test_a_table_says_by_itself_which_bundle_it_is_of(bundle_path: Path, photos:
     assert fb.evaluate(bundle_path, predictions=labels.path, progress=False).metrics == found.metrics
 
 
+def test_a_table_of_parts_and_one_in_a_store_are_judged_like_one_file(
+    bundle_path: Path, photos: Path, tmp_path: Path
+) -> None:
+    fsspec = pytest.importorskip("fsspec", reason="needs fashionbatch[cloud]")
+    parts = fb.classify(photos, bundle_path, tmp_path / "t.jsonl", partitioned=True, workers=1, progress=False).path
+    found = fb.evaluate(parts, progress=False)
+    assert found.accuracy == 1.0
+    assert fb.evaluate(bundle_path, predictions=parts, progress=False).metrics == found.metrics
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    for path in (*parts.iterdir(), parts.with_name("t.jsonl.meta.json")):
+        system.pipe_file(f"/out/{path.relative_to(tmp_path)}", path.read_bytes())
+    assert fb.evaluate("memory://out/t.jsonl", progress=False).metrics == found.metrics
+    truth = "".join(f"{name},{name.split('/')[0]}\n" for name in fb.read_labels(parts).filepath)
+    system.pipe_file("/out/truth.csv", f"filepath,label\n{truth}".encode())
+    judged = fb.evaluate(bundle_path, "memory://out/truth.csv", predictions="memory://out/t.jsonl", progress=False)
+    assert judged.metrics == found.metrics
+    system.store.clear()
+
+
 def test_a_table_of_which_nothing_is_known_needs_its_bundle(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("filepath,label\na/b.png,a\n")
     with pytest.raises(fb.DataError, match="which bundle") as caught:

@@ -14,6 +14,7 @@ from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.products.options import RowOptions
 from fashionbatch.labeling.run import label
 from fashionbatch.labels.sidecar import find_sidecar, sidecar_path
+from fashionbatch.stores.address import Url
 
 Paint = Callable[[Mapping[str, int]], Path]
 MakeOptions = Callable[..., LabelOptions]
@@ -87,6 +88,51 @@ def test_other_formats_can_be_reused_too(
     assert label(options(output=new, previous=last)).meta["reused"]["reused"] == 2
     label(options(output=full))
     assert new.read_bytes() == full.read_bytes()
+
+
+@pytest.mark.usefixtures("small_shards")
+def test_a_folder_of_parts_is_reused_and_replaced_by_the_new_one(
+    paint: Paint, photos: Path, options: MakeOptions, tmp_path: Path
+) -> None:
+    paint({f"{number:02}.png": number % 3 for number in range(25)})
+    (photos / "07.png").write_bytes(b"broken")
+    last = tmp_path / "last.jsonl"
+    label(options(output=last, partitioned=True))
+    paint({"new.png": 2})
+    assert label(options(previous=last, output=tmp_path / "one.jsonl")).meta["reused"]["reused"] == 25
+    again = label(options(output=last, partitioned=True, previous=last, retry_errors=True, overwrite=True))
+    assert again.meta["reused"] == {"reused": 24, "new": 1, "changed": 0, "retried": 1, "gone": 0}
+    joined = b"".join((last / name).read_bytes() for name in sorted(os.listdir(last)))
+    assert joined == (tmp_path / "one.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("is_parted", [False, True])
+def test_a_table_in_a_store_is_reused(
+    paint: Paint, photos: Path, options: MakeOptions, tmp_path: Path, is_parted: bool
+) -> None:
+    fsspec = pytest.importorskip("fsspec", reason="needs fashionbatch[cloud]")
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    paint({f"{number:02}.png": number % 3 for number in range(5)})
+    last = tmp_path / "last.jsonl"
+    label(options(output=last, partitioned=is_parted))
+    paint({"new.png": 2})
+    for path in tmp_path.rglob("last.jsonl*"):
+        if path.is_file():
+            system.pipe_file(f"/out/{path.name}", path.read_bytes())
+    for path in last.glob("part-*"):
+        system.pipe_file(f"/out/last.jsonl/{path.name}", path.read_bytes())
+    url = Url("memory://out/last.jsonl")
+    found = label(options(previous=url, output=tmp_path / "new.jsonl"))
+    assert found.sidecar.reused is not None
+    assert (found.sidecar.reused.reused, found.sidecar.reused.new) == (5, 1)
+    assert found.sidecar.options.previous == "memory://out/last.jsonl"
+    system.pipe_file("/out/last.jsonl.files", b"?")
+    with pytest.raises(DataError, match=r"^memory://out/last\.jsonl\.files: the list of files is not the table's"):
+        label(options(previous=url, output=tmp_path / "another.jsonl"))
+    with pytest.raises(DataError, match=r"^memory://out/nothing\.csv: nothing\.csv\.meta\.json is not beside it"):
+        label(options(previous=Url("memory://out/nothing.csv"), output=tmp_path / "another.jsonl"))
+    system.store.clear()
 
 
 @pytest.mark.parametrize(
