@@ -29,9 +29,9 @@ class FsspecObjects:
         self._system, self._root = fsspec.core.url_to_fs(url.text, skip_instance_cache=True, use_listings_cache=False)
         self._root = self._root.rstrip("/")
 
-    def pages(self, retrying: Retrying) -> Iterator[list[StoredObject]]:
+    def pages(self, retrying: Retrying, below: str = "") -> Iterator[list[StoredObject]]:
         """As `Objects` says: a page is one directory."""
-        directories = [self._root]
+        directories = [self._name(below.rstrip("/"))]
         is_first = True
         while directories:
             directory = directories.pop()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Sequence
 
 from fashionbatch.stores.faults import StoreFaultError
 from fashionbatch.stores.fsspec_objects import FsspecObjects
 from fashionbatch.stores.retrying import Retrying
-from fashionbatch.stores.writing import Outcome, Upload
+from fashionbatch.stores.writing import Outcome, Upload, Written
 
 
 class FsspecWriter(FsspecObjects):
@@ -37,7 +38,36 @@ class FsspecWriter(FsspecObjects):
             raise
         return "written"
 
-    def _knows_conditions(self) -> bool:
+    def write(self, path: str, content: bytes, over: str | None, retrying: Retrying) -> Written:
+        """As `WritableObjects` says; no library can tell a store which object it means to replace."""
+        if over or (over is not None and not self._knows_conditions("pipe_file")):
+            return Written("unconditional")
+        condition = {} if over is None else {"mode": "create"}
+        name = self._name(path)
+        try:
+            retrying.call(lambda seconds: self._call("pipe_file", seconds, name, content, **condition))
+        except StoreFaultError as fault:
+            if fault.kind == "changed" or isinstance(fault.__cause__, FileExistsError):
+                return Written("taken")
+            raise
+        return Written("written")
+
+    def remove(self, paths: Sequence[str], retrying: Retrying) -> None:
+        """As `WritableObjects` says: one after the other."""
+        for path in paths:
+            name = self._name(path)
+            try:
+                retrying.call(lambda seconds, name=name: self._call("rm_file", seconds, name))  # type: ignore[misc]
+            except StoreFaultError as fault:
+                if fault.kind != "missing":
+                    raise
+
+    def age_s(self, path: str, seconds: float) -> float | None:
+        """As `WritableObjects` says: these libraries do not pass on what time it is to the store."""
+        self.look(path, seconds)
+        return None
+
+    def _knows_conditions(self, method: str = "put_file") -> bool:
         """Whether a file is written on the condition that there is none: newer versions of the libraries do it."""
-        name = "_put_file" if getattr(self._system, "async_impl", False) else "put_file"
+        name = f"_{method}" if getattr(self._system, "async_impl", False) else method
         return "mode" in inspect.signature(getattr(type(self._system), name)).parameters

@@ -35,11 +35,12 @@ class Objects(Protocol):
     called by several threads at once.
     """
 
-    def pages(self, retrying: Retrying) -> Iterator[list[StoredObject]]:
+    def pages(self, retrying: Retrying, below: str = "") -> Iterator[list[StoredObject]]:
         """All objects, in no certain order, a page at a time.
 
         Args:
             retrying: asks for each page.
+            below: only those whose paths begin with it: empty, or a path that ends with a slash.
 
         Raises:
             StoreFaultError: the store does not list them.

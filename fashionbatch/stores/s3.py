@@ -44,11 +44,11 @@ class S3Objects:
             "s3", skip_instance_cache=True, use_listings_cache=False, config_kwargs=dict(config)
         )
 
-    def pages(self, retrying: Retrying) -> Iterator[list[StoredObject]]:
+    def pages(self, retrying: Retrying, below: str = "") -> Iterator[list[StoredObject]]:
         """As `Objects` says."""
-        after: dict[str, str] = {}
+        asked = {"Prefix": self._prefix + below}
         while True:
-            answer = retrying.call(partial(self._page, after))
+            answer = retrying.call(partial(self._page, asked))
             yield [
                 StoredObject(
                     found["Key"][len(self._prefix) :],
@@ -60,7 +60,7 @@ class S3Objects:
             ]
             if not answer.get("IsTruncated"):
                 return
-            after = {"ContinuationToken": answer["NextContinuationToken"]}
+            asked["ContinuationToken"] = answer["NextContinuationToken"]
 
     def look(self, path: str, seconds: float) -> StoredObject:
         """As `Objects` says."""
@@ -94,12 +94,14 @@ class S3Objects:
     async def _client(self) -> Any:
         return await self._system.set_session()
 
-    def _page(self, after: Mapping[str, Any], seconds: float) -> Any:
-        return self._wait(self._list(after), seconds)
+    def _page(self, asked: Mapping[str, Any], seconds: float) -> Any:
+        return self._wait(self._list(asked), seconds)
 
-    async def _list(self, after: Mapping[str, Any]) -> Any:
+    async def _list(self, asked: Mapping[str, Any]) -> Any:
         client = await self._client()
-        return await client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, **after, **self._system.req_kw)
+        return await client.list_objects_v2(
+            **{"Bucket": self._bucket, "Prefix": self._prefix, **asked}, **self._system.req_kw
+        )
 
     async def _head(self, path: str) -> Any:
         client = await self._client()

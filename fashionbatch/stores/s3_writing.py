@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from fashionbatch import disk
 from fashionbatch.stores.faults import StoreFaultError
 from fashionbatch.stores.retrying import Retrying
 from fashionbatch.stores.s3 import S3Objects
-from fashionbatch.stores.writing import Outcome, Upload
+from fashionbatch.stores.writing import Outcome, Upload, Written
 
 PART_BYTES: Final = 16 << 20
 _MOST_PARTS: Final = 10_000
+_MOST_REMOVED: Final = 1000
 _LONGEST_NOTE: Final = 1 << 16
 _TAKEN: Final = frozenset({"PreconditionFailed", "NoSuchUpload"})
 """An upload that is not there any more was completed by a request whose answer was lost: the object tells."""
+_GONE: Final = frozenset({"NoSuchKey", "404"})
 _UNCONDITIONAL: Final = frozenset({"NotImplemented", "501"})
 _CONFLICTS: Final = frozenset({"ConditionalRequestConflict", "409"})
 """Another writer was at it in the same moment: asked again, the store knows who was first."""
@@ -36,6 +40,28 @@ class S3Writer(S3Objects):
         content = upload.file.read_bytes()
         upload.goes_on()
         return self._finish(upload, "put_object", Body=content)
+
+    def write(self, path: str, content: bytes, over: str | None, retrying: Retrying) -> Written:
+        """As `WritableObjects` says."""
+        condition = {} if over is None else {"IfMatch": over} if over else {"IfNoneMatch": "*"}
+        return retrying.call(
+            lambda seconds: self._wait(self._write("put_object", path, Body=content, **condition), seconds)
+        )
+
+    def remove(self, paths: Sequence[str], retrying: Retrying) -> None:
+        """As `WritableObjects` says: a thousand by one request."""
+        for start in range(0, len(paths), _MOST_REMOVED):
+            some = paths[start : start + _MOST_REMOVED]
+            retrying.call(lambda seconds, some=some: self._wait(self._delete(some), seconds))  # type: ignore[misc]
+
+    def age_s(self, path: str, seconds: float) -> float | None:
+        """As `WritableObjects` says, by the date of the store's answer."""
+        found = self._wait(self._head(path), seconds)
+        date = found.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        try:
+            return float((parsedate_to_datetime(date) - found["LastModified"]).total_seconds()) if date else None
+        except (TypeError, ValueError):
+            return None
 
     def _put_in_parts(self, upload: Upload) -> Outcome:
         number = self._begin(upload.path, upload.retrying)
@@ -69,8 +95,8 @@ class S3Writer(S3Objects):
         """Send the request by which the object appears."""
         condition = {} if upload.replace else {"IfNoneMatch": "*"}
         return upload.retrying.call(
-            lambda seconds: self._wait(self._appear(operation, upload.path, **asked, **condition), seconds)
-        )
+            lambda seconds: self._wait(self._write(operation, upload.path, **asked, **condition), seconds)
+        ).outcome
 
     def _end_what_was_begun(self, upload: Upload) -> None:
         if upload.note.exists():
@@ -98,18 +124,29 @@ class S3Writer(S3Objects):
         names = {"Bucket": self._bucket, "Key": self._prefix + path}
         return await getattr(client, operation)(**names, **asked, **self._system.req_kw)
 
-    async def _appear(self, operation: str, path: str, **asked: Any) -> Outcome:
+    async def _delete(self, paths: Sequence[str]) -> None:
+        client = await self._client()
+        wanted = {"Objects": [{"Key": self._prefix + path} for path in paths], "Quiet": True}
+        answer = await client.delete_objects(Bucket=self._bucket, Delete=wanted, **self._system.req_kw)
+        for refused in answer.get("Errors", ()):
+            code = str(refused.get("Code", ""))
+            kind = "denied" if code == "AccessDenied" else "passing"
+            raise StoreFaultError(kind, f"{code or 'Error'}: the store did not remove an object")
+
+    async def _write(self, operation: str, path: str, **asked: Any) -> Written:
+        """Send the request by which an object appears, if its condition holds."""
         from botocore.exceptions import ClientError
 
         try:
-            await self._send(operation, path, **asked)
+            answer = await self._send(operation, path, **asked)
         except ClientError as error:
             code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in _TAKEN:
-                return "taken"
-            if "IfNoneMatch" in asked and code in _UNCONDITIONAL:
-                return "unconditional"
+            # What was to be replaced may also have gone.
+            if code in _TAKEN or ("IfMatch" in asked and code in _GONE):
+                return Written("taken")
+            if asked.keys() & {"IfNoneMatch", "IfMatch"} and code in _UNCONDITIONAL:
+                return Written("unconditional")
             if code in _CONFLICTS:
                 raise StoreFaultError("passing", f"{code}: another writer was at it in the same moment") from error
             raise
-        return "written"
+        return Written("written", str(answer.get("ETag", "")))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, Protocol, TypeAlias
+from typing import Final, Literal, NamedTuple, Protocol, TypeAlias
 
 from fashionbatch.errors import OutputError
 from fashionbatch.stores.address import Url
@@ -14,7 +14,8 @@ from fashionbatch.stores.reaching import require_store
 from fashionbatch.stores.retrying import Patience, Retrying
 
 Outcome: TypeAlias = Literal["written", "taken", "unconditional"]
-"""`taken`: there is an object of that name. `unconditional`: the store knows no condition that there is none."""
+"""`taken`: there is an object of that name, or another one than was to be replaced. `unconditional`: the store knows no
+such condition, and nothing was written."""
 
 UPLOADING: Final = Patience(tries=8, longest_pause_s=30.0, try_s=600.0, total_s=3600.0)
 """For one request that writes: what hours of labeling have made is worth more than a request that reads."""
@@ -45,6 +46,18 @@ class Upload:
     retrying: Retrying
 
 
+class Written(NamedTuple):
+    """What has become of a few bytes.
+
+    Attributes:
+        outcome: whether they are an object now.
+        tag: its tag; empty where it was not written, or the store does not say it.
+    """
+
+    outcome: Outcome
+    tag: str = ""
+
+
 class WritableObjects(Objects, Protocol):
     """The objects below one address, of which new ones can be made."""
 
@@ -60,6 +73,34 @@ class WritableObjects(Objects, Protocol):
 
         Raises:
             StoreFaultError: the store refused for good; nothing of the file is left there.
+        """
+
+    def write(self, path: str, content: bytes, over: str | None, retrying: Retrying) -> Written:
+        """Make bytes an object by one request.
+
+        A request whose answer was lost is sent again, and finds then what it has written itself: `taken`.
+
+        Args:
+            path: below the address.
+            content: the bytes.
+            over: the tag of the object that is replaced; empty where there must be none; None for whatever is there.
+            retrying: sends the request.
+
+        Raises:
+            StoreFaultError: the store refused for good.
+        """
+
+    def remove(self, paths: Sequence[str], retrying: Retrying) -> None:
+        """Remove objects, as far as they are there.
+
+        Raises:
+            StoreFaultError: the store refused for good; some may be gone.
+        """
+
+    def age_s(self, path: str, seconds: float) -> float | None:
+        """Seconds since an object was written, by the store's own clock; None where that does not tell.
+
+        Asks once, as `look`.
         """
 
 
