@@ -84,7 +84,7 @@ def label_options(
     output: PathLike | Url | None,
     *,
     embeddings: PathLike | Url | None,
-    job: PathLike | None,
+    job: PathLike | Url | None,
     shard: tuple[int, int] | None,
     keep: str | Iterable[str] | None,
     previous: PathLike | Url | None,
@@ -103,7 +103,8 @@ def label_options(
     runtime, engine = ({name: asked[name]} if asked[name] else {} for name in ("runtime", "engine"))
     overwrite = asked["overwrite"]
     beside = None if embeddings is None else as_location(embeddings)
-    table, features, store = made_at(as_location(output or ""), beside, as_path(job))
+    jobs = None if job is None else as_location(job)
+    table, features, store = made_at(as_location(output or ""), beside, jobs)
     if retry_errors and previous is None:
         # Of the output itself, which the new one replaces.
         previous, overwrite = store or table, True
@@ -124,6 +125,7 @@ def label_options(
             settings=as_settings(asked["format_set"]),
             embeddings=features,
             store=store,
+            job=jobs if isinstance(jobs, Url) else None,
             overwrite=overwrite,
             **given("format", "partitioned", "restart"),
         ),
@@ -204,7 +206,7 @@ def classify(
     bundle: Bundle | PathLike | Iterable[PathLike],
     output: PathLike | Url,
     *,
-    job: PathLike | None = None,
+    job: PathLike | Url | None = None,
     workers: int | None = None,
     batch_size: int = 8,
     topk: int = 1,
@@ -256,7 +258,8 @@ def classify(
             relative to, None for the working directory.
         bundle: the bundle, its directory, or several of those.
         output: the table; its ending says the format. It may be an address in a store such as `s3://bucket/labels.csv`.
-        job: a folder of this machine for what has been done of a table in a store; None for one in the cache.
+        job: where what has been done of a table in a store is kept: a folder of this machine, or an address in a store,
+            by which other machines take part or go on; None for a folder in the cache.
         workers: processes that decode; None for one a core.
         batch_size: images at once.
         topk: name the K most likely classes.

@@ -17,11 +17,12 @@ if TYPE_CHECKING:
 
 
 def merge(
-    output: PathLike,
+    output: PathLike | Url,
     jobs: PathLike | Iterable[PathLike] = (),
     *,
+    job: PathLike | Url | None = None,
     overwrite: bool = False,
-    embeddings: PathLike | None = None,
+    embeddings: PathLike | Url | None = None,
     progress: Progress = True,
 ) -> Labels:
     """Join the parts that `fb.classify(..., shard=(1, 8))` and its like have labeled.
@@ -29,8 +30,9 @@ def merge(
     It is checked that all belong together and that no row is missing.
 
     Args:
-        output: the table that the parts were labeled for.
+        output: the table that the parts were labeled for; it may be an address in a store.
         jobs: job directories (`NAME.job`) from other machines; those beside the table are found.
+        job: as the parts were given it.
         overwrite: replace the output if it exists.
         embeddings: where the features go, if the parts were told another folder than the table's.
         progress: True for bars and lines, False for silence, or a function that takes each line.
@@ -49,18 +51,24 @@ def merge(
         >>> fb.merge("labels.csv").counts  # doctest: +SKIP
         {'ok': 1000}
     """
+    from fashionbatch.labeling.job.staging import made_at
     from fashionbatch.labeling.merge import merge as join
 
+    place = as_location(output)
+    beside, kept = (None if given is None else as_location(given) for given in (embeddings, job))
+    table, features, store = made_at(place, beside, kept)
     with stop_asked_for() as stop_signal:
         report = join(
-            Path(output),
+            table,
             as_paths(jobs),
             overwrite=overwrite,
-            embeddings=as_path(embeddings),
+            embeddings=features,
+            store=store,
+            jobs=kept if isinstance(kept, Url) else None,
             reporter=reporter_of(progress),
             stop_signal=stop_signal,
         )
-    return Labels(Path(output), report.sidecar.rows, report.sidecar)
+    return Labels(place, report.sidecar.rows, report.sidecar)
 
 
 def compare(

@@ -11,7 +11,7 @@ from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, LabelingRepo
 from fashionbatch.cli.console.signals import orderly_end
 from fashionbatch.cli.console.tables import printable
 from fashionbatch.display_width import counted
-from fashionbatch.stores.address import Location
+from fashionbatch.stores.address import Location, Url
 
 _PATH = click.Path(path_type=Path)
 
@@ -25,7 +25,7 @@ _PATH = click.Path(path_type=Path)
     type=LocationType(),
     help="Where to write the features, if the runs were given another folder than the table's.",
 )
-@click.option("--job", type=_PATH, metavar="DIR", help="As the runs were given it.")
+@click.option("--job", type=LocationType(), metavar="DIR", help="As the runs were given it.")
 @quiet_option(FILES_ARE_THE_RESULT)
 def command(
     *,
@@ -33,7 +33,7 @@ def command(
     jobs: tuple[Path, ...],
     overwrite: bool,
     embeddings: Location | None,
-    job: Path | None,
+    job: Location | None,
     quiet: bool,
 ) -> None:
     """Join the parts of a labeling job into one table.
@@ -53,6 +53,7 @@ def command(
             overwrite=overwrite,
             embeddings=features,
             store=store,
+            jobs=job if isinstance(job, Url) else None,
             reporter=reporter,
             stop_signal=stop_signal,
         )

@@ -71,6 +71,15 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
     else:
         check_name(paths)
         require_writable_store(output.store)
+        if output.job is not None:
+            _check_job(output.job, source)
+
+
+def _check_job(job: Url, source: SourceOptions) -> None:
+    """See that a job can lie at an address, and that its files are not taken for photos."""
+    require_writable_store(job)
+    if isinstance(source.folder, Url) and source.all_files and f"{job}/".startswith(f"{source.folder}".rstrip("/") + "/"):
+        raise OutputError(f"{job}: lies below {source.folder}, of which --all-files takes every file")
 
 
 def _check_list(source: SourceOptions) -> None:

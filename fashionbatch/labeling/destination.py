@@ -12,14 +12,17 @@ from pathlib import Path
 from typing import Final
 
 from fashionbatch import disk
-from fashionbatch.errors import InterruptedRunError, OutputError
+from fashionbatch.errors import DataError, InterruptedRunError, OutputError
 from fashionbatch.labeling import checks
 from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.staging import job_address
 from fashionbatch.labeling.options import OutputOptions
+from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.progress import Reporter
 from fashionbatch.specs import StopSignal
 from fashionbatch.stores.address import Url
 from fashionbatch.stores.faults import StoreFaultError
+from fashionbatch.stores.fetching import read_object
 from fashionbatch.stores.retrying import Retrying
 from fashionbatch.stores.writable import open_writable
 from fashionbatch.stores.writing import UPLOADING, Outcome, Upload, WritableObjects
@@ -58,6 +61,14 @@ class Destination:
             OutputError: --overwrite was not given.
         """
         checks.refuse_existing_output(self._output)
+
+    def has(self, sidecar: Sidecar) -> bool:
+        """Whether a table is where it belongs, with this sidecar, which comes last.
+
+        Raises:
+            OutputError: that cannot be found out.
+        """
+        return self._paths.meta.exists() and self._paths.meta.read_bytes() == sidecar.to_json()
 
     def deliver(self) -> None:
         """Bring a complete table where it belongs; safe to do again.
@@ -119,7 +130,9 @@ class StoreDestination(Destination):
             self._objects.require_writable(url.name, self._retrying)
         except StoreFaultError as fault:
             raise OutputError(f"cannot write {url}: {fault.reason}", hint=fault.hint) from fault
-        self._reporter.show(f"the job lies in {self._paths.output.parent} until {url} is complete")
+        output = self._output
+        place = self._paths.output.parent if output.job is None else job_address(url, output.job)
+        self._reporter.show(f"the job lies in {place} until {url} is complete")
 
     def refuse_discarding(self) -> None:
         """As `Destination` says."""
@@ -128,6 +141,13 @@ class StoreDestination(Destination):
                 f"a complete table for {self._url}, made by another command, waits in {self._paths.output.parent}",
                 hint="start that command again to upload it, or `--overwrite` to discard it",
             )
+
+    def has(self, sidecar: Sidecar) -> bool:
+        """As `Destination` says."""
+        try:
+            return read_object(self._url.parent / self._paths.meta.name) == sidecar.to_json()
+        except DataError as error:
+            raise OutputError(error.message, hint=error.hint) from error
 
     def deliver(self) -> None:
         """As `Destination` says: the table after what is beside it, and the sidecar that speaks of all of them last."""

@@ -4,7 +4,8 @@
    may belong on another disk, under a temporary name beside their own; all fsynced
 2. table.json in the job directory: the digests, that temporary name, and the sidecar's content
 3. the table gets its name
-4. the embeddings get theirs; sidecar and list of files; what the caller does with a complete table
+4. the embeddings get theirs; sidecar and list of files; where the job lies in a store, table.json there; what the
+   caller does with a complete table
 5. the job directory goes, table.json last
 
 A table that is a folder of parts has its name from the beginning: step 1 completes it, and there is no step 3.
@@ -24,13 +25,13 @@ from typing import Any, BinaryIO
 from fashionbatch import disk
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling.describe import describe_table
+from fashionbatch.labeling.job.home import JobHome
 from fashionbatch.labeling.job.manifest import Manifest, ManifestWriter
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import (
     JOB_FORMAT,
     Job,
     TableRecord,
-    discard,
     parted_table,
     read_table_record,
     write_record,
@@ -167,7 +168,7 @@ def _digest(path: Path) -> str | None:
 
 
 def conclude(
-    paths: JobPaths,
+    home: JobHome,
     sidecar: Sidecar,
     plugins: Plugins,
     *,
@@ -178,7 +179,7 @@ def conclude(
     """What follows when the table is under its name: steps 4 and 5. Safe to do again.
 
     Args:
-        paths: of the output.
+        home: where the job lies.
         sidecar: of the table.
         plugins: those that want to hear of it.
         embeddings: their file, as `place_of` takes it.
@@ -188,6 +189,7 @@ def conclude(
     Raises:
         OutputError: something could not be written; the table is there.
     """
+    paths = home.paths
     if sidecar.embeddings is not None:
         _give_name(place_of(sidecar.embeddings, paths.output, embeddings), read_table_record(paths))
     write_record(paths.meta, sidecar, within=paths.directory)
@@ -195,15 +197,20 @@ def conclude(
         files = paths.hashed if sidecar.options.match == "sha256" else paths.manifest
         if files.exists():
             disk.rename(files, paths.files)
+    home.assembled()
     if then is not None:
         then(sidecar)
-    report = TableReport(
-        table=paths.output, bundle=Path(sidecar.bundles[0].path), meta=sidecar.as_json(), sidecar=sidecar
-    )
+    report = report_on(paths, sidecar)
     for problem in plugins.notify("labeling_finished", report):
         say(f"warning: {problem}")
-    discard(paths)
+    home.discard()
     return report
+
+
+def report_on(paths: JobPaths, sidecar: Sidecar) -> TableReport:
+    """What there is to say about a complete table."""
+    bundle = Path(sidecar.bundles[0].path)
+    return TableReport(table=paths.output, bundle=bundle, meta=sidecar.as_json(), sidecar=sidecar)
 
 
 def _write_digests(paths: JobPaths, store: ShardStore, bar: OpenBar) -> str:

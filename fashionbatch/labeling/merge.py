@@ -16,11 +16,11 @@ from fashionbatch.display_width import counted_of, printable
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling import checks, finish
 from fashionbatch.labeling.destination import destination_of
-from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.manifest import Manifest
+from fashionbatch.labeling.job.opening import home_of
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import Job, differences, discard, read_job, write_job
-from fashionbatch.labeling.job.shards import ShardStore
+from fashionbatch.labeling.job.shards import ShardStore, parts_of
 from fashionbatch.labeling.options import OutputOptions
 from fashionbatch.labeling.products.embeddings import EmbeddingsFile, place_of, seen_from_table
 from fashionbatch.labeling.products.product import JoinedFile
@@ -42,6 +42,7 @@ def merge(
     overwrite: bool = False,
     embeddings: Path | None = None,
     store: Url | None = None,
+    jobs: Url | None = None,
     reporter: Reporter | None = None,
     stop_signal: StopSignal = lambda: 0,
 ) -> finish.TableReport:
@@ -54,6 +55,7 @@ def merge(
         embeddings: the file of the features, where the runs were told to put it elsewhere than beside the table. A job
             directory may be a stranger's, so it does not choose a folder to write to.
         store: the table's address, where it belongs in a store; `output` and `embeddings` are then where they are made.
+        jobs: the address that the job lies below, where it lies in a store, too.
         reporter: where it is said what is done.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
 
@@ -66,20 +68,25 @@ def merge(
     """
     paths = JobPaths(output.absolute())
     reporter = reporter or silent()
-    wanted = OutputOptions(output, embeddings=embeddings, store=store, overwrite=overwrite)
+    wanted = OutputOptions(output, embeddings=embeddings, store=store, job=jobs, overwrite=overwrite)
     checks.check_name(paths)
-    if not paths.directory.is_dir() and not others:
+    if jobs is not None and others:
+        raise OutputError(f"{jobs}: the parts of a job in a store lie there; no other job directories are joined to it")
+    if not paths.directory.is_dir() and not others and jobs is None:
         beside = f"beside it: {paths.directory.name}" if store is None else f"for it: {paths.directory}"
         raise OutputError(f"{wanted.shown}: there is no job directory {beside}")
     with contextlib.ExitStack() as stack:
+        home = home_of(paths, store, jobs, stop_signal=stop_signal, say=reporter.show)
+        stop_signal = home.stop_signal
         destination = destination_of(paths, wanted, reporter, stop_signal)
         destination.prepare()
         stack.callback(destination.leave)
-        stack.callback(JobLock(paths).release)
+        stack.enter_context(home.held())
+        home.refresh()
         plugins = load_plugins(hooks=("register_writers", "labeling_finished"))
         conclude = partial(
             finish.conclude,
-            paths,
+            home,
             plugins=plugins,
             embeddings=embeddings,
             say=reporter.show,
@@ -88,12 +95,16 @@ def merge(
         complete = finish.table_is_complete(paths, embeddings)
         if complete is not None:
             return conclude(complete)
-        job = read_job(paths)
-        if job is None or job.options.partitioned is None:
+        finished = home.finished()
+        if finished is not None and destination.has(finished):
+            home.discard()
+            return finish.report_on(paths, finished)
+        job = home.find()
+        if home.delivering is None and (job is None or job.options.partitioned is None):
             destination.refuse_existing()
         parts = [(directory, _job_of(directory)) for directory in others]
         if job is None and not parts:
-            raise OutputError(f"{paths.directory}: no job was begun there")
+            raise OutputError(f"{home.place}: no job was begun there")
         # All of them before anything is copied: a first part that is the wrong one would make the right ones foreign.
         begun = job or parts[0][1]
         for directory, other in parts:
@@ -109,8 +120,10 @@ def merge(
             checks.check_embeddings(file.path, paths)
             if store is None:
                 checks.refuse_existing(file.path, overwrite=overwrite)
-        _require_complete(wanted.shown, ShardStore.of_job(paths.shards, job))
-        times = {"merged_from": 1 + len(others)}
+        shards = home.shards(job.shards, parts_of(job))
+        _require_complete(wanted.shown, shards)
+        shards.gather(reporter.bar)
+        times = {"merged_from": 1 + len(others)} if home.delivering is None else home.delivering.times.as_json()
         sidecar = finish.assemble(paths, job, files, times=times, stop_signal=stop_signal, bar=reporter.bar)
         return conclude(sidecar)
 

@@ -151,6 +151,7 @@ class OutputOptions:
         embeddings: a file, `.npy` or `.parquet`, for the features of each row; None for none.
         store: the table's address, where it belongs in a store with all that is beside it; `table` and `embeddings` are
             then where they are made. None for a table of this machine.
+        job: the address that the job lies below, where it lies in a store, too; None for a job of this machine.
         partitioned: make the table a folder of parts, which can be read while the run goes on.
         overwrite: replace an output that exists.
         restart: discard what an earlier run of the same output has done.
@@ -161,6 +162,7 @@ class OutputOptions:
     settings: Settings = ()
     embeddings: Path | None = None
     store: Url | None = None
+    job: Url | None = None
     partitioned: bool = False
     overwrite: bool = False
     restart: bool = False

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 from fashionbatch.display_width import counted, counted_of
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling import checks, describe, finish
 from fashionbatch.labeling.destination import Destination, destination_of
 from fashionbatch.labeling.engine import Tally, run_shards
-from fashionbatch.labeling.job.lock import JobLock
-from fashionbatch.labeling.job.record import differences, discard, read_job
+from fashionbatch.labeling.job.opening import home_of
+from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.record import differences
 from fashionbatch.labeling.job.shards import DamagedShardError
 from fashionbatch.labeling.load import load
 from fashionbatch.labeling.options import LabelOptions
@@ -62,15 +65,17 @@ def label(
     """
     began = time.monotonic() if began is None else began
     with contextlib.ExitStack() as stack:
-        run = Run(options, reporter or silent(), stop_signal, stack, launcher)
-        checks.check_options(options, run.paths)
+        run = _opened(options, reporter or silent(), stop_signal, stack, launcher)
         destination = _destination(run)
-        stack.callback(JobLock(run.paths).release)
+        stack.enter_context(run.home.held())
+        if not options.output.restart:
+            run.home.refresh()
         then = _delivering(destination, then)
         report = _complete_before(run, destination, then)
         if report is not None:
             return report
-        destination.refuse_existing()
+        if options.output.restart or run.home.delivering is None:
+            destination.refuse_existing()
         ready = _ready(run)
         first_labels = _do_shards(run, ready)
         sidecar = _assemble(run, ready, began, first_labels)
@@ -78,7 +83,7 @@ def label(
             run.reporter.show(f"compared with {options.reuse.previous} by content: {sidecar.reused}")
         embeddings = options.output.embeddings
         plugins = ready.loaded.plugins
-        return finish.conclude(run.paths, sidecar, plugins, embeddings=embeddings, say=run.reporter.show, then=then)
+        return finish.conclude(run.home, sidecar, plugins, embeddings=embeddings, say=run.reporter.show, then=then)
 
 
 def label_part(
@@ -107,16 +112,30 @@ def label_part(
     if part is None:
         raise ValueError("options.work.part names no part")
     with contextlib.ExitStack() as stack:
-        run = Run(options, reporter or silent(), stop_signal, stack, launcher)
-        checks.check_options(options, run.paths)
+        run = _opened(options, reporter or silent(), stop_signal, stack, launcher)
         destination = _destination(run)
-        lock = JobLock(run.paths, f"{part.number}-of-{part.count}")
-        stack.callback(lock.release)
-        with lock.setting_up(stop_signal):
+        stack.enter_context(run.home.held(f"{part.number}-of-{part.count}"))
+        with run.home.setting_up():
             destination.refuse_existing()
             ready = _ready(run)
         _do_shards(run, ready)
+        run.home.part_is_done()
         return ready.store.count_rows(run.shards(ready.store))
+
+
+def _opened(
+    options: LabelOptions,
+    reporter: Reporter,
+    stop_signal: StopSignal,
+    stack: contextlib.ExitStack,
+    launcher: Launcher | None,
+) -> Run:
+    """A run whose options make sense, with the place where its job lies."""
+    table = Path(os.path.abspath(options.output.table))
+    output = options.output
+    home = home_of(JobPaths(table), output.store, output.job, stop_signal=stop_signal, say=reporter.show)
+    checks.check_options(options, home.paths)
+    return Run(options, reporter, home.stop_signal, stack, launcher, home)
 
 
 def _destination(run: Run) -> Destination:
@@ -141,25 +160,30 @@ def _delivering(destination: Destination, then: Then | None) -> Then:
 def _complete_before(run: Run, destination: Destination, then: Then | None) -> finish.TableReport | None:
     """What is left to do where an earlier run has put the table under its name; None where none has."""
     options, paths = run.options, run.paths
+    finished = None if options.output.restart else run.home.finished()
+    if finished is not None and destination.has(finished):
+        run.reporter.show(f"{options.output.shown} is complete; an earlier run was stopped while it tidied up")
+        run.home.discard()
+        return finish.report_on(paths, finished)
     complete = None if options.output.restart else finish.table_is_complete(paths, options.output.embeddings)
     if complete is None:
         return None
     loaded = load(options)
     if differences(describe.request_behind(complete), describe.describe_request(options, run.source, loaded)):
         destination.refuse_discarding()
-        discard(paths)
+        run.home.discard()
         return None
     run.reporter.show(f"{options.output.shown} is complete; an earlier run was stopped while it tidied up")
     embeddings = options.output.embeddings
-    return finish.conclude(paths, complete, loaded.plugins, embeddings=embeddings, say=run.reporter.show, then=then)
+    return finish.conclude(run.home, complete, loaded.plugins, embeddings=embeddings, say=run.reporter.show, then=then)
 
 
 def _ready(run: Run) -> Ready:
     """The job on the disk, or a new one where there is none."""
-    job = None if run.options.output.restart else read_job(run.paths)
+    job = None if run.options.output.restart else run.home.find()
     if job is not None:
         return resume_job(run, job)
-    discard(run.paths)
+    run.home.discard()
     return begin_job(run)
 
 
@@ -183,7 +207,7 @@ def _do_shards(run: Run, ready: Ready) -> float | None:
 
 
 def _how_to_go_on(run: Run) -> str:
-    where = "" if run.options.output.store is None else f"; the job lies in {run.paths.output.parent}"
+    where = "" if run.options.output.store is None else f"; the job lies in {run.home.place}"
     return f"start the same command again: it goes on from there{where}"
 
 
@@ -195,7 +219,11 @@ def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) 
             "seconds": round(time.monotonic() - began, 3),
             "seconds_to_first_labels": None if first_labels is None else round(first_labels - began, 3),
         }
+        if run.home.delivering is not None:
+            # What is there of it already has to be the same, to the last byte.
+            times = run.home.delivering.times.as_json()
         try:
+            ready.store.gather(run.reporter.bar)
             return finish.assemble(
                 run.paths,
                 ready.job,
@@ -211,9 +239,11 @@ def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) 
         ready.store.remove_damaged()
         pending = sorted(set(range(len(ready.store))) - ready.store.done())
         rows = ready.store.count_rows(pending)
+        if not rows:
+            continue  # Copies of what a store has are fetched again.
         run.reporter.show(
-            f"warning: {counted(rows, 'row')} {'was' if rows == 1 else 'were'} damaged on the disk after they were "
-            "written; they are labeled anew"
+            f"warning: {counted(rows, 'row')} {'was' if rows == 1 else 'were'} damaged after they were written; they "
+            "are labeled anew"
         )
         ready = replace(ready, pending=pending)
         again = _do_shards(run, ready)

@@ -10,7 +10,7 @@ import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 
 from fashionbatch import disk
@@ -24,10 +24,11 @@ from fashionbatch.labeling import describe
 from fashionbatch.labeling.commit import commit
 from fashionbatch.labeling.in_hand import Lane, buffers_needed
 from fashionbatch.labeling.job.frozen import JobFiles, require_same_files
+from fashionbatch.labeling.job.home import JobHome
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import Job, JobDescription, differences, discard, write_job
-from fashionbatch.labeling.job.shards import ShardStore, plan_shards
+from fashionbatch.labeling.job.record import Job, JobDescription, differences
+from fashionbatch.labeling.job.shards import ShardStore, parts_of, plan_shards
 from fashionbatch.labeling.load import Loaded, load
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.pipeline import Pipeline
@@ -54,6 +55,7 @@ class Run:
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
         stack: closes at the end of the run what it has opened.
         launcher: has perhaps started workers already; the caller closes it.
+        given_home: where the job lies; None for where the options say.
     """
 
     options: LabelOptions
@@ -61,6 +63,12 @@ class Run:
     stop_signal: StopSignal = lambda: 0
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
     launcher: Launcher | None = None
+    given_home: JobHome | None = None
+
+    @cached_property
+    def home(self) -> JobHome:
+        """Where the job lies."""
+        return self.given_home or JobHome(self.paths, self.stop_signal)
 
     @property
     def paths(self) -> JobPaths:
@@ -117,7 +125,7 @@ def begin_job(run: Run) -> Ready:
         FashionBatchError: as `fashionbatch.labeling.run.label`.
     """
     options, paths = run.options, run.paths
-    with _discarded_on_error(paths):
+    with _discarded_on_error(run.home):
         station = _Station.start(run)
         with contextlib.closing(ScanProcess(run.source, request_of(options, run.folder, paths), paths)) as scan:
             loaded = load(options)
@@ -134,7 +142,7 @@ def begin_job(run: Run) -> Ready:
         files = FilesRecord.of_json(found)
         loaded.table.check_size(files.rows)
         bounds = plan_shards(files.rows, columns=loaded.width, batch_size=options.compute.batch_size)
-        store = ShardStore(paths.shards, bounds, loaded.parts, table=loaded.parted)
+        store = run.home.shards(bounds, loaded.parts, loaded.parted)
         pending = list(run.shards(store))
         # What is reused of an earlier table, and so what is to be decoded, is known only with the networks: which
         # precision they compute in is among what has to be the same.
@@ -162,7 +170,7 @@ def begin_job(run: Run) -> Ready:
         )
         with disk.output_errors(paths.shards):
             paths.shards.mkdir(exist_ok=True)
-        write_job(paths, job)
+        run.home.begin(job)
         if pipeline is None:
             pipeline = station.pipeline(store, loaded, frames, pending)
             station.connect(loaded, pipeline, sessions)
@@ -201,7 +209,7 @@ def _open(run: Run, job: Job, *, undone: bool) -> tuple[Ready, list[Session]]:
     station = _Station.start(run)
     loaded = load(run.options)
     frames = station.share_frames(loaded)
-    store = ShardStore.of_job(run.paths.shards, job, table=loaded.parted)
+    store = run.home.shards(job.shards, parts_of(job), loaded.parted)
     done = store.done()
     pending = [shard for shard in run.shards(store) if shard not in done] if undone else []
     pipeline = station.pipeline(store, loaded, frames, pending)
@@ -382,11 +390,11 @@ def _require_same_job(run: Run, job: Job, description: JobDescription) -> None:
 
 
 @contextlib.contextmanager
-def _discarded_on_error(paths: JobPaths) -> Iterator[None]:
+def _discarded_on_error(home: JobHome) -> Iterator[None]:
     """Leave nothing of a job that could not be begun."""
     try:
         yield
     except BaseException:
         with contextlib.suppress(FashionBatchError):
-            discard(paths)
+            home.abandon()
         raise

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from fashionbatch import disk
 from fashionbatch.errors import DataError
@@ -83,6 +83,33 @@ def read_object(url: Url, *, retrying: Retrying | None = None) -> bytes | None:
         if fault.kind == "missing":
             return None
         raise DataError(f"{url}: cannot be read: {fault.reason}", hint=fault.hint) from fault
+
+
+def fetch_object(objects: Objects, name: str, path: Path, retrying: Retrying) -> bool:
+    """Bring an object to this machine, for good: whole, or not at all.
+
+    Args:
+        objects: among which it is.
+        name: its path there.
+        path: of the file, which is replaced where there is one.
+        retrying: sends each request.
+
+    Returns:
+        Whether there is such an object.
+
+    Raises:
+        StoreFaultError: the store does not give it.
+        OSError: it cannot be written here.
+    """
+    try:
+        found = retrying.call(lambda seconds: objects.look(name, seconds))
+    except StoreFaultError as fault:
+        if fault.kind == "missing":
+            return False
+        raise
+    with disk.writing(path) as file:
+        _Copying(objects, no_bar, retrying).fill(file, found, path.name)
+    return True
 
 
 @contextlib.contextmanager
@@ -168,15 +195,19 @@ class _Copying:
 
     def copy(self, found: StoredObject, path: Path) -> None:
         """Copy an object, a piece a request; it has to stay what it was when it was looked at."""
-        size = found.size
         with disk.write_new(path, sync=False) as file:
-            if size == UNKNOWN:
-                file.write(self._ask(found, None))
-                return
-            with self.bar(f"fetching {path.name}", size // _MEGABYTE, "megabyte") as advance:
-                while (start := file.tell()) < size:
-                    advance(start // _MEGABYTE)
-                    file.write(self._ask(found, (start, min(start + _PIECE, size))))
+            self.fill(file, found, path.name)
+
+    def fill(self, file: BinaryIO, found: StoredObject, name: str) -> None:
+        """Copy an object into an empty file, which the bar calls by this name; see `copy`."""
+        size = found.size
+        if size == UNKNOWN:
+            file.write(self._ask(found, None))
+            return
+        with self.bar(f"fetching {name}", size // _MEGABYTE, "megabyte") as advance:
+            while (start := file.tell()) < size:
+                advance(start // _MEGABYTE)
+                file.write(self._ask(found, (start, min(start + _PIECE, size))))
 
     def _ask(self, found: StoredObject, span: tuple[int, int] | None) -> bytes:
         def ask(seconds: float) -> bytes:

@@ -44,9 +44,10 @@ class S3Writer(S3Objects):
     def write(self, path: str, content: bytes, over: str | None, retrying: Retrying) -> Written:
         """As `WritableObjects` says."""
         condition = {} if over is None else {"IfMatch": over} if over else {"IfNoneMatch": "*"}
-        return retrying.call(
+        written: Written = retrying.call(
             lambda seconds: self._wait(self._write("put_object", path, Body=content, **condition), seconds)
         )
+        return written
 
     def remove(self, paths: Sequence[str], retrying: Retrying) -> None:
         """As `WritableObjects` says: a thousand by one request."""
@@ -94,9 +95,10 @@ class S3Writer(S3Objects):
     def _finish(self, upload: Upload, operation: str, **asked: Any) -> Outcome:
         """Send the request by which the object appears."""
         condition = {} if upload.replace else {"IfNoneMatch": "*"}
-        return upload.retrying.call(
+        written: Written = upload.retrying.call(
             lambda seconds: self._wait(self._write(operation, upload.path, **asked, **condition), seconds)
-        ).outcome
+        )
+        return written.outcome
 
     def _end_what_was_begun(self, upload: Upload) -> None:
         if upload.note.exists():
@@ -129,9 +131,10 @@ class S3Writer(S3Objects):
         wanted = {"Objects": [{"Key": self._prefix + path} for path in paths], "Quiet": True}
         answer = await client.delete_objects(Bucket=self._bucket, Delete=wanted, **self._system.req_kw)
         for refused in answer.get("Errors", ()):
-            code = str(refused.get("Code", ""))
-            kind = "denied" if code == "AccessDenied" else "passing"
-            raise StoreFaultError(kind, f"{code or 'Error'}: the store did not remove an object")
+            code = str(refused.get("Code", "Error"))
+            raise StoreFaultError(
+                "denied" if code == "AccessDenied" else "passing", f"{code}: the store did not remove an object"
+            )
 
     async def _write(self, operation: str, path: str, **asked: Any) -> Written:
         """Send the request by which an object appears, if its condition holds."""

@@ -71,9 +71,10 @@ class _Embeddings(click.ParamType[Location]):
 @click.option("-o", "--output", type=LocationType(), help="The table to write; its ending says the format.")
 @click.option(
     "--job",
-    type=_PATH,
+    type=LocationType(),
     metavar="DIR",
-    help="With an address in a store as -o: keep here what has been done.  [default: in the cache]",
+    help="With an address in a store as -o: keep here what has been done. An address lets other machines take part or go "
+    "on.  [default: in the cache]",
 )
 @click.option(
     "-j", "--workers", type=click.IntRange(1, 256), help="Processes that decode photos.  [default: one for each core]"

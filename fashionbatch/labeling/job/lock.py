@@ -68,6 +68,14 @@ class JobLock:
         finally:
             lock.release()
 
+    def is_alone(self) -> bool:
+        """Whether no other part is at work, and none can begin before this one lets go, which has to be soon."""
+        try:
+            self._held[0].make_exclusive()
+        except disk.LockedError:
+            return False
+        return True
+
     def release(self) -> None:
         """Let go; a directory that holds nothing but locks goes too, where nobody else is at work in it."""
         if not self._held:

@@ -11,6 +11,12 @@ labels.csv.job/
                   tars, and the images of a Parquet file, one behind the other
     shards/       a file for each finished shard
     table.json    that the table is complete, and its digest; written before the table gets its name
+
+Where the job lies in a store, the directory is this machine's copy of it, and holds besides:
+
+    begun.json    which job of the store this is a copy of
+    upload        what has been begun in the store, while a large file of the job is uploaded
+    lock.owner    stands for this directory in the store's leases
 """
 
 from __future__ import annotations
@@ -20,7 +26,7 @@ from pathlib import Path
 
 from fashionbatch.disk import Contents
 
-_LOCKS = Contents(files=("lock", "lock.setup"), patterns=(re.compile(r"lock\.[0-9]+-of-[0-9]+"),))
+_LOCKS = Contents(files=("lock", "lock.setup", "lock.owner"), patterns=(re.compile(r"lock\.[0-9]+-of-[0-9]+"),))
 _SHARDS = Contents(patterns=(re.compile(r"[0-9]{6,}\.(rows|features|json)"),))
 _UNPACKED = Contents(patterns=(re.compile(r"[0-9]{6,}\.content"),))
 _TABLE = "table.json"
@@ -52,6 +58,9 @@ class JobPaths:
         self.unpacked = unpacked_beside(self.manifest)
         self.shards = self.directory / "shards"
         self.table = self.directory / _TABLE
+        self.begun = self.directory / "begun.json"
+        self.upload = self.directory / "upload"
+        self.owner = self.directory / "lock.owner"
 
     @property
     def locks(self) -> Contents:
@@ -61,7 +70,7 @@ class JobPaths:
     @property
     def contents(self) -> Contents:
         """What is in the job directory besides locks."""
-        kept = (self.job, self.manifest, self.kept, self.reused, self.hashed, self.table)
+        kept = (self.job, self.manifest, self.kept, self.reused, self.hashed, self.table, self.begun, self.upload)
         return Contents(
             files=(*(path.name for path in kept), SCRATCH_DATABASE),
             patterns=(re.compile(rf"{re.escape(SORT_PREFIX)}[a-z0-9_]+{re.escape(SORT_SUFFIX)}"),),

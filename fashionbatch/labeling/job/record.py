@@ -32,10 +32,12 @@ from fashionbatch.labels.records import (
 )
 from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.specs import ColumnType
+from fashionbatch.stores.address import Location
 from fashionbatch.versions import refusal
 
 JOB_FORMAT = 1
 _LARGEST_BYTES = 1 << 26
+_BEGIN_ANEW = "`--restart` begins anew"
 _FOUND_BY_EACH_RUN = {
     "created",
     "files",
@@ -226,21 +228,36 @@ def _brief(value: Any) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _read(kind: type[RecordT], path: Path) -> RecordT | None:
-    hint = "`--restart` begins anew"
+def parsed(kind: type[RecordT], content: bytes, place: Location) -> RecordT:
+    """What a file of a job says.
+
+    Args:
+        kind: what it should be.
+        content: of the file.
+        place: of the file, for messages.
+
+    Raises:
+        OutputError: it is damaged or of another version.
+    """
     try:
-        content = json.loads(disk.read_regular(path, _LARGEST_BYTES, follow_links=False))
+        document = json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise OutputError(f"{place}: cannot be read: {error}", hint=_BEGIN_ANEW) from None
+    if not isinstance(document, dict):
+        raise OutputError(f"{place}: is damaged: it holds no record", hint=_BEGIN_ANEW)
+    if refused := refusal(document.get("format"), JOB_FORMAT):
+        raise OutputError(f"{place}: cannot be read: {refused}", hint=_BEGIN_ANEW)
+    try:
+        return kind.of_json(document)
+    except ValueError as error:
+        raise OutputError(f"{place}: is damaged: {error}", hint=_BEGIN_ANEW) from None
+
+
+def _read(kind: type[RecordT], path: Path) -> RecordT | None:
+    try:
+        content = disk.read_regular(path, _LARGEST_BYTES, follow_links=False)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise OutputError(f"{path}: {disk.why_unreadable(error)}", hint=hint) from None
-    except (ValueError, RecursionError) as error:
-        raise OutputError(f"{path}: cannot be read: {error}", hint=hint) from None
-    if not isinstance(content, dict):
-        raise OutputError(f"{path}: is damaged: it holds no record", hint=hint)
-    if refused := refusal(content.get("format"), JOB_FORMAT):
-        raise OutputError(f"{path}: cannot be read: {refused}", hint=hint)
-    try:
-        return kind.of_json(content)
-    except ValueError as error:
-        raise OutputError(f"{path}: is damaged: {error}", hint=hint) from None
+        raise OutputError(f"{path}: {disk.why_unreadable(error)}", hint=_BEGIN_ANEW) from None
+    return parsed(kind, content, path)

@@ -17,6 +17,7 @@ from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.record import Job
 from fashionbatch.labels.parts import PartedTable
 from fashionbatch.labels.records import Count, Record, Sha256, Text
+from fashionbatch.progress import OpenBar
 
 SMALLEST, LARGEST = 1000, 10_000
 _USUAL_COUNT = 2000
@@ -117,6 +118,11 @@ class DamagedShardError(OutputError):
     """A shard that is not what was written."""
 
 
+def parts_of(job: Job) -> tuple[ShardPart, ...]:
+    """What each shard of a job carries."""
+    return (TABLE_PART,) if job.embeddings is None else (TABLE_PART, EMBEDDINGS_PART)
+
+
 @dataclass(frozen=True)
 class ShardStore:
     """The files of the shards of one job.
@@ -138,8 +144,7 @@ class ShardStore:
     @classmethod
     def of_job(cls, directory: Path, job: Job, *, repairs: bool = True, table: PartedTable | None = None) -> ShardStore:
         """The shards of a job."""
-        parts = (TABLE_PART,) if job.embeddings is None else (TABLE_PART, EMBEDDINGS_PART)
-        return cls(directory, job.shards, parts, repairs, table)
+        return cls(directory, job.shards, parts_of(job), repairs, table)
 
     def __len__(self) -> int:
         return len(self.bounds) - 1
@@ -187,13 +192,28 @@ class ShardStore:
             digests=digests.hex(),
             **of_parts,
         )
-        for part, data in zip(self.parts[1:], parts[1:], strict=True):
-            disk.write_file(self.path(shard, part), data)
         # What the shard holds goes before the table's part, which is the one that says "done".
-        disk.write_file(self._notes_path(shard), notes.to_json())
-        disk.write_file(self.path(shard), parts[0])
+        self.put(shard, dict(zip(self.files(shard), (*parts[1:], notes.to_json(), parts[0]), strict=True)))
         if self.table is not None:
             self.table.publish(shard, self.path(shard))
+
+    def put(self, shard: int, contents: Mapping[Path, bytes]) -> None:
+        """Write the files of a finished shard, as `files` has them, in this order.
+
+        Raises:
+            OutputError: one could not be written; the shard is not done.
+        """
+        del shard  # The files have its number in their names.
+        for path, content in contents.items():
+            disk.write_file(path, content)
+
+    def gather(self, bar: OpenBar) -> None:
+        """Bring all shards, which are done, into the directory; here they are there already.
+
+        Raises:
+            DamagedShardError: some are damaged, and not done any more.
+            OutputError: they cannot be brought there.
+        """
 
     def publish(self, shard: int) -> tuple[str, str]:
         """Give a finished shard, whose digest was compared, its place in the folder that the table is.

@@ -1,0 +1,36 @@
+"""Finds out where a job lies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fashionbatch.labeling.job.home import JobHome
+from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.staging import job_address
+from fashionbatch.specs import StopSignal
+from fashionbatch.stores.address import Url
+
+
+def home_of(
+    paths: JobPaths,
+    table: Url | None = None,
+    jobs: Url | None = None,
+    *,
+    stop_signal: StopSignal = lambda: 0,
+    say: Callable[[str], None] = lambda line: None,
+) -> JobHome:
+    """Where the job of a table lies. Nothing is asked of the network.
+
+    Args:
+        paths: of the output, where it is made on this machine.
+        table: its address, where it belongs in a store.
+        jobs: the address that the job lies below, where it lies in a store, too.
+        stop_signal: the number of the signal that asks for an end, 0 while there is none.
+        say: takes a line for the user.
+    """
+    if table is None or jobs is None:
+        return JobHome(paths, stop_signal)
+    from fashionbatch.labeling.job.stored.folder import JobFolder
+    from fashionbatch.labeling.job.stored.home import StoredHome
+
+    return StoredHome(paths, JobFolder(job_address(table, jobs), stop_signal), stop_signal, say)
