@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from pathlib import Path
 
 import click
 
@@ -17,9 +16,9 @@ from fashionbatch.stores.address import Location
 
 @click.command("status")
 @click.argument("output", type=LocationType())
-@click.option("--job", type=click.Path(path_type=Path), metavar="DIR", help="As the run was given it.")
+@click.option("--job", type=LocationType(), metavar="DIR", help="As the run was given it.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def command(*, output: Location, job: Path | None, as_json: bool) -> None:
+def command(*, output: Location, job: Location | None, as_json: bool) -> None:
     """Say how far a labeling run is, from another terminal.
 
     OUTPUT is the table, as `classify` was given it.

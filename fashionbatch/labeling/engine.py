@@ -10,10 +10,12 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from numbers import Integral
 
+from fashionbatch import disk
 from fashionbatch.bundle.graph.record import GRAPH_WEIGHTS_NAME
 from fashionbatch.errors import InterruptedRunError, OutputError
 from fashionbatch.inference.cores import limit_cores, usable_cores
-from fashionbatch.labeling.job.record import read_job
+from fashionbatch.labeling.job.opening import home_of
+from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.load import Loaded
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.sending import BundlesSent, packed, seen_or_unpacked
@@ -197,13 +199,25 @@ def _shard_function_elsewhere(options: LabelOptions) -> ShardFunction:
     return _functions[options]
 
 
+def _run_here(options: LabelOptions, stack: contextlib.ExitStack) -> Run:
+    """The run as this process takes part in it: where its job lies in a store, with a copy of its own for the time."""
+    output = options.output
+    if output.store is None or output.job is None:
+        return Run(options, stack=stack)
+    folder = stack.enter_context(disk.scratch_folder())
+    embeddings = output.embeddings and folder / output.embeddings.name
+    options = replace(options, output=replace(output, table=folder / output.table.name, embeddings=embeddings))
+    home = home_of(JobPaths(options.output.table), output.store, output.job, keeps_copies=False)
+    return Run(options, stack=stack, given_home=home)
+
+
 def _open_elsewhere(options: LabelOptions, sent: BundlesSent | None) -> Ready:
     stack = contextlib.ExitStack()
     atexit.register(stack.close)
-    run = Run(options, stack=stack)
-    job = read_job(run.paths)
+    run = _run_here(options, stack)
+    job = run.home.find()
     if job is None:
-        raise OutputError(f"{run.paths.directory}: no job was begun there")
+        raise OutputError(f"{run.home.place}: no job was begun there")
     if sent is not None:
         digests = [bundle.digest for bundle in job.bundles]
         places = zip(options.bundles, digests, strict=True)

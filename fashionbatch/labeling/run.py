@@ -242,8 +242,8 @@ def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) 
         if not rows:
             continue  # Copies of what a store has are fetched again.
         run.reporter.show(
-            f"warning: {counted(rows, 'row')} {'was' if rows == 1 else 'were'} damaged after they were written; they "
-            "are labeled anew"
+            f"warning: {counted(rows, 'row')} {'was' if rows == 1 else 'were'} damaged on the disk after they were "
+            "written; they are labeled anew"
         )
         ready = replace(ready, pending=pending)
         again = _do_shards(run, ready)

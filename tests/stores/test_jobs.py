@@ -13,6 +13,8 @@ import pytest
 from fashionbatch.api.labeling import classify
 from fashionbatch.api.tables import merge
 from fashionbatch.labeling.job import shards
+from fashionbatch.labeling.job.status import read_status
+from fashionbatch.stores.address import Url
 
 Paint = Callable[[Mapping[str, int]], Path]
 MANY = {f"{number:02}.png": number % 3 for number in range(40)}
@@ -70,3 +72,14 @@ def test_parts_on_machines_of_their_own_make_the_table_of_one(
     merge(TABLE, job=JOBS, progress=False)
     assert get(store, "out/labels.csv") == local
     assert keys(store, "jobs") == []
+
+
+def test_status_tells_from_any_machine_how_far_it_is(
+    local: bytes, store: Any, tiny: Path, on_machine: Callable[[str], Path]
+) -> None:
+    on_machine("one")
+    label(tiny, shard=(1, 2))
+    on_machine("another")
+    status = read_status(Url(TABLE), jobs=Url(JOBS))
+    assert (status.state, status.rows, status.done) == ("stopped", 41, 16)
+    assert status.statuses == {"ok": 16}

@@ -18,6 +18,7 @@ def home_of(
     *,
     stop_signal: StopSignal = lambda: 0,
     say: Callable[[str], None] = lambda line: None,
+    keeps_copies: bool = True,
 ) -> JobHome:
     """Where the job of a table lies. Nothing is asked of the network.
 
@@ -27,10 +28,12 @@ def home_of(
         jobs: the address that the job lies below, where it lies in a store, too.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
         say: takes a line for the user.
+        keeps_copies: whether what this machine finishes of a job in a store is kept here, too.
     """
     if table is None or jobs is None:
         return JobHome(paths, stop_signal)
     from fashionbatch.labeling.job.stored.folder import JobFolder
     from fashionbatch.labeling.job.stored.home import StoredHome
 
-    return StoredHome(paths, JobFolder(job_address(table, jobs), stop_signal), stop_signal, say)
+    folder = JobFolder(job_address(table, jobs), stop_signal)
+    return StoredHome(paths, folder, stop_signal, say, keeps_copies=keeps_copies)

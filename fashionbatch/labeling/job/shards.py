@@ -97,6 +97,12 @@ class ShardNotes(Record):
     sha256: Sha256
     embeddings_sha256: Sha256 | None = None
 
+    @property
+    def counts(self) -> Counts:
+        """What the rows hold."""
+        labels = [Counter(labels) for labels in self.labels]
+        return Counts(Counter(self.statuses), labels, self.same, self.noted)
+
 
 class ShardPart(NamedTuple):
     """What a shard carries for one product of the run.
@@ -236,9 +242,7 @@ class ShardStore:
         """
         total = Counts()
         for shard in shards:
-            notes = self._read_notes(shard)
-            labels = [Counter(labels) for labels in notes.labels]
-            total.add(Counts(Counter(notes.statuses), labels, notes.same, notes.noted))
+            total.add(self._read_notes(shard).counts)
         return total
 
     def digests(self, shard: int) -> list[bytes]:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal, TypeAlias
 
 from fashionbatch import disk
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import read_job
-from fashionbatch.labeling.job.shards import ShardStore
+from fashionbatch.labeling.job.record import Job, read_job
+from fashionbatch.labeling.job.shards import Counts, ShardStore
 from fashionbatch.labeling.job.staging import staged_table
 from fashionbatch.labels.sidecar import sidecar_of
 from fashionbatch.stores.address import Location, Url
@@ -44,7 +44,26 @@ class JobStatus:
     remaining_s: float | None
 
 
-def read_status(output: Location, *, jobs: Path | None = None) -> JobStatus:
+@dataclass(frozen=True)
+class Seen:
+    """What is seen of a job, wherever it lies.
+
+    Attributes:
+        is_running: whether a run is at work.
+        job: None where it is still being made.
+        finished: each finished shard -> when that was, in seconds since 1970.
+        counts: of what they hold.
+        now: by the same clock.
+    """
+
+    is_running: bool
+    job: Job | None
+    finished: Mapping[int, float]
+    counts: Counts
+    now: float
+
+
+def read_status(output: Location, *, jobs: Location | None = None) -> JobStatus:
     """Look at an output and its job directory.
 
     Args:
@@ -53,23 +72,33 @@ def read_status(output: Location, *, jobs: Path | None = None) -> JobStatus:
 
     Raises:
         DataError: there is neither a table nor a job.
-        OutputError: the job's description is damaged.
+        OutputError: the job's description is damaged, or the store does not give it.
     """
+    if isinstance(output, Url) and isinstance(jobs, Url):
+        from fashionbatch.labeling.job.stored.looking import look_at_job
+
+        found = look_at_job(output, jobs)
+        return _complete(output) if found is None else _status_of(found)
     paths = JobPaths(staged_table(output, jobs) if isinstance(output, Url) else output.absolute())
     if not paths.directory.is_dir():
         return _complete(output if isinstance(output, Url) else paths.output)
     running = disk.is_locked(paths.lock)
     job = read_job(paths)
     if job is None:
-        return JobStatus("starting" if running else "stopped", None, 0, {}, None, None)
+        return _status_of(Seen(running, None, {}, Counts(), time.time()))
     store = ShardStore.of_job(paths.shards, job, repairs=False)
-    done = sorted(store.done())
-    counts = store.counts(done)
-    rate = _rate(store, done)
-    left = store.bounds[-1] - counts.rows
-    remaining_s = left / rate if rate and running else None
-    statuses = dict(counts.statuses.most_common())
-    return JobStatus("running" if running else "stopped", store.bounds[-1], counts.rows, statuses, rate, remaining_s)
+    done = store.done()
+    return _status_of(Seen(running, job, _finished(store, done), store.counts(sorted(done)), time.time()))
+
+
+def _status_of(seen: Seen) -> JobStatus:
+    state: State = "running" if seen.is_running else "stopped"
+    if seen.job is None:
+        return JobStatus("starting" if seen.is_running else "stopped", None, 0, {}, None, None)
+    rows, done = seen.job.shards[-1], seen.counts.rows
+    rate = _rate(seen.job.shards, seen.finished, seen.now)
+    remaining_s = (rows - done) / rate if rate and seen.is_running else None
+    return JobStatus(state, rows, done, dict(seen.counts.statuses.most_common()), rate, remaining_s)
 
 
 def _complete(output: Location) -> JobStatus:
@@ -80,21 +109,24 @@ def _complete(output: Location) -> JobStatus:
     return JobStatus("complete", rows, rows, dict(sidecar.counts.status), None, None)
 
 
-def _rate(store: ShardStore, done: Sequence[int]) -> float | None:
-    """Rows a second over the shards that were finished last, up to now."""
-    finished = []
+def _finished(store: ShardStore, done: Iterable[int]) -> dict[int, float]:
+    """When each shard was finished."""
+    finished = {}
     for shard in done:
-        try:
-            finished.append((store.path(shard).stat().st_mtime, shard))
-        except OSError:
-            continue
-    recent = sorted(finished)[-_RECENT:]
+        with contextlib.suppress(OSError):
+            finished[shard] = store.path(shard).stat().st_mtime
+    return finished
+
+
+def _rate(bounds: Sequence[int], finished: Mapping[int, float], now: float) -> float | None:
+    """Rows a second over the shards that were finished last, up to now."""
+    recent = sorted((when, shard) for shard, when in finished.items())[-_RECENT:]
     if len(recent) < 2:
         return None
     # The first one's rows were labeled before the time that is measured began.
-    rows = sum(stop - start for start, stop in (store.rows(shard) for _, shard in recent[1:]))
+    rows = sum(bounds[shard + 1] - bounds[shard] for _, shard in recent[1:])
     took_s = recent[-1][0] - recent[0][0]
-    silent_s = time.time() - recent[-1][0]
+    silent_s = now - recent[-1][0]
     usual_s = took_s / (len(recent) - 1)
     # A run that has not finished a shard for long has become slower.
     return rows / (took_s + max(silent_s - 2 * usual_s, 0.0)) if took_s > 0 else None

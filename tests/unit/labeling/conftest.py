@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -91,3 +92,15 @@ def many(paint: Paint) -> Path:
     folder = paint({f"{number:02}.png": number % 3 for number in range(95)})
     (folder / "50.png").write_bytes(b"broken")
     return folder
+
+
+@pytest.fixture
+def kept(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The store of `kept_store`, in the place of every store that is written to."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parent))
+    module = importlib.import_module("kept_store")
+    store = module.Kept()
+    for place in ("fashionbatch.labeling.destination", "fashionbatch.labeling.job.stored.folder"):
+        monkeypatch.setattr(f"{place}.open_writable", store.open)
+    monkeypatch.setattr("fashionbatch.stores.fetching.open_objects", store.open)
+    return store

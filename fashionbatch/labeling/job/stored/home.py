@@ -72,6 +72,7 @@ class StoredHome(JobHome):
         stop_signal: as of `JobHome`.
         say: takes a line for the user.
         times: how long leases last.
+        keeps_copies: whether the shards that this machine finishes are kept here, too.
     """
 
     def __init__(
@@ -82,18 +83,20 @@ class StoredHome(JobHome):
         say: Callable[[str], None],
         *,
         times: Times | None = None,
+        keeps_copies: bool = True,
     ) -> None:
         super().__init__(paths, self._signal_or_loss)
         self._given_signal = stop_signal
         self._folder = folder
         self._say = say
         self._times = times
+        self._keeps_copies = keeps_copies
         self._leases: Leases | None = None
         self._lease: Lease | None = None
         self._begun: Begun | None = None
         self._table: TableRecord | None = None
         self._new_name = secrets.token_hex(8)
-        self._has_uploaded = False
+        self._uploaded: bytes | None = None
         self._is_discarded = False
 
     @property
@@ -134,7 +137,7 @@ class StoredHome(JobHome):
             try:
                 yield
             finally:
-                lease.release()
+                lease.release(remove=True)
 
     def refresh(self) -> None:
         """As `JobHome` says: a copy of a job that is no more goes."""
@@ -162,14 +165,11 @@ class StoredHome(JobHome):
     def begin(self, job: Job) -> None:
         """As `JobHome` says: of two runs the first wins."""
         super().begin(job)
-        self._folder.remove([TABLE])
-        self._table = None
         files = self._files()
         begun = Begun(format=1, name=self._new_name, files={name: _digest(path) for name, path in files.items()})
-        self._has_uploaded = True
+        content = self._uploaded = begun.to_json()
         for name, path in files.items():
             self._folder.upload(path, f"{begun.name}/{name}", self.paths.upload)
-        content = begun.to_json()
         if not self._begin(content):
             raise OutputError(
                 f"another run has begun the job in {self._folder.url} meanwhile",
@@ -183,7 +183,15 @@ class StoredHome(JobHome):
     ) -> ShardStore:
         """As `JobHome` says."""
         below = f"{self._new_name if self._begun is None else self._begun.name}/{SHARDS}"
-        return StoredShards(self.paths.shards, bounds, parts, table=table, folder=self._folder, below=below)
+        return StoredShards(
+            self.paths.shards,
+            bounds,
+            parts,
+            table=table,
+            folder=self._folder,
+            below=below,
+            keeps_copies=self._keeps_copies,
+        )
 
     def assembled(self) -> None:
         """As `JobHome` says."""
@@ -193,10 +201,10 @@ class StoredHome(JobHome):
     def abandon(self) -> None:
         """As `JobHome` says; a job that another run has begun stays."""
         discard(self.paths)
-        if self._has_uploaded:
-            content = self._folder.read(BEGUN)
-            if content is not None and parsed(Begun, content, self._folder.url / BEGUN).name == self._new_name:
+        if self._uploaded is not None:
+            if self._folder.read(BEGUN) == self._uploaded:
                 self._folder.remove([BEGUN])
+            self._begun = None
             self._folder.remove([each.path for each in self._folder.listed(f"{self._new_name}/")])
 
     def discard(self) -> None:
@@ -231,12 +239,10 @@ class StoredHome(JobHome):
         """Release the leases; after a job that was discarded nothing stays."""
         if self._lease is None:
             return
+        self._lease.release(remove=self._begun is None)
         if self._is_discarded and self._begun is None and not self._lease.is_lost:
-            self._lease.end()
             with contextlib.suppress(OutputError):
                 self._folder.remove([each.path for each in self._folder.listed(FOLDER)])
-        else:
-            self._lease.release()
         self._lease = None
 
     def _files(self) -> dict[str, Path]:

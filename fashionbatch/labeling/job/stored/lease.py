@@ -133,12 +133,19 @@ class Lease:
             self._thread.join()
             self._thread = None
 
-    def release(self) -> None:
-        """Let go, so that the next run need not wait. Where the store does not answer, its time runs out."""
+    def release(self, *, remove: bool = False) -> None:
+        """Let go, so that the next run need not wait. Where the store does not answer, its time runs out.
+
+        Args:
+            remove: leave nothing in the store.
+        """
         self.end()
         if self.is_lost or self._held is None:
             return
         with contextlib.suppress(OutputError):
+            if remove:
+                self._folder.remove([self.path])
+                return
             self._write(self._held, self._record.model_copy(update={"owner": ""}), _once(self._times.renew_s))
         self._held = None
 

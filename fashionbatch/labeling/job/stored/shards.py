@@ -26,10 +26,12 @@ class StoredShards(ShardStore):
     Attributes:
         folder: of the job in the store.
         below: what the paths of the shards' objects begin with.
+        keeps_copies: whether what this machine puts into the store stays here, too, for whoever joins it.
     """
 
     folder: JobFolder
     below: str
+    keeps_copies: bool = True
 
     def is_done(self, shard: int) -> bool:
         """Whether a shard is in the store."""
@@ -59,7 +61,7 @@ class StoredShards(ShardStore):
         for path in others:
             if not self._put_beside(path, contents[path], table):
                 return
-        if self._is_new(self._name(table), contents[table]):
+        if self._is_new(self._name(table), contents[table]) and self.keeps_copies:
             super().put(shard, contents)
 
     def gather(self, bar: OpenBar) -> None:
