@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fashionbatch.api.labeling import Labels
 from fashionbatch.api.progress import Progress, reporter_of
-from fashionbatch.api.settings import PathLike, as_path, as_paths
+from fashionbatch.api.settings import PathLike, as_paths
 from fashionbatch.interrupts import stop_asked_for
 from fashionbatch.stores.address import Url, as_location
 

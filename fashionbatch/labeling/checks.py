@@ -66,20 +66,22 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
         )
     if output.store is None:
         _check_place(output, paths)
-    elif output.partitioned:
-        raise OutputError("--partitioned makes a folder of this machine, not of a store", hint="leave one of them out")
     else:
         check_name(paths)
-        require_writable_store(output.store)
-        if output.job is not None:
-            _check_job(output.job, source)
+        _check_addresses(output, output.store, source)
 
 
-def _check_job(job: Url, source: SourceOptions) -> None:
-    """See that a job can lie at an address, and that its files are not taken for photos."""
-    require_writable_store(job)
-    if isinstance(source.folder, Url) and source.all_files and f"{job}/".startswith(f"{source.folder}".rstrip("/") + "/"):
-        raise OutputError(f"{job}: lies below {source.folder}, of which --all-files takes every file")
+def _check_addresses(output: OutputOptions, table: Url, source: SourceOptions) -> None:
+    """See that table and job can lie in stores, and that the job's files are not taken for photos."""
+    if output.partitioned:
+        raise OutputError("--partitioned makes a folder of this machine, not of a store", hint="leave one of them out")
+    require_writable_store(table)
+    if output.job is None:
+        return
+    require_writable_store(output.job)
+    folder = str(source.folder).rstrip("/") + "/"
+    if isinstance(source.folder, Url) and source.all_files and f"{output.job}/".startswith(folder):
+        raise OutputError(f"{output.job}: lies below {source.folder}, of which --all-files takes every file")
 
 
 def _check_list(source: SourceOptions) -> None:

@@ -73,8 +73,8 @@ class _Embeddings(click.ParamType[Location]):
     "--job",
     type=LocationType(),
     metavar="DIR",
-    help="With an address in a store as -o: keep here what has been done. An address lets other machines take part or go "
-    "on.  [default: in the cache]",
+    help="With an address in a store as -o: keep here what has been done; an address lets other machines take part."
+    "  [default: in the cache]",
 )
 @click.option(
     "-j", "--workers", type=click.IntRange(1, 256), help="Processes that decode photos.  [default: one for each core]"

@@ -39,7 +39,7 @@ class JobHome:
 
     @property
     def delivering(self) -> Sidecar | None:
-        """The sidecar of a table that an earlier run, perhaps elsewhere, had made of the job, and was about to deliver."""
+        """The sidecar of a table that an earlier run, perhaps elsewhere, has made of the job, and did not deliver."""
         return None
 
     @contextlib.contextmanager
@@ -96,9 +96,7 @@ class JobHome:
         """
         write_job(self.paths, job)
 
-    def shards(
-        self, bounds: Sequence[int], parts: Sequence[ShardPart], table: PartedTable | None = None
-    ) -> ShardStore:
+    def shards(self, bounds: Sequence[int], parts: Sequence[ShardPart], table: PartedTable | None = None) -> ShardStore:
         """The shards of a job, which is perhaps not begun yet; see `ShardStore`."""
         return ShardStore(self.paths.shards, bounds, parts, table=table)
 

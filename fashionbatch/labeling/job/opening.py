@@ -7,6 +7,7 @@ from collections.abc import Callable
 from fashionbatch.labeling.job.home import JobHome
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.staging import job_address
+from fashionbatch.progress import silent
 from fashionbatch.specs import StopSignal
 from fashionbatch.stores.address import Url
 
@@ -17,7 +18,7 @@ def home_of(
     jobs: Url | None = None,
     *,
     stop_signal: StopSignal = lambda: 0,
-    say: Callable[[str], None] = lambda line: None,
+    say: Callable[[str], None] | None = None,
     keeps_copies: bool = True,
 ) -> JobHome:
     """Where the job of a table lies. Nothing is asked of the network.
@@ -27,7 +28,7 @@ def home_of(
         table: its address, where it belongs in a store.
         jobs: the address that the job lies below, where it lies in a store, too.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
-        say: takes a line for the user.
+        say: takes a line for the user; None for nobody.
         keeps_copies: whether what this machine finishes of a job in a store is kept here, too.
     """
     if table is None or jobs is None:
@@ -36,4 +37,4 @@ def home_of(
     from fashionbatch.labeling.job.stored.home import StoredHome
 
     folder = JobFolder(job_address(table, jobs), stop_signal)
-    return StoredHome(paths, folder, stop_signal, say, keeps_copies=keeps_copies)
+    return StoredHome(paths, folder, stop_signal, say or silent().show, keeps_copies=keeps_copies)

@@ -11,7 +11,8 @@ from typing import Literal, TypeAlias
 from fashionbatch import disk
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import Job, read_job
+from fashionbatch.labeling.job.record import read_job
+from fashionbatch.labeling.job.seen import Seen
 from fashionbatch.labeling.job.shards import Counts, ShardStore
 from fashionbatch.labeling.job.staging import staged_table
 from fashionbatch.labels.sidecar import sidecar_of
@@ -42,25 +43,6 @@ class JobStatus:
     statuses: dict[str, int]
     rate: float | None
     remaining_s: float | None
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What is seen of a job, wherever it lies.
-
-    Attributes:
-        is_running: whether a run is at work.
-        job: None where it is still being made.
-        finished: each finished shard -> when that was, in seconds since 1970.
-        counts: of what they hold.
-        now: by the same clock.
-    """
-
-    is_running: bool
-    job: Job | None
-    finished: Mapping[int, float]
-    counts: Counts
-    now: float
 
 
 def read_status(output: Location, *, jobs: Location | None = None) -> JobStatus:

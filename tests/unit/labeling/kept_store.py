@@ -105,7 +105,9 @@ class KeptObjects:
 
     def put(self, upload: Upload) -> str:
         upload.goes_on()
-        return self.write(upload.path, upload.file.read_bytes(), None if upload.replace else "", upload.retrying).outcome
+        return self.write(
+            upload.path, upload.file.read_bytes(), None if upload.replace else "", upload.retrying
+        ).outcome
 
     def write(self, path: str, content: bytes, over: str | None, retrying: Retrying) -> Written:
         if over is not None and not self.kept.knows_conditions:
@@ -114,7 +116,7 @@ class KeptObjects:
         self.kept.ask(what, is_done=False)
         with self.kept.lock:
             there = self.kept.objects.get(self.root + path)
-            wanted = None if not over else over
+            wanted = over if over else None
             if over is not None and self.kept.heeds_conditions and wanted != (there and there[1]):
                 return Written("taken")
             tag = hashlib.md5(content).hexdigest()

@@ -178,9 +178,7 @@ class StoredHome(JobHome):
         disk.write_file(self.paths.begun, content)
         self._begun = begun
 
-    def shards(
-        self, bounds: Sequence[int], parts: Sequence[ShardPart], table: PartedTable | None = None
-    ) -> ShardStore:
+    def shards(self, bounds: Sequence[int], parts: Sequence[ShardPart], table: PartedTable | None = None) -> ShardStore:
         """As `JobHome` says."""
         below = f"{self._new_name if self._begun is None else self._begun.name}/{SHARDS}"
         return StoredShards(

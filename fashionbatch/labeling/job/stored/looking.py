@@ -9,9 +9,9 @@ from pathlib import PurePosixPath
 from typing import Final
 
 from fashionbatch.labeling.job.record import Job, parsed
+from fashionbatch.labeling.job.seen import Seen
 from fashionbatch.labeling.job.shards import TABLE_PART, Counts, ShardNotes
 from fashionbatch.labeling.job.staging import job_address
-from fashionbatch.labeling.job.status import Seen
 from fashionbatch.labeling.job.stored.folder import JobFolder
 from fashionbatch.labeling.job.stored.home import BEGUN, SHARDS, Begun
 from fashionbatch.labeling.job.stored.lease import FOLDER, Times, record_of
