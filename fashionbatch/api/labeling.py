@@ -258,8 +258,7 @@ def classify(
             relative to, None for the working directory.
         bundle: the bundle, its directory, or several of those.
         output: the table; its ending says the format. It may be an address in a store such as `s3://bucket/labels.csv`.
-        job: where what has been done of a table in a store is kept: a folder of this machine, or an address in a store,
-            by which other machines take part or go on; None for a folder in the cache.
+        job: a folder for what has been done of a table in a store, or an address there; None for one in the cache.
         workers: processes that decode; None for one a core.
         batch_size: images at once.
         topk: name the K most likely classes.
