@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from fashionbatch.stores.opening import FileStatusError, OpenFile, WantedFile, one_line
@@ -31,6 +32,9 @@ class FolderOpener:
 
     def __init__(self, folder: bytes) -> None:
         self._folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def announce(self, files: Sequence[WantedFile]) -> None:
+        """As `Opener` says: each is had by itself."""
 
     def open(self, file: WantedFile) -> OpenFile:
         """As `Opener` says; small files are read at once."""

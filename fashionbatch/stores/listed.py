@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 from fashionbatch.stores.address import Url
@@ -34,6 +35,9 @@ class ListOpener:
         self._stores: dict[str, RemoteOpener] = {}
         self._web = WebWatch()
         self._lock = threading.Lock()
+
+    def announce(self, files: Sequence[WantedFile]) -> None:
+        """As `Opener` says: each is had by itself."""
 
     def open(self, file: WantedFile) -> OpenFile:
         """As `Opener` says."""

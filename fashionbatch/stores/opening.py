@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from io import BufferedReader
 from typing import NamedTuple, Protocol
 
@@ -84,6 +85,9 @@ class Opener(Protocol):
     @property
     def is_remote(self) -> bool:
         """Whether every file keeps its reader waiting, so that it always pays to read ahead."""
+
+    def announce(self, files: Sequence[WantedFile]) -> None:
+        """These files will be asked for soon, each once: what lies together may be had together."""
 
     def open(self, file: WantedFile) -> OpenFile:
         """Open a file; whoever asked closes it.

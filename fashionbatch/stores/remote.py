@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
@@ -36,6 +36,9 @@ class RemoteOpener:
         self._objects = objects
         self._retrying = retrying or Retrying()
         self._watch = watch
+
+    def announce(self, files: Sequence[WantedFile]) -> None:
+        """As `Opener` says: each is had by itself."""
 
     def open(self, file: WantedFile) -> OpenFile:
         """As `Opener` says; a file is read whole, a large one into a file without a name, a piece a request."""

@@ -50,6 +50,13 @@ def test_the_table_is_that_of_the_archive_on_this_machine(folder: Path, tiny: Pa
     assert label(f"s3://bucket/packed/{name}", tiny, tmp_path / "remote.csv", workers=2) == local
 
 
+def test_neighbours_of_a_chunk_are_one_request(folder: Path, tiny: Path, store: Any, tmp_path: Path) -> None:
+    store.put("photos.zip", pack(folder, tmp_path / "photos.zip").read_bytes())
+    label("s3://bucket/photos.zip", tiny, tmp_path / "remote.csv")
+    # Of the archive as a whole, of its directory, and one for each eight of 41 photos.
+    assert store.proxy.counts["GET", "/bucket/photos.zip"] <= 2 + 6
+
+
 def test_braces_name_several_archives_of_a_bucket(folder: Path, tiny: Path, store: Any, tmp_path: Path) -> None:
     for number in (9, 10):
         archive = pack(folder, tmp_path / f"s-{number:02}.tar")

@@ -85,6 +85,7 @@ class Files:
         """Read the files of these tasks ahead, as far as there is room; tasks that are announced already are left."""
         if tasks and tasks[0].place not in self._announced:
             self._announced.update(task.place for task in tasks)
+            self._opener.announce(tasks)
             self._unread.extend(tasks)
             self._read_ahead()
 

@@ -32,14 +32,24 @@ def content_of(read: ReadAt, place: Place, size: int) -> bytes:
         OSError, StoreFaultError: what `read` raises.
     """
     if place.kind == ZIP:
-        return _of_zip(read, ZipPlace(*place.numbers), size)
+        return _of_zip(read, place, size)
     return _whole(read, place.numbers[0], size)
 
 
-def _of_zip(read: ReadAt, where: ZipPlace, size: int) -> bytes:
+def span_of(place: Place, size: int) -> tuple[int, int]:
+    """Which bytes of an archive `content_of` reads, from the first up to the second number; rarely it reads more."""
+    if place.kind == ZIP:
+        where = ZipPlace(*place.numbers)
+        # What lies between header and content is a name and little more, so that one reading has mostly got it all.
+        return where.header, where.header + LOCAL_HEADER + _BESIDE + where.size
+    return place.numbers[0], place.numbers[0] + size
+
+
+def _of_zip(read: ReadAt, place: Place, size: int) -> bytes:
+    where = ZipPlace(*place.numbers)
     _require_readable(where.size)
-    # What lies between header and content is a name and little more, so that one reading has mostly got it all.
-    head = read(where.header, LOCAL_HEADER + _BESIDE + where.size)
+    start, stop = span_of(place, size)
+    head = read(start, stop - start)
     if len(head) < header_length(head):
         head = read(where.header, header_length(head) + _BESIDE + where.size)
     start = content_start(head, where)

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -37,6 +38,9 @@ class ArchiveOpener:
         # Several threads ask at once; the archive that was not asked for the longest time is closed first.
         self._lock = threading.Lock()
         self._archives: OrderedDict[bytes, int] = OrderedDict()
+
+    def announce(self, files: Sequence[WantedFile]) -> None:
+        """As `Opener` says: each is had by itself."""
 
     def open(self, file: WantedFile) -> OpenFile:
         """As `Opener` says; the member is read whole."""

@@ -232,6 +232,8 @@ class SlowStore:
     def open(self, file: FileTask) -> OpenFile:
         return self.read(file)
 
+    def announce(self, files: Sequence[FileTask]) -> None: ...
+
     def require_unchanged(self, opened: OpenFile, file: FileTask) -> None: ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,99 @@ def test_what_was_unpacked_is_read_on_this_machine(tmp_path: Path) -> None:
     with pytest.raises(FileStatusError, match="FileNotFoundError"):
         opener.open(FileTask(0, "a b.tar/x", 4, 0, "", token))
     assert objects.spans == []
+
+
+def tasks(objects: FakeObjects, *places: tuple[int, int]) -> list[FileTask]:
+    """Members of a tar, each by its offset and its size."""
+    return [
+        FileTask(
+            number,
+            f"a b.tar/{number}",
+            size,
+            0,
+            "",
+            Place("tar", len("a b.tar"), len(objects.content), 5, (offset,), TAG).token(),
+        )
+        for number, (offset, size) in enumerate(places)
+    ]
+
+
+def opener_of(objects: FakeObjects) -> RemoteArchiveOpener:
+    return RemoteArchiveOpener(objects, Path("unpacked"), Retrying(Patience(tries=2), sleep=lambda seconds: None))
+
+
+def test_small_members_that_were_announced_and_lie_side_by_side_are_one_request() -> None:
+    objects = FakeObjects(bytes(range(256)) * 2000)
+    files = tasks(objects, (1000, 500), (40_000, 20_000), (3000, 30_000), (200_000, 10), (205_000, 0), (200_100, 10))
+    opener = opener_of(objects)
+    opener.announce(files)
+    contents = {file.path: opener.read(file).content for file in files}
+    assert list(contents.values()) == [
+        objects.content[place : place + file.size]
+        for file, place in zip(files, (1000, 40_000, 3000, 200_000, 205_000, 200_100), strict=True)
+    ]
+    assert objects.spans == [(1000, 60_000), (200_000, 200_110)]
+
+
+def test_what_was_had_together_is_asked_for_again_by_itself() -> None:
+    objects = FakeObjects(bytes(range(256)))
+    files = tasks(objects, (0, 10), (20, 10))
+    opener = opener_of(objects)
+    opener.announce(files)
+    for _ in range(2):
+        assert [opener.read(file).content for file in files] == [objects.content[:10], objects.content[20:30]]
+    assert objects.spans == [(0, 30), (0, 10), (20, 30)]
+
+
+def test_large_members_are_requests_of_their_own() -> None:
+    objects = FakeObjects(bytes(4 << 20))
+    files = tasks(objects, (0, 700_000), (700_000, 700_000), (1_400_000, 700_000))
+    opener = opener_of(objects)
+    opener.announce(files)
+    for file in files:
+        opener.read(file)
+    assert objects.spans == [(0, 700_000), (700_000, 1_400_000), (1_400_000, 2_100_000)]
+
+
+def test_members_whose_places_overlap_or_lie_behind_the_end_are_had_as_they_are_alone() -> None:
+    objects = FakeObjects(bytes(range(100)))
+    files = tasks(objects, (0, 50), (10, 20), (90, 50))
+    opener = opener_of(objects)
+    opener.announce(files)
+    assert opener.read(files[0]).content == objects.content[:50]
+    assert opener.read(files[1]).content == objects.content[10:30]
+    with pytest.raises(FileStatusError, match="ends within the member"):
+        opener.read(files[2])
+
+
+def test_a_request_for_several_that_fails_is_followed_by_one_for_each() -> None:
+    objects = FakeObjects(bytes(range(100)))
+    files = tasks(objects, (0, 10), (20, 10))
+    opener = opener_of(objects)
+    opener.announce(files)
+    objects.answer = lambda part: part[:-1] if len(part) > 10 else part
+    assert [opener.read(file).content for file in files] == [objects.content[:10], objects.content[20:30]]
+    assert objects.spans == [(0, 30), (0, 30), (0, 10), (20, 30)]
+
+
+def test_an_archive_that_has_changed_is_asked_once_for_several() -> None:
+    objects = FakeObjects(bytes(range(100)))
+    files = tasks(objects, (0, 10), (20, 10))
+    opener = opener_of(objects)
+    opener.announce(files)
+    objects.fault = StoreFaultError("changed", "FileChanged")
+    for file in files:
+        with pytest.raises(FileStatusError, match="FileChanged"):
+            opener.read(file)
+    assert objects.spans == [(0, 30)]
+
+
+def test_several_threads_that_ask_for_neighbours_make_one_request() -> None:
+    objects = FakeObjects(bytes(range(256)) * 100)
+    files = tasks(objects, *((number * 1000, 700) for number in range(16)))
+    opener = opener_of(objects)
+    opener.announce(files)
+    with ThreadPoolExecutor(16) as threads:
+        contents = [opened.content for opened in threads.map(opener.read, files)]
+    assert contents == [objects.content[number * 1000 :][:700] for number in range(16)]
+    assert objects.spans == [(0, 15_700)]
