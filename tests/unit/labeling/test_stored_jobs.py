@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import pickle
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -314,3 +315,26 @@ def test_features_come_from_all_machines(
     found = delivered(kept)
     assert found["features.npy"] == (tmp_path / "features.npy").read_bytes()
     assert found["labels.csv"] == whole["labels.csv"]
+
+
+@pytest.mark.parametrize("kind", ["archive", "images"])
+def test_what_the_scan_has_unpacked_is_there_on_every_machine(  # noqa: PLR0917
+    paint: Paint, options: MakeOptions, on: MakeOptions, kept: Any, machine: Callable[[str], Path], kind: str
+) -> None:
+    folder = paint({f"{number:02}.png": number % 3 for number in range(25)})
+    tmp_path = folder.parent
+    if kind == "archive":
+        given: dict[str, Any] = {"folder": Path(shutil.make_archive(str(tmp_path / "photos"), "gztar", folder))}
+    else:
+        parquet = pytest.importorskip("pyarrow.parquet", reason="needs fashionbatch[parquet]")
+        import pyarrow as pa
+
+        cells = [path.read_bytes() for path in sorted(folder.iterdir())]
+        given = {"files_from": tmp_path / "list.parquet", "path_column": "jpg"}
+        parquet.write_table(pa.table({"jpg": cells}), given["files_from"])
+    label(options(**given))
+    expected = (tmp_path / "labels.csv").read_bytes()
+    label_part(on("one", part=Part(1, 2), **given))
+    label_part(on("two", part=Part(2, 2), **given))
+    merge_on(machine, "three")
+    assert delivered(kept)["labels.csv"] == expected

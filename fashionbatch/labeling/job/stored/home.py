@@ -46,7 +46,7 @@ BEGUN: Final = "begun.json"
 TABLE: Final = "table.json"
 SHARDS: Final = "shards/"
 _LARGEST_OWNER: Final = 100
-_FileName = Annotated[str, StringConstraints(pattern=r"^(job\.json|manifest|kept|reused|unpacked/[0-9]{6,}\.tar)$")]
+_FileName = Annotated[str, StringConstraints(pattern=r"^(job\.json|manifest|kept|reused|unpacked/[0-9]{6,}\.content)$")]
 
 
 class Begun(Record):
