@@ -18,6 +18,7 @@ _PASSING_CODES: Final = frozenset(
 )
 _CREDENTIAL_NAMES: Final = frozenset(
     {"NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError", "TokenRetrievalError"}
+    | {"GoogleAuthError", "ClientAuthenticationError"}
 )
 _CREDENTIAL_CODES: Final = frozenset(
     {
@@ -47,9 +48,14 @@ _NO_ANSWER: Final = frozenset(
         "ClientPayloadError",
         "ServiceRequestError",  # azure
         "ServiceResponseError",
+        "RequestException",  # requests, in which gcsfs speaks of connections
+        "TransportError",  # google.auth
+        "ChecksumError",  # gcsfs
     }
 )
-_LIBRARIES: Final = ("aiohttp.", "botocore.", "urllib3.", "requests.", "google.", "azure.")
+_LIBRARIES: Final = ("aiohttp.", "botocore.", "urllib3.", "requests.", "google.", "azure.", "gcsfs.")
+_FORBIDDEN: Final = "Forbidden: "
+"""What gcsfs makes of status 403, with the server's words behind it."""
 _STATUSES: Final[dict[int, Kind]] = {
     401: "credentials",
     403: "denied",
@@ -88,7 +94,6 @@ def fault_of(error: BaseException) -> StoreFaultError:
     """
     if isinstance(error, StoreFaultError):
         return error
-    names = {kind.__name__ for each in _with_causes(error) for kind in type(each).__mro__}
     # Before any status: a body that was cut short is one of 400 to aiohttp. Where no server is, fsspec finds no file.
     asked = _with_causes(error) if isinstance(error, FileNotFoundError) else (error,)
     lost = next(filter(_is_of_connection, asked), None)
@@ -98,16 +103,26 @@ def fault_of(error: BaseException) -> StoreFaultError:
         status, code = _status_and_code(each)
         if status or code:
             return StoreFaultError(_kind_of_status(status, code), _said(status, code), _hint(status, code))
-    if names & _CREDENTIAL_NAMES:
-        return StoreFaultError("credentials", "NoCredentialsError: there are no credentials in the environment")
+    return StoreFaultError(*_without_status(error))
+
+
+def _without_status(error: BaseException) -> tuple[Kind, str]:
+    """Kind and reason of what carries no HTTP status."""
     kind: Kind = "failed"
+    for each in _with_causes(error):
+        if any(kind.__name__ in _CREDENTIAL_NAMES for kind in type(each).__mro__):
+            return "credentials", f"{type(each).__name__}: there are no credentials in the environment that can be used"
+    if isinstance(error, OSError) and str(error).startswith(_FORBIDDEN):
+        return "denied", _said(403, "")
     if isinstance(error, FileNotFoundError):
-        kind = "missing"
-    elif isinstance(error, PermissionError):
+        return "missing", "FileNotFoundError: there is no such object"
+    if isinstance(error, PermissionError):
         kind = "denied"
+    elif isinstance(error, TimeoutError) and not str(error):
+        return "passing", "TimeoutError: there was no answer in time"
     elif isinstance(error, TimeoutError | ConnectionError):
         kind = "passing"
-    return StoreFaultError(kind, _one_line(error))
+    return kind, _one_line(error)
 
 
 def refusal_hint(fault: StoreFaultError) -> str | None:
@@ -152,7 +167,8 @@ def _status_and_code(error: BaseException) -> tuple[int, str]:
     for name in ("status", "status_code", "code"):
         value = getattr(error, name, None)
         if isinstance(value, int) and 400 <= value < 600:
-            return value, ""
+            named: Any = getattr(error, "error_code", None)  # azure
+            return value, str(getattr(named, "value", named) or "")
     return 0, ""
 
 
@@ -162,7 +178,7 @@ def _said(status: int, code: str) -> str:
 
 
 def _hint(status: int, code: str) -> str | None:
-    if code == "NoSuchBucket":
+    if code in _BUCKET_CODES:
         return "is the name of the bucket right?"
     if status == 301 or code in {"PermanentRedirect", "AuthorizationHeaderMalformed"}:
         return "the bucket lies in another region: AWS_DEFAULT_REGION names it"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
@@ -11,7 +12,9 @@ from fashionbatch.stores.address import Url
 from fashionbatch.stores.faults import StoreFaultError
 from fashionbatch.stores.objects import UNKNOWN, StoredObject
 from fashionbatch.stores.retrying import Retrying
+from fashionbatch.stores.waiting import wait_for
 
+_LOGGING: Final = ("gcsfs", "adlfs", "azure", "google")
 _TAGS: Final = ("ETag", "etag", "generation", "md5Hash", "content_md5")
 _TIMES: Final = ("LastModified", "last_modified", "mtime", "updated", "modified", "created")
 
@@ -26,6 +29,7 @@ class FsspecObjects:
     def __init__(self, url: Url) -> None:
         import fsspec
 
+        _silence_logs()
         self._system, self._root = fsspec.core.url_to_fs(url.text, skip_instance_cache=True, use_listings_cache=False)
         self._root = self._root.rstrip("/")
 
@@ -84,9 +88,7 @@ class FsspecObjects:
     def _call(self, name: str, seconds: float, *arguments: Any, **named: Any) -> Any:
         """Call a method of the file system, within so many seconds where it is one that can be left waiting."""
         if getattr(self._system, "async_impl", False):
-            from fsspec.asyn import sync
-
-            return sync(self._system.loop, getattr(self._system, f"_{name}"), *arguments, timeout=seconds, **named)
+            return wait_for(self._system, getattr(self._system, f"_{name}")(*arguments, **named), seconds)
         method: Callable[..., Any] = getattr(self._system, name)
         return method(*arguments, **named)
 
@@ -94,10 +96,16 @@ class FsspecObjects:
         size = found.get("size")
         path = str(found["name"])[len(self._root) :].lstrip("/") if self._root else str(found["name"]).lstrip("/")
         tag = next((str(found[name]) for name in _TAGS if found.get(name)), "")
-        return StoredObject(path, UNKNOWN if size is None else int(size), _time_of(found), tag)
+        return StoredObject(path, UNKNOWN if size is None else int(size), time_of(found), tag)
 
 
-def _time_of(found: Mapping[str, Any]) -> int:
+def _silence_logs() -> None:
+    """Keep what libraries log off the terminal, where nobody has asked for it: errors are raised, too."""
+    for name in _LOGGING:
+        logging.getLogger(name).addHandler(logging.NullHandler())
+
+
+def time_of(found: Mapping[str, Any]) -> int:
     """When an object was changed last, in nanoseconds; UNKNOWN where it is not said."""
     value = next((found[name] for name in _TIMES if found.get(name)), None)
     try:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.names import suggestion
 from fashionbatch.stores.address import Url
+from fashionbatch.stores.faults import fault_of
 from fashionbatch.stores.objects import Objects
+
+S3, GCS, AZURE = frozenset({"s3", "s3a"}), frozenset({"gs", "gcs"}), frozenset({"az", "abfs", "abfss"})
+"""Schemes of the stores that are reached by a library of their own."""
 
 _SCHEMES = ("s3", "gs", "az", "abfs", "http", "https", "memory")
 _PACKAGES = {
@@ -17,6 +23,7 @@ _PACKAGES = {
     "gcs": "gcsfs",
     "az": "adlfs",
     "abfs": "adlfs",
+    "abfss": "adlfs",
     "http": "aiohttp",
     "https": "aiohttp",
 }
@@ -29,7 +36,26 @@ def open_objects(url: Url) -> Objects:
         FashionBatchError: as `require_store`.
     """
     require_store(url)
-    if url.scheme in {"s3", "s3a"}:
+    with told_as_data_errors(url):
+        return _objects_for(url)
+
+
+@contextlib.contextmanager
+def told_as_data_errors(url: Url) -> Iterator[None]:
+    """Tell what a library has against its settings, such as credentials that are none, while a store is opened.
+
+    Raises:
+        DataError: it has something.
+    """
+    try:
+        yield
+    except Exception as error:  # noqa: BLE001 - each library has its own
+        hint = "are the credentials and settings of this store in the environment, and are they right?"
+        raise DataError(f"{url}: the store cannot be opened: {fault_of(error).reason}", hint=hint) from None
+
+
+def _objects_for(url: Url) -> Objects:
+    if url.scheme in S3:
         from fashionbatch.stores.s3 import S3Objects
 
         return S3Objects(url)
@@ -37,6 +63,14 @@ def open_objects(url: Url) -> Objects:
         from fashionbatch.stores.web import WebObjects
 
         return WebObjects(url)
+    if url.scheme in GCS:
+        from fashionbatch.stores.gcs import GcsObjects
+
+        return GcsObjects(url)
+    if url.scheme in AZURE:
+        from fashionbatch.stores.azure import AzureObjects
+
+        return AzureObjects(url)
     from fashionbatch.stores.fsspec_objects import FsspecObjects
 
     return FsspecObjects(url)

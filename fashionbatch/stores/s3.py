@@ -9,6 +9,7 @@ from typing import Any, Final
 from fashionbatch.stores.address import Url
 from fashionbatch.stores.objects import StoredObject, no_parts
 from fashionbatch.stores.retrying import Retrying
+from fashionbatch.stores.waiting import wait_for
 
 _CONNECTIONS: Final = 32
 _CONNECT_S: Final = 10
@@ -84,12 +85,7 @@ class S3Objects:
         """Connections are closed when the process ends."""
 
     def _wait(self, asking: Any, seconds: float) -> Any:
-        from fsspec.asyn import sync
-
-        async def wait() -> Any:
-            return await asking
-
-        return sync(self._system.loop, wait, timeout=seconds)
+        return wait_for(self._system, asking, seconds)
 
     async def _client(self) -> Any:
         return await self._system.set_session()

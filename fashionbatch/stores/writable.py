@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fashionbatch.stores.address import Url
+from fashionbatch.stores.reaching import AZURE, GCS, S3, told_as_data_errors
 from fashionbatch.stores.writing import WritableObjects, require_writable_store
 
 
@@ -14,10 +15,17 @@ def open_writable(url: Url) -> WritableObjects:
         FashionBatchError: as `require_store`.
     """
     require_writable_store(url)
-    if url.scheme in {"s3", "s3a"}:
+    with told_as_data_errors(url):
+        return _writer_for(url)
+
+
+def _writer_for(url: Url) -> WritableObjects:
+    if url.scheme in S3:
         from fashionbatch.stores.s3_writing import S3Writer
 
         return S3Writer(url)
-    from fashionbatch.stores.fsspec_writing import FsspecWriter
+    from fashionbatch.stores.fsspec_writing import AzureWriter, FsspecWriter, GcsWriter
 
-    return FsspecWriter(url)
+    if url.scheme in GCS:
+        return GcsWriter(url)
+    return AzureWriter(url) if url.scheme in AZURE else FsspecWriter(url)

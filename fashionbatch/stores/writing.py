@@ -20,7 +20,7 @@ such condition, and nothing was written."""
 UPLOADING: Final = Patience(tries=8, longest_pause_s=30.0, try_s=600.0, total_s=3600.0)
 """For one request that writes: what hours of labeling have made is worth more than a request that reads."""
 
-_WRITABLE: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "memory")
+_WRITABLE: Final = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
 """Stores in which an object appears whole, once all of it was sent."""
 
 
