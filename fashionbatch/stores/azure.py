@@ -32,11 +32,11 @@ class AzureObjects(FsspecObjects):
         if hasattr(policy, "total_retries"):
             policy.total_retries = 0
 
-    def pages(self, retrying: Retrying) -> Iterator[list[StoredObject]]:
+    def pages(self, retrying: Retrying, below: str = "") -> Iterator[list[StoredObject]]:
         """As `Objects` says."""
         after: str | None = None
         while True:
-            found, after = retrying.call(partial(self._page, _PAGE, after))
+            found, after = retrying.call(partial(self._page, below, _PAGE, after))
             yield found
             if not after:
                 return
@@ -51,14 +51,14 @@ class AzureObjects(FsspecObjects):
 
     def look_at_list(self, seconds: float) -> None:
         """As `Objects` says."""
-        self._page(1, None, seconds)
+        self._page("", 1, None, seconds)
 
-    def _page(self, most: int, after: str | None, seconds: float) -> tuple[list[StoredObject], str | None]:
-        return wait_for(self._system, self._blobs(most, after), seconds)
+    def _page(self, below: str, most: int, after: str | None, seconds: float) -> tuple[list[StoredObject], str | None]:
+        return wait_for(self._system, self._blobs(below, most, after), seconds)
 
-    async def _blobs(self, most: int, after: str | None) -> tuple[list[StoredObject], str | None]:
+    async def _blobs(self, below: str, most: int, after: str | None) -> tuple[list[StoredObject], str | None]:
         async with self._system.service_client.get_container_client(self._container) as container:
-            listed = container.list_blobs(name_starts_with=self._prefix or None, results_per_page=most)
+            listed = container.list_blobs(name_starts_with=self._prefix + below or None, results_per_page=most)
             pages = listed.by_page(continuation_token=after)
             async for page in pages:
                 return [self._stored(blob) async for blob in page], pages.continuation_token

@@ -32,11 +32,11 @@ class GcsObjects(FsspecObjects):
         if once is not None:
             self._system._request = partial(once, self._system)
 
-    def pages(self, retrying: Retrying) -> Iterator[list[StoredObject]]:
+    def pages(self, retrying: Retrying, below: str = "") -> Iterator[list[StoredObject]]:
         """As `Objects` says."""
         after: dict[str, str] = {}
         while True:
-            answer = retrying.call(partial(self._page, _PAGE, after))
+            answer = retrying.call(partial(self._page, below, _PAGE, after))
             yield [self._stored(found) for found in answer.get("items", ())]
             if not answer.get("nextPageToken"):
                 return
@@ -62,10 +62,11 @@ class GcsObjects(FsspecObjects):
 
     def look_at_list(self, seconds: float) -> None:
         """As `Objects` says."""
-        self._page(1, {}, seconds)
+        self._page("", 1, {}, seconds)
 
-    def _page(self, most: int, after: Mapping[str, str], seconds: float) -> Any:
-        asked = {"prefix": self._prefix, "maxResults": most, "fields": f"nextPageToken,items({_FIELDS})", **after}
+    def _page(self, below: str, most: int, after: Mapping[str, str], seconds: float) -> Any:
+        fields = f"nextPageToken,items({_FIELDS})"
+        asked = {"prefix": self._prefix + below, "maxResults": most, "fields": fields, **after}
         try:
             return self._call("call", seconds, "GET", "b/{}/o", self._bucket, json_out=True, **asked)
         except FileNotFoundError as error:
