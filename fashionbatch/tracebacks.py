@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 
 from fashionbatch import __version__
-from fashionbatch.masking import mask_addresses
+from fashionbatch.masking import mask_secrets
 
 
 def keep_traceback(text: str, *, name: str) -> str:
@@ -24,8 +24,8 @@ def keep_traceback(text: str, *, name: str) -> str:
         with tempfile.NamedTemporaryFile(
             "w", prefix=f"{name}-", suffix=".txt", delete=False, encoding="utf-8", errors="surrogateescape"
         ) as file:
-            # People send such files to others, and addresses may hold credentials.
-            said = mask_addresses(f"{sys.argv}\n\n{text}")
+            # People send such files to others, and what a library said may hold credentials.
+            said = mask_secrets(f"{sys.argv}\n\n{text}")
             file.write(f"fashionbatch {__version__}, Python {sys.version}\n{said}")
     except OSError as error:
         return f"the traceback could not be kept ({error})"

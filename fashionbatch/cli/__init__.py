@@ -22,6 +22,7 @@ from fashionbatch.cli.console.tables import printable
 from fashionbatch.cli.console.terminal import ReaderLeftError, StreamError, harmless_output, style
 from fashionbatch.errors import FashionBatchError, RecipeError
 from fashionbatch.interrupts import telling_ctrl_c
+from fashionbatch.masking import mask_secrets
 from fashionbatch.tracebacks import keep_traceback
 
 # Verb -> module and the help line, kept equal to the command's own by a test.
@@ -166,6 +167,8 @@ def _show_error(error: FashionBatchError) -> None:
 
 
 def _tell(text: str) -> None:
+    # What goes wrong in a library may repeat what the library was given.
+    text = mask_secrets(text)
     # An error is an error also where nobody can be told of it.
     with contextlib.suppress(OSError):
         click.echo(_LONG_WORD.sub(lambda found: f"{found[0][:150]}...{found[0][-50:]}", text), err=True)

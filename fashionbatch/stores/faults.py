@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Final, Literal, TypeAlias
 
-from fashionbatch.masking import mask_addresses
+from fashionbatch.masking import mask_secrets
 
 Kind: TypeAlias = Literal["missing", "changed", "denied", "credentials", "bucket", "passing", "failed"]
 """`denied`: not to whoever asks. `credentials`: whoever asks is not known, or no longer. `bucket`: what an object would
@@ -188,4 +188,4 @@ def _hint(status: int, code: str) -> str | None:
 def _one_line(error: BaseException) -> str:
     text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     text = " ".join("".join(character if character.isprintable() else " " for character in text).split())
-    return mask_addresses(f"{type(error).__name__}: {text or 'no message'}")
+    return mask_secrets(f"{type(error).__name__}: {text or 'no message'}")

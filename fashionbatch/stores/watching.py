@@ -29,6 +29,7 @@ _HINTS: Final = {
     "denied": f"when the credentials allow reading it again, {_MENDED}",
     "bucket": f"when it is there again, {_MENDED}",
 }
+_MAY_COME_BACK: Final = frozenset({"failed", "credentials"})
 _ANSWERS: Final = frozenset({"missing", "changed"})
 """Faults that only a store that works can tell of."""
 
@@ -62,7 +63,7 @@ class Watch(ABC):
         """See that the store still gives anything, after a request that began then has failed for good.
 
         Returns:
-            Whether the file may be had by now: it was the store that did not answer, and it does again.
+            Whether the file may be had by now: the store did not answer or knew the credentials no more; now it does.
 
         Raises:
             StoreOutError: it gives nothing.
@@ -72,13 +73,13 @@ class Watch(ABC):
         with self._one_at_a_time:
             if self._answered > since:
                 # Others have seen it come back, perhaps after this file was asked for the last time.
-                return fault.kind == "failed"
+                return fault.kind in _MAY_COME_BACK
             began = self._clock()
             if self._gives_nothing(fault):
                 hint = _HINTS.get(fault.kind, f"when it answers again, {_MENDED}")
                 raise StoreOutError(f"{self._where}: nothing can be read there any more: {fault.reason}", hint)
             self._answered = began
-        return fault.kind == "failed"
+        return fault.kind in _MAY_COME_BACK
 
     def _fault_of(self, ask: Callable[[float], object]) -> str:
         """What kind of fault comes of a question; empty where it is answered."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fashionbatch import tracebacks
-from fashionbatch.masking import mask_addresses
+from fashionbatch.masking import mask_addresses, mask_secrets
 
 
 @pytest.mark.parametrize(
@@ -42,6 +42,29 @@ def test_credentials_in_an_address_are_masked(address: str) -> None:
 )
 def test_what_holds_no_credentials_stays_as_it_is(text: str) -> None:
     assert mask_addresses(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "DefaultEndpointsProtocol=https;AccountName=me;AccountKey=SECRET/+==;EndpointSuffix=core.windows.net",
+        "BlobEndpoint=https://me.blob.core.windows.net/;SharedAccessSignature=sv=2022&sig=SECRET",
+        "{'Authorization': 'Bearer SECRET-9f0b.9f0b'}",
+        "AWS4-HMAC-SHA256 Credential=SECRET/20260101/us-east-1/s3/aws4_request, Signature=SECRET",
+        "proxy http://me:SECRET@proxy:3128 refused it",
+        "the token was SECRET-of-the-environment",
+    ],
+)
+def test_what_a_library_says_shows_no_secrets(text: str) -> None:
+    environment = {
+        "AWS_SESSION_TOKEN": "SECRET-of-the-environment",
+        "TOKEN_FILE": "connection",
+        "AWS_SECRET_ACCESS_KEY": "a",
+    }
+    masked = mask_secrets(text, environment=environment)
+    assert "SECRET" not in masked
+    assert "***" in masked
+    assert mask_secrets("no connection to a bucket", environment=environment) == "no connection to a bucket"
 
 
 def test_a_kept_traceback_shows_no_credentials_of_an_address(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:

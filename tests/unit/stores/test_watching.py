@@ -127,11 +127,12 @@ def test_a_file_that_was_read_and_has_gone_says_nothing_so_the_list_is_asked_for
     assert objects.asked[-2:] == ["a", LIST]
 
 
-def test_a_file_is_asked_for_once_more_where_the_store_was_away_for_a_while() -> None:
+@pytest.mark.parametrize("error", [ConnectionResetError(), StoreFaultError("credentials", "ExpiredToken")])
+def test_a_file_is_asked_for_once_more_where_the_store_was_away_for_a_while(error: Exception) -> None:
     objects = FakeObjects()
     opener = opener_of(objects)
     read(opener, "a")
-    answers: list[Any] = [ConnectionResetError()]
+    answers: list[Any] = [error]
     get = objects.get
 
     def get_when_back(*asked: Any) -> bytes:
