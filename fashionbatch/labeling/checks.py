@@ -242,7 +242,8 @@ def refuse_existing_output(output: OutputOptions) -> None:
         OutputError: the output exists.
     """
     if not (output.partitioned and _may_be_filled(JobPaths(output.table.absolute()))):
-        refuse_existing(output.table, overwrite=output.overwrite)
+        when = "when the run begins" if output.partitioned else "when the new one is complete"
+        refuse_existing(output.table, overwrite=output.overwrite, when=when)
     if output.embeddings is not None:
         refuse_existing(output.embeddings, overwrite=output.overwrite)
 
@@ -257,14 +258,19 @@ def _may_be_filled(paths: JobPaths) -> bool:
     return paths.output.is_dir() and not own_parts(paths.output)
 
 
-def refuse_existing(path: Path, *, overwrite: bool) -> None:
+def refuse_existing(path: Path, *, overwrite: bool, when: str = "when the new one is complete") -> None:
     """Insist on --overwrite where there is a file.
+
+    Args:
+        path: of the file.
+        overwrite: whether it was given.
+        when: it is replaced.
 
     Raises:
         OutputError: the file exists, and it was not asked for replacing it.
     """
     if os.path.lexists(path) and not overwrite:
-        raise OutputError(f"{path} exists", hint="`--overwrite` replaces it when the new one is complete")
+        raise OutputError(f"{path} exists", hint=f"`--overwrite` replaces it {when}")
 
 
 def check_root(options: LabelOptions, into: Path, way: Way) -> None:

@@ -34,6 +34,7 @@ from fashionbatch.labeling.job.record import (
     TableRecord,
     parted_table,
     read_table_record,
+    remove_sidecar,
     write_record,
 )
 from fashionbatch.labeling.job.shards import ShardPart, ShardStore
@@ -112,6 +113,18 @@ def assemble(
             with disk.output_errors(paths.output):
                 whole.give_name()
     return sidecar
+
+
+def clear_place(paths: JobPaths, store: ShardStore) -> None:
+    """For a job that is gone on with: let a table that is a folder of parts hold its finished shards and nothing else.
+
+    Raises:
+        OutputError: it cannot be done.
+    """
+    if store.table is None or read_table_record(paths) is not None:
+        return
+    remove_sidecar(paths)
+    store.table.catch_up(store.is_done, store.path)
 
 
 def _publish(table: PartedTable, store: ShardStore, part: ShardPart, stop_signal: StopSignal, advance: Advance) -> str:

@@ -20,7 +20,7 @@ from fashionbatch.images import EXTENSIONS
 from fashionbatch.inference.precision import PrecisionChoice
 from fashionbatch.inference.session import Session, usable_cores
 from fashionbatch.inference.stream import drain
-from fashionbatch.labeling import describe
+from fashionbatch.labeling import describe, finish
 from fashionbatch.labeling.commit import commit
 from fashionbatch.labeling.in_hand import Lane, buffers_needed
 from fashionbatch.labeling.job.frozen import JobFiles, require_same_files
@@ -218,6 +218,8 @@ def _open(run: Run, job: Job, *, undone: bool) -> tuple[Ready, list[Session]]:
     if not undone and (found := differences(job, description)):
         raise OutputError(f"other rows would be computed here: {'; '.join(found)}")
     _require_same_job(run, job, description)
+    if undone:
+        finish.clear_place(run.paths, store)
     station.connect(loaded, pipeline, sessions)
     return Ready(job, loaded, store, pipeline, pending), sessions
 

@@ -75,6 +75,24 @@ class PartedTable:
                     disk.remove(path)
         disk.remove_leftovers_in(self.folder)
 
+    def catch_up(self, is_done: Callable[[int], bool], file_of: Callable[[int], Path]) -> None:
+        """Let the folder hold nothing but finished shards: a run may have been killed before it saw to that.
+
+        Args:
+            is_done: whether a shard is finished.
+            file_of: its file.
+
+        Raises:
+            OutputError: it cannot be done.
+        """
+        with disk.output_errors(self.folder):
+            for path in own_parts(self.folder) if self.folder.is_dir() else ():
+                shard = _number_of(path.name)
+                if path != self.path(shard) or not is_done(shard):
+                    disk.remove(path)
+                elif not path.samefile(file_of(shard)):
+                    self.publish(shard, file_of(shard))
+
     def sync(self) -> None:
         """Make the names of the parts survive a power failure.
 
@@ -110,8 +128,13 @@ def own_parts(folder: Path) -> list[Path]:
     Raises:
         OSError: the folder cannot be listed.
     """
-    found = [(int(match[1]), name) for name in os.listdir(folder) if (match := _PART.fullmatch(name))]
+    found = [(_number_of(name), name) for name in os.listdir(folder) if _PART.fullmatch(name)]
     return [folder / name for _, name in sorted(found)]
+
+
+def _number_of(name: str) -> int:
+    """Which shard a part is, by its name."""
+    return int(name.removeprefix("part-").partition(".")[0])
 
 
 def digest_of_digests(digests: Iterable[tuple[str, str]]) -> str:

@@ -70,3 +70,22 @@ def test_a_kill_while_a_table_is_replaced_leaves_no_sidecar_that_speaks_of_anoth
         ended = run(arguments)
         assert ended.exit == 0, ended.output
         assert contents(output) == whole
+
+
+def test_a_kill_while_rows_of_the_table_itself_are_reused_loses_none(
+    run: Run, case: Any, place: Path, kill_everywhere: KillEverywhere, whole: dict[str, bytes]
+) -> None:
+    output = place / "run" / "labels.jsonl"
+    output.parent.mkdir()
+    meta = output.with_name("labels.jsonl.meta.json")
+    assert run(case.arguments(output, "--partitioned")).exit == 0
+    arguments = case.arguments(output, "--partitioned", "--retry-errors")
+    seen = []
+    for step in kill_everywhere(arguments, output.parent):
+        seen.append(step)
+        assert contents(output).items() <= whole.items(), step
+        ended = run(arguments)
+        assert ended.exit == 0, (step, ended.output)
+        assert contents(output) == whole, step
+        assert digest_of_table(output) == json.loads(meta.read_bytes())["sha256"]
+    assert any(step.endswith(" part-000002.jsonl") for step in seen), seen

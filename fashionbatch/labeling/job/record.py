@@ -13,7 +13,7 @@ from pydantic import Field
 from fashionbatch import disk
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labels.parts import PartedTable
+from fashionbatch.labels.parts import PartedTable, check_folder
 from fashionbatch.labels.records import (
     BundleReference,
     Compute,
@@ -146,18 +146,29 @@ def parted_table(paths: JobPaths, options: TableOptions) -> PartedTable | None:
 def write_job(paths: JobPaths, job: Job) -> None:
     """Begin a job whose directory has all else: from now on it exists.
 
-    Where the table is a folder of parts, it is made, without those of an earlier table and its sidecar, which would say
-    that the new one is complete.
+    Where the table is a folder of parts, it is made then, without those of an earlier table: what of them is reused is
+    in the job, and whoever goes on with it sees to that again (`clear_place`).
 
     Raises:
         OutputError: something could not be written, or the folder holds other files.
     """
     table = parted_table(paths, job.options)
     if table is not None:
-        with disk.output_errors(paths.meta):
-            disk.remove(paths.meta)
-        table.begin()
+        check_folder(table.folder)
     write_record(paths.job, job)
+    if table is not None:
+        remove_sidecar(paths)
+        table.begin()
+
+
+def remove_sidecar(paths: JobPaths) -> None:
+    """Remove the sidecar of an earlier table: it would say of a folder of parts that it is complete.
+
+    Raises:
+        OutputError: it cannot be removed.
+    """
+    with disk.output_errors(paths.meta):
+        disk.remove(paths.meta)
 
 
 def read_table_record(paths: JobPaths) -> TableRecord | None:

@@ -108,3 +108,13 @@ def test_a_part_is_copied_where_there_are_no_links(
     disk.give_second_name(tmp_path / "1.rows", table.path(7))
     assert table.path(7).read_text() == LINES[1]
     assert not table.path(7).samefile(tmp_path / "1.rows")
+
+
+def test_what_a_killed_run_left_undone_is_caught_up_with(table: PartedTable, tmp_path: Path) -> None:
+    (tmp_path / "2.rows").unlink()
+    (tmp_path / "1.rows").unlink()
+    (tmp_path / "1.rows").write_text("anew\n")
+    (table.folder / "part-0000003.jsonl").write_text("mine, by another name\n")
+    table.catch_up(lambda shard: shard in {0, 1}, lambda shard: tmp_path / f"{shard}.rows")
+    assert sorted(os.listdir(table.folder)) == ["part-000000.jsonl", "part-000001.jsonl"]
+    assert table.path(1).read_text() == "anew\n"
