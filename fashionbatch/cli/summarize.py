@@ -153,6 +153,8 @@ def _labels(column: ColumnSummary) -> Iterator[str]:
     ]
     if has_confidence and len(column.labels) > 1:
         rows.append(["all", f"{column.labeled:,}", "", *_quantiles(column.confidence)])
+    if not rows:
+        return
     head = ["label", "rows", "share", *(("5%", "25%", "median", "75%", "95%") if has_confidence else ())]
     yield from format_table(head, rows)
     if len(column.labels) > len(shown):

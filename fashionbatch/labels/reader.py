@@ -158,6 +158,10 @@ def _format_of(path: Location, format_: str | None, parts: Sequence[Path] | None
     named = path if parts is None else parts[0]
     format_ = format_ or ENDINGS.get(named.suffix.lower().removeprefix("."))
     if format_ is None:
+        if parts is not None:
+            raise DataError(
+                f"{path}: is a folder, and {named.name}, its first file, is no part of a table; {known} can be read"
+            )
         raise DataError(
             f"{path}: the ending says no format that can be read; {known} can",
             hint="give it a name that ends in ." + ", .".join(FORMATS),

@@ -184,8 +184,9 @@ def sidecar_of(table: Location) -> Sidecar | None:
         return find_sidecar(table)
     from fashionbatch.stores.fetching import read_object
 
-    if table.is_web and "?" in table.rest:
-        return None  # What stands behind the question mark, such as a signature, is for the table alone.
+    # What stands behind a question mark, such as a signature, is for the table alone. Beside a whole bucket is nothing.
+    if (table.is_web and "?" in table.rest) or not table.key.strip("/"):
+        return None
     table = Url(table.text.rstrip("/"))
     place = table.parent / (table.name + SIDECAR_ENDING)
     data = read_object(place)

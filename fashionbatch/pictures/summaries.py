@@ -58,31 +58,40 @@ def draw_summary(summary: TableSummary, path: Path) -> Path:
 
 
 def _draw_labels(axes: Axes, column: ColumnSummary, fonts: Fonts) -> None:
+    axes.set_title(fonts.readable(column.column))
+    if not (column.labels or column.unlabeled):
+        _say(axes, "no row has a label")
+        return
     shown = column.labels[:MOST_LABELS]
     names = told_apart([fonts.readable(one.label) for one in shown], _NAME_WIDTH)
     bars = [(name, one.rows, BLUE) for name, one in zip(names, shown, strict=True)]
-    further = len(column.labels) - len(shown)
-    if further and not column.several:
-        rows = sum(one.rows for one in column.labels[MOST_LABELS:])
-        bars.append((f"{further:,} further labels", rows, GREY))
     if column.unlabeled:
         bars.append(("no label", column.unlabeled, GREY))
+    drawn, longest = len(bars), max(rows for _, rows, _ in bars)
+    axes.barh(range(drawn), [rows for _, rows, _ in bars], 0.7, color=[colour for *_, colour in bars])
+    further = len(column.labels) - len(shown)
+    if further and not column.several:
+        # Without a bar: one for hundreds of labels would leave no room to tell the others apart.
+        bars.append((f"{further:,} further labels", sum(one.rows for one in column.labels[MOST_LABELS:]), GREY))
     places = range(len(bars))
-    axes.barh(places, [rows for _, rows, _ in bars], 0.7, color=[colour for *_, colour in bars])
-    longest = max((rows for _, rows, _ in bars), default=1)
-    for place, (_, rows, _) in zip(places, bars, strict=True):
-        share = f" ({rows / column.labeled:.1%})" if place < len(shown) else ""
-        axes.text(rows + 0.01 * longest, place, f"{rows:,}{share}", va="center", fontsize=7)
+    for place, (_, rows, colour) in zip(places, bars, strict=True):
+        share = f" ({rows / column.labeled:.1%})" if colour == BLUE else ""
+        start = 0 if place >= drawn else rows
+        axes.text(start + 0.01 * longest, place, f"{rows:,}{share}", va="center", fontsize=7)
     axes.set_yticks(places, [name for name, *_ in bars], fontsize=8)
-    axes.set_ylim(max(len(bars), 1) - 0.4, -0.6)
+    axes.set_ylim(len(bars) - 0.4, -0.6)
     axes.set_xlim(0, 1.3 * longest)
-    axes.set_title(fonts.readable(column.column))
     axes.set_xlabel("rows (share of those with a label)")
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_major_locator(_few_whole_numbers())
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
     axes.grid(visible=False, axis="y")
     axes.spines["left"].set_visible(False)
+
+
+def _say(axes: Axes, text: str) -> None:
+    axes.set_axis_off()
+    axes.text(0, 0.5, text, color=GREY, transform=axes.transAxes)
 
 
 def _few_whole_numbers() -> Locator:
@@ -94,13 +103,14 @@ def _few_whole_numbers() -> Locator:
 def _draw_confidence(axes: Axes, column: ColumnSummary) -> None:
     axes.set_title("confidence")
     if column.confidence is None:
-        axes.set_axis_off()
-        axes.text(0, 0.5, "the table gives no probabilities of it", color=GREY, transform=axes.transAxes)
+        _say(axes, "the table gives no probabilities of it" if column.labeled else "no row has a label")
         return
     bars = len(column.histogram)
     axes.bar([(bar + 0.5) / bars for bar in range(bars)], column.histogram, 0.94 / bars, color=BLUE)
     _mark_median(axes, column.confidence)
     axes.set_xlim(0, 1)
+    # The median is told above the bars.
+    axes.set_ylim(0, 1.14 * max(column.histogram))
     axes.set_xlabel("probability of the label" if not column.several else "probability of the likeliest label")
     axes.set_ylabel("rows")
     axes.yaxis.set_major_locator(_few_whole_numbers())
@@ -116,7 +126,7 @@ def _mark_median(axes: Axes, confidence: Confidence) -> None:
         f"median {confidence.p50:.3f}",
         (confidence.p50, 1),
         xycoords=("data", "axes fraction"),
-        xytext=(-4 if is_right else 4, -10),
+        xytext=(-4 if is_right else 4, -8),
         textcoords="offset points",
         ha="right" if is_right else "left",
         fontsize=8,

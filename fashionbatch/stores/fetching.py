@@ -59,7 +59,7 @@ def fetched(
         copy = folder / (location.name or "table")
         with _said_of(location), disk.scratch_errors():
             here = _Copying(objects, bar, retrying or Retrying())
-            if location.text.endswith("/") or not here.fetch(name, copy):
+            if not name or location.text.endswith("/") or not here.fetch(name, copy):
                 parts = None if is_part is None or location.is_web else _parts(location, is_part, here.retrying)
                 if not parts:
                     raise DataError(f"{location}: there is no such file")
@@ -123,11 +123,14 @@ def _said_of(location: Url) -> Iterator[None]:
 
 
 def _place_of(location: Url) -> tuple[Url, str]:
-    """What an object lies in, and its name there; what stands behind the path of a web address belongs to the name."""
+    """What an object lies in, and its name there, which is empty for what is no object, such as a whole bucket.
+
+    What stands behind the path of a web address belongs to the name.
+    """
     if location.is_web:
         return Url(f"{location.scheme}://{location.bucket}"), location.key
-    plain = Url(location.text.rstrip("/")) if location.rest.strip("/") else location
-    return plain.parent, plain.name
+    plain = Url(location.text.rstrip("/"))
+    return (plain.parent, plain.name) if plain.key else (location, "")
 
 
 def _that_can_be_asked_for(location: Url, beside: Sequence[str]) -> Sequence[str]:

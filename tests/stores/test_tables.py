@@ -30,6 +30,12 @@ def test_what_passes_is_asked_for_again_and_the_figures_are_those_of_the_disk(
         assert found == {**expected, "table": f"s3://bucket/{name}"}
 
 
+def test_a_bucket_may_be_the_folder_of_a_table(store: Any) -> None:
+    for part in range(2):
+        store.put(f"part-{part:06}.csv", (HEAD + ROWS[part]).encode())
+    assert fb.read_labels("s3://bucket").filepath.tolist() == ["0/0.jpg", "1/1.jpg"]
+
+
 def test_a_sidecar_that_may_not_be_looked_for_is_none(store: Any) -> None:
     store.put("labels.csv", (HEAD + "".join(ROWS)).encode())
     store.proxy.plan = lambda _method, path, _number: "403" if path.endswith(".meta.json") else None

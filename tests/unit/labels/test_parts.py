@@ -61,6 +61,9 @@ def test_what_is_no_table_is_one_clear_error(tmp_path: Path) -> None:
     (folder / "b.csv").write_text("filepath,kind\na.jpg,red\n")
     with pytest.raises(DataError, match=r"its part b\.csv has other columns"):
         read(folder)
+    (folder / "0.png").touch()
+    with pytest.raises(DataError, match=r"is a folder, and 0\.png, its first file, is no part of a table"):
+        read(folder)
     (folder / "year=2024").mkdir()
     with pytest.raises(DataError, match="a folder of folders"):
         read(folder)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from matplotlib.figure import Figure
 from PIL import Image
 
 from fashionbatch.cli import summarize
@@ -19,6 +20,7 @@ from fashionbatch.labels.summary import folders, run, tallies
 from fashionbatch.labels.summary.columns import label_columns_of
 from fashionbatch.labels.summary.folders import folder_of
 from fashionbatch.labels.summary.run import summarize_table
+from fashionbatch.pictures import summaries
 from fashionbatch.specs import Cell
 
 HEAD = "filepath,status,error,label,prob\n"
@@ -341,3 +343,21 @@ def test_a_table_without_labels_or_probabilities_is_drawn_too(tmp_path: Path) ->
     for name in ("theirs", "empty"):
         invoke(tmp_path / f"{name}.csv", "--picture", tmp_path / f"{name}.png")
         assert (tmp_path / f"{name}.png").is_file()
+
+
+def test_a_bar_for_all_further_labels_leaves_room_for_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [f"{row}.jpg,ok,,{'first' if row < 5 else row},0.7\n" for row in range(500)]
+    (tmp_path / "labels.csv").write_text(HEAD + "".join(rows))
+    drawn: list[Figure] = []
+
+    def keep(figure: Figure, path: Path) -> Path:
+        drawn.append(figure)
+        return path
+
+    monkeypatch.setattr(summaries, "save_figure", keep)
+    summaries.draw_summary(summarize_table(tmp_path / "labels.csv"), tmp_path / "labels.png")
+    bars = drawn[0].axes[0]
+    assert bars.get_xlim()[1] == pytest.approx(6.5)
+    assert "466" in [text.get_text() for text in bars.texts]
