@@ -373,12 +373,10 @@ def _say_what_is_done(run: Run, job: Job, loaded: Loaded, sessions: Sequence[Ses
 
 
 def _reuse(run: Run, description: JobDescription) -> ReuseCounts | None:
-    reuse = run.options.reuse
-    if reuse.previous is None:
+    reuse, bar = run.options.reuse, run.reporter.bar
+    if (before := reuse.previous) is None:
         return None
-    previous = Path(os.path.abspath(reuse.previous)) if isinstance(reuse.previous, Path) else reuse.previous
-    bar = run.reporter.bar
-    return reuse_rows(previous, run.paths, description, match=reuse.match, retry_errors=reuse.retry_errors, bar=bar)
+    return reuse_rows(before, run.paths, description, match=reuse.match, retry_errors=reuse.retry_errors, bar=bar)
 
 
 def _require_same_job(run: Run, job: Job, description: JobDescription) -> None:
