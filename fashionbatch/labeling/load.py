@@ -17,7 +17,7 @@ from fashionbatch.labeling.options import LabelOptions, OutputOptions
 from fashionbatch.labeling.products.embeddings import Embeddings
 from fashionbatch.labeling.products.product import Product
 from fashionbatch.labeling.products.table import BundleColumns, LabelTable, TableRows
-from fashionbatch.labeling.settings import checked_parameters
+from fashionbatch.labeling.settings import checked_parameters, in_environment
 from fashionbatch.labels.parts import PartedTable
 from fashionbatch.plugins import Plugins, load_plugins
 from fashionbatch.plugins.origin import Origin
@@ -101,13 +101,13 @@ def load(options: LabelOptions) -> Loaded:
     Raises:
         BundleError: a bundle is missing, damaged or foreign.
         UnknownNameError: no such runtime, format or engine, or no format has the table's ending.
-        FashionBatchError: the options do not fit the bundles, or parameters do not fit their component.
+        FashionBatchError: the options do not fit the bundles, parameters do not fit their component, or the engine
+            cannot run here.
     """
     bundles = [open_bundle(path) for path in options.bundles]
     plugins = load_plugins(hooks=HOOKS)
     registry = plugins.registry
     runtime = registry.get(RuntimeSpec, options.compute.runtime)
-    engine = registry.get(EngineSpec, options.work.engine)
     table = _table(options, bundles, registry)
     embeddings = None
     if options.output.embeddings is not None:
@@ -125,16 +125,21 @@ def load(options: LabelOptions) -> Loaded:
             options.compute.batch_size,
             options.compute.device,
         ),
-        engine=Engine(
-            engine,
-            checked_parameters(engine, options.work.settings, "--engine-set"),
-            Origin(registry.entry(engine.kind, options.work.engine).provider, engine.kind, engine.name),
-        ),
+        engine=_engine(options, registry),
         table=table,
         specs=list(dict.fromkeys(bundle.manifest.image for bundle in bundles)),
         embeddings=embeddings,
         parted=PartedTable(table.path, table.writer.suffix) if options.output.partitioned else None,
     )
+
+
+def _engine(options: LabelOptions, registry: Registry) -> Engine:
+    spec = registry.get(EngineSpec, options.work.engine)
+    parameters = checked_parameters(spec, options.work.settings, "--engine-set", in_environment(spec))
+    if spec.require is not None:
+        spec.require(parameters=parameters)
+    provider = registry.entry(spec.kind, options.work.engine).provider
+    return Engine(spec, parameters, Origin(provider, spec.kind, spec.name))
 
 
 def _table(options: LabelOptions, bundles: list[Bundle], registry: Registry) -> LabelTable:

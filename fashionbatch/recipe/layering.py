@@ -46,18 +46,18 @@ def overridden(recipe: Node, overrides: Sequence[str]) -> tuple[Node, list[Probl
     return recipe, problems
 
 
-def settings_tree(settings: Sequence[str], option: str, form: str) -> tuple[Node, list[Problem]]:
+def settings_tree(settings: Sequence[tuple[str, str]], option: str, form: str) -> tuple[Node, list[Problem]]:
     """A tree of nothing but `KEY=VALUE` settings, as `overridden` applies them to a recipe.
 
     Args:
-        settings: from left to right; a later one wins.
-        option: the option that gave them, which problems name as their place.
+        settings: from left to right, each as the user wrote it, for problems, and as it is meant; a later one wins.
+        option: the option that gives them, which problems name as the place of all.
         form: what each of them has to look like, for problems.
     """
     tree = Node({}, Mark(option))
     problems: list[Problem] = []
-    for setting in settings:
-        mark = Mark(f"{option} {setting}")
+    for written, setting in settings:
+        mark = Mark(written)
         try:
             path, value, found = _parsed(setting, mark, form)
             tree = _with(tree, path, (), value, mark)

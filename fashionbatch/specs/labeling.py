@@ -139,8 +139,11 @@ class EngineSpec(Spec):
             `shards` are the numbers of those that are not done, `run_shard` a `RunShard` that does one of them. They
             may run in any order and at the same time in several processes (within one process one at a time), and a
             shard may be tried again. An exception of `run_shard` that is not mended by trying again has to come out.
+        require: called before the first photo is looked at, in each process that opens the job; raises an error for the
+            user where the engine cannot run, as where a library is missing. It may take the keyword argument
+            `parameters`.
 
-    It may leave out the keyword arguments that it does not need: `parameters`, the checked ones of `--engine-set`;
+    `run` may leave out the keyword arguments that it does not need: `parameters`, the checked ones of `--engine-set`;
     `progress`, a `ShardProgress` for work in other processes; `stop_signal`; the `Resources` wanted a pipeline; and
     `say`, which shows the user a line.
     """
@@ -149,3 +152,4 @@ class EngineSpec(Spec):
     hook: ClassVar[str] = "register_engines"
 
     run: Callable[..., None]
+    require: Callable[..., None] | None = None

@@ -19,6 +19,7 @@ def register_engines() -> Iterable[EngineSpec]:
         summary="Several shards at a time, on the machines of a Ray cluster (pip install 'fashionbatch[ray]').",
         parameters=Ray,
         run=run_on_ray,
+        require=require_ray,
     )
 
 
@@ -50,3 +51,10 @@ def run_on_ray(
         resources=resources,
         say=say,
     )
+
+
+def require_ray(*, parameters: Ray) -> None:
+    """Ray is installed, and the cluster answers."""
+    from fashionbatch_plugins.on_ray.run import require
+
+    require(parameters)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import logging
 import os
 import shutil
 import socket
+import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from fashionbatch.errors import FashionBatchError
@@ -22,12 +24,18 @@ _STORE_BYTES = 128 << 20
 """For the messages of a Ray of the run's own; the bundles come on top."""
 _ANSWER_S = 10.0
 _CONNECT_S = 120.0
+_LOOK_S = 2.0
+_SILENCE_S = 20.0
+"""Of the head, until it is lost: shorter than a minute, after which Ray ends a process that has lost its head."""
+_LEAVE_S = 15.0
 _LONGEST_FOLDER = 25
 """Bytes: the sockets within have names of about 80 more, and 107 are allowed."""
 
 
 class Connection:
-    """A connection that is being made, in a thread; one that is there is used, and left as it is.
+    """A connection that is made, watched and ended in a thread of its own; one that is there is used and left as it is.
+
+    Ray itself would wait for a head that does not answer, in calls that do not come back. So nobody else asks the head.
 
     Args:
         address: of the cluster; None for what `RAY_ADDRESS` names, or else a Ray of this run's own.
@@ -41,15 +49,19 @@ class Connection:
     """
 
     def __init__(self, address: str | None, *, cores: int, share: Callable[[], Any]) -> None:
-        self.address = address or os.environ.get(ADDRESS_VARIABLE) or None
+        self.address = _address(address)
         self.ray: Any = None
         self.shared: Any = None
         self._cores = cores
         self._share = share
+        self._head = ""
         self._error: BaseException | None = None
         self._is_decided = threading.Event()
-        self._is_over = threading.Event()
-        self._began = time.monotonic()
+        self._is_over = False
+        self._wake = threading.Event()
+        self._nodes: Sequence[Mapping[str, Any]] = ()
+        self._asked = self._answered = self._began = time.monotonic()
+        self._trouble = "no answer"
         # Ray's processes end with the thread that has started them, so that it lives as long as they.
         self._thread = threading.Thread(target=self._live, name="connection-to-ray", daemon=True)
         self._thread.start()
@@ -68,26 +80,36 @@ class Connection:
             raise self._error
         return True
 
-    def require_head(self) -> None:
-        """Ask whether the cluster's head is still there: Ray itself would wait for it to come back.
+    def nodes(self, since: float = 0.0) -> Sequence[Mapping[str, Any]]:
+        """The cluster's nodes as Ray describes them, as of a few seconds ago; none where they are not known yet.
+
+        Args:
+            since: what was known before that counts for nothing, by `time.monotonic`.
 
         Raises:
-            FashionBatchError: it is not.
+            FashionBatchError: the cluster's head has not answered for some time.
         """
-        address = self.ray.get_runtime_context().gcs_address
-        try:
-            _knock(address)
-        except OSError as error:
+        if not self.is_ready():
+            return ()
+        silence_s = time.monotonic() - self._answered
+        if silence_s > _SILENCE_S:
             raise FashionBatchError(
-                f"lost Ray's head at {address}: {error}",
+                f"lost Ray's head at {self._head}: {self._trouble}, for {silence_s:.0f} s",
                 hint="when there is a head again, the same command goes on from here; so does `--engine local`",
-            ) from None
+            )
+        if self._asked < since:
+            self._wake.set()
+            return ()
+        return self._nodes
 
     def close(self) -> None:
         """End it; of a Ray of this run's own nothing is left."""
-        self._is_over.set()
-        patience_s = _CONNECT_S if self._is_decided.is_set() else self._began + _CONNECT_S - time.monotonic()
-        self._thread.join(max(0.0, patience_s))
+        self._is_over = True
+        self._wake.set()
+        self._thread.join(_LEAVE_S if self._is_decided.is_set() else _CONNECT_S)
+        if self._thread.is_alive():
+            # Ray, too, would wait for the head at the end of this process, and for ever.
+            atexit.register(_leave_at_once)
 
     def _live(self) -> None:
         with contextlib.ExitStack() as stack:
@@ -95,8 +117,23 @@ class Connection:
                 self._connect(stack)
             except BaseException as error:  # noqa: BLE001 - it is raised by who asks whether it is ready
                 self._error = error
+            self._answered = time.monotonic()
             self._is_decided.set()
-            self._is_over.wait()
+            while not self._is_over:
+                if self._error is None:
+                    self._look()
+                self._wake.wait(_LOOK_S)
+                self._wake.clear()
+
+    def _look(self) -> None:
+        asked = time.monotonic()
+        try:
+            _knock(self._head)
+            self._nodes = self.ray.nodes()
+        except Exception as error:  # noqa: BLE001 - Ray has many kinds, and others are raised through it
+            self._trouble = _in_one_line(error)
+            return
+        self._asked, self._answered, self._trouble = asked, time.monotonic(), "no answer"
 
     def _connect(self, stack: contextlib.ExitStack) -> None:
         import ray
@@ -105,13 +142,12 @@ class Connection:
         if not ray.is_initialized():
             self._begin(ray, stack, sum(map(len, packed.values())))
         self.shared = ray.put(packed)
+        self._head = ray.get_runtime_context().gcs_address
         self.ray = ray
 
     def _begin(self, ray: Any, stack: contextlib.ExitStack, shared_bytes: int) -> None:
         given: dict[str, Any] = {"address": self.address}
-        if self.address is not None:
-            _require_answer(self.address)
-        else:
+        if self.address is None:
             folder = _folder()
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             given = {
@@ -128,7 +164,19 @@ class Connection:
         try:
             ray.init(**given, **_QUIET)
         except Exception as error:  # noqa: BLE001 - Ray has many kinds, none of which tells more
-            raise _failed(self.address, " ".join(str(error).split()) or type(error).__name__) from None
+            raise _failed(self.address, _in_one_line(error)) from None
+
+
+def _leave_at_once() -> None:
+    """End a process that could not end otherwise: at its very end, and as one that has failed."""
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, OSError, ValueError):
+            stream.flush()
+    os._exit(1)
+
+
+def _in_one_line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _failed(address: str | None, words: str) -> FashionBatchError:
@@ -154,9 +202,21 @@ def _without_words_of_ray(ray: Any) -> Iterator[None]:
         worker.print_to_stdstream = before
 
 
-def _require_answer(address: str) -> None:
-    """Ask whether anybody listens there: Ray itself would try for more than five minutes."""
-    if not address.rpartition(":")[2].isdecimal():
+def _address(given: str | None) -> str | None:
+    return given or os.environ.get(ADDRESS_VARIABLE) or None
+
+
+def require_answer(given: str | None) -> None:
+    """Ask whether anybody listens at a cluster's address: Ray itself would try for more than five minutes.
+
+    Args:
+        given: as `Connection` takes it.
+
+    Raises:
+        FashionBatchError: nobody does.
+    """
+    address = _address(given)
+    if address is None or not address.rpartition(":")[2].isdecimal():
         return
     try:
         _knock(address)

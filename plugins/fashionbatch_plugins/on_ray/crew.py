@@ -50,15 +50,14 @@ class RayCrew:
         self._looks: dict[Any, int] = {}
         self._busy: set[int] = set()
         self._waiting_events: list[Event] = []
+        self._last_death = 0.0
         self._stop = 0
 
     def places(self) -> Sequence[Place]:
         """All room for actors that there is now, taken or not, each node's first place before any second one."""
         here = [] if self._here is None else [Place("", "this process", 0, self._usual_cores, is_here=True)]
-        if not self._connection.is_ready():
-            return here
-        self._connection.require_head()
-        found = [place for node in self._ray.nodes() if node["Alive"] for place in self._places_on(node)]
+        nodes = self._connection.nodes(since=self._last_death)
+        found = [place for node in nodes if node["Alive"] for place in self._places_on(node)]
         return [*here, *sorted(found, key=lambda place: place.index)]
 
     @property
@@ -153,6 +152,7 @@ class RayCrew:
         try:
             result = self._ray.get(call)
         except self._ray.exceptions.RayError as error:
+            self._last_death = time.monotonic()
             self.kill(number)
             return [Died(number, _first_line(error))]
         return events_of(number, result)

@@ -164,7 +164,8 @@ class Dispatcher:
                 f"Ray has room for {len(places)} actors, and {self._limits.least} are needed",
                 hint="`--engine-set cores=1` makes actors smaller, `least_actors` says how many are needed",
             )
-        if not self._has_begun:
+        if not elsewhere or not self._has_begun:
+            # As soon as it is known what there is.
             self._looked = -_LOOK_FOR_PLACES_S
             return
         # No more than have something to do: a shard that is searched needs one as well.

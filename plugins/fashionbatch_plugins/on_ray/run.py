@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 
 from fashionbatch.errors import RuntimeUnavailableError
 from fashionbatch.specs import Resources, RunShard, ShardProgress, StopSignal
-from fashionbatch_plugins.on_ray.connection import Connection
+from fashionbatch_plugins.on_ray.connection import Connection, require_answer
 from fashionbatch_plugins.on_ray.crew import RayCrew
 from fashionbatch_plugins.on_ray.dispatch import Dispatcher, Limits
 from fashionbatch_plugins.on_ray.here import Here
@@ -38,7 +39,7 @@ def run_shards(
     """See `EngineSpec.run`."""
     if not shards:
         return
-    require_ray()
+    require(parameters)
     limits = Limits(
         least=parameters.actors or parameters.least_actors,
         most=parameters.actors or parameters.most_actors,
@@ -69,11 +70,12 @@ def run_shards(
         dispatcher.run()
 
 
-def require_ray() -> None:
-    """Say what is missing, if anything is.
+def require(parameters: Ray) -> None:
+    """See `EngineSpec.require`.
 
     Raises:
         RuntimeUnavailableError: Ray is not installed.
+        FashionBatchError: nobody answers at the cluster's address.
     """
     try:
         is_there = importlib.util.find_spec("ray") is not None
@@ -83,6 +85,10 @@ def require_ray() -> None:
         raise RuntimeUnavailableError(
             "--engine ray needs Ray, which is not installed", hint="pip install 'fashionbatch[ray]'"
         )
+    library = sys.modules.get("ray")
+    # This process may be connected already, or an actor.
+    if library is None or not library.is_initialized():
+        require_answer(parameters.address)
 
 
 @contextlib.contextmanager

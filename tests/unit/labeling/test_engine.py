@@ -80,6 +80,7 @@ def register_engines():
 """
 
 OTHERS = """
+from fashionbatch.errors import FashionBatchError
 from fashionbatch.hookspecs import hookimpl
 from fashionbatch.specs import EngineSpec
 
@@ -129,8 +130,13 @@ def look_too_far_ahead(shards, run_shard):
     run_shard(shards[0], ahead=len(shards))
 
 
+def nowhere(parameters):
+    raise FashionBatchError("there is no cluster", hint="start one")
+
+
 @hookimpl
 def register_engines():
+    yield EngineSpec(name="homeless", summary="Runs nowhere.", run=leave_out, require=nowhere)
     yield EngineSpec(name="fickle", summary="Does other shards than it said.", run=change_ones_mind)
     yield EngineSpec(name="hasty", summary="Looks too far ahead.", run=look_too_far_ahead)
     yield EngineSpec(name="suspicious", summary="Tries some rows, and gives others up.", run=try_and_give_up)
@@ -163,6 +169,15 @@ def test_what_is_begun_and_not_run_costs_no_row_and_is_not_told_of(
     label(options(engine="fickle"), reporter=told)
     assert (tmp_path / "labels.csv").read_bytes() == (tmp_path / "here.csv").read_bytes()
     assert told.rows == (tmp_path / "here.csv").read_bytes().count(b"\n") - 1
+
+
+def test_an_engine_that_cannot_run_says_so_before_there_is_a_job(
+    options: MakeOptions, add_distribution: AddDistribution, tmp_path: Path
+) -> None:
+    add_distribution("others", {"others_for_fb": OTHERS}, {"others": "others_for_fb"})
+    with pytest.raises(FashionBatchError, match="there is no cluster"):
+        label(options(engine="homeless"))
+    assert not list(tmp_path.glob("labels.csv*"))
 
 
 class Counting(Reporter):

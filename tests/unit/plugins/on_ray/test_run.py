@@ -12,10 +12,11 @@ import pytest
 from PIL import Image
 
 from fashionbatch.errors import FashionBatchError, RuntimeUnavailableError
-from fashionbatch.specs import Resources
+from fashionbatch.labeling.settings import checked_parameters, in_environment
+from fashionbatch.specs import EngineSpec, Resources
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 from fashionbatch.testing.checks.engine import RecordedShard
-from fashionbatch_plugins.engines import run_on_ray
+from fashionbatch_plugins.engines import register_engines, run_on_ray
 from fashionbatch_plugins.on_ray.parameters import Ray
 
 
@@ -59,6 +60,50 @@ def test_a_cluster_where_nobody_listens_is_named_at_once(tmp_path: Path) -> None
 def test_parameters_that_do_not_go_together_are_refused(given: dict[str, object], said: str) -> None:
     with pytest.raises(ValueError, match=said):
         Ray(**given)
+
+
+@pytest.fixture
+def engine() -> EngineSpec:
+    return next(spec for spec in register_engines() if spec.name == "ray")
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("actors=0", "--engine-set actors=0: actors: must be a whole number (at least 1) or null; got 0"),
+        ("actors=two", "--engine-set actors=two: actors: must be a whole number (at least 1) or null; got 'two'"),
+        ("actors=1.5", "--engine-set actors=1.5: actors: must be a whole number"),
+        ("actor=2", "--engine-set actor=2: actor: unknown key 'actor'; did you mean 'actors'?"),
+        ("adress=auto", "did you mean 'address'?"),
+        ("cores", "--engine-set cores: must be KEY=VALUE"),
+        ("gpus=-1", "--engine-set gpus=-1: gpus: must be a number (at least 0 and at most 64) or null; got -1"),
+        ("here=perhaps", "--engine-set here=perhaps: here: must be true or false"),
+        ("tries=99", "--engine-set tries=99: tries: must be a whole number, at least 1 and at most 20; got 99"),
+    ],
+)
+def test_a_mistake_in_a_setting_is_named_by_itself(engine: EngineSpec, given: str, said: str) -> None:
+    with pytest.raises(FashionBatchError) as caught:
+        checked_parameters(engine, [given], "--engine-set")
+    assert said in caught.value.message
+    assert caught.value.hint == "`fashionbatch plugins show engine ray` says what it takes"
+
+
+def test_parameters_come_from_the_environment_too_and_the_command_goes_before_it(
+    engine: EngineSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FASHIONBATCH_RAY_MOST_ACTORS", "4")
+    monkeypatch.setenv("FASHIONBATCH_RAY_CORES", "2")
+    monkeypatch.setenv("FASHIONBATCH_RAY_ADDRESS", "")
+    found = checked_parameters(engine, ["cores=8"], "--engine-set", in_environment(engine))
+    assert found == Ray(most_actors=4, cores=8)
+
+
+def test_a_mistake_in_the_environment_is_named_by_its_variable(
+    engine: EngineSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FASHIONBATCH_RAY_ACTORS", "many")
+    with pytest.raises(FashionBatchError, match="FASHIONBATCH_RAY_ACTORS=many: actors: must be a whole number"):
+        checked_parameters(engine, [], "--engine-set", in_environment(engine))
 
 
 @pytest.mark.slow
