@@ -250,7 +250,7 @@ def command(
     if dry_run:
         _estimate(options, reporter)
     elif part is not None:
-        _label_part(options, reporter, launcher)
+        _label_part(options, reporter, launcher, asked["job"])
     elif output is not None:
         _label(options, reporter, launcher, sort_into, way, strict=strict)
     if show is not None and photo is not None:
@@ -290,7 +290,9 @@ def _label(
         require_no_failures(labels)
 
 
-def _label_part(options: LabelOptions, reporter: LabelingReporter, launcher: Launcher) -> None:
+def _label_part(
+    options: LabelOptions, reporter: LabelingReporter, launcher: Launcher, job: Location | None
+) -> None:
     from fashionbatch.api.labeling import label_folder
 
     with orderly_end(_STOPPING) as stop_signal:
@@ -298,7 +300,8 @@ def _label_part(options: LabelOptions, reporter: LabelingReporter, launcher: Lau
     if not reporter.quiet:
         shown = str(options.output.shown)
         click.echo(f"part {options.work.part} of {printable(shown)} is done: {counted(labels.rows, 'row')}")
-        click.echo(f"when all parts are, `fashionbatch merge {shlex.quote(shown)}` makes the table")
+        where = "" if job is None else f" --job {shlex.quote(str(job))}"
+        click.echo(f"when all parts are, `fashionbatch merge {shlex.quote(shown)}{where}` makes the table")
 
 
 def _estimate(options: LabelOptions, reporter: LabelingReporter) -> None:

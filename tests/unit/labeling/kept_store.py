@@ -29,8 +29,10 @@ class Kept:
         lost_at: the number of the request, from 1, at which the machine is lost; 0 for none.
         is_after: whether the store has done by then what that request asked for.
         refuses: a fault for every request, where there is one.
+        put_fault: a fault for every try to write a shard, where there is one.
         heeds_conditions: else it writes all the same.
         knows_conditions: else it says that it does not.
+        tells_time: else nobody learns how old an object is.
     """
 
     objects: dict[str, tuple[bytes, str, float]] = field(default_factory=dict)
@@ -39,8 +41,10 @@ class Kept:
     lost_at: int = 0
     is_after: bool = False
     refuses: StoreFaultError | None = None
+    put_fault: StoreFaultError | None = None
     heeds_conditions: bool = True
     knows_conditions: bool = True
+    tells_time: bool = True
     lock: threading.Lock = field(default_factory=threading.Lock)
     LostError: type[LostError] = LostError
 
@@ -112,6 +116,7 @@ class KeptObjects:
     def write(self, path: str, content: bytes, over: str | None, retrying: Retrying) -> Written:
         if over is not None and not self.kept.knows_conditions:
             return Written("unconditional")
+        retrying.call(lambda seconds: self._require_in_order(path))
         what = f"put {path}"
         self.kept.ask(what, is_done=False)
         with self.kept.lock:
@@ -135,7 +140,11 @@ class KeptObjects:
     def age_s(self, path: str, seconds: float) -> float | None:
         self.kept.ask(f"age {path}", is_done=False)
         with self.kept.lock:
-            return self.kept.now - self._content(path)[2]
+            return self.kept.now - self._content(path)[2] if self.kept.tells_time else None
+
+    def _require_in_order(self, path: str) -> None:
+        if "/shards/" in path and self.kept.put_fault is not None:
+            raise self.kept.put_fault
 
     def _content(self, path: str) -> tuple[bytes, str, float]:
         try:

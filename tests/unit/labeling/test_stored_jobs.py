@@ -274,6 +274,73 @@ def test_a_run_that_another_one_has_taken_over_from_ends_and_spoils_nothing(
     monkeypatch.undo()
 
 
+def test_answers_that_are_lost_after_the_store_has_written_change_nothing(
+    whole: dict[str, bytes], on: MakeOptions, kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = JobFolder.write
+
+    def write_unheard(self: Any, path: str, content: bytes, over: Any, **asked: Any) -> Any:
+        write(self, path, content, over, **asked)
+        return write(self, path, content, over, **asked)
+
+    monkeypatch.setattr(JobFolder, "write", write_unheard)
+    label(on("one"))
+    require_complete(kept, whole)
+
+
+def test_what_another_run_has_put_into_the_store_first_stands(
+    whole: dict[str, bytes], on: MakeOptions, kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = StoredShards.put
+
+    def put_second(self: Any, shard: int, contents: Mapping[Path, bytes]) -> None:
+        put(self, shard, contents)
+        # As of a machine on which something has taken too long.
+        put(self, shard, {path: content.replace(b"ok", b"no") for path, content in contents.items()})
+
+    monkeypatch.setattr(StoredShards, "put", put_second)
+    label(on("one"))
+    require_complete(kept, whole)
+
+
+def test_what_a_lost_run_has_put_beside_rows_that_it_did_not_come_to_is_replaced(
+    whole: dict[str, bytes], on: MakeOptions, kept: Any
+) -> None:
+    label_part(on("one", part=Part(1, 1)))
+    for name in kept.names():
+        if name.endswith("000001.rows"):
+            del kept.objects[name]
+        elif name.endswith("000001.json"):
+            kept.objects[name] = (b"{}", "other", kept.now)
+    label(on("another"))
+    require_complete(kept, whole)
+
+
+def test_a_store_that_is_out_of_order_for_minutes_costs_time_alone(
+    whole: dict[str, bytes], on: MakeOptions, kept: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+
+    def pause(self: Any, seconds: float) -> None:
+        pauses.append(seconds)
+        if sum(pauses) > 300:
+            kept.put_fault = None
+
+    monkeypatch.setattr(JobFolder, "wait", pause)
+    kept.put_fault = StoreFaultError("passing", "SlowDown: the store answered with status 503")
+    label(on("one"))
+    assert sum(pauses) > 300
+    require_complete(kept, whole)
+
+
+def test_another_folder_than_the_jobs_is_told_of(
+    whole: dict[str, bytes], on: MakeOptions, kept: Any, tmp_path: Path
+) -> None:
+    label_part(on("one", part=Part(1, 2)))
+    with pytest.raises(OutputError, match="belongs to another job that is under way: folder is"):
+        label(on("another", folder=tmp_path))
+
+
 def test_refused_credentials_are_one_line(whole: dict[str, bytes], on: MakeOptions, kept: Any) -> None:
     kept.refuses = StoreFaultError("denied", "AccessDenied: the store answered with status 403")
     with pytest.raises(OutputError, match=r"^the job in s3://bucket/jobs/\w+: AccessDenied: .* 403$"):
