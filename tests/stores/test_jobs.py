@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,12 @@ import pytest
 
 from fashionbatch.api.labeling import classify
 from fashionbatch.api.tables import merge
+from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job import shards
 from fashionbatch.labeling.job.status import read_status
 from fashionbatch.stores.address import Url
+from fashionbatch.stores.retrying import Retrying
+from fashionbatch.stores.writable import open_writable
 
 Paint = Callable[[Mapping[str, int]], Path]
 MANY = {f"{number:02}.png": number % 3 for number in range(40)}
@@ -59,17 +63,21 @@ def label(bundle: Path, **asked: Any) -> None:
     classify("s3://bucket/photos", bundle, TABLE, job=JOBS, workers=1, progress=False, **asked)
 
 
-def test_parts_on_machines_of_their_own_make_the_table_of_one(
-    local: bytes, store: Any, tiny: Path, on_machine: Callable[[str], Path]
+def test_parts_on_machines_of_their_own_make_the_table_of_one_though_the_store_misbehaves(
+    local: bytes, store: Any, tiny: Path, on_machine: Callable[[str], Path], proxy_module: Any
 ) -> None:
-    for number in (1, 2, 3):
+    store.proxy.plan = proxy_module.seeded(11, "429", "500", "503", "lost", "truncated", share=0.2, most=1)
+    for number in (1, 2):
         cache = on_machine(f"machine{number}")
-        label(tiny, shard=(number, 3))
+        label(tiny, shard=(number, 2))
         assert not list((cache / "jobs").rglob("*"))
     on_machine("another")
     merge(TABLE, job=JOBS, progress=False)
     assert get(store, "out/labels.csv") == local
     assert keys(store, "jobs") == []
+    asked = {method for method, path in store.proxy.counts if path.startswith("/bucket/jobs/")}
+    assert asked >= {"PUT", "GET", "HEAD"}
+    assert max(store.proxy.counts.values()) < 60
 
 
 def test_status_tells_from_any_machine_how_far_it_is(
@@ -81,3 +89,34 @@ def test_status_tells_from_any_machine_how_far_it_is(
     status = read_status(Url(TABLE), jobs=Url(JOBS))
     assert (status.state, status.rows, status.done) == ("stopped", 41, 16)
     assert status.statuses == {"ok": 16}
+
+
+def test_a_store_that_refuses_to_write_is_told_of_in_one_line_and_nothing_is_left(
+    local: bytes, store: Any, tiny: Path, on_machine: Callable[[str], Path]
+) -> None:
+    store.proxy.plan = lambda method, path, number: "403" if method == "PUT" and "/jobs/" in path else None
+    cache = on_machine("one")
+    with pytest.raises(OutputError) as raised:
+        label(tiny)
+    assert re.fullmatch(r"the job in s3://bucket/jobs/\w+: AccessDenied: .* 403", raised.value.message)
+    assert keys(store, "jobs") == []
+    assert not [path for path in (cache / "jobs").rglob("*") if path.is_file()]
+
+
+def test_one_store_heeds_conditions_on_what_is_replaced_and_removes_many(store: Any) -> None:
+    objects = open_writable(Url("s3://bucket/jobs"))
+    assert objects.write("a", b"1", "", Retrying()).outcome == "written"
+    assert objects.write("a", b"2", "", Retrying()).outcome == "taken"
+    tag = objects.look("a", 10).token
+    assert objects.write("a", b"3", '"other"', Retrying()).outcome == "taken"
+    assert objects.write("a", b"4", tag, Retrying()).outcome == "written"
+    assert objects.write("a", b"5", tag, Retrying()).outcome == "taken"
+    assert objects.write("gone", b"6", tag, Retrying()).outcome == "taken"
+    assert objects.get("a", "", None, 10) == b"4"
+    age_s = objects.age_s("a", 10)
+    assert age_s is not None
+    assert -2 <= age_s < 60
+    store.put("jobs/sub/b", b"b")
+    assert [each.path for page in objects.pages(Retrying(), "sub/") for each in page] == ["sub/b"]
+    objects.remove(["a", "sub/b", "never there"], Retrying())
+    assert keys(store, "jobs") == []

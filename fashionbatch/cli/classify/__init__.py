@@ -290,9 +290,7 @@ def _label(
         require_no_failures(labels)
 
 
-def _label_part(
-    options: LabelOptions, reporter: LabelingReporter, launcher: Launcher, job: Location | None
-) -> None:
+def _label_part(options: LabelOptions, reporter: LabelingReporter, launcher: Launcher, job: Location | None) -> None:
     from fashionbatch.api.labeling import label_folder
 
     with orderly_end(_STOPPING) as stop_signal:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +55,14 @@ def said() -> list[str]:
 
 
 @pytest.fixture
-def leases_of(kept: Any, clock: Clock, said: list[str]) -> Iterator[Callable[..., Leases]]:
+def leases_of(kept: Any, clock: Clock, said: list[str]) -> Callable[..., Leases]:
     """The leases as a machine sees them, given what stands for it."""
 
     def make(owner: str, stop_signal: Callable[[], int] = lambda: 0) -> Leases:
         folder = JobFolder(JOB, stop_signal, open_objects=kept.open, pause=clock.wait)
         return Leases(folder, owner, said.append, times=TIMES, clock=clock)
 
-    yield make
+    return make
 
 
 def content(kept: Any, name: str = "all") -> Any:
