@@ -222,5 +222,5 @@ def _open_elsewhere(options: LabelOptions, sent: BundlesSent | None) -> Ready:
         digests = [bundle.digest for bundle in job.bundles]
         places = zip(options.bundles, digests, strict=True)
         bundles = tuple(seen_or_unpacked(path, digest, sent) for path, digest in places)
-        run = replace(run, options=replace(options, bundles=bundles))
+        run = replace(run, options=replace(run.options, bundles=bundles))
     return open_job(run, job)

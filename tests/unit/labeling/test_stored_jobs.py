@@ -364,6 +364,7 @@ def test_an_actor_on_a_node_of_its_own_fetches_the_job_and_commits_to_the_store(
     label_part(on("driver", part=Part(1, 2)))
     function = ShardFunction(on("node", bundles=(tiny,)), lambda sent: pytest.fail("this process has not begun it"))
     elsewhere = pickle.loads(pickle.dumps(function))
+    elsewhere.prepare(bundles=lambda: pytest.fail("the node sees the bundle"))
     elsewhere(1)
     assert sum(name.endswith(".rows") for name in kept.names()) == 2
     label(on("driver"))

@@ -50,7 +50,8 @@ class JobFolder:
 
     Attributes:
         url: what their paths are below.
-        is_conditional: whether the store heeds the conditions that objects are written on.
+        heeds_absence: whether the store heeds the condition that there is no object yet.
+        heeds_tags: whether it heeds the condition that an object is still the one that was seen.
     """
 
     def __init__(
@@ -62,7 +63,8 @@ class JobFolder:
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self.url = url
-        self.is_conditional = True
+        self.heeds_absence = True
+        self.heeds_tags = True
         self._stop_signal = stop_signal
         self._open = open_objects or open_writable
         self._pause = pause

@@ -27,7 +27,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints
 
 from fashionbatch import disk
-from fashionbatch.errors import InterruptedRunError, OutputError
+from fashionbatch.errors import FashionBatchError, InterruptedRunError, OutputError
 from fashionbatch.labeling.job.home import JobHome
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.paths import JobPaths
@@ -239,7 +239,7 @@ class StoredHome(JobHome):
             return
         self._lease.release(remove=self._begun is None)
         if self._is_discarded and self._begun is None and not self._lease.is_lost:
-            with contextlib.suppress(OutputError):
+            with contextlib.suppress(FashionBatchError):
                 self._folder.remove([each.path for each in self._folder.listed(FOLDER)])
         self._lease = None
 
@@ -252,7 +252,7 @@ class StoredHome(JobHome):
 
     def _begin(self, content: bytes) -> bool:
         """Write `begun.json` if there is none; returns whether it is what was written."""
-        outcome = self._folder.write(BEGUN, content, "").outcome if self._folder.is_conditional else "unconditional"
+        outcome = self._folder.write(BEGUN, content, "").outcome if self._folder.heeds_absence else "unconditional"
         if outcome == "unconditional" and self._folder.read(BEGUN) is None:
             self._folder.write(BEGUN, content, None)
         return outcome == "written" or self._folder.read(BEGUN) == content

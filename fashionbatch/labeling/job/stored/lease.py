@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-from fashionbatch.errors import OutputError
+from fashionbatch.errors import FashionBatchError, OutputError
 from fashionbatch.labeling.job.stored.folder import Found, JobFolder
 from fashionbatch.labels.records import Record
 from fashionbatch.stores.retrying import Patience, Retrying
@@ -28,6 +28,8 @@ ALL: Final = "all"
 SETUP: Final = "setup"
 """The lease of whoever makes the job, while others wait."""
 _NAME: Final = re.compile(r"all|setup|[0-9]+-of-[0-9]+")
+_NO_TAG: Final = '"d41d8cd98f00b204e9800998ecf8427f"'
+"""The tag of no object."""
 _TRIES: Final = 5
 
 
@@ -142,7 +144,7 @@ class Lease:
         self.end()
         if self.is_lost or self._held is None:
             return
-        with contextlib.suppress(OutputError):
+        with contextlib.suppress(FashionBatchError):
             if remove:
                 self._folder.remove([self.path])
                 return
@@ -155,7 +157,7 @@ class Lease:
             wait_s = self._times.renew_s
             try:
                 self._renew(_once(self._times.renew_s))
-            except OutputError:
+            except FashionBatchError:
                 # The store is out of order, perhaps for a moment.
                 wait_s = self._times.poll_s
 
@@ -182,7 +184,7 @@ class Lease:
         """Write it in the place of what was found; returns whether that was still there."""
         content = record.to_json()
         tag = "" if over is None else over.tag
-        if self._folder.is_conditional and (over is None or tag):
+        if (self._folder.heeds_tags and tag) or (self._folder.heeds_absence and over is None):
             written = self._folder.write(self.path, content, tag, retrying=retrying)
             if written.outcome == "written":
                 self._held = Found(content, written.tag)
@@ -272,13 +274,12 @@ class Leases:
 
     def probe(self) -> None:
         """See whether the store heeds conditions: one that does not know them may write all the same."""
-        path = f"{FOLDER}probe-{secrets.token_hex(8)}"
-        outcome = self._folder.write(path, b"", "").outcome
-        if outcome == "written":
-            outcome = self._folder.write(path, b"", "").outcome
-            self._folder.remove([path])
-        if outcome != "taken":
-            self._folder.is_conditional = False
+        path, folder = f"{FOLDER}probe-{secrets.token_hex(8)}", self._folder
+        folder.write(path, b"", None)
+        folder.heeds_absence = folder.write(path, b"", "").outcome == "taken"
+        folder.heeds_tags = folder.write(path, b"", _NO_TAG).outcome == "taken"
+        folder.remove([path])
+        if not folder.heeds_absence:
             self._say(
                 f"note: {self._folder.url.scheme}:// does not write on the condition that there is nothing yet; "
                 "leases alone keep other runs of this job away"

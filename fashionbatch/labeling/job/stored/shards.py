@@ -34,8 +34,8 @@ class StoredShards(ShardStore):
     keeps_copies: bool = True
 
     def is_done(self, shard: int) -> bool:
-        """Whether a shard is in the store."""
-        return super().is_done(shard) or self.folder.has(self._name(self.path(shard)))
+        """Whether a shard is in the store: one that was damaged there may have been removed, and have a copy here."""
+        return self.folder.has(self._name(self.path(shard)))
 
     def done(self) -> set[int]:
         """The shards that are in the store."""
@@ -123,7 +123,7 @@ class StoredShards(ShardStore):
     def _is_new(self, name: str, content: bytes) -> bool:
         """Upload what must not be there yet; returns whether it was not, or an earlier try has put it there."""
         outcome = "unconditional"
-        if self.folder.is_conditional:
+        if self.folder.heeds_absence:
             outcome = self.folder.write(name, content, "").outcome
         if outcome == "unconditional":
             if self.folder.read(name) is not None:
