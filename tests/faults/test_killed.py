@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import random
+import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
@@ -39,6 +40,23 @@ def test_a_kill_at_any_step_of_writing_loses_and_invents_nothing(
         resume(run, case, output)
     assert len(seen) > 20
     assert any(step.endswith(" 000002.rows") for step in seen), "several shards are wanted"
+
+
+def test_a_kill_at_any_step_of_labeling_a_compressed_archive_loses_and_invents_nothing(
+    run: Run, case: Any, place: Path, kill_everywhere: KillEverywhere
+) -> None:
+    archive = shutil.make_archive(str(place / "photos"), "gztar", case.photos)
+    output = place / "run" / "labels.csv"
+    output.parent.mkdir()
+    arguments = ["classify", archive, "-b", str(case.bundle), "-o", str(output)]
+    seen = []
+    for step in kill_everywhere(arguments, output.parent):
+        seen.append(step)
+        ended = run(arguments)
+        assert ended.exit == 0 or f"{output} exists" in ended.output, ended.output
+        assert output.read_bytes().replace(b"photos.tar.gz/", b"") == case.table, step
+        assert not output.with_name("labels.csv.job").exists()
+    assert len(seen) > 20
 
 
 def test_kills_of_a_run_that_replaces_a_table_leave_the_old_or_the_new_one(run: Run, case: Any, place: Path) -> None:

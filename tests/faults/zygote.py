@@ -36,11 +36,13 @@ from fashionbatch.disk import steps as disk_steps
 from fashionbatch.labeling import load, setup
 from fashionbatch.labeling.job import shards
 from fashionbatch.labeling.source import process
+from fashionbatch.labeling.workers.files import FileTask
 from fashionbatch.labeling.workers.frames import Frames
 from fashionbatch.labeling.workers.tasks import Outcome, Task
 from fashionbatch.plugins import Plugins, load_plugins
 from fashionbatch.specs import RuntimeRequest
-from fashionbatch.stores.sources import Source
+from fashionbatch.stores.opening import FileStatusError
+from fashionbatch.stores.sources import Source, open_source
 from fashionbatch.testing.bundles import make_tiny_bundle, tiny_probabilities
 from fashionbatch_plugins import runtimes
 
@@ -60,7 +62,7 @@ class DecodingHere:
     def configure(self, frames: Frames, *, source: Source, specs: list[dict[str, Any]]) -> None:
         from fashionbatch.images import PlainSpec
 
-        self.frames, self.folder = frames, source["path"]
+        self.frames, self.opener = frames, open_source(source)
         self.specs = [PlainSpec.from_dump(spec) for spec in specs]
 
     def put(self, tasks: list[Task]) -> None:
@@ -82,11 +84,16 @@ class DecodingHere:
         from fashionbatch.errors import ImageError
         from fashionbatch.images import decode_into
 
+        wanted = FileTask(task.place, os.fsdecode(task.path), task.size, task.mtime_ns, "", task.token)
         try:
+            with contextlib.closing(self.opener.open(wanted)) as opened:
+                content = opened.reader().read() if opened.content is None else opened.content
             for images, spec in zip(self.frames.images, self.specs, strict=True):
-                decode_into(Path(self.folder, os.fsdecode(task.path)), spec, images[task.place])
+                decode_into(content, spec, images[task.place])
         except ImageError as error:
             return Outcome(task.place, "error", error.message)
+        except FileStatusError as problem:
+            return Outcome(task.place, problem.status, problem.error)  # type: ignore[arg-type]
         return Outcome(task.place, "ok", "")
 
     def close(self) -> None:
