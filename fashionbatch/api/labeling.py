@@ -170,9 +170,7 @@ def label_folder(
         FashionBatchError: as `classify`.
     """
     from fashionbatch.labeling.checks import check_root
-    from fashionbatch.labeling.job.paths import JobPaths
-    from fashionbatch.labeling.products.sorting import sort_files
-    from fashionbatch.labeling.run import label, label_part
+    from fashionbatch.labeling.run import label, label_part, sort_photos
 
     if options.work.part is not None:
         rows = label_part(options, reporter=reporter, stop_signal=stop_signal, launcher=launcher)
@@ -183,8 +181,7 @@ def label_folder(
         check_root(options, sort_into, way)
 
         def then(sidecar: Sidecar, root: Path = sort_into) -> None:
-            paths = JobPaths(options.output.table.absolute())
-            found.append(str(sort_files(paths, sidecar, root, way, stop_signal=stop_signal, bar=reporter.bar)))
+            found.append(str(sort_photos(options, sidecar, root, way, stop_signal=stop_signal, bar=reporter.bar)))
 
     report = label(options, reporter=reporter, stop_signal=stop_signal, then=then, launcher=launcher, began=began)
     return Labels(options.output.shown, report.sidecar.rows, report.sidecar, "".join(found))

@@ -8,7 +8,7 @@ back. No other module renames, fsyncs, locks or opens a file for writing; `make 
 - `new_directory`: a whole directory, which takes the place of an earlier one in one step.
 - `give_second_name`: a finished file, in a second place, too.
 - `append_line`: one more line of a file that only grows.
-- `copy_into`, `move_into`: files into a directory in which nothing is ever replaced.
+- `copy_into`, `move_into`, `put_into`: files into a directory in which nothing is ever replaced.
 - `open_regular`, `read_regular`: a file that somebody names, and never a pipe or a device.
 - `scratch_folder`: a folder for temporary files, which is gone after them.
 - `Lock`: keeps other processes away.
@@ -28,6 +28,7 @@ from fashionbatch.disk.copies import (
     move_into,
     move_link_into,
     open_inside,
+    put_into,
     remove_staged,
 )
 from fashionbatch.disk.directories import new_directory
@@ -83,6 +84,7 @@ __all__ = [
     "open_inside",
     "open_regular",
     "output_errors",
+    "put_into",
     "read_regular",
     "remove",
     "remove_leftovers",

@@ -6,8 +6,10 @@ import contextlib
 import errno
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 from fashionbatch.disk import steps
 from fashionbatch.disk.files import sync_names
@@ -52,16 +54,41 @@ def copy_into(source: bytes, name: bytes, directory: int, root: int) -> None:
         FileExistsError: something has the name.
         OSError: it cannot be copied; nothing is left of it.
     """
+    with open(source, "rb") as stream:
+        _put(stream, partial(_times, stream), name, directory, root)
+
+
+def _times(stream: BinaryIO) -> tuple[int, int]:
+    seen = os.fstat(stream.fileno())
+    return seen.st_atime_ns, seen.st_mtime_ns
+
+
+def put_into(content: BinaryIO, mtime_ns: int, name: bytes, directory: int, root: int) -> None:
+    """Write what is no file yet, unless something has the name there.
+
+    Args:
+        content: is read to its end.
+        mtime_ns: the new file's time, in nanoseconds since 1970.
+        name: its name.
+        directory: open, where it goes.
+        root: as in `copy_into`.
+
+    Raises:
+        FileExistsError: something has the name.
+        OSError: it cannot be written; nothing is left of it.
+    """
+    _put(content, lambda: (mtime_ns, mtime_ns), name, directory, root)
+
+
+def _put(content: BinaryIO, times: Callable[[], tuple[int, int]], name: bytes, directory: int, root: int) -> None:
     shown = Path(os.fsdecode(name))
     steps.step("create", shown)
     temporary, descriptor = _create(root)
     with open(descriptor, "wb") as target:
         try:
-            with open(source, "rb") as stream:
-                shutil.copyfileobj(stream, target, 1 << 20)
-                target.flush()
-                seen = os.fstat(stream.fileno())
-            os.utime(target.fileno(), ns=(seen.st_atime_ns, seen.st_mtime_ns))
+            shutil.copyfileobj(content, target, 1 << 20)
+            target.flush()
+            os.utime(target.fileno(), ns=times())
             steps.step("sync", shown)
             os.fsync(target.fileno())
             steps.step("rename", shown)

@@ -19,7 +19,7 @@ from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.options import ComputeOptions, LabelOptions, OutputOptions, SourceOptions
 from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
-from fashionbatch.labeling.source.request import is_parquet_list
+from fashionbatch.labeling.source.request import ListOptions, is_parquet_list
 from fashionbatch.labels.parts import check_folder, own_parts
 from fashionbatch.names import path_alike
 from fashionbatch.stores.address import Url, archives_in
@@ -273,6 +273,20 @@ def refuse_existing(path: Path, *, overwrite: bool, when: str = "when the new on
         raise OutputError(f"{path} exists", hint=f"`--overwrite` replaces it {when}")
 
 
+def are_files(source: SourceOptions) -> bool:
+    """Whether all that is labeled are files of this machine, which can be linked to and moved.
+
+    Of a list that is text, its addresses are none, and are left alone where files are placed.
+    """
+    if source.files_from is None:
+        return isinstance(source.folder, Path) and not archives_of(source.folder)
+    if not is_parquet_list(str(source.files_from)):
+        return True
+    from fashionbatch.labeling.source.parquet_list import count_images
+
+    return count_images(ListOptions(str(source.files_from), source.path_column, source.keep)) is None
+
+
 def check_root(options: LabelOptions, into: Path, way: Way) -> None:
     """Refuse what could not be done after hours of labeling.
 
@@ -284,17 +298,15 @@ def check_root(options: LabelOptions, into: Path, way: Way) -> None:
         raise FashionBatchError("--sort-into needs one bundle: a file has one place")
     if options.rows.spreadsheet_safe:
         raise FashionBatchError("--sort-into and --spreadsheet-safe do not go together: labels name the folders")
-    if isinstance(options.source.folder, Url):
+    if way != "copy" and not are_files(options.source):
         raise FashionBatchError(
-            "--sort-into needs photos on this machine", hint="the table says the label of each object of the store"
+            f"--sort-into cannot {way} what is no file of this machine, such as a member of an archive",
+            hint="--copy puts copies there",
         )
-    if archives_of(options.source.folder):
-        raise FashionBatchError(
-            "--sort-into needs files, and members of an archive are none",
-            hint="unpack the archive, and label its files",
-        )
-    root, folder = (Path(os.path.realpath(path)) for path in (into, options.source.folder))
-    if folder.is_dir() and (root == folder or root.is_relative_to(folder) or folder.is_relative_to(root)):
+    root = Path(os.path.realpath(into))
+    where = options.source.folder
+    folder = None if isinstance(where, Url) else Path(os.path.realpath(where))
+    if folder and folder.is_dir() and (root == folder or root.is_relative_to(folder) or folder.is_relative_to(root)):
         raise FashionBatchError(
             f"--sort-into {into} and {options.source.folder} lie in one another",
             hint="give a folder beside it, so that the next run does not label the sorted files",

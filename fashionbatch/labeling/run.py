@@ -20,10 +20,12 @@ from fashionbatch.labeling.job.record import differences
 from fashionbatch.labeling.job.shards import DamagedShardError
 from fashionbatch.labeling.load import load
 from fashionbatch.labeling.options import LabelOptions
+from fashionbatch.labeling.products.sorted_paths import Sorted
+from fashionbatch.labeling.products.sorting import Way, sort_files
 from fashionbatch.labeling.setup import Ready, Run, begin_job, resume_job
 from fashionbatch.labeling.workers.launch import Launcher
 from fashionbatch.labels.sidecar import Sidecar
-from fashionbatch.progress import Reporter, silent
+from fashionbatch.progress import OpenBar, Reporter, silent
 from fashionbatch.specs import StopSignal
 
 Then = Callable[[Sidecar], None]
@@ -136,6 +138,19 @@ def _opened(
     home = home_of(JobPaths(table), output.store, output.job, stop_signal=stop_signal, say=reporter.show)
     checks.check_options(options, home.paths)
     return Run(options, reporter, home.stop_signal, stack, launcher, home)
+
+
+def sort_photos(  # noqa: PLR0917 - as `sort_files`
+    options: LabelOptions, sidecar: Sidecar, into: Path, way: Way, stop_signal: StopSignal, bar: OpenBar
+) -> Sorted:
+    """Put the photos of a complete table into a folder for each label; those that are no files are copied there.
+
+    Raises:
+        FashionBatchError: as `sort_files`.
+    """
+    run = Run(options)
+    source = None if checks.are_files(options.source) else run.files_source
+    return sort_files(run.paths, sidecar, into, way, source=source, stop_signal=stop_signal, bar=bar)
 
 
 def _destination(run: Run) -> Destination:

@@ -112,6 +112,9 @@ class Opener(Protocol):
             FileStatusError: it has changed meanwhile.
         """
 
+    def close(self) -> None:
+        """Give back what was opened."""
+
 
 def one_line(error: BaseException) -> str:
     """Class and message on one line, without the path, which the row has anyway."""

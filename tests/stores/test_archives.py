@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from fashionbatch.api.labeling import classify
-from fashionbatch.errors import DataError
+from fashionbatch.errors import DataError, FashionBatchError
 
 Paint = Callable[[Mapping[str, int]], Path]
 MANY = {f"{'ab'[number % 2]}/{number:02}.png": number % 3 for number in range(40)}
@@ -55,6 +55,22 @@ def test_neighbours_of_a_chunk_are_one_request(folder: Path, tiny: Path, store: 
     label("s3://bucket/photos.zip", tiny, tmp_path / "remote.csv")
     # Of the archive as a whole, of its directory, and one for each eight of 41 photos.
     assert store.proxy.counts["GET", "/bucket/photos.zip"] <= 2 + 6
+
+
+def test_copies_of_what_lies_in_a_store_are_sorted_into_folders(
+    folder: Path, tiny: Path, store: Any, tmp_path: Path
+) -> None:
+    store.put("photos.tar", pack(folder, tmp_path / "photos.tar").read_bytes())
+    store.put_folder(folder, "photos")
+    for where, prefix in (("s3://bucket/photos.tar", "photos.tar/"), ("s3://bucket/photos", "")):
+        into = tmp_path / where.replace("/", "_")
+        asked = {"workers": 1, "progress": False, "sort_into": into, "overwrite": True}
+        done = classify(where, tiny, tmp_path / "sorted.csv", way="copy", **asked)
+        assert done.sorted == "40 files in place, 1 without a label"
+        copied = into / "red" / prefix / "a/00.png"
+        assert copied.read_bytes() == (folder / "a/00.png").read_bytes()
+        with pytest.raises(FashionBatchError, match="cannot link what is no file of this machine"):
+            classify(where, tiny, tmp_path / "sorted.csv", way="link", **asked)
 
 
 def test_braces_name_several_archives_of_a_bucket(folder: Path, tiny: Path, store: Any, tmp_path: Path) -> None:

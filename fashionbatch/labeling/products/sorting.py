@@ -19,10 +19,13 @@ from fashionbatch import disk
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling.job.manifest import Manifest, ScannedFile
 from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.products.placing import Placing
+from fashionbatch.labeling.products.sorted_paths import Sorted, safe_parts
 from fashionbatch.labels.columns import LABEL, LABELS, SEPARATOR, STATUS
 from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.progress import OpenBar, no_bar
+from fashionbatch.stores.sources import Source, open_source
 
 Way: TypeAlias = Literal["link", "copy", "move"]
 
@@ -30,34 +33,6 @@ _NOT_IN_NAMES = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)
 _LONGEST_NAME = 120
 _BLOCK = 1 << 20
-
-
-@dataclass
-class Sorted:
-    """What became of the files.
-
-    Attributes:
-        placed: files that are in the folder of a label now; one with several labels counts for each.
-        unlabeled: rows without a label.
-        changed: files that are not as they were when they were labeled, and so were left alone.
-        taken: files whose place is taken by something else, and so were left alone.
-    """
-
-    placed: int = 0
-    unlabeled: int = 0
-    changed: int = 0
-    taken: int = 0
-
-    def __str__(self) -> str:
-        parts = [f"{self.placed:,} files in place"]
-        for count, what in (
-            (self.unlabeled, "without a label"),
-            (self.changed, "changed since, left alone"),
-            (self.taken, "left alone, since their place is taken"),
-        ):
-            if count:
-                parts.append(f"{count:,} {what}")
-        return ", ".join(parts)
 
 
 @dataclass
@@ -96,6 +71,7 @@ def sort_files(
     into: Path,
     way: Way,
     *,
+    source: Source | None = None,
     stop_signal: Callable[[], int] = lambda: 0,
     bar: OpenBar = no_bar,
 ) -> Sorted:
@@ -106,20 +82,27 @@ def sort_files(
         sidecar: of the table.
         into: the root; it is made.
         way: `link` makes symbolic links, `copy` copies, `move` moves.
+        source: what photos lie in that are no files, of which copies are made; None for files in the table's folder.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
         bar: shows how far it is.
 
     Raises:
         OutputError: the root cannot be written.
+        DataError: a store gives nothing any more.
         InterruptedRunError: there was a signal; doing it again goes on.
     """
-    source = Path(sidecar.folder)
-    folder = os.fsencode(source if source.is_dir() else source.parent)
+    where = Path(sidecar.folder)
+    folder = os.fsencode(where if where.is_dir() else where.parent)
     with disk.output_errors(into):
         disk.make_directory(into)
         disk.remove_staged(into)
         root = os.open(into, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
+            if source is not None:
+                with contextlib.closing(open_source(source)) as opener:
+                    placing = Placing(opener, root)
+                    _sort(paths, sidecar, into, placing, stop_signal, bar)
+                return placing.done
             if way == "move":
                 # Links first: what they lead to may be moved as well, and is there still.
                 links = _Sorting(folder, root, way, only_links=True)
@@ -135,7 +118,7 @@ def _sort(  # noqa: PLR0917 - what the one caller has at hand
     paths: JobPaths,
     sidecar: Sidecar,
     into: Path,
-    sorting: _Sorting,
+    sorting: _Sorting | Placing,
     stop_signal: Callable[[], int],
     bar: OpenBar,
 ) -> None:
@@ -156,6 +139,7 @@ def _sort(  # noqa: PLR0917 - what the one caller has at hand
                 )
             labels = str(row[label] or "").split(SEPARATOR) if row[status] == "ok" else [""]
             sorting.place(file, [folders.name(name) for name in labels if name])
+        sorting.finish()
 
 
 @dataclass
@@ -186,8 +170,11 @@ class _Sorting:
         for label in labels:
             self._place(file, source, label)
 
+    def finish(self) -> None:
+        """Each file is placed at once."""
+
     def _place(self, file: ScannedFile, source: bytes, label: str) -> None:
-        *inner, name = _safe_parts(file.path)
+        *inner, name = safe_parts(file.path)
         with disk.open_inside(self.root, [os.fsencode(label), *inner]) as directory:
             if self.way == "move" and not os.path.lexists(source) and _exists(name, directory):
                 self.done.placed += 1
@@ -213,11 +200,6 @@ class _Sorting:
 
 
 _PUT = {"link": disk.link_into, "copy": disk.copy_into, "move": disk.move_into}
-
-
-def _safe_parts(path: bytes) -> list[bytes]:
-    """The parts of a path that a list of files may have led anywhere."""
-    return [b"__" if part == b".." else part for part in path.split(b"/") if part not in {b"", b"."}] or [b"_"]
 
 
 def _exists(name: bytes, directory: int) -> bool:

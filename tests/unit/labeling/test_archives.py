@@ -4,11 +4,13 @@ import os
 import shutil
 import tarfile
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from fashionbatch.api.labeling import label_folder
 from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError
 from fashionbatch.labeling.checks import check_root
 from fashionbatch.labeling.estimate import estimate
@@ -156,9 +158,56 @@ def test_an_archive_that_braces_name_and_that_is_missing_is_told_before(options:
         label(options(folder=tmp_path / "s-{0..2}.tar"))
 
 
+@pytest.mark.parametrize("name", ["photos.tar", "photos.tgz", "photos.zip"])
+def test_copies_of_members_are_sorted_into_the_folders_of_their_labels(
+    folder: Path, options: MakeOptions, tmp_path: Path, name: str
+) -> None:
+    archive = pack(folder, tmp_path / name)
+    sort = partial(label_folder, reporter=silent(), stop_signal=lambda: 0, sort_into=tmp_path / "sorted", way="copy")
+    assert sort(options(folder=archive)).sorted == "25 files in place, 1 without a label"
+    for path in folder.rglob("[0-9]*.png"):
+        label_of = ("red", "green", "blue")[int(path.stem) % 3]
+        copied = tmp_path / "sorted" / label_of / name / path.relative_to(folder)
+        assert copied.read_bytes() == path.read_bytes()
+    again = sort(options(folder=archive, overwrite=True))
+    assert again.sorted == "25 files in place, 1 without a label"
+    assert len([path for path in (tmp_path / "sorted").rglob("*") if path.is_file()]) == 25
+
+
+def test_no_member_is_placed_outside_by_its_name_and_nothing_is_replaced(
+    folder: Path, options: MakeOptions, tmp_path: Path
+) -> None:
+    list_ = tmp_path / "list.parquet"
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    import pyarrow as pa
+
+    contents = [(folder / f"{number % 3}/{number:02}.png").read_bytes() for number in (0, 3, 0, 1)]
+    (folder / "0/03.png").write_bytes(b"x")
+    different = contents[0] + b"behind its end"
+    names = ["../../out.png", "/etc/abs.png", "../../out.png", "a/./b.png"]
+    cells = [contents[0], contents[1], different, contents[3]]
+    parquet.write_table(pa.table({"jpg": cells, "filename": names}), list_)
+    asked = options(files_from=list_, path_column="jpg")
+    with pytest.raises(FashionBatchError, match="cannot link what is no file"):
+        check_root(asked, tmp_path / "sorted", "link")
+    done = label_folder(
+        asked, reporter=silent(), stop_signal=lambda: 0, sort_into=tmp_path / "in" / "sorted", way="copy"
+    )
+    assert done.sorted == "3 files in place, 1 left alone, since their place is taken"
+    found = [path for path in (tmp_path / "in").rglob("*") if path.is_file()]
+    assert sorted(str(path.relative_to(tmp_path / "in" / "sorted")) for path in found) == [
+        "green/a/b.png",
+        "red/__/__/out.png",
+        "red/etc/abs.png",
+    ]
+    assert not (tmp_path / "out.png").exists()
+
+
 def test_what_needs_files_is_refused(folder: Path, options: MakeOptions, tmp_path: Path) -> None:
     archive = pack(folder, tmp_path / "photos.tar")
-    with pytest.raises(FashionBatchError, match="members of an archive are none"):
-        check_root(options(folder=archive), tmp_path / "sorted", "copy")
+    for way in ("link", "move"):
+        with pytest.raises(FashionBatchError, match=f"cannot {way} what is no file of this machine") as caught:
+            check_root(options(folder=archive), tmp_path / "sorted", way)
+        assert caught.value.hint == "--copy puts copies there"
     with pytest.raises(FashionBatchError, match="is an archive"):
         label(options(folder=archive, files_from=tmp_path / "list.txt"))
