@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from fashionbatch.progress import OpenBar, no_bar
-from fashionbatch.stores.address import Url, as_location
+from fashionbatch.stores.address import Url, as_location, path_here
 
 PathLike: TypeAlias = str | os.PathLike[str]
 """A path, as users give it; relative ones are relative to the working directory, in a notebook its folder."""
@@ -43,10 +43,12 @@ def as_json(value: Any) -> str:
 
 
 def as_paths(given: PathLike | Iterable[PathLike]) -> list[Path]:
-    """One path or several, as a list."""
-    if isinstance(given, str | os.PathLike):
-        return [Path(given)]
-    return [Path(one) for one in given]
+    """One path or several, as a list.
+
+    Raises:
+        DataError: one of them is an address, and a path of this machine is needed.
+    """
+    return [path_here(one) for one in ([given] if isinstance(given, str | os.PathLike) else given)]
 
 
 def as_bundle(given: PathLike | Url) -> Path:
@@ -87,8 +89,12 @@ def as_data(given: PathLike | None, *, bar: OpenBar = no_bar) -> Path | None:
 
 
 def as_path(given: PathLike | None) -> Path | None:
-    """The path, where there is one."""
-    return None if given is None else Path(given)
+    """The path, where there is one.
+
+    Raises:
+        DataError: it is an address, and a path of this machine is needed.
+    """
+    return None if given is None else path_here(given)
 
 
 def as_texts(given: str | Iterable[str]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from fashionbatch.cli.console.locations import LocationType
+from fashionbatch.cli.console.locations import HerePath, LocationType
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import encoding_option, printable
 from fashionbatch.cli.console.terminal import style
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=HerePath(path_type=Path),
     metavar="DIR",
     help="Write figures and pictures into this folder.",
 )

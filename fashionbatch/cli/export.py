@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.tables import printable
 from fashionbatch.display_width import human_size
@@ -13,12 +14,12 @@ from fashionbatch.exporting.kinds import DEFAULT_OPSET, KINDS, OPSETS, ExportDty
 
 
 @click.command()
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=HerePath(path_type=Path))
 @click.option("--to", "kind", type=click.Choice(list(KINDS)), required=True, help="The format.")
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=HerePath(path_type=Path),
     required=True,
     help="The file; for saved_model and openvino_int8 the directory.",
 )

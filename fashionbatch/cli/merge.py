@@ -6,14 +6,14 @@ from pathlib import Path
 
 import click
 
-from fashionbatch.cli.console.locations import LocationType
+from fashionbatch.cli.console.locations import HerePath, LocationType
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, LabelingReporter, quiet_option
 from fashionbatch.cli.console.signals import orderly_end
 from fashionbatch.cli.console.tables import printable
 from fashionbatch.display_width import counted
 from fashionbatch.stores.address import Location, Url
 
-_PATH = click.Path(path_type=Path)
+_PATH = HerePath(path_type=Path)
 
 
 @click.command("merge")

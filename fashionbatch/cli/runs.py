@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.errors import DataError, FashionBatchError
@@ -37,7 +38,7 @@ _PARTS = (
 )
 _SPLITS = ("test", "validation", "train")
 _PATTERNS = 8
-_RUN = click.Path(path_type=Path, file_okay=False)
+_RUN = HerePath(path_type=Path, file_okay=False)
 
 
 class RunsWarning(UserWarning):
@@ -72,7 +73,7 @@ def list_runs(folder: Path) -> None:
 @command.command("compare")
 @click.argument("runs", nargs=-1, required=True, type=_RUN, metavar="RUN...")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", help="Write curves and photos into this folder."
+    "-o", "--output", type=HerePath(path_type=Path), metavar="DIR", help="Write curves and photos into this folder."
 )
 @click.option(
     "--split",

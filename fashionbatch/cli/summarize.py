@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fashionbatch.cli.console.locations import LocationType
+from fashionbatch.cli.console.locations import HerePath, LocationType
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import counted, encoding_option, format_table, printable
 from fashionbatch.progress import duration, on_standard_error
@@ -30,7 +30,7 @@ _ERROR_WIDTH = 66
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with all labels and folders.")
 @click.option(
     "--picture",
-    type=click.Path(path_type=Path),
+    type=HerePath(path_type=Path),
     metavar="FILE",
     help="Draw labels and confidence into this .png, .jpg, .pdf or .svg file.",
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.cli.recipe import RecipeCommand
@@ -41,7 +42,7 @@ def _refuse_folds(_context: click.Context, _parameter: click.Parameter, folds: s
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=HerePath(path_type=Path),
     metavar="DIR",
     help="The study's directory.  [default: runs/NAME-sweep, with --search runs/NAME-search]",
 )

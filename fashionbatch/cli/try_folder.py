@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.progress import reporter_of
@@ -39,7 +40,7 @@ class _BudgetType(click.ParamType[float]):
 
 
 @click.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=HerePath(path_type=Path))
 @click.option(
     "--budget",
     "budget_s",
@@ -52,7 +53,7 @@ class _BudgetType(click.ParamType[float]):
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=HerePath(path_type=Path),
     metavar="DIR",
     help="The directory for results, the recipe and the bundle.  [default: tries/NAME, by the folder's name]",
 )

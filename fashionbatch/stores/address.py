@@ -112,6 +112,21 @@ def as_location(given: str | os.PathLike[str] | Url) -> Location:
     return Url(text)
 
 
+def path_here(given: str | os.PathLike[str]) -> Path:
+    """What a user has given where only a path of this machine will do.
+
+    Raises:
+        DataError: it is written as an address in a store.
+    """
+    location = as_location(given)
+    if isinstance(location, Url):
+        raise DataError(
+            f"{location}: a file or folder of this machine is needed here, not an address",
+            hint="copy what is there to this machine, or what is written here to the store",
+        )
+    return location
+
+
 def resolved(location: Location) -> Location:
     """A path as the file system really calls it; an address as it is.
 

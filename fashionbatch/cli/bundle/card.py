@@ -7,13 +7,14 @@ from pathlib import Path
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.tables import printable
 
 
 @click.command("card")
-@click.argument("source", metavar="RUN|BUNDLE", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file, such as README.md.")
+@click.argument("source", metavar="RUN|BUNDLE", type=HerePath(path_type=Path))
+@click.option("-o", "--output", type=HerePath(path_type=Path), required=True, help="The file, such as README.md.")
 @click.option("--licence", metavar="SPDX", help="Licence under which the network may be used, such as Apache-2.0.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 @quiet_option(FILES_ARE_THE_RESULT)

@@ -12,6 +12,7 @@ import click
 
 from fashionbatch.cli.console.durations import Duration
 from fashionbatch.cli.console.fractions import Fraction
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.tables import printable
 
@@ -43,11 +44,11 @@ class _Size(click.ParamType[tuple[int, int]]):
 
 
 @click.command("import")
-@click.argument("model", type=click.Path(path_type=Path), required=False)
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Directory for the bundle.")
+@click.argument("model", type=HerePath(path_type=Path), required=False)
+@click.option("-o", "--output", type=HerePath(path_type=Path), required=True, help="Directory for the bundle.")
 @click.option(
     "--labels",
-    type=click.Path(path_type=Path),
+    type=HerePath(path_type=Path),
     help="Class names in the order of the network's outputs: one a line, CSV, JSON or YAML. Without it, those that an "
     "ONNX file holds itself, or a `config.json` of Hugging Face or timm beside the model.",
 )

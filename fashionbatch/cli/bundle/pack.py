@@ -7,14 +7,15 @@ from pathlib import Path
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.tables import printable
 from fashionbatch.display_width import human_size
 
 
 @click.command("pack")
-@click.argument("bundle", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="The file, such as shoes.fbz.")
+@click.argument("bundle", type=HerePath(path_type=Path))
+@click.option("-o", "--output", type=HerePath(path_type=Path), required=True, help="The file, such as shoes.fbz.")
 @click.option("--overwrite", is_flag=True, help="Replace a file that is there.")
 @quiet_option(FILES_ARE_THE_RESULT)
 def pack_command(bundle: Path, *, output: Path, overwrite: bool, quiet: bool) -> None:
@@ -33,8 +34,8 @@ def pack_command(bundle: Path, *, output: Path, overwrite: bool, quiet: bool) ->
 
 
 @click.command("unpack")
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Directory for the bundle.")
+@click.argument("file", type=HerePath(path_type=Path))
+@click.option("-o", "--output", type=HerePath(path_type=Path), required=True, help="Directory for the bundle.")
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
 @quiet_option(FILES_ARE_THE_RESULT)
 def unpack_command(file: Path, *, output: Path, overwrite: bool, quiet: bool) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from fashionbatch.cli.console.durations import Duration
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.tables import printable
 from fashionbatch.display_width import human_size
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("quantize")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=HerePath(path_type=Path))
 @click.option(
     "--data",
     metavar="SOURCE|RECIPE",
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     help="The folders in --data are no labels. Without this option they are, if one is called like a label.",
 )
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path), help="Write another bundle, and leave this one as it is."
+    "-o", "--output", type=HerePath(path_type=Path), help="Write another bundle, and leave this one as it is."
 )
 @click.option("--overwrite", is_flag=True, help="Replace a bundle that is there.")
 @click.option(

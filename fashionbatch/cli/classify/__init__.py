@@ -15,7 +15,7 @@ from click.core import ParameterSource
 from fashionbatch.cli.classify.one import check_request, label_photo
 from fashionbatch.cli.console.durations import Duration
 from fashionbatch.cli.console.fractions import Fraction
-from fashionbatch.cli.console.locations import LocationType
+from fashionbatch.cli.console.locations import HerePath, LocationType
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, LabelingReporter, quiet_option
 from fashionbatch.cli.console.signals import orderly_end
 from fashionbatch.cli.console.tables import counted, format_table, printable
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from fashionbatch.labeling.workers.launch import Launcher
     from fashionbatch.labels.sidecar import Sidecar
 
-_PATH = click.Path(path_type=Path)
+_PATH = HerePath(path_type=Path)
 _SHOWN_LABELS = 10
 _STOPPING = (
     "finishing what is in hand; a second signal leaves at once (either way, the same command goes on from there)"

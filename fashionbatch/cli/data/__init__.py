@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.cli.data.collect import command as collect_command
@@ -40,7 +41,7 @@ command.add_command(collect_command)
 @command.command("preview")
 @click.argument("recipe")
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Draw the samples into this PNG file."
+    "-o", "--output", type=HerePath(path_type=Path, dir_okay=False), help="Draw the samples into this PNG file."
 )
 @click.option("--data", "data_path", metavar="PATH", help="Take the data from here instead of the recipe's path.")
 @click.option(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option
 from fashionbatch.cli.console.signals import orderly_end
 from fashionbatch.cli.console.tables import counted, format_table, printable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from fashionbatch.collecting.applying import Report
 
 _STOPPING = "stopping; the same command goes on where this one stops (Ctrl-C again ends at once)"
-_PATH = click.Path(path_type=Path)
+_PATH = HerePath(path_type=Path)
 
 
 @click.command("collect")

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 
 from fashionbatch import __version__, disk
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.terminal import echo_styled, style
 from fashionbatch.errors import InterruptedRunError, OutputError
@@ -59,7 +60,7 @@ class DemoFiles:
 
 
 @click.command()
-@click.argument("directory", type=click.Path(file_okay=False, path_type=Path), default=Path("demo"))
+@click.argument("directory", type=HerePath(file_okay=False, path_type=Path), default=Path("demo"))
 @click.option("--overwrite", is_flag=True, help="Begin anew where DIRECTORY holds an earlier demo.")
 @quiet_option(TEXT_IS_THE_RESULT)
 def command(directory: Path, *, overwrite: bool, quiet: bool) -> None:

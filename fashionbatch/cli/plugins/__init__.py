@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import TEXT_IS_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import format_table
 from fashionbatch.cli.console.terminal import echo_styled
@@ -130,7 +131,7 @@ def check(target: str, *, examples: tuple[str, ...], time_limit: float, as_json:
 
 @command.command("new")
 @click.argument("name")
-@click.argument("directory", type=click.Path(path_type=Path), required=False)
+@click.argument("directory", type=HerePath(path_type=Path), required=False)
 def new_plugin(name: str, directory: Path | None) -> None:
     """Start a plugin package of your own: a working architecture and dataset, with tests.
 

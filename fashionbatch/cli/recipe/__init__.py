@@ -10,6 +10,7 @@ import click
 
 from fashionbatch import disk
 from fashionbatch.api.recipes import Recipe
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.cli.console.terminal import echo_styled, style
 from fashionbatch.cli.recipe.new import new_recipe
@@ -112,7 +113,7 @@ def list_shipped() -> None:
 
 @command.command("copy")
 @click.argument("name")
-@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("file", type=HerePath(path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Replace the file if it exists.")
 def copy_recipe(name: str, file: Path, overwrite: bool) -> None:
     """Copy a recipe to FILE, to edit it.
@@ -126,7 +127,7 @@ def copy_recipe(name: str, file: Path, overwrite: bool) -> None:
 
 
 @command.command("schema")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write to this file instead of the terminal.")
+@click.option("-o", "--output", type=HerePath(path_type=Path), help="Write to this file instead of the terminal.")
 def show_schema(output: Path | None) -> None:
     """Print the JSON schema of recipes, with the installed plugins, for editors."""
     from fashionbatch.recipe.jsonschema import schema_text

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option
 from fashionbatch.cli.console.tables import printable
 from fashionbatch.cli.console.terminal import style
@@ -20,11 +21,11 @@ if TYPE_CHECKING:
 
 
 @click.command("new")
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", type=HerePath(path_type=Path))
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=HerePath(path_type=Path, dir_okay=False),
     help="The recipe to write.  [default: the folder's name with .yaml, in the current directory]",
 )
 @click.option("--name", help="What the classifier is called.  [default: the folder's name]")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from fashionbatch.cli.console.locations import HerePath
 from fashionbatch.cli.console.progress import FILES_ARE_THE_RESULT, quiet_option, reporter_on_standard_output
 from fashionbatch.cli.console.tables import format_table, printable
 from fashionbatch.cli.recipe import RecipeCommand, set_option
@@ -49,7 +50,7 @@ class _SplitNames(click.ParamType[Any]):
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path),
+    type=HerePath(path_type=Path),
     metavar="RUN",
     help="The run directory.  [default: runs/NAME by the recipe's name, with --seeds runs/NAME-seeds, with --folds "
     "runs/NAME-folds]",
