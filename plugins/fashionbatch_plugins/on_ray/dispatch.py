@@ -116,6 +116,7 @@ class Dispatcher:
         self._actors: dict[int, _Actor] = {}
         self._left_out: dict[str, str] = {}
         self._failed_starts: Counter[str] = Counter()
+        self._lost_one: set[str] = set()
         self._has_begun = False
         self._looked = -_LOOK_FOR_PLACES_S
         self._moved = self._had_room = clock()
@@ -326,6 +327,9 @@ class Dispatcher:
         shard = self._shards[work.shard]
         shard.died_on.add(actor.place.node)
         shard.is_suspect = True
+        if actor.place.node not in self._lost_one:
+            self._lost_one.add(actor.place.node)
+            self._say(f"note: an actor on {actor.place.name} has died; what it was labeling is labeled again")
         if actor.ahead is not None:
             # Either may be to blame: from now on each is labeled alone.
             self._shards[actor.ahead].is_suspect = True

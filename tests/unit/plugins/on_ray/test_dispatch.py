@@ -199,7 +199,10 @@ def test_a_shard_that_kills_every_actor_is_split_and_only_its_bad_files_are_give
     done = {work.shard: work.crashed for work in crew.committed}
     assert done == {0: frozenset(), 1: frozenset(bad), 2: frozenset()}
     assert heard.rows == 3 * ROWS
-    assert heard.lines[0] == "note: shard 1 has ended 3 actors; looking for the file that does it"
+    *deaths, searched = [line for line in heard.lines if line.startswith("note: ")]
+    assert searched == "note: shard 1 has ended 3 actors; looking for the file that does it"
+    assert {line.partition("; ")[2] for line in deaths} == {"what it was labeling is labeled again"}
+    assert 1 <= len(deaths) == len(set(deaths)), "of each node it is said once"
 
 
 def test_a_shard_of_which_no_file_is_to_blame_ends_the_run_in_the_end() -> None:
@@ -374,7 +377,7 @@ def test_a_shard_that_kills_before_its_turn_is_found_and_no_other_is_blamed(trie
     heard = dispatch(crew, range(9), tries=tries)
     assert {work.shard for work in crew.committed if work.crashed} == {4}
     assert heard.rows == 9 * ROWS
-    notes = [line for line in heard.lines if line.startswith("note: ")]
+    notes = [line for line in heard.lines if line.startswith("note: shard ")]
     assert len(notes) == 1
     assert notes[0].startswith("note: shard 4 has ended ")
 
