@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +17,15 @@ from fashionbatch.drafting.choice import Choice, choose
 from fashionbatch.drafting.layout import Layout, Reader, read_layout
 from fashionbatch.drafting.photos import look_at_photos
 from fashionbatch.drafting.text import recipe_text
-from fashionbatch.errors import OutputError
+from fashionbatch.errors import DataError, OutputError
+from fashionbatch.masking import mask_secrets
 from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.registry import Registry
 
 TABLE_SUFFIX: Final = ".labels.csv"
 """What the table of labels that stood in names of files is called after the recipe's own name."""
+
+_ADDRESS: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,20 @@ class Draft:
     text: str
     choice: Choice
     table: tuple[Path, str] | None = None
+
+
+def _refuse_address(place: Path) -> None:
+    """Say what to do about an address, of which a path keeps one slash alone.
+
+    Raises:
+        DataError: it is one.
+    """
+    found = _ADDRESS.match(os.fspath(place))
+    if found and not place.exists():
+        raise DataError(
+            f"{mask_secrets(f'{found[1]}://{found[2]}')}: only photos on this machine are looked at",
+            hint="copy them here first; `train` and `sweep` read a store themselves, which the recipe's path names",
+        )
 
 
 def draft_recipe(
@@ -69,6 +87,7 @@ def draft_recipe(
         OutputError: the recipe would stand in a folder that is not there, or among the photos without anybody having
             said so.
     """
+    _refuse_address(place)
     place = Path(os.path.abspath(place))
     stem = place.stem if place.is_file() else place.name
     if output is None:

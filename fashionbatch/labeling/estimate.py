@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from fashionbatch import disk
 from fashionbatch.display_width import counted
-from fashionbatch.errors import DataError, FashionBatchError
+from fashionbatch.errors import DataError
 from fashionbatch.images import EXTENSIONS
 from fashionbatch.labeling import checks
 from fashionbatch.labeling.job.manifest import Manifest
@@ -22,7 +23,7 @@ from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.process import ScanProcess, request_of
 from fashionbatch.labeling.source.request import ListOptions, ScanSummary, is_parquet_list
 from fashionbatch.progress import Advance, Reporter, no_bar
-from fashionbatch.stores.address import Url, archives_in, folder_of, resolved
+from fashionbatch.stores.address import archives_in, folder_of, resolved
 
 SAMPLE = 256
 _TABLE = "sample"
@@ -94,10 +95,6 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
     own = JobPaths(options.output.table.absolute())
     checks.check_options(replace(options, output=replace(options.output, overwrite=True)), own)
     source = resolved(options.source.folder)
-    if isinstance(source, Url) and not archives_in(source):
-        raise FashionBatchError(
-            "--dry-run needs photos on this machine", hint="--limit 1000 labels the first ones of a store"
-        )
     folder = folder_of(source, tuple(EXTENSIONS))
     with disk.scratch_folder() as scratch:
         # The ending says the format, and whether there is one.
@@ -122,9 +119,11 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
         elif options.source.files_from is None and archives_in(source):
             sampled = replace(options.source, step=step, limit=len(wanted))
         else:
-            sampled = SourceOptions(folder, files_from=sample, null=True)
+            # The photos of a store are named by their addresses, and the list itself lies here.
+            base = b"" if isinstance(folder, Path) else os.fsencode((folder / "").text)
+            sampled = SourceOptions(folder if isinstance(folder, Path) else Path(scratch), files_from=sample, null=True)
             with disk.write_new(sample) as file, contextlib.closing(Manifest(paths.manifest)) as manifest:
-                file.writelines(next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted)
+                file.writelines(base + next(manifest.rows(row, row + 1)).path + b"\0" for row in wanted)
         clock = _Clock(reporter)
         reporter.show(f"found {counted(summary.rows, 'file')}; labeling {len(wanted):,} of them to see how fast it is")
         table_of_sample = replace(

@@ -27,6 +27,7 @@ def read_photo(
     threshold: float | None,
     view_side: int,
     accept_truncated: float | None = None,
+    shown: str | None = None,
 ) -> tuple[Reading, NDArray[np.uint8]]:
     """Label one photo as a table would.
 
@@ -37,6 +38,7 @@ def read_photo(
         threshold: counts as in a table: below it the label is empty.
         view_side: the longer side of the view, in pixels.
         accept_truncated: the share of its rows that the photo may lack; None for what the bundle says.
+        shown: what messages call the photo; None for its path.
 
     Returns:
         What the bundle says, and the photo for people to look at: uint8 `(height, width, 3)`, whole and upright.
@@ -54,7 +56,7 @@ def read_photo(
         image = decode_image(photo, spec)
         view = view_image(photo, view_side, accept_truncated=spec.accept_truncated)
     except ImageError as error:
-        raise DataError(f"{photo}: {error.message}") from error
+        raise DataError(f"{shown or photo}: {error.message}") from error
     registry = load_plugins(hooks={"register_runtimes"}).registry
     session = open_session(
         bundle,
@@ -69,5 +71,5 @@ def read_photo(
     with session:
         decisions = rule.decide(session.predict(image[np.newaxis]))
     if not decisions.valid[0]:
-        raise FashionBatchError(f"{photo}: {NO_PROBABILITIES}")
+        raise FashionBatchError(f"{shown or photo}: {NO_PROBABILITIES}")
     return Reading.of(decisions, 0, rule=rule, names=bundle.manifest.labels.display_names), view

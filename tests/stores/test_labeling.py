@@ -8,9 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from fashionbatch.api.labeling import classify
+from fashionbatch.cli.classify import command as classify_verb
 from fashionbatch.errors import DataError
+from fashionbatch.labeling.estimate import estimate
+from fashionbatch.labeling.options import LabelOptions, OutputOptions, SourceOptions, WorkOptions
+from fashionbatch.progress import silent
+from fashionbatch.stores.address import Url
 
 Paint = Callable[[Mapping[str, int]], Path]
 MANY = {f"{'ab'[number % 2]}/{number:02}.png" if number % 3 else f"{number:02}.png": number % 3 for number in range(40)}
@@ -129,3 +135,25 @@ def test_the_bundle_may_lie_in_the_store_too(
     classify("s3://bucket/photos", "s3://bucket/bundle", remote, workers=1, include="*3.png", progress=False)
     assert remote.read_bytes() == local.read_bytes()
     assert set(store.requests("bundle").values()) == {1}
+
+
+def test_a_dry_run_lists_the_store_and_labels_a_sample(folder: Path, tiny: Path, store: Any, tmp_path: Path) -> None:
+    source = SourceOptions(Url("s3://bucket/photos"))
+    asked = LabelOptions((tiny,), source, OutputOptions(tmp_path / "remote.csv"), work=WorkOptions(workers=1))
+    found = estimate(asked, reporter=silent(), stop_signal=lambda: 0)
+    assert (found.files, found.sample, found.left_out[0]) == (len(MANY) + 1, len(MANY) + 1, "1 .txt")
+    assert found.rate > 0
+    assert found.bytes == sum(path.stat().st_size for path in folder.rglob("*.png") if "thumbs" not in str(path)) + 6
+    assert not list(tmp_path.glob("remote.csv*"))
+
+
+def test_one_photo_of_a_store_is_drawn_with_its_labels(folder: Path, tiny: Path, tmp_path: Path) -> None:
+    picture = tmp_path / "labeled.png"
+    asked = ["s3://bucket/photos/a/02.png", "-b", str(tiny), "--show", str(picture)]
+    result = CliRunner().invoke(classify_verb, asked)
+    assert result.exit_code == 0
+    assert "*  blue" in result.output
+    assert picture.stat().st_size > 1000
+    result = CliRunner().invoke(classify_verb, ["s3://bucket/photos/broken.jpg", *asked[1:], "--overwrite"])
+    assert isinstance(result.exception, DataError)
+    assert result.exception.message.startswith("s3://bucket/photos/broken.jpg: ")

@@ -12,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from fashionbatch.cli.console.tables import format_table, printable
-from fashionbatch.stores.address import Location, Url
+from fashionbatch.stores.address import Location, is_one_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,8 @@ def check_request(context: click.Context, folder: Location | None, *, has_table:
     Raises:
         UsageError: something else was asked for.
     """
+    from fashionbatch.specs import IMAGE_EXTENSIONS
+
     given = [
         parameter
         for parameter in context.command.params
@@ -50,9 +52,7 @@ def check_request(context: click.Context, folder: Location | None, *, has_table:
             raise click.UsageError(f"{parameter.opts[-1]} {reason}")
     if len(context.params["bundles"]) > 1:
         raise click.UsageError("--show takes one bundle")
-    if isinstance(folder, Url):
-        raise click.UsageError("--show takes a photo on this machine, not one in a store")
-    if folder is None or folder.is_dir():
+    if folder is None or not is_one_file(folder, tuple(IMAGE_EXTENSIONS)):
         raise click.UsageError("--show takes one photo in the place of FOLDER")
 
 
@@ -103,22 +103,24 @@ def label_photo(options: LabelOptions, picture: Path, *, has_table: bool) -> Lab
     from fashionbatch.errors import OutputError
     from fashionbatch.labeling.single import read_photo
     from fashionbatch.pictures.drawing.files import check_picture_path
+    from fashionbatch.stores.fetching import fetched
 
-    photo, threshold = options.source.folder, options.rows.threshold
-    assert isinstance(photo, Path)
-    if _is_same_file(picture, photo):
+    photo = options.source.folder
+    if isinstance(photo, Path) and _is_same_file(picture, photo):
         raise OutputError(f"{picture} is the photo itself", hint="--show names the drawing")
     if has_table and _is_same_file(picture, options.output.table):
         raise OutputError(f"{picture}: -o/--output and --show name the same file")
     check_picture_path(picture, overwrite=options.output.overwrite)
-    reading = read_photo(
-        photo,
-        options.bundles[0],
-        options.compute,
-        threshold=threshold,
-        view_side=_VIEW_PIXELS,
-        accept_truncated=options.rows.accept_truncated,
-    )
+    with fetched(photo) as copy:
+        reading = read_photo(
+            copy,
+            options.bundles[0],
+            options.compute,
+            threshold=options.rows.threshold,
+            view_side=_VIEW_PIXELS,
+            accept_truncated=options.rows.accept_truncated,
+            shown=str(photo),
+        )
     return LabeledPhoto(*reading, photo.name)
 
 

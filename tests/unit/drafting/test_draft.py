@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from fashionbatch.drafting import draft_recipe, write_draft
-from fashionbatch.errors import OutputError
+from fashionbatch.errors import DataError, OutputError
 from fashionbatch.plan import advice, plan_from_text
 
 CLASSES = ("coat", "dress", "skirt")
@@ -157,3 +157,11 @@ def test_a_table_of_labels_that_is_there_is_kept_unless_said(put, draft, tmp_pat
     with pytest.raises(OutputError, match="exists already"):
         write_draft(made)
     assert not made.path.exists()
+
+
+@pytest.mark.parametrize("given", ["s3://bucket/photos", "https://me:SECRET@example.org/photos"])
+def test_an_address_is_refused_in_one_line(given: str, registry, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=": only photos on this machine are looked at") as caught:
+        draft_recipe(Path(given), registry, output=tmp_path / "a.yaml")
+    assert caught.value.message.startswith(given.partition("://")[0] + "://")
+    assert "SECRET" not in str(caught.value)
