@@ -144,7 +144,7 @@ def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
     bar: OpenBar,
 ) -> Judged:
     from fashionbatch.evaluation.table_run import evaluate_table
-    from fashionbatch.labels.formats import ENDINGS
+    from fashionbatch.labels.formats import format_of_name
     from fashionbatch.labels.sidecar import sidecar_of
 
     sidecar = sidecar_of(table)
@@ -152,7 +152,7 @@ def _judge_table(  # noqa: PLR0917 - what the one caller has at hand
         raise DataError(
             f"{table}: was written with another bundle than {bundle.path}", hint="its sidecar, .meta.json, says which"
         )
-    if data is not None and data.lower().endswith(tuple(f".{name}" for name in ENDINGS)):
+    if data is not None and format_of_name(as_location(data).name):
         return evaluate_table(table, bundle.manifest, as_location(data), bar=bar, **reading)
     truth, root = (
         (None, None)
@@ -191,10 +191,10 @@ def make_folder(output: Path, *, overwrite: bool) -> None:
 
 
 def _is_table(location: Location) -> bool:
-    from fashionbatch.labels.formats import ENDINGS
+    from fashionbatch.labels.formats import format_of_name
 
     is_bundle = isinstance(location, Path) and (location / MANIFEST_NAME).exists()
-    return location.suffix.lower().removeprefix(".") in ENDINGS and not is_bundle
+    return format_of_name(location.name) is not None and not is_bundle
 
 
 def _bundle_of(table: Location) -> Path:

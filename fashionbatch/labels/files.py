@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Final, cast
 
 from fashionbatch import disk
 from fashionbatch.errors import DataError
+
+PACKED: Final = ".gz"
+"""The ending of a file that is compressed as a whole."""
 
 
 def open_regular(path: Path, *, hint: str | None = None) -> BinaryIO:
@@ -26,3 +30,28 @@ def open_regular(path: Path, *, hint: str | None = None) -> BinaryIO:
         raise
     except OSError as error:
         raise DataError(f"{path}: {disk.why_unreadable(error)}", hint=hint) from None
+
+
+def open_unpacked(path: Path) -> BinaryIO:
+    """Open a regular file, or what a file whose name ends in `.gz` holds. It is unpacked while it is read.
+
+    Raises:
+        FileNotFoundError: there is none.
+        DataError: as `open_regular`. Reading raises OSError, EOFError or zlib.error where it is damaged.
+    """
+    file = open_regular(path)
+    return cast(BinaryIO, _Unpacked(file)) if path.name.lower().endswith(PACKED) else file
+
+
+class _Unpacked(gzip.GzipFile):
+    """Closes the packed file, too."""
+
+    def __init__(self, packed: BinaryIO) -> None:
+        super().__init__(fileobj=packed)
+        self._packed = packed
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._packed.close()

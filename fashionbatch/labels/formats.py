@@ -9,16 +9,19 @@ import base64
 import json
 import math
 import os
+import zlib
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from fashionbatch.csvtext import AUTO, CsvReader
 from fashionbatch.csvtext.encodings import UTF_8, marked_encoding, unmarked_utf16
 from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.labels.columns import PATH, PATH_BYTES
+from fashionbatch.labels.files import PACKED
 from fashionbatch.labels.workbooks import read_xlsx
 from fashionbatch.stores.address import Location
 
@@ -145,6 +148,20 @@ FORMATS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet, "xlsx"
 ENDINGS = {**{name: name for name in FORMATS}, "tsv": "csv", "txt": "csv", "ndjson": "jsonl"}
 """Endings of files' names -> the format."""
 
+_MAY_BE_PACKED = frozenset({"csv", "jsonl"})
+
+
+def format_of_name(name: str) -> str | None:
+    """The format that a file's name says; None where it says none.
+
+    Example:
+        >>> format_of_name("labels.CSV"), format_of_name("part-0.jsonl.gz"), format_of_name("a.parquet.gz")
+        ('csv', 'jsonl', None)
+    """
+    plain = name.lower().removesuffix(PACKED)
+    found = ENDINGS.get(PurePosixPath(plain).suffix.removeprefix("."))
+    return found if plain == name.lower() or found in _MAY_BE_PACKED else None
+
 
 # ------------------------------------------------------------------------------------------------------- every format
 
@@ -157,6 +174,8 @@ def _reading(path: Location, file: BinaryIO) -> Iterator[None]:
             yield
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror or error}") from None
+        except (EOFError, zlib.error):
+            raise DataError(f"{path}: what is compressed in it is damaged or cut short") from None
 
 
 def _require_text(path: Location, file: BinaryIO) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from fashionbatch import disk
 from fashionbatch.errors import DataError, OutputError
-from fashionbatch.labels.files import open_regular
+from fashionbatch.labels.files import open_unpacked
 from fashionbatch.stores.address import Location
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def read_parts(
     """
     columns: list[Cell] | None = None
     for part in parts:
-        rows = read(folder / part.name, open_regular(part))
+        rows = read(folder / part.name, open_unpacked(part))
         header = next(rows, None)
         if header is None:
             continue  # an empty part has no rows

@@ -15,8 +15,8 @@ from fashionbatch.csvtext import AUTO
 from fashionbatch.errors import DataError
 from fashionbatch.labels.columns import type_of
 from fashionbatch.labels.fetching import table_here
-from fashionbatch.labels.files import open_regular
-from fashionbatch.labels.formats import ENDINGS, FORMATS, Wanted, read_csv, read_parquet
+from fashionbatch.labels.files import open_unpacked
+from fashionbatch.labels.formats import FORMATS, Wanted, format_of_name, read_csv, read_parquet
 from fashionbatch.labels.parts import parts_of, read_parts
 from fashionbatch.labels.sidecar import find_sidecar
 from fashionbatch.names import path_alike
@@ -86,7 +86,7 @@ class TableReader:
         if parts is not None:
             return read_parts(self.path, parts, read)
         try:
-            return read(self.path, open_regular(self.place))
+            return read(self.path, open_unpacked(self.place))
         except FileNotFoundError:
             meant = path_alike(self.place)
             hint = None if meant is None else f"did you mean {meant}?"
@@ -156,7 +156,7 @@ def _format_of(path: Location, format_: str | None, parts: Sequence[Path] | None
         raise DataError(f"{path}: tables of the format {format_} cannot be read back; {known} can")
     # The folder of a table may be called anything; each part has an ending.
     named = path if parts is None else parts[0]
-    format_ = format_ or ENDINGS.get(named.suffix.lower().removeprefix("."))
+    format_ = format_ or format_of_name(named.name)
     if format_ is None:
         if parts is not None:
             raise DataError(

@@ -10,6 +10,7 @@ import pytest
 import fashionbatch as fb
 from fashionbatch.errors import DataError
 from fashionbatch.labels.summary.run import summarize_table
+from fashionbatch.stores import fetching
 from fashionbatch.stores.address import Url
 
 HEAD = "filepath,status,error,label,prob\n"
@@ -55,3 +56,19 @@ def test_what_is_not_there_is_one_clear_line(store: Any, address: str, message: 
     with pytest.raises(DataError, match=message) as raised:
         fb.summarize(address, progress=False)
     assert "PLANTED" not in str(raised.value)
+
+
+def test_a_table_that_is_replaced_while_it_is_fetched_is_no_mixture(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fetching, "_PIECE", 1000)
+    content = (HEAD + "".join(ROWS)).encode()
+    store.put("labels.csv", content)
+
+    def replace(method: str, path: str, number: int) -> None:
+        if (method, path, number) == ("GET", "/bucket/labels.csv", 2):
+            store.put("labels.csv", content.replace(b"red", b"RED"))
+
+    store.proxy.plan = replace
+    with pytest.raises(DataError, match=r"^s3://bucket/labels\.csv: was written to while it was read"):
+        fb.summarize("s3://bucket/labels.csv", progress=False)

@@ -443,3 +443,40 @@ def test_cells_of_columns_that_nobody_wants_are_not_read(tmp_path: Path) -> None
         assert list(table.rows(only=wanted)) == [[None, os.fsdecode(b"a\xff"), None, "red"]]
     with TableReader(tmp_path / "a.parquet") as table, pytest.raises(DataError, match="'image' holds list"):
         list(table.rows())
+
+
+@pytest.mark.parametrize("name", ["a.csv.gz", "A.CSV.GZ", "a.tsv.gz", "a.jsonl.gz", "a.ndjson.gz"])
+def test_text_that_is_packed_is_unpacked_while_it_is_read(tmp_path: Path, name: str) -> None:
+    kind = "jsonl" if "json" in name else "csv"
+    plain = write(tmp_path / f"plain.{kind}", COLUMNS, ROWS)
+    (tmp_path / name).write_bytes(gzip.compress(plain.read_bytes()))
+    assert rows_of(tmp_path / name) == rows_of(plain)
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / f"part-00000-c0ffee.{name}").write_bytes((tmp_path / name).read_bytes())
+    assert rows_of(parts) == rows_of(plain)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"filepath,label\n", "cannot be read: "),
+        (b"", "is empty"),
+        (
+            gzip.compress(b"filepath,label\n" + b"a,b\n" * 999, mtime=0)[:-9],
+            "what is compressed in it is damaged or cut short",
+        ),
+        (
+            gzip.compress(b"filepath,label\na,b\n", mtime=0)[:12] + b"\xff" * 30,
+            "what is compressed in it is damaged or",
+        ),
+    ],
+)
+def test_packed_text_that_is_damaged_is_one_clear_error(tmp_path: Path, content: bytes, message: str) -> None:
+    (tmp_path / "a.csv.gz").write_bytes(content)
+    assert error_of(tmp_path / "a.csv.gz").startswith(message)
+
+
+def test_no_other_format_is_packed_once_more(tmp_path: Path) -> None:
+    (tmp_path / "a.parquet.gz").touch()
+    assert error_of(tmp_path / "a.parquet.gz").startswith("the ending says no format")
