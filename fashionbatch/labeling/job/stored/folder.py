@@ -51,6 +51,7 @@ class JobFolder:
     Attributes:
         url: what their paths are below.
         heeds_absence: whether the store heeds the condition that there is no object yet.
+        lasting: asks again for half an hour, what must not be lost because a store is out of order for a while.
         heeds_tags: whether it heeds the condition that an object is still the one that was seen.
     """
 
@@ -69,7 +70,7 @@ class JobFolder:
         self._open = open_objects or open_writable
         self._pause = pause
         self._usual = Retrying(sleep=self.wait)
-        self._lasting = Retrying(_LASTING, sleep=self.wait)
+        self.lasting = Retrying(_LASTING, sleep=self.wait)
 
     def read(self, path: str) -> bytes | None:
         """What an object holds; None where there is none.
@@ -126,7 +127,7 @@ class JobFolder:
             OutputError: the store does not take it.
         """
         with self._errors():
-            return self._objects.write(path, content, over, retrying or self._lasting)
+            return self._objects.write(path, content, over, retrying or self._usual)
 
     def upload(self, file: Path, path: str, note: Path) -> None:
         """Make a file of this machine an object.
@@ -140,7 +141,7 @@ class JobFolder:
             OutputError: the store does not take it.
         """
         with self._errors():
-            self._objects.put(Upload(file, path, True, note, self._go_on, self._lasting))
+            self._objects.put(Upload(file, path, True, note, self._go_on, self.lasting))
 
     def fetch(self, path: str, target: Path) -> bool:
         """Bring an object to this machine, whole or not at all; returns whether there is one.
@@ -149,7 +150,7 @@ class JobFolder:
             OutputError: the store does not give it, or it cannot be written here.
         """
         with self._errors(), disk.output_errors(target):
-            return fetch_object(self._objects, path, target, self._lasting)
+            return fetch_object(self._objects, path, target, self.lasting)
 
     def remove(self, paths: Sequence[str]) -> None:
         """Remove objects, as far as they are there.
@@ -158,7 +159,7 @@ class JobFolder:
             OutputError: the store does not do it.
         """
         with self._errors():
-            self._objects.remove(paths, self._lasting)
+            self._objects.remove(paths, self.lasting)
 
     def listed(self, below: str = "") -> Iterator[StoredObject]:
         """The objects whose paths begin with `below`: empty, or a path that ends with a slash.

@@ -46,6 +46,7 @@ BEGUN: Final = "begun.json"
 TABLE: Final = "table.json"
 SHARDS: Final = "shards/"
 _LARGEST_OWNER: Final = 100
+_LARGEST_TABLE: Final = 1 << 26
 _FileName = Annotated[str, StringConstraints(pattern=r"^(job\.json|manifest|kept|reused|unpacked/[0-9]{6,}\.content)$")]
 
 
@@ -194,7 +195,8 @@ class StoredHome(JobHome):
     def assembled(self) -> None:
         """As `JobHome` says."""
         self._require_lease()
-        self._folder.write(TABLE, disk.read_regular(self.paths.table, 1 << 26, follow_links=False), None)
+        content = disk.read_regular(self.paths.table, _LARGEST_TABLE, follow_links=False)
+        self._folder.write(TABLE, content, None, retrying=self._folder.lasting)
 
     def abandon(self) -> None:
         """As `JobHome` says; a job that another run has begun stays."""

@@ -116,7 +116,7 @@ class Lease:
         Raises:
             OutputError: another run has taken it over, or the store does not take it.
         """
-        self._renew()
+        self._renew(self._folder.lasting)
         if self.is_lost:
             raise self.loss()
 

@@ -117,18 +117,18 @@ class StoredShards(ShardStore):
         if self.folder.has(self._name(table)):
             return False
         # Of a run that was lost before it came to the rows.
-        self.folder.write(name, content, None)
+        self.folder.write(name, content, None, retrying=self.folder.lasting)
         return True
 
     def _is_new(self, name: str, content: bytes) -> bool:
         """Upload what must not be there yet; returns whether it was not, or an earlier try has put it there."""
         outcome = "unconditional"
         if self.folder.heeds_absence:
-            outcome = self.folder.write(name, content, "").outcome
+            outcome = self.folder.write(name, content, "", retrying=self.folder.lasting).outcome
         if outcome == "unconditional":
             if self.folder.read(name) is not None:
                 return False
-            self.folder.write(name, content, None)
+            self.folder.write(name, content, None, retrying=self.folder.lasting)
         return outcome != "taken"
 
     def _name(self, path: Path) -> str:
