@@ -16,6 +16,7 @@ import pytest
 from fashionbatch.errors import FashionBatchError, OutputError
 from fashionbatch.labeling.engine import ShardFunction
 from fashionbatch.labeling.job.staging import made_at
+from fashionbatch.labeling.job.status import read_status
 from fashionbatch.labeling.job.stored import lease
 from fashionbatch.labeling.job.stored.folder import JobFolder
 from fashionbatch.labeling.job.stored.lease import Times
@@ -28,6 +29,7 @@ from fashionbatch.progress import Reporter
 from fashionbatch.stores.address import Url
 from fashionbatch.stores.faults import StoreFaultError
 
+fsspec = pytest.importorskip("fsspec", reason="needs fashionbatch[cloud]")
 pytest.importorskip("s3fs", reason="needs fashionbatch[cloud]")
 
 Paint = Callable[[Mapping[str, int]], Path]
@@ -339,6 +341,24 @@ def test_another_folder_than_the_jobs_is_told_of(
     label_part(on("one", part=Part(1, 2)))
     with pytest.raises(OutputError, match="belongs to another job that is under way: folder is"):
         label(on("another", folder=tmp_path))
+
+
+def test_a_store_of_which_only_fsspec_knows_does_as_well(
+    whole: dict[str, bytes], options: MakeOptions, machine: Callable[[str], Path], quick_leases: None
+) -> None:
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    at, jobs = Url("memory://out/labels.csv"), Url("memory://jobs")
+    for number in (1, 2):
+        machine(f"machine {number}")
+        table, _, _ = made_at(at, None, jobs)
+        made = options(part=Part(number, 2))
+        label_part(replace(made, output=replace(made.output, table=table, store=at, job=jobs)))
+    machine("another")
+    assert read_status(at, jobs=jobs).done == 25
+    merge(made_at(at, None, jobs)[0], store=at, jobs=jobs)
+    assert system.cat_file("/out/labels.csv") == whole["labels.csv"]
+    assert [name for name in system.store if name.startswith("/jobs")] == []
 
 
 def test_refused_credentials_are_one_line(whole: dict[str, bytes], on: MakeOptions, kept: Any) -> None:
