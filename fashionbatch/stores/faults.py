@@ -164,11 +164,12 @@ def _status_and_code(error: BaseException) -> tuple[int, str]:
         status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = str(response["Error"].get("Code", ""))
         return int(status or (code if code.isdecimal() else 0)), code
-    for name in ("status", "status_code", "code"):
-        value = getattr(error, name, None)
-        if isinstance(value, int) and 400 <= value < 600:
-            named: Any = getattr(error, "error_code", None)  # azure
-            return value, str(getattr(named, "value", named) or "")
+    # One of them says it; aiohttp warns where another one is asked for, too.
+    name = next((name for name in ("status", "status_code", "code") if name in dir(error)), "")
+    value = getattr(error, name, None) if name else None
+    if isinstance(value, int) and 400 <= value < 600:
+        named: Any = getattr(error, "error_code", None)  # azure
+        return value, str(getattr(named, "value", named) or "")
     return 0, ""
 
 

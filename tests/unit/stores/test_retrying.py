@@ -86,6 +86,17 @@ def test_a_server_that_cannot_be_reached_may_be_there_again(name: str) -> None:
     assert fault_of(error).kind == "passing"
 
 
+def test_a_status_is_asked_for_by_one_name_alone() -> None:
+    class RedirectsError(Exception):
+        status = 307
+
+        @property
+        def code(self) -> int:
+            raise AssertionError("aiohttp warns of this name")
+
+    assert fault_of(RedirectsError("round in circles")).kind == "failed"
+
+
 def test_an_error_that_a_library_has_wrapped_is_known_by_its_cause() -> None:
     wrapped = OSError(16, "Please reduce your request rate")
     wrapped.__cause__ = ResponseError(503, "SlowDown")
