@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from fashionbatch.api.judging import evaluate
 from fashionbatch.api.labeling import label_folder
 from fashionbatch.errors import DataError, FashionBatchError, InterruptedRunError
 from fashionbatch.labeling.checks import check_root
 from fashionbatch.labeling.estimate import estimate
+from fashionbatch.labeling.job.status import read_status
 from fashionbatch.labeling.merge import merge
 from fashionbatch.labeling.options import LabelOptions, Part
 from fashionbatch.labeling.run import label, label_part
@@ -78,10 +80,36 @@ def test_a_run_that_was_stopped_goes_on(folder: Path, options: MakeOptions, tmp_
 
     with pytest.raises(InterruptedRunError):
         label(asked, stop_signal=stop_after_a_shard)
+    stopped = read_status(asked.output.table)
+    assert (stopped.state, stopped.rows) == ("stopped", 26)
+    assert 0 < stopped.done < 26
     assert table_of(asked) == expected
+    assert read_status(asked.output.table).state == "complete"
 
 
 @pytest.mark.usefixtures("small_shards")
+def test_the_features_of_members_are_those_of_the_files(folder: Path, options: MakeOptions, tmp_path: Path) -> None:
+    label(options(output=tmp_path / "folder.csv", embeddings=tmp_path / "folder.npy"))
+    archive = pack(folder, tmp_path / "photos.tar")
+    label(options(folder=archive, embeddings=tmp_path / "archive.npy"))
+    assert (tmp_path / "archive.npy").read_bytes() == (tmp_path / "folder.npy").read_bytes()
+
+
+def test_a_table_of_an_archive_is_judged_by_the_folders_in_it(
+    paint: Paint, options: MakeOptions, tiny: Path, tmp_path: Path
+) -> None:
+    folder = paint(
+        {f"{('red', 'green', 'blue')[number % 3]}/{number}.png": (number % 5 + 1) % 3 for number in range(15)}
+    )
+    label(options(output=tmp_path / "folder.csv"))
+    label(options(folder=pack(folder, tmp_path / "photos.tar")))
+    judged = [
+        evaluate(tiny, predictions=tmp_path / name, progress=False).accuracy for name in ("folder.csv", "labels.csv")
+    ]
+    assert judged[0] == judged[1]
+    assert 0 < judged[0] < 1
+
+
 def test_parts_are_merged_to_the_table_of_one_run(folder: Path, options: MakeOptions, tmp_path: Path) -> None:
     archive = pack(folder, tmp_path / "photos.tgz")
     expected = table_of(options(folder=archive, output=tmp_path / "whole.csv"))
