@@ -221,3 +221,21 @@ def test_an_argument_that_the_command_would_refuse_is_named_before_anything_is_w
 def test_an_open_bundle_labels_folders_too(bundle_path: Path, photos: Path, tmp_path: Path) -> None:
     with fb.Bundle.open(bundle_path) as bundle:
         assert fb.classify(photos, bundle, tmp_path / "labels.csv", progress=False).rows == 7
+
+
+def test_what_has_no_label_is_tried_again_where_the_table_lies_in_a_store(
+    bundle_path: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fsspec = pytest.importorskip("fsspec", reason="needs fashionbatch[cloud]")
+    monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / "cache"))
+    system = fsspec.filesystem("memory")
+    system.store.clear()
+    output = "memory://out/t.csv"
+    first = fb.classify(photos, bundle_path, output, workers=1, progress=False)
+    again = fb.classify(photos, bundle_path, output, retry_errors=True, workers=1, progress=False)
+    assert again.sidecar is not None
+    assert again.sidecar.reused is not None
+    assert (again.sidecar.reused.reused, again.sidecar.reused.retried) == (6, 1)
+    assert again.counts == first.counts
+    assert fb.summarize(output, progress=False).is_unchanged
+    system.store.clear()
