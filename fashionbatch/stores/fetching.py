@@ -117,7 +117,8 @@ def _said_of(location: Url) -> Iterator[None]:
     try:
         yield
     except StoreFaultError as fault:
-        if fault.kind == "changed":
+        # It was there when it was looked at or listed.
+        if fault.kind in {"changed", "missing"}:
             raise DataError(f"{location}: was written to while it was read", hint="try it again") from fault
         raise DataError(f"{location}: cannot be read: {fault.reason}", hint=refusal_hint(fault)) from fault
 
