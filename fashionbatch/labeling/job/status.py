@@ -60,10 +60,10 @@ def read_status(output: Location, *, jobs: Location | None = None) -> JobStatus:
         from fashionbatch.labeling.job.stored.looking import look_at_job
 
         found = look_at_job(output, jobs)
-        return _complete(output) if found is None else _status_of(found)
+        return _complete(output, jobs) if found is None else _status_of(found)
     paths = JobPaths(staged_table(output, jobs) if isinstance(output, Url) else output.absolute())
     if not paths.directory.is_dir():
-        return _complete(output if isinstance(output, Url) else paths.output)
+        return _complete(output if isinstance(output, Url) else paths.output, jobs)
     running = disk.is_locked(paths.lock)
     job = read_job(paths)
     if job is None:
@@ -83,10 +83,13 @@ def _status_of(seen: Seen) -> JobStatus:
     return JobStatus(state, rows, done, dict(seen.counts.statuses.most_common()), rate, remaining_s)
 
 
-def _complete(output: Location) -> JobStatus:
+def _complete(output: Location, jobs: Location | None) -> JobStatus:
     sidecar = sidecar_of(output)
     if sidecar is None:
-        raise DataError(f"{output}: there is neither a job under way nor a table that classify wrote")
+        raise DataError(
+            f"{output}: there is neither a job under way nor a table that classify wrote",
+            hint="if the run was given --job, give it here, too" if isinstance(output, Url) and jobs is None else None,
+        )
     rows = sidecar.rows
     return JobStatus("complete", rows, rows, dict(sidecar.counts.status), None, None)
 

@@ -156,6 +156,7 @@ def test_parts_of_machines_without_a_common_disk_make_the_table_of_one(
     for number in (3, 1, 2):
         rows.append(label_part(on(f"machine {number}", part=Part(number, 3))))
         assert not list((machine(f"machine {number}") / "jobs").rglob("*")), "what the store has is not kept twice"
+        assert not [name for name in kept.names() if "/locks/" in name]
     assert sum(rows) == 25
     merge_on(machine, "another")
     require_complete(kept, whole)

@@ -95,10 +95,12 @@ class StoredHome(JobHome):
         self._leases: Leases | None = None
         self._lease: Lease | None = None
         self._begun: Begun | None = None
+        self._begun_content: bytes | None = None
         self._table: TableRecord | None = None
         self._new_name = secrets.token_hex(8)
         self._uploaded: bytes | None = None
         self._is_discarded = False
+        self._is_part_done = False
 
     @property
     def place(self) -> Location:
@@ -143,6 +145,7 @@ class StoredHome(JobHome):
     def refresh(self) -> None:
         """As `JobHome` says: a copy of a job that is no more goes."""
         content = self._folder.read(BEGUN)
+        self._begun_content = content
         self._begun = None if content is None else parsed(Begun, content, self._folder.url / BEGUN)
         table = self._folder.read(TABLE)
         self._table = None if table is None else parsed(TableRecord, table, self._folder.url / TABLE)
@@ -222,6 +225,7 @@ class StoredHome(JobHome):
     def part_is_done(self) -> None:
         """As `JobHome` says: all of it is in the store, unless other parts are at work with the copy here."""
         assert self._lock is not None
+        self._is_part_done = True
         if self._lock.is_alone():
             # The part is done all the same.
             with contextlib.suppress(OutputError):
@@ -239,7 +243,8 @@ class StoredHome(JobHome):
         """Release the leases; after a job that was discarded nothing stays."""
         if self._lease is None:
             return
-        self._lease.release(remove=self._begun is None)
+        # Whoever joins the parts has to look at every lease that stays.
+        self._lease.release(remove=self._begun is None or self._is_part_done)
         if self._is_discarded and self._begun is None and not self._lease.is_lost:
             with contextlib.suppress(FashionBatchError):
                 self._folder.remove([each.path for each in self._folder.listed(FOLDER)])
@@ -269,7 +274,7 @@ class StoredHome(JobHome):
                 paths.unpacked.mkdir(exist_ok=True)
         for name in sorted(begun.files, key=lambda name: name == paths.job.name):
             if name == paths.job.name:
-                disk.write_file(paths.begun, begun.to_json())
+                disk.write_file(paths.begun, self._begun_content or b"")
             path = paths.directory / name
             place = f"{begun.name}/{name}"
             if not self._folder.fetch(place, path) or _digest(path) != begun.files[name]:
