@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from fashionbatch.errors import FashionBatchError
@@ -28,8 +29,9 @@ _LOOK_S = 2.0
 _SILENCE_S = 20.0
 """Of the head, until it is lost: shorter than a minute, after which Ray ends a process that has lost its head."""
 _LEAVE_S = 15.0
-_LONGEST_FOLDER = 25
-"""Bytes: the sockets within have names of about 80 more, and 107 are allowed."""
+_FOLDER = "fb-ray-"
+_LONGEST_PLACE = 17
+"""Bytes of where the folder is made: the sockets within have names of about 90 more, and 107 are allowed."""
 
 
 class Connection:
@@ -156,8 +158,6 @@ class Connection:
                 "include_dashboard": False,
                 "object_store_memory": _STORE_BYTES + 2 * shared_bytes,
                 "_temp_dir": folder,
-                # Nobody else on the network is to see it.
-                "_node_ip_address": "127.0.0.1",
             }
         stack.enter_context(_without_words_of_ray(ray))
         stack.callback(ray.shutdown)
@@ -232,7 +232,24 @@ def _knock(address: str) -> None:
 
 
 def _folder() -> str:
-    """For Ray's sockets and logs; never the current folder."""
+    """For Ray's sockets and logs; never the current folder. Those of runs that were killed go."""
     usual = tempfile.gettempdir()
-    place = usual if len(os.fsencode(usual)) <= _LONGEST_FOLDER else "/tmp"  # noqa: S108 - it gets a name of its own
-    return tempfile.mkdtemp(prefix="fb-ray-", dir=place)  # disk: scratch
+    place = usual if len(os.fsencode(usual)) <= _LONGEST_PLACE else "/tmp"  # noqa: S108 - it gets a name of its own
+    for path in Path(place).glob(f"{_FOLDER}*-*"):
+        if _was_left_behind(path):
+            shutil.rmtree(path, ignore_errors=True)
+    return tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=place)  # disk: scratch
+
+
+def _was_left_behind(folder: Path) -> bool:
+    """Whether it is this user's, and of a process that there is no more."""
+    number = folder.name.removeprefix(_FOLDER).partition("-")[0]
+    try:
+        if not number.isdecimal() or folder.lstat().st_uid != os.getuid():
+            return False
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):
+        pass
+    return False

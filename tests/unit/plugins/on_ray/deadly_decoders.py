@@ -24,3 +24,13 @@ def decode_into(file: bytes | BinaryIO, spec: Any, out: Any) -> str | None:
 def decode_slowly(file: bytes | BinaryIO, spec: Any, out: Any) -> str | None:
     time.sleep(0.05)
     return images.decode_into(file, spec, out)
+
+
+def decode_at_leisure(file: bytes | BinaryIO, spec: Any, out: Any) -> str | None:
+    time.sleep(0.3)
+    return images.decode_into(file, spec, out)
+
+
+def decode_for_ages(file: bytes | BinaryIO, spec: Any, out: Any) -> str | None:
+    time.sleep(1.5)
+    return images.decode_into(file, spec, out)

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +32,7 @@ HERE = Path(__file__).parent
 PHOTOS = 95
 NODE = {"num_cpus": 1, "object_store_memory": 80 << 20, "node_ip_address": "127.0.0.1"}
 # A decoder that waits tells whether a run is in its middle; the other one has files that kill.
+LEISURELY = "deadly_decoders:decode_at_leisure"
 SLOW, DEADLY = "deadly_decoders:decode_slowly", "deadly_decoders:decode_into"
 
 
@@ -204,3 +212,93 @@ def test_a_node_of_another_kind_is_left_out_by_name(cluster: Any, options: Label
         cluster.remove_node(other)
     assert read(options) == here(options, tmp_path)
     assert any("is left out: other rows would be computed here: compute.instruction_set" in x for x in told.lines)
+
+
+@pytest.mark.slow
+def test_a_node_that_joins_in_mid_run_gets_an_actor(cluster: Any, options: LabelOptions, tmp_path: Path) -> None:
+    joined: list[Any] = []
+    told = Told(lambda: joined.append(cluster.add_node(**NODE)))
+    try:
+        label(on_ray(options, cluster, LEISURELY), reporter=told)
+    finally:
+        for node in joined:
+            cluster.remove_node(node)
+    assert told.lines[-1].startswith("ray: 3 actors on 3 nodes; the slowest, on ")
+    assert read(options) == here(options, tmp_path)
+
+
+HEAD = """
+import json, os, sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "object_store_memory": 80 << 20})
+cluster.add_node(num_cpus=1, object_store_memory=80 << 20)
+of_head = [each.process.pid for kind in cluster.head_node.all_processes.values() for each in kind]
+print(json.dumps({"address": cluster.address, "head": of_head}), flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+RUN = """
+import pickle, sys
+from fashionbatch.errors import FashionBatchError
+from fashionbatch.labeling.job import shards
+from fashionbatch.labeling.run import label
+shards.SMALLEST = shards._CELLS = 10
+try:
+    label(pickle.load(open(sys.argv[1], "rb")))
+except FashionBatchError as error:
+    print(error.message)
+    sys.exit(error.exit_code)
+"""
+
+
+@contextmanager
+def cluster_elsewhere() -> Iterator[tuple[str, list[int]]]:
+    """A cluster of another process: its address, and the processes of its head."""
+    cluster = subprocess.Popen(
+        [sys.executable, "-c", HEAD],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(HERE), "RAY_USAGE_STATS_ENABLED": "0"},
+        start_new_session=True,
+    )
+    assert cluster.stdout is not None
+    known = json.loads(cluster.stdout.readline())
+    try:
+        yield known["address"], known["head"]
+    finally:
+        os.killpg(cluster.pid, signal.SIGKILL)
+        for pid in known["head"]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        cluster.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
+def test_a_head_that_is_lost_ends_the_run_in_one_line_and_costs_no_shard(
+    options: LabelOptions, tmp_path: Path, number: signal.Signals
+) -> None:
+    begun = Path(f"{options.output.table}.job/shards")
+    with cluster_elsewhere() as (address, head):
+        work = replace(options.work, engine="ray", settings=(f"address={address}", "here=false"))
+        asked = replace(options, work=replace(work, decoder="deadly_decoders:decode_for_ages"))
+        (tmp_path / "options").write_bytes(pickle.dumps(asked))
+        run = subprocess.Popen(
+            [sys.executable, "-c", RUN, tmp_path / "options"],
+            stdout=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(HERE)},
+            text=True,
+        )
+        while run.poll() is None and not any(begun.glob("*.rows")):
+            time.sleep(0.02)
+        for pid in head:
+            os.kill(pid, number)
+        said, _ = run.communicate(timeout=120)
+    assert run.returncode == 1
+    assert said.startswith(f"lost Ray's head at {address}: ")
+    assert said.count("\n") == 1
+    assert not options.output.table.exists()
+    assert made(options) == here(options, tmp_path)

@@ -6,6 +6,7 @@ import os
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from fashionbatch.specs import EngineSpec, Resources
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 from fashionbatch.testing.checks.engine import RecordedShard
 from fashionbatch_plugins.engines import register_engines, run_on_ray
+from fashionbatch_plugins.on_ray import connection
 from fashionbatch_plugins.on_ray.parameters import Ray
 
 
@@ -104,6 +106,20 @@ def test_a_mistake_in_the_environment_is_named_by_its_variable(
     monkeypatch.setenv("FASHIONBATCH_RAY_ACTORS", "many")
     with pytest.raises(FashionBatchError, match="FASHIONBATCH_RAY_ACTORS=many: actors: must be a whole number"):
         checked_parameters(engine, [], "--engine-set", in_environment(engine))
+
+
+def test_what_a_run_that_was_killed_has_left_goes_with_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "_LONGEST_PLACE", 1000)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    names = [f"fb-ray-{ended.pid}-a", f"fb-ray-{os.getpid()}-b", "fb-ray-notes-c", "fb-ray-99999999999999999999-d"]
+    for name in names:
+        (tmp_path / name / "logs").mkdir(parents=True)
+    made = Path(connection._folder())
+    assert {path.name for path in tmp_path.iterdir()} == {made.name, *names[1:]}
 
 
 @pytest.mark.slow
