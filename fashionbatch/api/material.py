@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fashionbatch.api.settings import as_data
 from fashionbatch.api.truth import hinted, is_recipe, plan_of, usable_plan_of
 from fashionbatch.display_width import printable
 from fashionbatch.errors import DataError, FashionBatchError
@@ -47,7 +48,7 @@ def material_of(
             return material_of_recipe(plan, bundle.manifest, seed, bar=bar)
     if is_recipe(data):
         return material_of_recipe(load_plan(data, registry), bundle.manifest, seed, bar=bar)
-    path = Path(data)
+    path = _here(data, bar)
     if unlabeled or _holds_photos_alone(path):
         return material_of_photos(path, bundle.manifest, seed, bar=bar)
     plan = usable_plan_of(bundle, registry)
@@ -64,6 +65,13 @@ def material_of(
     return replace(photos, notes=(note, *photos.notes))
 
 
+def _here(data: str, bar: OpenBar) -> Path:
+    """Where photos are on this machine; those of a store are fetched into the cache."""
+    path = as_data(data, bar=bar)
+    assert path is not None, "some were given"
+    return path
+
+
 def sample_of(
     bundle: Bundle, request: ExportRequest, data: str | None, registry: Registry, reporter: Reporter
 ) -> Sample | None:
@@ -77,7 +85,7 @@ def sample_of(
     if data is not None and is_recipe(data):
         return sample_of_recipe(load_plan(data, registry), bundle.manifest, bar=bar)
     if data is not None:
-        folder = Path(data)
+        folder = _here(data, bar)
         if not folder.is_dir():
             raise DataError(f"{data}: no such folder", hint="--check takes a folder of photos or a recipe")
         return sample_of_photos(folder, bundle.manifest, bar=bar)
