@@ -54,9 +54,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        # Before it is sent: whoever has got it may look at the number at once.
+        self.server.sent += len(body)
         try:
             self.wfile.write(body[: len(body) // 2] if short else body)
-            self.server.sent += len(body)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
 
