@@ -26,6 +26,10 @@ ARRAY_OF_TWO = {"SLURM_ARRAY_TASK_COUNT": "2", "SLURM_ARRAY_TASK_MIN": "1", "SLU
 COMMAND = f"#!/bin/sh\nexec '{sys.executable}' -m fashionbatch \"$@\"\n"
 # As `classify` does: the signal is heeded after a while, and the exit code says that it came.
 STOPPED_COMMAND = "#!/bin/bash\ntrap 'sleep 0.3; exit 143' TERM\ntouch started\nwhile true; do sleep 0.05; done\n"
+# Its first act is Slurm's signal to the script, which may not even know this process's number yet.
+SIGNALLING_COMMAND = "#!/bin/sh\ntrap 'exit 143' TERM\nkill -TERM $PPID\nwhile true; do sleep 0.05; done\n"
+# Makes the script read that number late: half a second after the command began.
+SLOWLY = """trap '[ "$BASH_COMMAND" != "labeling=\\$!" ] || sleep 0.5' DEBUG\n"""
 SHOWN_COMMAND = '#!/bin/sh\necho "$@"\n'
 SCONTROL = '#!/bin/sh\necho "$@" >requeued\n'
 
@@ -52,12 +56,11 @@ class Cluster:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
+            start_new_session=True,
         )
 
     def run(self, task: int, *arguments: str, variables: Mapping[str, str] = ARRAY_OF_TWO) -> tuple[int, str, str]:
-        process = self.start(task, *arguments, variables=variables)
-        out, err = process.communicate(timeout=120)
-        return process.returncode, out, err
+        return ended(self.start(task, *arguments, variables=variables))
 
 
 def test_the_tasks_of_an_array_label_their_parts_and_merge_joins_them(tmp_path: Path) -> None:
@@ -85,9 +88,17 @@ def test_a_task_that_slurm_stops_goes_back_into_the_queue(tmp_path: Path) -> Non
     while not (tmp_path / "started").exists():
         assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGTERM)
-    _, err = process.communicate(timeout=60)
-    assert (process.returncode, err) == (0, "")
+    code, _, err = ended(process)
+    assert (code, err) == (0, "")
     assert (tmp_path / "requeued").read_text() == "requeue 77_2\n"
+
+
+def test_a_signal_that_comes_while_the_command_is_being_started_reaches_it(tmp_path: Path) -> None:
+    (tmp_path / "slowly").write_text(SLOWLY)
+    cluster = Cluster(tmp_path, SIGNALLING_COMMAND)
+    code, _, err = cluster.run(1, "photos", variables={**ARRAY_OF_TWO, "BASH_ENV": str(tmp_path / "slowly")})
+    assert (code, err) == (0, "")
+    assert (tmp_path / "requeued").read_text() == "requeue 77_1\n"
 
 
 @pytest.mark.parametrize("code", [0, 1, 4])
@@ -168,6 +179,17 @@ def test_the_image_keeps_no_cache_runs_as_no_root_and_copies_what_is_built() -> 
     assert ["USER", "1000:1000"] in told[:entry]
     ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
     assert {"!fashionbatch", "!plugins", "!recipes", "!packaging", "!pyproject.toml"} <= set(ignored)
+
+
+def ended(process: subprocess.Popen[str]) -> tuple[int, str, str]:
+    """Gives the exit code, stdout and stderr of a task of :meth:`Cluster.start`; leaves nothing of it running."""
+    try:
+        out, err = process.communicate(timeout=120)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        raise
+    return process.returncode, out, err
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
