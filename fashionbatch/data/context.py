@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from fashionbatch.data.addresses import fetch_files
 from fashionbatch.data.archives import ARCHIVE_SUFFIXES, unpack_once
 from fashionbatch.data.fetching import local_data
 from fashionbatch.data.places import DATA_VARIABLE, cache_directory, data_directory
 from fashionbatch.errors import DataError
 from fashionbatch.names import path_alike
 from fashionbatch.progress import OpenBar, no_bar
+from fashionbatch.specs import ImageFile
 from fashionbatch.stores.address import Url, as_location
 
 DATA_SCHEME: Final = "data:"
@@ -41,6 +44,15 @@ class LocalContext:
             return None
         path = directory / name
         return path if path.is_file() else None
+
+    def fetch(self, images: Sequence[Path | str]) -> Sequence[ImageFile]:
+        """Files of images; those that are named by addresses are fetched into the cache.
+
+        Raises:
+            DataError: a store gives nothing at all, or the cache cannot be written.
+            FashionBatchError: a package is not installed.
+        """
+        return fetch_files(images, bar=self._bar)
 
     def locate(self, path: str) -> Path:
         """The file or folder behind a recipe's path.

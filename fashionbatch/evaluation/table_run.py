@@ -35,7 +35,7 @@ from fashionbatch.labels.reader import TableReader
 from fashionbatch.labels.sidecar import find_sidecar
 from fashionbatch.names import composed
 from fashionbatch.progress import OpenBar, no_bar
-from fashionbatch.specs import Cell, Split
+from fashionbatch.specs import Cell, EncodedImages, Split
 from fashionbatch.stores.address import Location, Url
 
 Labels: TypeAlias = tuple[str, ...]
@@ -305,6 +305,11 @@ class _TruthByList:
 
 
 def _truth_by_path(truth: Truth, roots: Sequence[Path]) -> _FindTruth:
+    images = truth.samples.images
+    if isinstance(images, EncodedImages):
+        # Addresses, and paths beside them, are written alike in both.
+        by_name = {images.names[index]: labels for index, labels in zip(truth.indices, truth.labels, strict=True)}
+        return by_name.get
     paths = truth.paths()
     labels = {os.path.abspath(path): names for path, names in zip(paths, truth.labels, strict=True)}
     # The sidecar's folder is resolved; a link may lead to the same files.

@@ -10,8 +10,9 @@ from __future__ import annotations
 from fashionbatch.csvtext import AUTO, PATH_COLUMNS, CsvReader, PathFinder, foreign_path, western_path
 from fashionbatch.left_behind import is_left_behind
 from fashionbatch.names import alike, composed
+from fashionbatch.specs.addresses import is_address, require_address
 from fashionbatch.specs.base import API_VERSION, Parameters, Spec, value_of
-from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, EncodedImages, Samples, Split
+from fashionbatch.specs.data import SPLITS, DatasetContext, DatasetSpec, EncodedImages, ImageFile, Samples, Split
 from fashionbatch.specs.images import IMAGE_EXTENSIONS, ImageSpec, Resize
 from fashionbatch.specs.labeling import (
     Cell,
@@ -77,6 +78,7 @@ __all__ = [
     "FeatureTensor",
     "Fetch",
     "HeadSpec",
+    "ImageFile",
     "ImageSearchSpec",
     "ImageSpec",
     "LabelingReport",
@@ -118,8 +120,10 @@ __all__ = [
     "composed",
     "fetch",
     "foreign_path",
+    "is_address",
     "is_better",
     "is_left_behind",
+    "require_address",
     "value_of",
     "western_path",
 ]

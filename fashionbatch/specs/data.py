@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,12 +11,43 @@ from typing import Any, ClassVar, Literal, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from fashionbatch import disk
+from fashionbatch.errors import ImageError
 from fashionbatch.specs.base import Parameters, Spec, value_of
 
 Split: TypeAlias = Literal["train", "validation", "test"]
 
 
 SPLITS: tuple[Split, ...] = ("train", "validation", "test")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFile:
+    """An image file on this machine: where a table says, or in the cache, if the table names it by an address.
+
+    Attributes:
+        path: of the file; None where it cannot be had.
+        version: changes whenever the file's content may have changed.
+        size: in bytes; 0 where it cannot be had.
+        reason: why it cannot, as class and message on one line; empty where it can.
+    """
+
+    path: Path | None
+    version: str
+    size: int = 0
+    reason: str = ""
+
+    def read(self) -> bytes:
+        """The file's bytes.
+
+        Raises:
+            ImageError: it cannot be had.
+            OSError: it cannot be read.
+        """
+        if self.path is None:
+            raise ImageError(self.reason)
+        with disk.open_regular(self.path) as file:
+            return file.read()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,11 +60,14 @@ class EncodedImages:
             threads at once and in any order. An image for which it raises is left out, and told of with the reason.
         version: text that changes whenever an image may have changed, such as size and time of the database. Where it
             is empty, the bytes of all images are read to find out whether decoded ones in the cache are still right.
+        size: about how many bytes all files take together; 0 where that is not known. What was decoded of large ones is
+            kept for the next run.
     """
 
     names: Sequence[str]
     read: Callable[[int], bytes]
     version: str = ""
+    size: int = 0
 
     def __len__(self) -> int:
         return len(self.names)
@@ -41,6 +76,19 @@ class EncodedImages:
     def of(cls, readers: Sequence[Callable[[], bytes]]) -> EncodedImages:
         """Images that a function each reads; they are called by their positions."""
         return cls(names=[str(position) for position in range(len(readers))], read=lambda index: readers[index]())
+
+    @classmethod
+    def of_files(cls, names: Sequence[str], files: Sequence[ImageFile]) -> EncodedImages:
+        """Files as `DatasetContext.fetch` gives them, by the names that their source has for them."""
+        digest = hashlib.sha256()
+        for file in files:
+            digest.update(f"{file.version}\0".encode("utf-8", "surrogatepass"))
+        return cls(
+            names=names,
+            read=lambda index: files[index].read(),
+            version=digest.hexdigest(),
+            size=sum(file.size for file in files),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +142,20 @@ class DatasetContext(Protocol):
 
         Raises:
             DataError: nothing is there; the message says where it was looked for.
+        """
+
+    def fetch(self, images: Sequence[Path | str]) -> Sequence[ImageFile]:
+        """Files of images, some of which are named by addresses such as `s3://bucket/a.jpg`.
+
+        Those are fetched into the cache and kept there until they change in their store. One that cannot be had says
+        why; so does a path at which there is none. `EncodedImages.of_files` makes images of them.
+
+        Args:
+            images: paths, and addresses, no two alike.
+
+        Raises:
+            DataError: a store gives nothing at all, or the cache cannot be written.
+            FashionBatchError: a package is not installed.
         """
 
     def find_data_file(self, name: str) -> Path | None:

@@ -13,7 +13,37 @@ from fashionbatch.stores.objects import UNKNOWN, StoredObject
 from fashionbatch.stores.opening import Opener, OpenFile, WantedFile
 from fashionbatch.stores.reaching import open_objects
 from fashionbatch.stores.remote import RemoteOpener
+from fashionbatch.stores.retrying import Retrying
 from fashionbatch.stores.watching import StoreWatch, WebWatch
+
+
+class AddressStores:
+    """The stores of addresses that somebody has named, each opened when the first address in it is asked for.
+
+    Args:
+        retrying: how long each request is tried.
+    """
+
+    def __init__(self, retrying: Retrying | None = None) -> None:
+        self._retrying = retrying
+        self._openers: dict[str, RemoteOpener] = {}
+        self._web = WebWatch()
+        self._lock = threading.Lock()
+
+    def opener_for(self, url: Url) -> RemoteOpener:
+        """What opens files by their keys in the store of an address; it may be called by several threads at once."""
+        root = f"{url.scheme}://{url.bucket}"
+        with self._lock:
+            if root not in self._openers:
+                objects = open_objects(Url(root))
+                watch = self._web if url.is_web else StoreWatch(objects, root, is_listed=False)
+                self._openers[root] = RemoteOpener(objects, self._retrying, watch=watch)
+            return self._openers[root]
+
+    def close(self) -> None:
+        """Close connections."""
+        for opener in self._openers.values():
+            opener.close()
 
 
 class ListOpener:
@@ -32,9 +62,7 @@ class ListOpener:
     def __init__(self, folder: bytes, unpacked: Path) -> None:
         self._folder = FolderOpener(folder)
         self._images = ArchiveOpener(folder, unpacked)
-        self._stores: dict[str, RemoteOpener] = {}
-        self._web = WebWatch()
-        self._lock = threading.Lock()
+        self._stores = AddressStores()
 
     def announce(self, files: Sequence[WantedFile]) -> None:
         """As `Opener` says: each is had by itself."""
@@ -44,7 +72,7 @@ class ListOpener:
         if not is_listed_address(file):
             return self._here(file).open(file)
         url = Url(file.path)
-        return self._store_of(url).open(StoredObject(url.key, UNKNOWN, UNKNOWN, ""))
+        return self._stores.opener_for(url).open(StoredObject(url.key, UNKNOWN, UNKNOWN, ""))
 
     def read(self, file: WantedFile) -> OpenFile:
         """As `Opener` says."""
@@ -59,21 +87,11 @@ class ListOpener:
         """Give back what was opened."""
         self._folder.close()
         self._images.close()
-        for store in self._stores.values():
-            store.close()
+        self._stores.close()
 
     def _here(self, file: WantedFile) -> Opener:
         """What opens a file of this machine; an image of the list has a place, which stands in its token."""
         return self._images if file.token else self._folder
-
-    def _store_of(self, url: Url) -> RemoteOpener:
-        root = f"{url.scheme}://{url.bucket}"
-        with self._lock:
-            if root not in self._stores:
-                objects = open_objects(Url(root))
-                watch = self._web if url.is_web else StoreWatch(objects, root, is_listed=False)
-                self._stores[root] = RemoteOpener(objects, watch=watch)
-            return self._stores[root]
 
 
 def is_listed_address(file: WantedFile) -> bool:

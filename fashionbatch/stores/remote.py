@@ -7,14 +7,16 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from fashionbatch.stores.faults import StoreFaultError
 from fashionbatch.stores.folder import READ_AHEAD_LIMIT
-from fashionbatch.stores.objects import Objects, get_piece
+from fashionbatch.stores.objects import Objects, StoredObject, get_piece
 from fashionbatch.stores.opening import FileStatusError, OpenFile, WantedFile, one_line
 from fashionbatch.stores.retrying import Retrying
 from fashionbatch.stores.watching import Watch
+
+Answer = TypeVar("Answer")
 
 _PIECE: Final = 8 << 20
 """Bytes of a large file that one request asks for."""
@@ -39,6 +41,18 @@ class RemoteOpener:
 
     def announce(self, files: Sequence[WantedFile]) -> None:
         """As `Opener` says: each is had by itself."""
+
+    def look(self, path: str) -> StoredObject:
+        """A file as it is now.
+
+        Raises:
+            FileStatusError: it cannot be had.
+            StoreOutError: as `Opener.open`.
+        """
+        try:
+            return self._asked(path, partial(self._objects.look, path))
+        except StoreFaultError as fault:
+            raise row_of(fault) from fault
 
     def open(self, file: WantedFile) -> OpenFile:
         """As `Opener` says; a file is read whole, a large one into a file without a name, a piece a request."""
@@ -65,18 +79,18 @@ class RemoteOpener:
         """Close connections."""
         self._objects.close()
 
-    def _asked(self, path: str, get: Callable[[float], bytes]) -> bytes:
+    def _asked(self, path: str, get: Callable[[float], Answer]) -> Answer:
         """What the store gives; where it had not answered at all and does again, it is asked once more."""
         asked = 0.0
 
-        def ask(seconds: float) -> bytes:
+        def ask(seconds: float) -> Answer:
             nonlocal asked
             asked = time.monotonic()
             return get(seconds)
 
         for is_last in (False, True):
             try:
-                content = self._retrying.call(ask)
+                answer = self._retrying.call(ask)
             except StoreFaultError as fault:
                 may_be_had = self._watch is not None and self._watch.require_answers(fault, asked)
                 if is_last or not may_be_had:
@@ -84,7 +98,7 @@ class RemoteOpener:
             else:
                 if self._watch is not None:
                     self._watch.was_read(self._objects, path, asked)
-                return content
+                return answer
         raise AssertionError("the last time, it is had or not")
 
     def _whole(self, file: WantedFile, seconds: float) -> bytes:

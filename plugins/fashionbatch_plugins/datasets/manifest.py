@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -17,12 +17,15 @@ from fashionbatch.specs import (
     PATH_COLUMNS,
     CsvReader,
     DatasetContext,
+    EncodedImages,
     Parameters,
     PathFinder,
     Samples,
     Split,
     composed,
     foreign_path,
+    is_address,
+    require_address,
     western_path,
 )
 from fashionbatch_plugins.datasets.label_cells import LabelCells, ManyColumns, OneColumn, label_notes
@@ -119,13 +122,14 @@ class _Table:
     """What the lines say."""
 
     path: Path
+    reader: CsvReader
     columns: _Columns
     finder: PathFinder
-    images: list[Path] = field(default_factory=list)
+    images: list[Path | str] = field(default_factory=list)
     labels: list[tuple[str, ...]] = field(default_factory=list)
     splits: list[Split | None] = field(default_factory=list)
     groups: dict[str, list[str]] = field(default_factory=dict)
-    line_of_image: dict[Path, int] = field(default_factory=dict)
+    line_of_image: dict[Path | str, int] = field(default_factory=dict)
     line_of_label: dict[str, int] = field(default_factory=dict)
     first_missing: int = 0
 
@@ -149,9 +153,13 @@ class _Table:
         for name, index in columns.others.items():
             self.groups.setdefault(name, []).append(cells[index])
 
-    def _image(self, name: str, where: str, line: int) -> Path:
+    def _image(self, name: str, where: str, line: int) -> Path | str:
         if not name.strip() or "\0" in name:
             raise DataError(f"{where}: there is no image path")
+        address = name.strip()
+        if is_address(address) and not os.path.lexists(os.path.join(self.finder.root, name)):
+            require_address(address, where)
+            return address
         found = self.finder.find(name, western_path(name))
         if found is None:
             foreign = foreign_path(name.strip())
@@ -165,8 +173,17 @@ class _Table:
         end = self.finder.end_that_is_there(name)
         return None if end is None else f"{self.finder.root!r} holds {end!r}: leave out what stands before that"
 
+    def names(self) -> list[str]:
+        """For each image its address, or its path below the folder that paths are relative to, if it lies there."""
+        root = Path(self.finder.root)
+        return [
+            image if isinstance(image, str) else os.fspath(image.relative_to(root) if root in image.parents else image)
+            for image in self.images
+        ]
+
     def notes(self) -> Iterator[str]:
         """What there is to say about the lines."""
+        yield from self.reader.notes
         for note in self.finder.notes():
             yield f"{self.path}: {note}"
         if self.finder.missing:
@@ -175,6 +192,7 @@ class _Table:
             yield f"{self.path}:{self.first_missing}: there is no file {place}; {lacking} not there"
         if self.columns.together is not None:
             yield f"{self.path}: images with one {self.columns.together!r} stay on one side of every split"
+        yield from label_notes(self.path, self.line_of_label, self.columns.labels)
 
 
 def _split(cell: str, where: str) -> Split | None:
@@ -186,6 +204,30 @@ def _split(cell: str, where: str) -> Split | None:
 
 def load_csv_manifest(parameters: CsvManifest, context: DatasetContext) -> Samples:
     """The images and labels that a CSV file lists; columns that are nothing else can group images."""
+    table = _read(parameters, context)
+    images, notes = _images(table, context)
+    labels = table.columns.labels
+    return Samples(
+        images=images,
+        labels=table.labels,
+        class_names=parameters.classes or labels.class_names(table.line_of_label),
+        splits=table.splits if any(table.splits) else None,
+        groups=table.groups,
+        notes=[*table.notes(), *notes],
+        label_groups=labels.groups(),
+        keep_together=table.columns.together,
+    )
+
+
+def look_at_csv_manifest(parameters: CsvManifest, context: DatasetContext) -> list[str]:
+    """What is odd about the lines, such as labels that differ by case alone; no image is opened or fetched."""
+    table = _read(parameters, context)
+    # Two attributes with one label are an error, which stands in the lines alone.
+    table.columns.labels.groups()
+    return list(table.notes())
+
+
+def _read(parameters: CsvManifest, context: DatasetContext) -> _Table:
     path = context.locate(parameters.path)
     if not path.is_file():
         raise DataError(f"{parameters.path!r} is not a file")
@@ -199,34 +241,45 @@ def load_csv_manifest(parameters: CsvManifest, context: DatasetContext) -> Sampl
             paths=PATH_COLUMNS if parameters.path_column is None else (parameters.path_column,),
             option="`encoding`",
         )
-        table = _Table(path, _find_columns(reader, parameters, path), PathFinder(os.fspath(root), IMAGE_EXTENSIONS))
+        finder = PathFinder(os.fspath(root), IMAGE_EXTENSIONS)
+        table = _Table(path, reader, _find_columns(reader, parameters, path), finder)
         for cells in reader:
             table.add(cells, reader.line)
     if not table.images:
         raise DataError(f"{path} lists no images")
-    if table.finder.missing == len(table.images):
-        place = table.finder.place(table.finder.first_missing)
-        others = f", and none of the other {len(table.images) - 1:,} either" if len(table.images) > 1 else ""
+    if finder.missing == len(table.images):
+        place = finder.place(finder.first_missing)
         raise DataError(
-            f"{path}:{table.first_missing}: there is no file {place}{others}",
-            hint=table.hint(table.finder.first_missing) or "`root` names the folder that the paths are relative to",
+            f"{path}:{table.first_missing}: there is no file {place}{_nor_the_others(table)}",
+            hint=table.hint(finder.first_missing) or "`root` names the folder that the paths are relative to",
         )
-    labels = table.columns.labels
-    return Samples(
-        images=table.images,
-        labels=table.labels,
-        class_names=parameters.classes or labels.class_names(table.line_of_label),
-        splits=table.splits if any(table.splits) else None,
-        groups=table.groups,
-        notes=[*reader.notes, *table.notes(), *label_notes(path, table.line_of_label, labels)],
-        label_groups=labels.groups(),
-        keep_together=table.columns.together,
-    )
+    return table
 
 
-def look_at_csv_manifest(parameters: CsvManifest, context: DatasetContext) -> list[str]:
-    """What is odd about the lines, such as labels that differ by case alone; no image is opened."""
-    return list(load_csv_manifest(parameters, context).notes)
+def _nor_the_others(table: _Table) -> str:
+    return f", and none of the other {len(table.images) - 1:,} either" if len(table.images) > 1 else ""
+
+
+def _images(table: _Table, context: DatasetContext) -> tuple[Sequence[Path] | EncodedImages, list[str]]:
+    """The images of a table, and what there is to say of those that are fetched.
+
+    Raises:
+        DataError: there is none of them.
+    """
+    paths = [image for image in table.images if isinstance(image, Path)]
+    if len(paths) == len(table.images):
+        return paths, []
+    files = context.fetch(table.images)
+    lacking = [(image, file) for image, file in zip(table.images, files, strict=True) if file.path is None]
+    images = EncodedImages.of_files(table.names(), files)
+    if not lacking:
+        return images, []
+    first, file = lacking[0]
+    what = f"{table.path}:{table.line_of_image[first]}: {first} cannot be had: {file.reason}"
+    if len(lacking) + table.finder.missing == len(table.images):
+        raise DataError(f"{what}{_nor_the_others(table)}", hint="are the addresses right, and may you read them?")
+    number = "1 of its addresses gives" if len(lacking) == 1 else f"{len(lacking):,} of its addresses give"
+    return images, [f"{what}; {number} no photo"]
 
 
 def _open(path: Path) -> Any:
