@@ -6,32 +6,25 @@ import atexit
 import contextlib
 import logging
 import os
-import shutil
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from fashionbatch.errors import FashionBatchError
+from fashionbatch_plugins.on_ray import own
 
 ADDRESS_VARIABLE = "RAY_ADDRESS"
 GO_ON = "`--engine local` goes on from here without it"
 _QUIET = {"log_to_driver": False, "logging_level": logging.CRITICAL}
-_STORE_BYTES = 128 << 20
-"""For the messages of a Ray of the run's own; the bundles come on top."""
 _ANSWER_S = 10.0
 _CONNECT_S = 120.0
 _LOOK_S = 2.0
 _SILENCE_S = 20.0
 """Of the head, until it is lost: shorter than a minute, after which Ray ends a process that has lost its head."""
 _LEAVE_S = 15.0
-_FOLDER = "fb-ray-"
-_LONGEST_PLACE = 17
-"""Bytes of where the folder is made: the sockets within have names of about 90 more, and 107 are allowed."""
 
 
 class Connection:
@@ -51,7 +44,7 @@ class Connection:
     """
 
     def __init__(self, address: str | None, *, cores: int, share: Callable[[], Any]) -> None:
-        self.address = _address(address)
+        self.address = address_given(address)
         self.ray: Any = None
         self.shared: Any = None
         self._cores = cores
@@ -150,19 +143,12 @@ class Connection:
     def _begin(self, ray: Any, stack: contextlib.ExitStack, shared_bytes: int) -> None:
         given: dict[str, Any] = {"address": self.address}
         if self.address is None:
-            folder = _folder()
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            given = {
-                "address": "local",
-                "num_cpus": self._cores,
-                "include_dashboard": False,
-                "object_store_memory": _STORE_BYTES + 2 * shared_bytes,
-                "_temp_dir": folder,
-            }
+            given = stack.enter_context(own.settings(cores=self._cores, shared_bytes=shared_bytes))
         stack.enter_context(_without_words_of_ray(ray))
         stack.callback(ray.shutdown)
         try:
-            ray.init(**given, **_QUIET)
+            with own.without_helpers(ray) if self.address is None else contextlib.nullcontext():
+                ray.init(**given, **_QUIET)
         except Exception as error:  # noqa: BLE001 - Ray has many kinds, none of which tells more
             raise _failed(self.address, _in_one_line(error)) from None
 
@@ -202,7 +188,8 @@ def _without_words_of_ray(ray: Any) -> Iterator[None]:
         worker.print_to_stdstream = before
 
 
-def _address(given: str | None) -> str | None:
+def address_given(given: str | None) -> str | None:
+    """The cluster's address, from the environment where none is given; None for a Ray of the run's own."""
     return given or os.environ.get(ADDRESS_VARIABLE) or None
 
 
@@ -215,7 +202,7 @@ def require_answer(given: str | None) -> None:
     Raises:
         FashionBatchError: nobody does.
     """
-    address = _address(given)
+    address = address_given(given)
     if address is None or not address.rpartition(":")[2].isdecimal():
         return
     try:
@@ -229,27 +216,3 @@ def require_answer(given: str | None) -> None:
 def _knock(address: str) -> None:
     host, _, port = address.rpartition(":")
     socket.create_connection((host.strip("[]"), int(port)), timeout=_ANSWER_S).close()
-
-
-def _folder() -> str:
-    """For Ray's sockets and logs; never the current folder. Those of runs that were killed go."""
-    usual = tempfile.gettempdir()
-    place = usual if len(os.fsencode(usual)) <= _LONGEST_PLACE else "/tmp"  # noqa: S108 - it gets a name of its own
-    for path in Path(place).glob(f"{_FOLDER}*-*"):
-        if _was_left_behind(path):
-            shutil.rmtree(path, ignore_errors=True)
-    return tempfile.mkdtemp(prefix=f"{_FOLDER}{os.getpid()}-", dir=place)  # disk: scratch
-
-
-def _was_left_behind(folder: Path) -> bool:
-    """Whether it is this user's, and of a process that there is no more."""
-    number = folder.name.removeprefix(_FOLDER).partition("-")[0]
-    try:
-        if not number.isdecimal() or folder.lstat().st_uid != os.getuid():
-            return False
-        os.kill(int(number), 0)
-    except ProcessLookupError:
-        return True
-    except (OSError, OverflowError):
-        pass
-    return False

@@ -6,11 +6,12 @@ import contextlib
 import importlib.util
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from fashionbatch.errors import RuntimeUnavailableError
 from fashionbatch.specs import Resources, RunShard, ShardProgress, StopSignal
-from fashionbatch_plugins.on_ray.connection import Connection, require_answer
+from fashionbatch_plugins.on_ray import own
+from fashionbatch_plugins.on_ray.connection import Connection, address_given, require_answer
 from fashionbatch_plugins.on_ray.crew import RayCrew
 from fashionbatch_plugins.on_ray.dispatch import Dispatcher, Limits
 from fashionbatch_plugins.on_ray.here import Here
@@ -46,7 +47,7 @@ def run_shards(
         tries=parameters.tries,
     )
     with contextlib.ExitStack() as stack:
-        stack.enter_context(_quiet_and_private())
+        stack.enter_context(_environment(own.password() if address_given(parameters.address) is None else {}))
         connection = Connection(parameters.address, cores=resources.cores, share=run_shard.pack)
         stack.callback(connection.close)
         crew = RayCrew(
@@ -92,10 +93,11 @@ def require(parameters: Ray) -> None:
 
 
 @contextlib.contextmanager
-def _quiet_and_private() -> Iterator[None]:
+def _environment(more: Mapping[str, str]) -> Iterator[None]:
     """No usage statistics, and nothing on the terminal, of this process and of those that Ray starts."""
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    os.environ.update(_ENVIRONMENT)
+    wanted = {**_ENVIRONMENT, **more}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:

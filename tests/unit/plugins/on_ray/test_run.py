@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PIL import Image
@@ -18,7 +19,7 @@ from fashionbatch.specs import EngineSpec, Resources
 from fashionbatch.testing.bundles import class_colour, make_tiny_bundle
 from fashionbatch.testing.checks.engine import RecordedShard
 from fashionbatch_plugins.engines import register_engines, run_on_ray
-from fashionbatch_plugins.on_ray import connection
+from fashionbatch_plugins.on_ray import own
 from fashionbatch_plugins.on_ray.parameters import Ray
 
 
@@ -111,15 +112,47 @@ def test_a_mistake_in_the_environment_is_named_by_its_variable(
 def test_what_a_run_that_was_killed_has_left_goes_with_the_next_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(connection, "_LONGEST_PLACE", 1000)
+    monkeypatch.setattr(own, "_LONGEST_PLACE", 1000)
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     names = [f"fb-ray-{ended.pid}-a", f"fb-ray-{os.getpid()}-b", "fb-ray-notes-c", "fb-ray-99999999999999999999-d"]
     for name in names:
         (tmp_path / name / "logs").mkdir(parents=True)
-    made = Path(connection._folder())
+    made = Path(own._folder())
     assert {path.name for path in tmp_path.iterdir()} == {made.name, *names[1:]}
+
+
+def test_a_ray_of_the_runs_own_lets_in_this_process_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(own, "_password", {})
+    monkeypatch.delitem(sys.modules, "ray", raising=False)
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    assert own.password() == {}, "what the user has set stays"
+    monkeypatch.delenv("RAY_AUTH_MODE")
+    given = dict(own.password())
+    assert given["RAY_AUTH_MODE"] == "token"
+    assert len(given["RAY_AUTH_TOKEN"]) == 64
+    # Ray has read it: the next run of this process cannot have another.
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace())
+    assert own.password() == given
+    monkeypatch.setattr(own, "_password", {})
+    assert own.password() == {}, "it was imported without one"
+
+
+def test_helpers_are_spared_while_ray_starts_and_no_longer() -> None:
+    class Node:
+        def start_monitor(self) -> str:
+            return "started"
+
+        def start_raylet(self) -> str:
+            return "started"
+
+    ray = SimpleNamespace(_private=SimpleNamespace(node=SimpleNamespace(Node=Node)))
+    with own.without_helpers(ray):
+        assert (Node().start_monitor(), Node().start_raylet()) == (None, "started")
+    assert Node().start_monitor() == "started"
+    with own.without_helpers(SimpleNamespace()):
+        pass
 
 
 @pytest.mark.slow
@@ -130,10 +163,11 @@ def test_a_run_with_a_ray_of_its_own_is_quiet_private_and_leaves_nothing(tmp_pat
     for number in range(9):
         Image.new("RGB", (8, 8), class_colour(number % 3, 3)).save(photos / f"{number}.png")
     (tmp_path / "site").mkdir()
-    # Each Python that Ray starts notes what it was told of usage statistics.
+    # Each Python that Ray starts notes what it was told of usage statistics and of who is let in.
     (tmp_path / "site" / "sitecustomize.py").write_text(
-        "import os\nwith open(os.environ['SEEN'], 'a') as file:\n"
-        "    file.write(os.environ.get('RAY_USAGE_STATS_ENABLED', 'unset') + ' ' + os.getcwd() + '\\n')\n"
+        "import os, sys\nnames = 'RAY_USAGE_STATS_ENABLED', 'RAY_AUTH_MODE', 'RAY_AUTH_TOKEN'\n"
+        "with open(os.environ['SEEN'], 'a') as file:\n"
+        "    print(*(os.environ.get(name, 'unset') for name in names), *sys.orig_argv, file=file)\n"
     )
     seen, mark = tmp_path / "seen", f"ON_RAY={tmp_path}"
     given: list[str | Path] = [
@@ -162,9 +196,17 @@ def test_a_run_with_a_ray_of_its_own_is_quiet_private_and_leaves_nothing(tmp_pat
     assert len(lines) == 1, done.stderr
     assert lines[0].startswith("Labeling 9 files")
     assert "raylet" not in done.stdout.lower()
-    told = {line.split()[0] for line in seen.read_text().splitlines()}
+    words = [line.split() for line in seen.read_text().splitlines()]
     # The command itself and its decode workers are started before Ray is.
-    assert told == {"unset", "0"}
+    assert {told[0] for told in words} == {"unset", "0"}
+    of_ray = [told for told in words if told[0] == "0"]
+    assert {told[1] for told in of_ray} == {"token"}
+    [token] = {told[2] for told in of_ray}
+    assert len(token) == 64
+    assert token not in done.stdout + done.stderr + " ".join(word for told in words for word in told[3:])
+    programs = {Path(word).name for told in of_ray for word in told if word.endswith(".py")}
+    assert "default_worker.py" in programs
+    assert not programs & {"monitor.py", "dashboard.py", "log_monitor.py"}
     left = [path for path in Path("/proc").glob("[0-9]*/environ") if mark.encode() in readable(path)]
     assert not left
     assert set(Path("/tmp").glob("fb-ray-*")) <= before
