@@ -73,8 +73,6 @@ def check_options(options: LabelOptions, paths: JobPaths) -> None:
 
 def _check_addresses(output: OutputOptions, table: Url, source: SourceOptions) -> None:
     """See that table and job can lie in stores, and that the job's files are not taken for photos."""
-    if output.partitioned:
-        raise OutputError("--partitioned makes a folder of this machine, not of a store", hint="leave one of them out")
     require_writable_store(table)
     if output.job is None:
         return

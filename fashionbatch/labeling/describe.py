@@ -98,7 +98,7 @@ def _request(options: LabelOptions, folder: Location, loaded: Loaded) -> dict[st
             "match": reuse.match,
             "retry_errors": reuse.retry_errors,
             "embeddings": output.embeddings and seen_from_table(output.embeddings, output.table),
-            **({"partitioned": loaded.parted.suffix} if loaded.parted else {}),
+            **({"partitioned": loaded.part_suffix} if loaded.part_suffix else {}),
         },
     }
 

@@ -14,12 +14,12 @@ from typing import Final
 from fashionbatch import disk
 from fashionbatch.errors import DataError, InterruptedRunError, OutputError
 from fashionbatch.labeling import checks
-from fashionbatch.labeling.job.paths import JobPaths
+from fashionbatch.labeling.job.home import JobHome
 from fashionbatch.labeling.job.staging import job_address
 from fashionbatch.labeling.options import OutputOptions
+from fashionbatch.labels.parts import own_parts
 from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.progress import Reporter
-from fashionbatch.specs import StopSignal
 from fashionbatch.stores.address import Url
 from fashionbatch.stores.faults import StoreFaultError
 from fashionbatch.stores.fetching import read_object
@@ -35,12 +35,13 @@ class Destination:
     """A table's place on this machine, where it is made.
 
     Args:
-        paths: of the output.
+        home: where the job lies.
         output: what is made, and where.
     """
 
-    def __init__(self, paths: JobPaths, output: OutputOptions) -> None:
-        self._paths = paths
+    def __init__(self, home: JobHome, output: OutputOptions) -> None:
+        self._home = home
+        self._paths = home.paths
         self._output = output
 
     def prepare(self) -> None:
@@ -86,28 +87,26 @@ class StoreDestination(Destination):
     """A table's place in a store.
 
     Args:
-        paths: of the table where it is made, on this machine.
+        home: where the job lies; its paths are those where the table is made, on this machine.
         output: what is made, and where.
         url: of the table in the store. What belongs to it lies beside it.
         reporter: where it is said what is done.
-        stop_signal: the number of the signal that asks for an end, 0 while there is none.
         retrying: how long each request is tried.
     """
 
     def __init__(
         self,
-        paths: JobPaths,
+        home: JobHome,
         output: OutputOptions,
         url: Url,
         *,
         reporter: Reporter,
-        stop_signal: StopSignal,
         retrying: Retrying | None = None,
     ) -> None:
-        super().__init__(paths, output)
+        super().__init__(home, output)
         self._url = url
         self._reporter = reporter
-        self._stop_signal = stop_signal
+        self._stop_signal = home.stop_signal
         self._retrying = retrying or Retrying(UPLOADING)
         self._opened: WritableObjects | None = None
 
@@ -119,7 +118,9 @@ class StoreDestination(Destination):
 
     def refuse_existing(self) -> None:
         """As `Destination` says; it is tried, too, whether the store takes anything, and said where the job lies."""
-        url = self._url
+        url, parts = self._url, self._home.parts
+        if self._output.partitioned and parts is not None:
+            parts.require_free(self._is_begun)
         try:
             for path in sorted(self._products(), key=lambda path: path != self._paths.output):
                 if not self._output.overwrite and self._size(path.name) is not None:
@@ -151,7 +152,8 @@ class StoreDestination(Destination):
 
     def deliver(self) -> None:
         """As `Destination` says: the table after what is beside it, and the sidecar that speaks of all of them last."""
-        uploads = [path for path in self._products() if path.exists()]
+        # A table that is a folder is there by now.
+        uploads = [path for path in self._products() if path.is_file()]
         url = self._url
         try:
             with self._reporter.bar(f"uploading to {url.parent}", len(uploads), "file") as advance:
@@ -170,6 +172,10 @@ class StoreDestination(Destination):
         paths = self._paths
         if paths.directory.exists():
             return
+        with contextlib.suppress(OSError):
+            for part in own_parts(paths.output):
+                disk.remove(part)
+            paths.output.rmdir()
         for path in self._products():
             for one in (path, path.with_name(path.name + _NOTE_ENDING)):
                 with contextlib.suppress(OSError):
@@ -177,6 +183,14 @@ class StoreDestination(Destination):
         # It may hold somebody else's files where --job names it.
         with contextlib.suppress(OSError):
             paths.output.parent.rmdir()
+
+    def _is_begun(self) -> bool:
+        """Whether a job is under way whose table is a folder of parts."""
+        # What is wrong with a damaged job is told by whoever goes on with it; `--restart` does not.
+        with contextlib.suppress(OutputError):
+            job = self._home.find()
+            return job is not None and job.options.partitioned is not None
+        return False
 
     @property
     def _objects(self) -> WritableObjects:
@@ -252,12 +266,12 @@ class StoreDestination(Destination):
             )
 
 
-def destination_of(paths: JobPaths, output: OutputOptions, reporter: Reporter, stop_signal: StopSignal) -> Destination:
+def destination_of(home: JobHome, output: OutputOptions, reporter: Reporter) -> Destination:
     """Where the table of an output belongs.
 
     Raises:
         FashionBatchError: the store is none that can be written to.
     """
     if output.store is None:
-        return Destination(paths, output)
-    return StoreDestination(paths, output, output.store, reporter=reporter, stop_signal=stop_signal)
+        return Destination(home, output)
+    return StoreDestination(home, output, output.store, reporter=reporter)

@@ -202,12 +202,14 @@ def _shard_function_elsewhere(options: LabelOptions) -> ShardFunction:
 def _run_here(options: LabelOptions, stack: contextlib.ExitStack) -> Run:
     """The run as this process takes part in it: where its job lies in a store, with a copy of its own for the time."""
     output = options.output
-    if output.store is None or output.job is None:
-        return Run(options, stack=stack)
+    replaces = output.overwrite or output.restart
+    if output.job is None:
+        return Run(options, stack=stack, given_home=home_of(JobPaths(output.table), output.store, replaces=replaces))
     folder = stack.enter_context(disk.scratch_folder())
     embeddings = output.embeddings and folder / output.embeddings.name
     options = replace(options, output=replace(output, table=folder / output.table.name, embeddings=embeddings))
-    home = home_of(JobPaths(options.output.table), output.store, output.job, keeps_copies=False)
+    paths = JobPaths(options.output.table)
+    home = home_of(paths, output.store, output.job, replaces=replaces, keeps_copies=False)
     return Run(options, stack=stack, given_home=home)
 
 

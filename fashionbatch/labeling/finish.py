@@ -8,7 +8,8 @@
    caller does with a complete table
 5. the job directory goes, table.json last
 
-A table that is a folder of parts has its name from the beginning: step 1 completes it, and there is no step 3.
+A table that is a folder of parts has its name from the beginning: step 1 completes it, and there is no step 3. Where it
+is one in a store, the folder here is made in step 1, of the job's own files, for whoever needs the complete table.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from fashionbatch import disk
 from fashionbatch.errors import InterruptedRunError
@@ -46,6 +47,9 @@ from fashionbatch.plugins import Plugins
 from fashionbatch.progress import Advance, OpenBar, no_bar
 from fashionbatch.specs import LabelingReport, StopSignal
 
+if TYPE_CHECKING:
+    from fashionbatch.labeling.job.stored.parts import StoredParts
+
 
 @dataclass(frozen=True, kw_only=True)
 class TableReport(LabelingReport):
@@ -65,6 +69,7 @@ def assemble(
     *,
     times: dict[str, Any],
     stop_signal: StopSignal,
+    stored: StoredParts | None = None,
     bar: OpenBar = no_bar,
 ) -> Sidecar:
     """Join the shards to the table and put it under its name: steps 1 to 3.
@@ -75,6 +80,7 @@ def assemble(
         products: what is made, the table first.
         times: as the run measured them, for the sidecar.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
+        stored: the folder in a store that the table is, where it is one: it is completed, too.
         bar: shows how far it is.
 
     Returns:
@@ -95,6 +101,8 @@ def assemble(
             if product.path == paths.output and table is not None:
                 with bar(f"completing {product.path.name}", len(store), "shard") as advance:
                     digests[product.part.digest] = _publish(table, store, product.part, stop_signal, advance)
+                if stored is not None:
+                    _complete_stored(stored, store, stop_signal, bar)
                 continue
             with disk.output_errors(product.path), bar(f"writing {product.path.name}", len(store), "shard") as advance:
                 file = stack.enter_context(_stage(product.path, paths))
@@ -121,10 +129,13 @@ def clear_place(paths: JobPaths, store: ShardStore) -> None:
     Raises:
         OutputError: it cannot be done.
     """
-    if store.table is None or read_table_record(paths) is not None:
+    if read_table_record(paths) is not None:
         return
-    remove_sidecar(paths)
-    store.table.catch_up(store.is_done, store.path)
+    if store.stored is not None:
+        store.stored.catch_up(store)
+    if store.table is not None:
+        remove_sidecar(paths)
+        store.table.catch_up(store.is_done, store.path)
 
 
 def _publish(table: PartedTable, store: ShardStore, part: ShardPart, stop_signal: StopSignal, advance: Advance) -> str:
@@ -135,6 +146,17 @@ def _publish(table: PartedTable, store: ShardStore, part: ShardPart, stop_signal
     table.remove_others(len(store))
     table.sync()
     return digest
+
+
+def _complete_stored(stored: StoredParts, store: ShardStore, stop_signal: StopSignal, bar: OpenBar) -> None:
+    """See that the folder in a store holds every shard and nothing else."""
+    with bar(f"completing {stored.url.name} in the store", len(store), "shard") as advance:
+
+        def seen_to(done: int) -> None:
+            advance(done)
+            _require_no_signal(stop_signal)
+
+        stored.complete(store, len(store), seen_to)
 
 
 def _stage(path: Path, paths: JobPaths) -> disk.StagedFile:
@@ -263,13 +285,17 @@ def _give_name(path: Path, record: TableRecord | None) -> None:
 def _until_stopped(shards: Iterator[Path], stop_signal: StopSignal, advance: Advance) -> Iterator[Path]:
     for done, path in enumerate(shards):
         advance(done)
-        if stop_signal():
-            raise InterruptedRunError(
-                "interrupted while the table was put together; all rows are labeled",
-                signal_number=stop_signal(),
-                hint="start the same command again to complete it",
-            )
+        _require_no_signal(stop_signal)
         yield path
+
+
+def _require_no_signal(stop_signal: StopSignal) -> None:
+    if stop_signal():
+        raise InterruptedRunError(
+            "interrupted while the table was put together; all rows are labeled",
+            signal_number=stop_signal(),
+            hint="start the same command again to complete it",
+        )
 
 
 class _HashingFile(io.RawIOBase):

@@ -18,7 +18,6 @@ from fashionbatch.labeling.products.embeddings import Embeddings
 from fashionbatch.labeling.products.product import Product
 from fashionbatch.labeling.products.table import BundleColumns, LabelTable, TableRows
 from fashionbatch.labeling.settings import checked_parameters, in_environment
-from fashionbatch.labels.parts import PartedTable
 from fashionbatch.plugins import Plugins, load_plugins
 from fashionbatch.plugins.origin import Origin
 from fashionbatch.registry import Entry, Registry
@@ -49,7 +48,7 @@ class Loaded:
         table: the table that is made.
         specs: each kind of image that the bundles take, once.
         embeddings: the file of the features, where it is wanted.
-        parted: the folder of parts that the table is, where it is to be one.
+        part_suffix: the ending of the parts' names, where the table is to be a folder of parts.
     """
 
     bundles: list[Bundle]
@@ -59,7 +58,7 @@ class Loaded:
     table: LabelTable
     specs: list[ImageSpec]
     embeddings: Embeddings | None = None
-    parted: PartedTable | None = None
+    part_suffix: str | None = None
 
     def spec_number(self, bundle: Bundle) -> int:
         """Which of `specs` a bundle takes."""
@@ -129,7 +128,7 @@ def load(options: LabelOptions) -> Loaded:
         table=table,
         specs=list(dict.fromkeys(bundle.manifest.image for bundle in bundles)),
         embeddings=embeddings,
-        parted=PartedTable(table.path, table.writer.suffix) if options.output.partitioned else None,
+        part_suffix=table.writer.suffix if options.output.partitioned else None,
     )
 
 

@@ -16,10 +16,11 @@ from fashionbatch.display_width import counted_of, printable
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling import checks, finish
 from fashionbatch.labeling.destination import destination_of
+from fashionbatch.labeling.job.home import JobHome
 from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.opening import home_of
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import Job, differences, discard, read_job, write_job
+from fashionbatch.labeling.job.record import Job, differences, discard, read_job
 from fashionbatch.labeling.job.shards import ShardStore, parts_of
 from fashionbatch.labeling.options import OutputOptions
 from fashionbatch.labeling.products.embeddings import EmbeddingsFile, place_of, seen_from_table
@@ -76,9 +77,9 @@ def merge(
         beside = f"beside it: {paths.directory.name}" if store is None else f"for it: {paths.directory}"
         raise OutputError(f"{wanted.shown}: there is no job directory {beside}")
     with contextlib.ExitStack() as stack:
-        home = home_of(paths, store, jobs, stop_signal=stop_signal, say=reporter.show)
+        home = home_of(paths, store, jobs, replaces=overwrite, stop_signal=stop_signal, say=reporter.show)
         stop_signal = home.stop_signal
-        destination = destination_of(paths, wanted, reporter, stop_signal)
+        destination = destination_of(home, wanted, reporter)
         destination.prepare()
         stack.callback(destination.leave)
         stack.enter_context(home.held())
@@ -109,10 +110,8 @@ def merge(
         begun = job or parts[0][1]
         for directory, other in parts:
             _require_same(output, begun, directory, other)
-        if begun.options.partitioned is not None and store is not None:
-            raise OutputError(f"{wanted.shown}: the parts of this table belong in a folder of this machine")
         if job is None:
-            job = _begin(paths, *parts[0])
+            job = _begin(home, *parts[0])
         for directory, _ in parts:
             _take_over(paths, job, directory, reporter)
         files = _joined_files(paths, job, plugins.registry, embeddings)
@@ -124,7 +123,10 @@ def merge(
         _require_complete(wanted.shown, shards)
         shards.gather(reporter.bar)
         times = {"merged_from": 1 + len(others)} if home.delivering is None else home.delivering.times.as_json()
-        sidecar = finish.assemble(paths, job, files, times=times, stop_signal=stop_signal, bar=reporter.bar)
+        stored = home.stored_parts(job.options.partitioned)
+        sidecar = finish.assemble(
+            paths, job, files, times=times, stop_signal=stop_signal, stored=stored, bar=reporter.bar
+        )
         return conclude(sidecar)
 
 
@@ -180,15 +182,16 @@ def _require_same(output: Path, job: Job, directory: Path, other: Job) -> None:
             raise OutputError(f"{path}: is not the list of files that the job began with")
 
 
-def _begin(paths: JobPaths, directory: Path, job: Job) -> Job:
+def _begin(home: JobHome, directory: Path, job: Job) -> Job:
     """Make the job directory like another machine's, without its shards."""
+    paths = home.paths
     discard(paths)
     for name in ("manifest", "kept", "reused"):
         if (directory / name).exists():
             _copy(directory / name, paths.directory / name)
     with disk.output_errors(paths.shards):
         paths.shards.mkdir(exist_ok=True)
-    write_job(paths, job)
+    home.begin(job)
     return job
 
 

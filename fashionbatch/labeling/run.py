@@ -135,7 +135,14 @@ def _opened(
     """A run whose options make sense, with the place where its job lies."""
     table = Path(os.path.abspath(options.output.table))
     output = options.output
-    home = home_of(JobPaths(table), output.store, output.job, stop_signal=stop_signal, say=reporter.show)
+    home = home_of(
+        JobPaths(table),
+        output.store,
+        output.job,
+        replaces=output.overwrite or output.restart,
+        stop_signal=stop_signal,
+        say=reporter.show,
+    )
     checks.check_options(options, home.paths)
     return Run(options, reporter, home.stop_signal, stack, launcher, home)
 
@@ -155,7 +162,7 @@ def sort_photos(  # noqa: PLR0917 - as `sort_files`
 
 def _destination(run: Run) -> Destination:
     """Where the table belongs, ready for a run that makes it."""
-    destination = destination_of(run.paths, run.options.output, run.reporter, run.stop_signal)
+    destination = destination_of(run.home, run.options.output, run.reporter)
     destination.prepare()
     run.stack.callback(destination.leave)
     return destination
@@ -245,6 +252,7 @@ def _assemble(run: Run, ready: Ready, began: float, first_labels: float | None) 
                 ready.loaded.products,
                 times=times,
                 stop_signal=run.stop_signal,
+                stored=run.home.stored_parts(ready.job.options.partitioned),
                 bar=run.reporter.bar,
             )
         except DamagedShardError:

@@ -142,7 +142,7 @@ def begin_job(run: Run) -> Ready:
         files = FilesRecord.of_json(found)
         loaded.table.check_size(files.rows)
         bounds = plan_shards(files.rows, columns=loaded.width, batch_size=options.compute.batch_size)
-        store = run.home.shards(bounds, loaded.parts, loaded.parted)
+        store = run.home.shards(bounds, loaded.parts, loaded.part_suffix)
         pending = list(run.shards(store))
         # What is reused of an earlier table, and so what is to be decoded, is known only with the networks: which
         # precision they compute in is among what has to be the same.
@@ -209,7 +209,7 @@ def _open(run: Run, job: Job, *, undone: bool) -> tuple[Ready, list[Session]]:
     station = _Station.start(run)
     loaded = load(run.options)
     frames = station.share_frames(loaded)
-    store = run.home.shards(job.shards, parts_of(job), loaded.parted)
+    store = run.home.shards(job.shards, parts_of(job), loaded.part_suffix)
     done = store.done()
     pending = [shard for shard in run.shards(store) if shard not in done] if undone else []
     pipeline = station.pipeline(store, loaded, frames, pending)

@@ -39,7 +39,7 @@ class PartedTable:
 
     def path(self, shard: int) -> Path:
         """The part of a shard."""
-        return self.folder / f"part-{shard:06}{self.suffix}"
+        return self.folder / name_of_part(shard, self.suffix)
 
     def begin(self) -> None:
         """Make the folder, without the parts of an earlier table.
@@ -113,13 +113,36 @@ def check_folder(folder: Path) -> None:
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
-        raise OutputError(f"{folder} is no folder; with --partitioned the table is one", hint="name another one")
-    names = sorted(path.name for path in folder.iterdir())
-    other = [name for name in names if not (_PART.fullmatch(name) or name.endswith(".tmp") or name == "_SUCCESS")]
+        raise not_a_folder(folder)
+    require_parts_alone(folder, (path.name for path in folder.iterdir()))
+
+
+def not_a_folder(table: Location) -> OutputError:
+    """The error that something else is in the place of a folder of parts."""
+    return OutputError(f"{table} is no folder; with --partitioned the table is one", hint="name another one")
+
+
+def require_parts_alone(folder: Location, names: Iterable[str]) -> None:
+    """Refuse names in a table's folder that are not those of parts.
+
+    Raises:
+        OutputError: there is one.
+    """
+    other = sorted(name for name in names if not (is_part(name) or name.endswith(".tmp") or name == "_SUCCESS"))
     if other:
         raise OutputError(
             f"{folder} holds other files than parts of a table, such as {other[0]!a}", hint="name a folder of its own"
         )
+
+
+def name_of_part(shard: int, suffix: str) -> str:
+    """What the part of a shard is called."""
+    return f"part-{shard:06}{suffix}"
+
+
+def is_part(name: str) -> bool:
+    """Whether a name is one that FashionBatch gives a part."""
+    return _PART.fullmatch(name) is not None
 
 
 def own_parts(folder: Path) -> list[Path]:
@@ -128,7 +151,7 @@ def own_parts(folder: Path) -> list[Path]:
     Raises:
         OSError: the folder cannot be listed.
     """
-    found = [(_number_of(name), name) for name in os.listdir(folder) if _PART.fullmatch(name)]
+    found = [(_number_of(name), name) for name in os.listdir(folder) if is_part(name)]
     return [folder / name for _, name in sorted(found)]
 
 

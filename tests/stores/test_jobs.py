@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +79,29 @@ def test_parts_on_machines_of_their_own_make_the_table_of_one_though_the_store_m
     asked = {method for method, path in store.proxy.counts if path.startswith("/bucket/jobs/")}
     assert asked >= {"PUT", "GET", "HEAD"}
     assert max(store.proxy.counts.values()) < 60
+
+
+def test_a_folder_of_parts_is_filled_while_the_run_goes_on_though_the_store_misbehaves(
+    local: bytes, store: Any, tiny: Path, tmp_path: Path, on_machine: Callable[[str], Path]
+) -> None:
+    pd = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
+    here, table = tmp_path / "labels.parquet", "s3://bucket/out/labels.parquet"
+    classify(tmp_path / "photos", tiny, here, partitioned=True, workers=1, progress=False)
+    store.proxy.plan = lambda method, path, number: {1: "503", 2: "lost"}.get(number) if "/part-" in path else None
+    label_there = partial(classify, "s3://bucket/photos", tiny, table, job=JOBS, partitioned=True, workers=1)
+    on_machine("one")
+    label_there(shard=(1, 2), progress=False)
+    assert pd.read_parquet(table).filepath.tolist() == [f"{number:02}.png" for number in range(16)]
+    assert keys(store, "out/labels.parquet.") == []
+    on_machine("another")
+    label_there(progress=False)
+    parts = {f"out/labels.parquet/{path.name}": path.read_bytes() for path in here.iterdir()}
+    assert len(parts) == 5
+    assert {name: get(store, name) for name in keys(store, "out/labels.parquet/")} == parts
+    assert keys(store, "jobs") == []
+    for secret in (b"AKIAPLANTED", b"PLANTED/secret", b"PLANTEDSESSION"):
+        assert secret not in get(store, "out/labels.parquet.meta.json")
 
 
 def test_status_tells_from_any_machine_how_far_it_is(

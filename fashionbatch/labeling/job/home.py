@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from fashionbatch.labeling.job.lock import JobLock
 from fashionbatch.labeling.job.paths import JobPaths
-from fashionbatch.labeling.job.record import Job, discard, read_job, write_job
+from fashionbatch.labeling.job.record import Job, discard, parted_table, read_job, write_job
 from fashionbatch.labeling.job.shards import ShardPart, ShardStore
 from fashionbatch.labels.parts import PartedTable
 from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.specs import StopSignal
 from fashionbatch.stores.address import Location
+
+if TYPE_CHECKING:
+    from fashionbatch.labeling.job.stored.parts import StoredParts
 
 
 class JobHome:
@@ -21,14 +25,19 @@ class JobHome:
     Args:
         paths: of the output.
         stop_signal: the number of the signal that asks for an end, 0 while there is none.
+        parts: where the table belongs in a store, the folder that it may be there.
 
     Attributes:
         paths: of the output.
+        parts: as given.
         stop_signal: as given; where others can take a job away, it asks for an end after that, too.
     """
 
-    def __init__(self, paths: JobPaths, stop_signal: StopSignal = lambda: 0) -> None:
+    def __init__(
+        self, paths: JobPaths, stop_signal: StopSignal = lambda: 0, *, parts: StoredParts | None = None
+    ) -> None:
         self.paths = paths
+        self.parts = parts
         self.stop_signal = stop_signal
         self._lock: JobLock | None = None
 
@@ -94,11 +103,38 @@ class JobHome:
         Raises:
             OutputError: it could not be written, or another run has begun one meanwhile.
         """
-        write_job(self.paths, job)
+        self._write(job)
+        self._begin_parts(job)
 
-    def shards(self, bounds: Sequence[int], parts: Sequence[ShardPart], table: PartedTable | None = None) -> ShardStore:
-        """The shards of a job, which is perhaps not begun yet; see `ShardStore`."""
-        return ShardStore(self.paths.shards, bounds, parts, table=table)
+    def shards(self, bounds: Sequence[int], parts: Sequence[ShardPart], suffix: str | None = None) -> ShardStore:
+        """The shards of a job, which is perhaps not begun yet; see `ShardStore`.
+
+        Args:
+            bounds: where each shard begins, and where the last one ends.
+            parts: what each shard carries.
+            suffix: the ending of the parts' names, where finished shards are to be seen as parts of the table.
+        """
+        stored = self.stored_parts(suffix)
+        table = PartedTable(self.paths.output, suffix) if suffix is not None and stored is None else None
+        return ShardStore(self.paths.shards, bounds, parts, table=table, stored=stored)
+
+    def stored_parts(self, suffix: str | None) -> StoredParts | None:
+        """The folder in a store that the table is, where it is one.
+
+        Args:
+            suffix: the ending of the parts' names; None where the table is one file.
+        """
+        return None if suffix is None or self.parts is None else self.parts.with_suffix(suffix)
+
+    def _write(self, job: Job) -> None:
+        """Put the description of a job into its directory; see `write_job`."""
+        write_job(self.paths, job, parted_table(self.paths, job.options) if self.parts is None else None)
+
+    def _begin_parts(self, job: Job) -> None:
+        """Make room in a store for a table that is a folder there: only now, when the job has what of it is reused."""
+        stored = self.stored_parts(job.options.partitioned)
+        if stored is not None:
+            stored.begin()
 
     def assembled(self) -> None:
         """Note that the table is complete, before it is delivered.

@@ -143,16 +143,20 @@ def parted_table(paths: JobPaths, options: TableOptions) -> PartedTable | None:
     return None if options.partitioned is None else PartedTable(paths.output, options.partitioned)
 
 
-def write_job(paths: JobPaths, job: Job) -> None:
+def write_job(paths: JobPaths, job: Job, table: PartedTable | None) -> None:
     """Begin a job whose directory has all else: from now on it exists.
 
     Where the table is a folder of parts, it is made then, without those of an earlier table: what of them is reused is
     in the job, and whoever goes on with it sees to that again (`clear_place`).
 
+    Args:
+        paths: of the output.
+        job: what is written.
+        table: the folder of parts that the table is, where it is one on this machine.
+
     Raises:
         OutputError: something could not be written, or the folder holds other files.
     """
-    table = parted_table(paths, job.options)
     if table is not None:
         check_folder(table.folder)
     write_record(paths.job, job)

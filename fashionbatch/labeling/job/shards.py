@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pydantic import Field
 
@@ -18,6 +18,9 @@ from fashionbatch.labeling.job.record import Job
 from fashionbatch.labels.parts import PartedTable
 from fashionbatch.labels.records import Count, Record, Sha256, Text
 from fashionbatch.progress import OpenBar
+
+if TYPE_CHECKING:
+    from fashionbatch.labeling.job.stored.parts import StoredParts
 
 SMALLEST, LARGEST = 1000, 10_000
 _USUAL_COUNT = 2000
@@ -138,7 +141,8 @@ class ShardStore:
         bounds: where each shard begins, and where the last one ends.
         parts: what each shard carries; the table's part, whose being there means that the shard is done, is the first.
         repairs: whether a damaged shard is removed, so that it is labeled anew.
-        table: the folder of parts that the table is, where it is one; each finished shard is one of them.
+        table: the folder of parts that the table is, where it is one here; each finished shard is one of them.
+        stored: the folder of parts that the table is, where it is one in a store.
     """
 
     directory: Path
@@ -146,6 +150,7 @@ class ShardStore:
     parts: Sequence[ShardPart] = (TABLE_PART,)
     repairs: bool = True
     table: PartedTable | None = None
+    stored: StoredParts | None = None
 
     @classmethod
     def of_job(cls, directory: Path, job: Job, *, repairs: bool = True, table: PartedTable | None = None) -> ShardStore:
@@ -199,12 +204,17 @@ class ShardStore:
             **of_parts,
         )
         # What the shard holds goes before the table's part, which is the one that says "done".
-        self.put(shard, dict(zip(self.files(shard), (*parts[1:], notes.to_json(), parts[0]), strict=True)))
+        stands = self.put(shard, dict(zip(self.files(shard), (*parts[1:], notes.to_json(), parts[0]), strict=True)))
         if self.table is not None:
             self.table.publish(shard, self.path(shard))
+        if self.stored is not None:
+            self.stored.publish(shard, parts[0] if stands else self.content(shard))
 
-    def put(self, shard: int, contents: Mapping[Path, bytes]) -> None:
+    def put(self, shard: int, contents: Mapping[Path, bytes]) -> bool:
         """Write the files of a finished shard, as `files` has them, in this order.
+
+        Returns:
+            Whether they stand; else another run was first.
 
         Raises:
             OutputError: one could not be written; the shard is not done.
@@ -212,6 +222,25 @@ class ShardStore:
         del shard  # The files have its number in their names.
         for path, content in contents.items():
             disk.write_file(path, content)
+        return True
+
+    def content(self, shard: int) -> bytes:
+        """The rows of a finished shard.
+
+        Raises:
+            OutputError: they cannot be read.
+        """
+        path = self.path(shard)
+        with disk.output_errors(path), disk.open_regular(path, follow_links=False) as file:
+            return file.read()
+
+    def digest(self, shard: int) -> str:
+        """Their SHA-256, as it was noted.
+
+        Raises:
+            OutputError: the shard's file is damaged.
+        """
+        return self._read_notes(shard).sha256
 
     def gather(self, bar: OpenBar) -> None:
         """Bring all shards, which are done, into the directory; here they are there already.
@@ -232,7 +261,7 @@ class ShardStore:
         """
         assert self.table is not None
         self.table.publish(shard, self.path(shard))
-        return self.table.path(shard).name, self._read_notes(shard).sha256
+        return self.table.path(shard).name, self.digest(shard)
 
     def counts(self, shards: Iterator[int] | Sequence[int]) -> Counts:
         """What the rows of some finished shards hold.

@@ -21,7 +21,6 @@ from fashionbatch.labels.compare import compare_tables
 from fashionbatch.labels.parts import digest_of_table
 from fashionbatch.labels.sidecar import find_sidecar
 from fashionbatch.labels.summary.run import summarize_table
-from fashionbatch.stores.address import Url
 
 Paint = Callable[[dict[str, int]], Path]
 Options = Callable[..., LabelOptions]
@@ -205,10 +204,3 @@ def test_rows_have_the_columns_that_were_asked_for(options: Options, tmp_path: P
     label(options(output=table, partitioned=True, rows=RowOptions(topk=2, probabilities=True)))
     label(options(output=tmp_path / "one.jsonl", rows=RowOptions(topk=2, probabilities=True)))
     assert b"".join((table / name).read_bytes() for name in parts(table)) == (tmp_path / "one.jsonl").read_bytes()
-
-
-@pytest.mark.usefixtures("seven")
-def test_no_parts_are_written_to_a_store(options: Options, tmp_path: Path) -> None:
-    given = options(output=tmp_path / "labels.jsonl", partitioned=True, store=Url("memory://tables/labels.jsonl"))
-    with pytest.raises(OutputError, match="--partitioned makes a folder of this machine"):
-        label(given)

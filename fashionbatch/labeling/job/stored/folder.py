@@ -45,6 +45,7 @@ class JobFolder:
         url: what their paths are below.
         stop_signal: the number of the signal that asks for an end, 0 while there is none: no pause between two requests
             outlasts it.
+        called: what messages call it; None for the job.
         open_objects: opens what lies below an address; anything but the default is for tests.
         pause: waits so many seconds, as `time.sleep`; likewise.
 
@@ -60,6 +61,7 @@ class JobFolder:
         url: Url,
         stop_signal: StopSignal = lambda: 0,
         *,
+        called: str | None = None,
         open_objects: Callable[[Url], WritableObjects] | None = None,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -67,6 +69,7 @@ class JobFolder:
         self.heeds_absence = True
         self.heeds_tags = True
         self._stop_signal = stop_signal
+        self._called = called or f"the job in {url}"
         self._open = open_objects or open_writable
         self._pause = pause
         self._usual = Retrying(sleep=self.wait)
@@ -128,6 +131,20 @@ class JobFolder:
         """
         with self._errors():
             return self._objects.write(path, content, over, retrying or self._usual)
+
+    def write_new(self, path: str, content: bytes) -> Written | None:
+        """Make bytes an object that must not be there yet; None where there is one, perhaps by a try of this very call.
+
+        Raises:
+            OutputError: the store does not take it.
+        """
+        if self.heeds_absence:
+            written = self.write(path, content, "", retrying=self.lasting)
+            if written.outcome != "unconditional":
+                return written if written.outcome == "written" else None
+        if self.read(path) is not None:
+            return None
+        return self.write(path, content, None, retrying=self.lasting)
 
     def upload(self, file: Path, path: str, note: Path) -> None:
         """Make a file of this machine an object.
@@ -201,7 +218,7 @@ class JobFolder:
     def _go_on(self) -> None:
         if self._stop_signal():
             raise InterruptedRunError(
-                f"interrupted while the job in {self.url} was waited for",
+                f"interrupted while {self._called} was waited for",
                 signal_number=self._stop_signal(),
                 hint="start the same command again: it goes on from there",
             )
@@ -215,4 +232,4 @@ class JobFolder:
         try:
             yield
         except StoreFaultError as fault:
-            raise OutputError(f"the job in {self.url}: {fault.reason}", hint=fault.hint) from fault
+            raise OutputError(f"{self._called}: {fault.reason}", hint=fault.hint) from fault

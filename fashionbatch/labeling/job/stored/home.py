@@ -35,8 +35,8 @@ from fashionbatch.labeling.job.record import Job, TableRecord, discard, parsed, 
 from fashionbatch.labeling.job.shards import ShardPart, ShardStore
 from fashionbatch.labeling.job.stored.folder import JobFolder
 from fashionbatch.labeling.job.stored.lease import ALL, FOLDER, SETUP, Lease, Leases, Times
+from fashionbatch.labeling.job.stored.parts import StoredParts
 from fashionbatch.labeling.job.stored.shards import StoredShards
-from fashionbatch.labels.parts import PartedTable
 from fashionbatch.labels.records import Record, Sha256
 from fashionbatch.labels.sidecar import Sidecar
 from fashionbatch.specs import StopSignal
@@ -72,6 +72,7 @@ class StoredHome(JobHome):
         folder: of the job in the store; it is asked under the same stop signal.
         stop_signal: as of `JobHome`.
         say: takes a line for the user.
+        parts: as of `JobHome`.
         times: how long leases last.
         keeps_copies: whether the shards that this machine finishes are kept here, too.
     """
@@ -83,10 +84,11 @@ class StoredHome(JobHome):
         stop_signal: StopSignal,
         say: Callable[[str], None],
         *,
+        parts: StoredParts | None = None,
         times: Times | None = None,
         keeps_copies: bool = True,
     ) -> None:
-        super().__init__(paths, self._signal_or_loss)
+        super().__init__(paths, self._signal_or_loss, parts=parts)
         self._given_signal = stop_signal
         self._folder = folder
         self._say = say
@@ -168,7 +170,7 @@ class StoredHome(JobHome):
 
     def begin(self, job: Job) -> None:
         """As `JobHome` says: of two runs the first wins."""
-        super().begin(job)
+        self._write(job)
         files = self._files()
         begun = Begun(format=1, name=self._new_name, files={name: _digest(path) for name, path in files.items()})
         content = self._uploaded = begun.to_json()
@@ -181,15 +183,16 @@ class StoredHome(JobHome):
             )
         disk.write_file(self.paths.begun, content)
         self._begun = begun
+        self._begin_parts(job)
 
-    def shards(self, bounds: Sequence[int], parts: Sequence[ShardPart], table: PartedTable | None = None) -> ShardStore:
+    def shards(self, bounds: Sequence[int], parts: Sequence[ShardPart], suffix: str | None = None) -> ShardStore:
         """As `JobHome` says."""
         below = f"{self._new_name if self._begun is None else self._begun.name}/{SHARDS}"
         return StoredShards(
             self.paths.shards,
             bounds,
             parts,
-            table=table,
+            stored=self.stored_parts(suffix),
             folder=self._folder,
             below=below,
             keeps_copies=self._keeps_copies,

@@ -5,6 +5,7 @@ A shard is done when its object is in the store. Only then is it written here, s
 
 from __future__ import annotations
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -51,7 +52,21 @@ class StoredShards(ShardStore):
             if shard < len(self) and names.issuperset(path.name for path in self.files(shard))
         }
 
-    def put(self, shard: int, contents: Mapping[Path, bytes]) -> None:
+    def content(self, shard: int) -> bytes:
+        """As `ShardStore` says: of the copy here, if there is one."""
+        if self.path(shard).exists():
+            return super().content(shard)
+        name = self._name(self.path(shard))
+        content = self.folder.read(name)
+        if content is None:
+            raise DamagedShardError(f"{self.folder.url / name}: is not there any more")
+        return content
+
+    def digest(self, shard: int) -> str:
+        """As `ShardStore` says."""
+        return hashlib.sha256(self.content(shard)).hexdigest()
+
+    def put(self, shard: int, contents: Mapping[Path, bytes]) -> bool:
         """As `ShardStore` says; where another run was first, what it has put there stands.
 
         Two runs may come to the same shard where one was thought to be lost, or with other parts of the same job. Their
@@ -60,9 +75,12 @@ class StoredShards(ShardStore):
         *others, table = contents
         for path in others:
             if not self._put_beside(path, contents[path], table):
-                return
-        if self._is_new(self._name(table), contents[table]) and self.keeps_copies:
+                return False
+        if self.folder.write_new(self._name(table), contents[table]) is None:
+            return False
+        if self.keeps_copies:
             super().put(shard, contents)
+        return True
 
     def gather(self, bar: OpenBar) -> None:
         """Bring the shards that are not here from the store.
@@ -112,24 +130,13 @@ class StoredShards(ShardStore):
     def _put_beside(self, path: Path, content: bytes, table: Path) -> bool:
         """Upload what belongs to a shard beside its rows; returns whether the shard is still to be done."""
         name = self._name(path)
-        if self._is_new(name, content) or self.folder.read(name) == content:
+        if self.folder.write_new(name, content) is not None or self.folder.read(name) == content:
             return True
         if self.folder.has(self._name(table)):
             return False
         # Of a run that was lost before it came to the rows.
         self.folder.write(name, content, None, retrying=self.folder.lasting)
         return True
-
-    def _is_new(self, name: str, content: bytes) -> bool:
-        """Upload what must not be there yet; returns whether it was not, or an earlier try has put it there."""
-        outcome = "unconditional"
-        if self.folder.heeds_absence:
-            outcome = self.folder.write(name, content, "", retrying=self.folder.lasting).outcome
-        if outcome == "unconditional":
-            if self.folder.read(name) is not None:
-                return False
-            self.folder.write(name, content, None, retrying=self.folder.lasting)
-        return outcome != "taken"
 
     def _name(self, path: Path) -> str:
         return self.below + path.name
