@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,20 @@ STOPPED_COMMAND = "#!/bin/bash\ntrap 'sleep 0.3; exit 143' TERM\ntouch started\n
 SIGNALLING_COMMAND = "#!/bin/sh\ntrap 'exit 143' TERM\nkill -TERM $PPID\nwhile true; do sleep 0.05; done\n"
 # Makes the script read that number late: half a second after the command began.
 SLOWLY = """trap '[ "$BASH_COMMAND" != "labeling=\\$!" ] || sleep 0.5' DEBUG\n"""
+# Sends it to the script that waits for it, and is done, as if the last shard had just been finished.
+DONE_COMMAND = """#!/bin/sh
+trap 'exit 0' TERM
+while [ ! -e waiting ]; do sleep 0.05; done
+sleep 0.2
+kill -TERM $PPID
+while true; do sleep 0.05; done
+"""
+# Says when the script begins to wait, and makes it look at what came of that only when the command has ended.
+LATE = """trap 'case "$BASH_COMMAND" in
+    wait*) touch waiting ;;
+    code=\\$\\?) while kill -0 "$labeling" 2>/dev/null; do sleep 0.05; done ;;
+esac' DEBUG
+"""
 SHOWN_COMMAND = '#!/bin/sh\necho "$@"\n'
 SCONTROL = '#!/bin/sh\necho "$@" >requeued\n'
 
@@ -87,6 +102,7 @@ def test_a_task_that_slurm_stops_goes_back_into_the_queue(tmp_path: Path) -> Non
     process = cluster.start(2, "photos")
     while not (tmp_path / "started").exists():
         assert process.poll() is None, process.communicate()
+        time.sleep(0.01)
     process.send_signal(signal.SIGTERM)
     code, _, err = ended(process)
     assert (code, err) == (0, "")
@@ -99,6 +115,14 @@ def test_a_signal_that_comes_while_the_command_is_being_started_reaches_it(tmp_p
     code, _, err = cluster.run(1, "photos", variables={**ARRAY_OF_TWO, "BASH_ENV": str(tmp_path / "slowly")})
     assert (code, err) == (0, "")
     assert (tmp_path / "requeued").read_text() == "requeue 77_1\n"
+
+
+def test_a_signal_that_comes_when_the_command_is_done_puts_nothing_back_into_the_queue(tmp_path: Path) -> None:
+    (tmp_path / "late").write_text(LATE)
+    cluster = Cluster(tmp_path, DONE_COMMAND)
+    code, _, err = cluster.run(1, "photos", variables={**ARRAY_OF_TWO, "BASH_ENV": str(tmp_path / "late")})
+    assert (code, err) == (0, "")
+    assert not (tmp_path / "requeued").exists()
 
 
 @pytest.mark.parametrize("code", [0, 1, 4])
