@@ -21,7 +21,10 @@ from fashionbatch.orphans import end_with_parent
 
 _ROOT = str(Path(fashionbatch.__file__).resolve().parent.parent)
 # Appended, so that it never hides anything; it is needed where FashionBatch runs from a checkout without installation.
-_BOOTSTRAP = "import sys; sys.path.append(sys.argv[1]); from {module} import main; main(*map(int, sys.argv[2:]))"
+_BOOTSTRAP = (
+    "import sys; sys.path.append(sys.argv[1]); from fashionbatch import orphans; "
+    "orphans.started_by = int(sys.argv[2]); from {module} import main; main(*map(int, sys.argv[3:]))"
+)
 
 
 def start_python(
@@ -40,7 +43,8 @@ def start_python(
     be a folder of strangers' files, and a `numpy.py` among them must not run. What `environment` says holds where
     the user's own says nothing.
     """
-    command = [sys.executable, "-P", "-c", _BOOTSTRAP.format(module=module), _ROOT, *map(str, arguments)]
+    told = map(str, (os.getpid(), *arguments))
+    command = [sys.executable, "-P", "-c", _BOOTSTRAP.format(module=module), _ROOT, *told]
     # One thread each: there are as many of them as cores, and numpy's pool would only take memory.
     variables = {**(environment or {}), **os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     # Who reads the terminal has to stay in its group.
@@ -119,26 +123,29 @@ def ask_python(
         asked.write(json.dumps({**question, "scratch": str(scratch)}).encode())
         asked.seek(0)
         places: tuple[int, ...] = ()
+        process = None
         if progress is not None:
             reports, place = os.pipe()
             stack.callback(os.close, reports)
             places = (place,)
         try:
-            process = start_python(module, places, pass_fds=places, stdin=asked, stdout=answered, stderr=failed)
-        finally:
-            for place in places:
-                os.close(place)
-        ends = None if time_limit_s is None else time.monotonic() + time_limit_s
-        try:
+            try:
+                process = start_python(module, places, pass_fds=places, stdin=asked, stdout=answered, stderr=failed)
+            finally:
+                for place in places:
+                    os.close(place)
+            ends = None if time_limit_s is None else time.monotonic() + time_limit_s
             if progress is not None:
                 _follow(reports, progress, ends)
             status = process.wait(_left(ends))
         except (subprocess.TimeoutExpired, TimeoutError):
             raise TimeoutError(f"no answer within {time_limit_s:g} s") from None
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            # A Ctrl-C may come at any moment, right after the start, too.
+            if process is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
         for file in (answered, failed):
             file.seek(0)
         if status:

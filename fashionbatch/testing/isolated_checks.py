@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from fashionbatch.orphans import end_with_parent
 from fashionbatch.processes import limit_memory
 
 _BEAT_SECONDS = 1.0
@@ -29,6 +30,8 @@ def main(report: int, traces: int) -> None:
         report: the file descriptor that lines of JSON go to.
         traces: the file descriptor that a crash writes the stack of every thread to.
     """
+    # A plugin may hang, and who would kill this process for it may be killed.
+    end_with_parent()
     question = json.load(sys.stdin)
     faulthandler.enable(traces)
     _limit_memory(question["memory_limit"])
