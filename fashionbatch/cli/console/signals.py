@@ -95,7 +95,7 @@ class _Watch:
     def __init__(self, pipe: int) -> None:
         self._pipe = pipe
         self._received: list[int] = []
-        self._since = 0.0
+        self._seen_move = self._looked = self._still_s = 0.0
 
     def run(self) -> None:
         """Come back when the other end of the pipe is closed."""
@@ -112,7 +112,7 @@ class _Watch:
 
     def _note(self, numbers: list[int]) -> None:
         if numbers and not self._received:
-            self._since = time.monotonic()
+            self._looked, self._seen_move = time.monotonic(), _Watch.last_move
         self._received += numbers
         if numbers and len(self._received) > 1:
             # The main thread ends at once if it can; else this one does.
@@ -120,7 +120,12 @@ class _Watch:
             os._exit(128 + self._received[0])
 
     def _end_what_does_not(self) -> None:
-        if time.monotonic() - max(self._since, _Watch.last_move) < _PATIENCE_S:
+        before, self._looked = self._looked, time.monotonic()
+        # While the whole process was stopped, or waited for a core, nothing could move: such a time counts as one tick.
+        self._still_s += min(self._looked - before, _TICK_S)
+        if self._seen_move != _Watch.last_move:
+            self._seen_move, self._still_s = _Watch.last_move, 0.0
+        if self._still_s < _PATIENCE_S:
             return
         with contextlib.suppress(OSError):
             os.write(2, f"\nnothing has moved for {_PATIENCE_S:g} s, so this ends now\n".encode())
