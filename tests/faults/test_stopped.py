@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,24 @@ import pytest
 
 # Three shards of a thousand rows; the photos are links to a few files, which are real files all the same.
 FILES = 3300
+# The program, which stands still as soon as its first shard is on the disk, until it is told to go on: however long the
+# test takes until it does something to it, the run is in its middle then.
+HELD = """
+import signal, sys, threading
+from fashionbatch.cli import main
+from fashionbatch.disk import steps
+
+is_over = False
+
+def step(name, path):
+    global is_over
+    if not is_over and path.parent.name == "shards" and (path.parent / "000000.rows").exists():
+        is_over = True
+        signal.pthread_kill(threading.get_ident(), signal.SIGSTOP)
+
+steps.step = step
+main(sys.argv[1:])
+"""
 StartRun = Callable[..., subprocess.Popen[str]]
 
 
@@ -49,17 +68,22 @@ def table(case: Any, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return output.read_bytes()
 
 
+def held_command(case: Any, photos: Path, output: Path, *more: str) -> list[str]:
+    python, _, _, *arguments = command(case, photos, output, *more)
+    return [python, "-c", HELD, *arguments]
+
+
 @pytest.fixture
 def start(case: Any, photos: Path) -> Iterator[StartRun]:
-    """Start a run and wait until its first shard is on the disk."""
+    """Start a run and wait until its first shard is on the disk; it stands still there until it gets SIGCONT."""
     started: list[subprocess.Popen[str]] = []
 
     def begin(output: Path, *more: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(command(case, photos, output, *more), stderr=subprocess.PIPE, text=True)
+        process = subprocess.Popen(held_command(case, photos, output, *more), stderr=subprocess.PIPE, text=True)
         started.append(process)
-        first = output.with_name(output.name + ".job") / "shards" / "000000.rows"
-        while not first.exists():
+        while not is_held(process):
             assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.01)
         return process
 
     yield begin
@@ -68,6 +92,13 @@ def start(case: Any, photos: Path) -> Iterator[StartRun]:
         process.wait()
         assert process.stderr is not None
         process.stderr.close()
+
+
+def is_held(process: subprocess.Popen[str]) -> bool:
+    """Whether it stands still."""
+    if sys.platform != "linux":
+        pytest.skip("reads /proc")
+    return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def finish(case: Any, photos: Path, output: Path, table: bytes) -> None:
@@ -82,6 +113,7 @@ def test_a_first_signal_commits_what_is_in_hand(  # noqa: PLR0917
     output = tmp_path / "labels.csv"
     process = start(output, "-j", "1")
     process.send_signal(number)
+    process.send_signal(signal.SIGCONT)
     said = process.communicate()[1]
     assert process.returncode == code, said
     assert "of 3,300 rows are done" in said
@@ -98,6 +130,7 @@ def test_a_second_signal_leaves_at_once_and_nothing_is_lost(
     process = start(output, "-j", "1")
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGCONT)
     process.communicate()
     assert process.returncode in {130, 143}
     finish(case, photos, output, table)
@@ -117,6 +150,7 @@ def test_a_signal_to_all_while_a_list_is_read_from_standard_input_is_an_interrup
     )
     while not any("labeling.source" in line for _, line in children(process.pid)):
         assert process.poll() is None
+        time.sleep(0.001)
     os.killpg(process.pid, number)
     said = process.communicate()[1]
     assert process.returncode == code, said
@@ -151,7 +185,6 @@ def test_a_second_run_on_the_same_output_is_refused(
 ) -> None:
     output = tmp_path / "labels.csv"
     process = start(output, "-j", "1")
-    process.send_signal(signal.SIGSTOP)
     second = subprocess.run(command(case, photos, output), capture_output=True, text=True, check=False)
     process.send_signal(signal.SIGCONT)
     assert second.returncode == 1
@@ -164,17 +197,22 @@ def test_workers_that_are_killed_again_and_again_cost_nothing(
     case: Any, photos: Path, table: bytes, tmp_path: Path
 ) -> None:
     output = tmp_path / "labels.csv"
-    process = subprocess.Popen(command(case, photos, output, "-j", "2"), stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(held_command(case, photos, output, "-j", "2"), stderr=subprocess.PIPE, text=True)
     killed = 0
-    while process.poll() is None and killed < 6:
-        workers = [child for child in children(process.pid) if "labeling.worker" in child[1]]
-        for pid, _ in workers[-1:]:
+    while process.poll() is None:
+        held = is_held(process)
+        workers = [pid for pid, line in children(process.pid) if "labeling.worker" in line]
+        # The newest, as soon as it is there; and all of them when the run is in its middle.
+        for pid in workers if held else workers[-1:] if killed < 6 else ():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
                 killed += 1
-                # Until the next one is there.
-                while process.poll() is None and pid in dict(children(process.pid)):
-                    pass
+            # Until the next one is there, for which the run must not stand still.
+            while process.poll() is None and pid in dict(children(process.pid)) and not is_held(process):
+                time.sleep(0.001)
+        if held:
+            process.send_signal(signal.SIGCONT)
+        time.sleep(0.001)
     assert process.wait() == 0, process.communicate()[1]
     process.communicate()
     assert killed >= 2
@@ -188,7 +226,7 @@ def test_workers_do_not_outlive_a_run_that_is_killed(start: StartRun, tmp_path: 
     process.kill()
     process.communicate()
     while any(os.path.exists(f"/proc/{pid}") for pid in workers):
-        pass
+        time.sleep(0.01)
 
 
 def children(parent: int) -> list[tuple[int, str]]:
