@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import logging
 import os
+import signal
 import socket
 import sys
 import threading
@@ -52,7 +53,7 @@ class Connection:
         self._head = ""
         self._error: BaseException | None = None
         self._is_decided = threading.Event()
-        self._is_over = False
+        self._is_over = self._has_signals = False
         self._wake = threading.Event()
         self._nodes: Sequence[Mapping[str, Any]] = ()
         self._asked = self._answered = self._began = time.monotonic()
@@ -73,6 +74,9 @@ class Connection:
             return False
         if self._error is not None:
             raise self._error
+        if not self._has_signals:
+            self._has_signals = True
+            _take_signals_back()
         return True
 
     def nodes(self, since: float = 0.0) -> Sequence[Mapping[str, Any]]:
@@ -151,6 +155,17 @@ class Connection:
                 ray.init(**given, **_QUIET)
         except Exception as error:  # noqa: BLE001 - Ray has many kinds, none of which tells more
             raise _failed(self.address, _in_one_line(error)) from None
+
+
+def _take_signals_back() -> None:
+    """Have SIGTERM do again what it did before Ray was connected.
+
+    Ray takes it for a crash: it writes where the process is to the terminal, and has it aborted three seconds later,
+    whatever it finishes meanwhile. Python's own record of its handlers knows nothing of that.
+    """
+    handler = signal.getsignal(signal.SIGTERM)
+    if threading.current_thread() is threading.main_thread() and handler is not None:
+        signal.signal(signal.SIGTERM, handler)
 
 
 def _leave_at_once() -> None:

@@ -183,6 +183,19 @@ def test_a_run_that_is_stopped_goes_on_with_the_other_engine(
         assert made(into(then, first.output.table)) == expected
 
 
+def test_a_signal_does_what_it_did_before_there_was_a_ray(
+    cluster: Any, options: LabelOptions, capfd: pytest.CaptureFixture[str]
+) -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: heard.append(number))
+    try:
+        label(on_ray(options, cluster), reporter=Told(lambda: os.kill(os.getpid(), signal.SIGTERM)))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert heard == [signal.SIGTERM]
+    assert capfd.readouterr() == ("", ""), "Ray would say that it has crashed, and have it aborted"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["two bundles", "embeddings", "topk"])
 def test_whatever_is_made_is_the_same_bytes(cluster: Any, options: LabelOptions, tmp_path: Path, what: str) -> None:
