@@ -154,11 +154,6 @@ def _check_address(url: Url, source: SourceOptions) -> None:
             f"{url}: the web has no folders that could be listed",
             hint="write the addresses of photos into a list for --files-from",
         )
-    if url.is_web and "?" in url.rest:
-        raise DataError(
-            f"{url}: an archive of the web is named by its address without a query",
-            hint="fetch it first, and label the file",
-        )
     if source.files_from is not None:
         raise FashionBatchError("--files-from takes its paths from a folder on this machine, not from a store")
     require_store(url)

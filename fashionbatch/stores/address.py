@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final, TypeAlias
 
@@ -23,7 +23,10 @@ class Url:
     """An address in a store. As text it shows no credentials, so that messages and records cannot hold any.
 
     Attributes:
-        text: the whole address as the user gave it, with what credentials are in it.
+        text: the whole address as the user gave it, with what credentials are in it; of an archive of the web without
+            what stands behind `?`.
+        query: that, such as a signature. It goes with every request, is no part of what tells addresses apart, and is
+            never shown.
 
     Example:
         >>> photos = Url("s3://bucket/photos")
@@ -34,6 +37,19 @@ class Url:
     """
 
     text: str
+    query: str = field(default="", compare=False)
+
+    @classmethod
+    def of(cls, text: str) -> Url:
+        """The address that somebody has written."""
+        url = cls(text)
+        path, mark, query = text.partition("?")
+        return cls(path, query) if mark and url.is_web and is_archive_name(url.name) else url
+
+    @property
+    def whole(self) -> str:
+        """The address with its query, for another process and never for a record."""
+        return f"{self.text}?{self.query}" if self.query else self.text
 
     @property
     def scheme(self) -> str:
@@ -109,7 +125,7 @@ def as_location(given: str | os.PathLike[str] | Url) -> Location:
         return Path(text)
     if found[1].lower() in _FILE:
         return Path(found[2])
-    return Url(text)
+    return Url.of(text)
 
 
 def path_here(given: str | os.PathLike[str]) -> Path:
@@ -155,7 +171,7 @@ def archives_in(location: Location) -> tuple[Location, ...]:
         return archives_of(location)
     if location.text.endswith("/") or not is_archive_name(location.name):
         return ()
-    return tuple(map(Url, names_of(location.text)))
+    return tuple(Url(name, location.query) for name in names_of(location.text))
 
 
 def is_one_file(location: Location, endings: tuple[str, ...]) -> bool:
@@ -187,4 +203,4 @@ def _folder_of_archives(location: Url) -> Url:
     folder = folder_of_names(location.text)
     if not folder.partition("://")[2]:
         raise DataError(f"{location}: braces stand for archives of one bucket, not for several buckets")
-    return Url(folder)
+    return Url(folder, location.query)

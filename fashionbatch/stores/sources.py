@@ -41,7 +41,7 @@ def source_of(location: Location, folder: Location, unpacked: Path) -> Source:
     """
     is_archive = bool(archives_in(location))
     if isinstance(folder, Url):
-        archives = {"unpacked": str(unpacked)} if is_archive else {}
+        archives = {"unpacked": str(unpacked), "query": folder.query} if is_archive else {}
         return {"kind": "remote_archives" if is_archive else "remote", "url": folder.text, **archives}
     return archive_source(os.fsencode(folder), unpacked) if is_archive else folder_source(os.fsencode(folder))
 
@@ -96,11 +96,11 @@ def _open_archives(source: Source) -> Opener:
 def _open_remote_archives(source: Source) -> Opener:
     from fashionbatch.stores.archives.remote_opener import RemoteArchiveOpener
     from fashionbatch.stores.reaching import open_objects
-    from fashionbatch.stores.watching import StoreWatch
+    from fashionbatch.stores.watching import ArchiveWatch
 
-    url = Url(source["url"])
+    url = Url(source["url"], source["query"])
     objects = open_objects(url)
-    watch = StoreWatch(objects, str(url), is_listed=False)
+    watch = ArchiveWatch(objects, str(url), has_query=bool(url.query))
     return RemoteArchiveOpener(objects, Path(source["unpacked"]), watch=watch)
 
 

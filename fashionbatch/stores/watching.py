@@ -30,6 +30,7 @@ _HINTS: Final = {
     "bucket": f"when it is there again, {_MENDED}",
 }
 _MAY_COME_BACK: Final = frozenset({"failed", "credentials"})
+_REFUSALS: Final = frozenset({"credentials", "denied"})
 _ANSWERS: Final = frozenset({"missing", "changed"})
 """Faults that only a store that works can tell of."""
 
@@ -76,10 +77,14 @@ class Watch(ABC):
                 return fault.kind in _MAY_COME_BACK
             began = self._clock()
             if self._gives_nothing(fault):
-                hint = _HINTS.get(fault.kind, f"when it answers again, {_MENDED}")
+                hint = self._hint(fault)
                 raise StoreOutError(f"{self._where}: nothing can be read there any more: {fault.reason}", hint)
             self._answered = began
         return fault.kind in _MAY_COME_BACK
+
+    def _hint(self, fault: StoreFaultError) -> str:
+        """What the user can do when nothing can be had."""
+        return _HINTS.get(fault.kind, f"when it answers again, {_MENDED}")
 
     def _fault_of(self, ask: Callable[[float], object]) -> str:
         """What kind of fault comes of a question; empty where it is answered."""
@@ -137,6 +142,31 @@ class StoreWatch(Watch):
         if self._is_listed:
             return bool(kind) and kind not in _ANSWERS
         return kind == "failed" or (kind == fault.kind == "credentials")
+
+
+class ArchiveWatch(StoreWatch):
+    """Watches the archives below one address, all of which the scan has read.
+
+    So one that is refused at once is no fault of its members: a right was taken away, or a signature has expired.
+
+    Args:
+        objects: the store's.
+        where: as of `Watch`.
+        has_query: whether the address has a query, which may be such a signature.
+        retrying: as of `Watch`.
+    """
+
+    def __init__(self, objects: Objects, where: str, *, has_query: bool, retrying: Retrying | None = None) -> None:
+        super().__init__(objects, where, is_listed=False, retrying=retrying)
+        self._has_query = has_query
+
+    def _hint(self, fault: StoreFaultError) -> str:
+        if self._has_query and fault.kind in _REFUSALS:
+            return f"has the signature in the address expired? With a new one, {_MENDED}"
+        return super()._hint(fault)
+
+    def _gives_nothing(self, fault: StoreFaultError) -> bool:
+        return super()._gives_nothing(fault) or (self._last is None and fault.kind in {*_REFUSALS, "bucket"})
 
 
 class WebWatch(Watch):

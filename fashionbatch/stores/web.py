@@ -6,17 +6,30 @@ import re
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
+from urllib.parse import quote
 
+from fashionbatch.stores.address import Url
 from fashionbatch.stores.faults import StoreFaultError
 from fashionbatch.stores.fsspec_objects import FsspecObjects
 from fashionbatch.stores.objects import UNKNOWN, StoredObject, no_parts
 
 _PART: Final = 206
+_AS_WRITTEN: Final = "%!$&'()*+,;=:@/?-._~[]"
+"""What is left of a query as it is; the rest cannot stand in a request."""
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 class WebObjects(FsspecObjects):
-    """The files below an address of the web."""
+    """The files below an address of the web.
+
+    Args:
+        url: the address. Its query, if it has one, goes with every request, as it was written: servers compute
+            signatures of it.
+    """
+
+    def __init__(self, url: Url) -> None:
+        super().__init__(url)
+        self._query = quote(url.query, safe=_AS_WRITTEN)
 
     def look(self, path: str, seconds: float) -> StoredObject:
         """As `Objects` says; the size is UNKNOWN where the server does not send parts of files."""
@@ -54,7 +67,7 @@ class WebObjects(FsspecObjects):
         session = await system.set_session()
         settings = dict(system.kwargs)
         settings["headers"] = {**settings.get("headers", {}), **asked}
-        async with session.get(system.encode_url(self._name(path)), **settings) as answer:
+        async with session.get(self._address(path), **settings) as answer:
             answer.raise_for_status()
             if answer.status != _PART:
                 return {}, b""
@@ -63,6 +76,16 @@ class WebObjects(FsspecObjects):
             while len(content) < length and (more := await answer.content.read(length - len(content))):
                 content += more
             return answer.headers, content
+
+    def _name(self, path: str) -> str:
+        name = super()._name(path)
+        return f"{name}?{self._query}" if self._query and path else name
+
+    def _address(self, path: str) -> Any:
+        from yarl import URL
+
+        plain = self._system.encode_url(super()._name(path))
+        return URL(f"{plain}?{self._query}", encoded=True) if self._query else plain
 
 
 def _part_of(headers: Mapping[str, str]) -> tuple[int, int, int]:

@@ -36,7 +36,7 @@ def main(request_pipe: int) -> None:
 
     manifest = Path(request["manifest"])
     try:
-        source: Location = Url(request["url"]) if "url" in request else Path(request["folder"])
+        source: Location = Url.of(request["url"]) if "url" in request else Path(request["folder"])
         if "scan" in request and archives_in(source):
             from fashionbatch.labeling.source.archives import scan_archives
 

@@ -66,6 +66,8 @@ def fault_at(archive: Location, fault: StoreFaultError) -> DataError:
     """What a user is told of an archive that a store does not give."""
     reason = "it was written to while it was read" if fault.kind == "changed" else fault.reason
     hint = "start the same command again" if fault.kind == "changed" else refusal_hint(fault)
+    if isinstance(archive, Url) and archive.query and fault.kind in {"denied", "credentials"}:
+        hint = "has the signature in the address expired? Give the address with a new one"
     return DataError(f"{archive}: {reason}", hint=hint)
 
 

@@ -75,7 +75,7 @@ class ScanProcess:
         self._files = {disk.temporary_name(path): path for path in (paths.kept, paths.manifest)}
         kept, manifest = map(str, self._files)
         kind = "list" if isinstance(options, ListOptions) else "scan"
-        place = {"url": folder.text} if isinstance(folder, Url) else {"folder": str(folder)}
+        place = {"url": folder.whole} if isinstance(folder, Url) else {"folder": str(folder)}
         request = {**place, "manifest": manifest, "kept": kept, kind: asdict(options)}
         read, write = os.pipe()
         try:

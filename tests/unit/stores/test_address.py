@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fashionbatch.stores.address import Url, as_location, folder_of, is_one_file, resolved
+from fashionbatch.stores.address import Url, archives_in, as_location, folder_of, is_one_file, resolved
 
 IMAGES = (".jpg", ".png")
 
@@ -65,3 +65,25 @@ def test_a_path_is_resolved_and_an_address_is_not(tmp_path: Path) -> None:
     assert resolved(tmp_path / "link") == (tmp_path / "photos").resolve()
     assert resolved(Url("s3://bucket/../a")) == Url("s3://bucket/../a")
     assert folder_of(tmp_path / "photos", IMAGES) == tmp_path / "photos"
+
+
+def test_the_query_of_an_archive_is_kept_apart() -> None:
+    url = as_location("https://example.org/a/{x,y}.tar.gz?k=1/2&sig={3,4}/")
+    assert isinstance(url, Url)
+    assert (url.text, url.query) == ("https://example.org/a/{x,y}.tar.gz", "k=1/2&sig={3,4}/")
+    assert url.whole == "https://example.org/a/{x,y}.tar.gz?k=1/2&sig={3,4}/"
+    assert "sig" not in f"{url} {url!r}"
+    assert [(one.name, one.query) for one in archives_in(url) if isinstance(one, Url)] == [
+        ("x.tar.gz", url.query),
+        ("y.tar.gz", url.query),
+    ]
+    folder = folder_of(url, ())
+    assert isinstance(folder, Url)
+    assert (folder.text, folder.query) == ("https://example.org/a", url.query)
+    assert url == Url.of("https://example.org/a/{x,y}.tar.gz?sig=other")
+
+
+@pytest.mark.parametrize("text", ["https://example.org/a.jpg?sig=1", "s3://bucket/a?b.tar", "https://example.org/a.tar"])
+def test_no_other_address_is_taken_apart(text: str) -> None:
+    url = Url.of(text)
+    assert (url.text, url.query) == (text, "")

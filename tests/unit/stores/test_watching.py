@@ -12,7 +12,7 @@ from fashionbatch.stores.objects import StoredObject
 from fashionbatch.stores.opening import FileStatusError, StoreOutError
 from fashionbatch.stores.remote import RemoteOpener
 from fashionbatch.stores.retrying import Patience, Retrying
-from fashionbatch.stores.watching import StoreWatch, WebWatch
+from fashionbatch.stores.watching import ArchiveWatch, StoreWatch, WebWatch
 
 ONCE = Retrying(Patience(tries=1))
 LIST = "its list"
@@ -180,3 +180,20 @@ def test_a_host_that_has_gone_is_a_row_while_another_answers() -> None:
     other.failing["everything"] = "failed"
     with pytest.raises(StoreOutError, match="nothing can be read there any more"):
         read(openers[0], "d")
+
+
+def archive_opener_of(objects: FakeObjects) -> RemoteOpener:
+    return RemoteOpener(objects, ONCE, watch=ArchiveWatch(objects, "https://host", has_query=True, retrying=ONCE))
+
+
+@pytest.mark.parametrize("kind", ["denied", "credentials", "bucket"])
+def test_an_archive_that_is_refused_before_anything_of_it_was_read_ends_the_run(kind: Kind) -> None:
+    with pytest.raises(StoreOutError, match=r"^\('https://host: nothing can be read there any more: Told'"):
+        read(archive_opener_of(FakeObjects(a=kind)), "a")
+
+
+def test_one_archive_that_is_refused_beside_another_is_a_matter_of_its_rows() -> None:
+    opener = archive_opener_of(FakeObjects(b="denied"))
+    assert read(opener, "a") == b"content"
+    with pytest.raises(FileStatusError):
+        read(opener, "b")
