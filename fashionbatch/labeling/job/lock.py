@@ -22,7 +22,7 @@ class JobLock:
     """Holds an output's job directory, so that no second run works on it.
 
     Several parts of one job may be at work together: they share the lock, and each holds another one for its part. What
-    runs that were killed left half written goes as soon as the lock is held.
+    runs that were killed left half written goes once no other part can be making the job.
 
     Args:
         paths: of the output. The directory is made where there is none.
@@ -45,8 +45,8 @@ class JobLock:
                 except BaseException:
                     self.release()
                     raise
-        for directory in (paths.directory, paths.shards):
-            disk.remove_leftovers_in(directory)
+        if part is None:
+            self._remove_leftovers()
 
     @contextlib.contextmanager
     def setting_up(self, stop_signal: Callable[[], int]) -> Iterator[None]:
@@ -64,9 +64,15 @@ class JobLock:
                 raise InterruptedRunError("interrupted", signal_number=stop_signal())
             time.sleep(_POLL_S)
         try:
+            # Not before: the list of files that another part's scan is writing looks as one that a killed run left.
+            self._remove_leftovers()
             yield
         finally:
             lock.release()
+
+    def _remove_leftovers(self) -> None:
+        for directory in (self.paths.directory, self.paths.shards):
+            disk.remove_leftovers_in(directory)
 
     def is_alone(self) -> bool:
         """Whether no other part is at work, and none can begin before this one lets go, which has to be soon."""

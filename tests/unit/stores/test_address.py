@@ -83,7 +83,9 @@ def test_the_query_of_an_archive_is_kept_apart() -> None:
     assert url == Url.of("https://example.org/a/{x,y}.tar.gz?sig=other")
 
 
-@pytest.mark.parametrize("text", ["https://example.org/a.jpg?sig=1", "s3://bucket/a?b.tar", "https://example.org/a.tar"])
+@pytest.mark.parametrize(
+    "text", ["https://example.org/a.jpg?sig=1", "s3://bucket/a?b.tar", "https://example.org/a.tar"]
+)
 def test_no_other_address_is_taken_apart(text: str) -> None:
     url = Url.of(text)
     assert (url.text, url.query) == (text, "")

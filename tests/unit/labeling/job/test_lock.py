@@ -206,6 +206,19 @@ def test_what_killed_runs_left_goes_with_the_next_one(paths: JobPaths) -> None:
     assert not paths.directory.exists()
 
 
+def test_a_part_that_comes_while_another_scans_leaves_its_list_of_files(paths: JobPaths) -> None:
+    scanning = JobLock(paths, "1-of-2")
+    with scanning.setting_up(lambda: 0):
+        listed = paths.directory / ".manifest.0a1b2c3d.tmp"
+        listed.touch()
+        other = JobLock(paths, "2-of-2")
+        assert listed.exists()
+    with other.setting_up(lambda: 0):
+        assert not listed.exists()
+    for lock in (other, scanning):
+        lock.release()
+
+
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"format": 99}', b"\xff\xfe", b"[" * 100_000])
 def test_a_damaged_description_is_a_clear_error(paths: JobPaths, content: bytes) -> None:
     paths.directory.mkdir()
