@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final, TypeAlias
 
 from fashionbatch.errors import DataError
@@ -128,13 +127,13 @@ LabelCells: TypeAlias = OneColumn | ManyColumns
 """Where the labels of a line stand, and how they are written."""
 
 
-def label_notes(path: Path, line_of_label: Mapping[str, int], cells: LabelCells) -> list[str]:
+def label_notes(path: str, line_of_label: Mapping[str, int], cells: LabelCells) -> list[str]:
     """What is odd about labels, each with the line that it first stands on."""
     notes = [*_alike_notes(path, line_of_label), *_odd_notes(path, line_of_label, cells.separator)]
     return [*notes[:_NOTES], *([f"{path}: {len(notes) - _NOTES:,} more labels are odd"] if len(notes) > _NOTES else [])]
 
 
-def _alike_notes(path: Path, line_of_label: Mapping[str, int]) -> Iterator[str]:
+def _alike_notes(path: str, line_of_label: Mapping[str, int]) -> Iterator[str]:
     for group in alike(line_of_label):
         first, *others = sorted(group, key=line_of_label.__getitem__)
         for label in others:
@@ -144,7 +143,7 @@ def _alike_notes(path: Path, line_of_label: Mapping[str, int]) -> Iterator[str]:
             )
 
 
-def _odd_notes(path: Path, line_of_label: Mapping[str, int], separator: str | None) -> Iterator[str]:
+def _odd_notes(path: str, line_of_label: Mapping[str, int], separator: str | None) -> Iterator[str]:
     for label, line in line_of_label.items():
         where = f"{path}:{line}"
         if label.lower() in _NO_VALUE:

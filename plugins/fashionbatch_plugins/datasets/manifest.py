@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, BinaryIO, Final
+from urllib.parse import quote, urljoin
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
@@ -119,9 +121,14 @@ class _Columns:
 
 @dataclass
 class _Table:
-    """What the lines say."""
+    """What the lines say.
 
-    path: Path
+    Attributes:
+        name: of the file, for messages.
+        beside: the address that paths are relative to, of a file of the web; else empty.
+    """
+
+    name: str
     reader: CsvReader
     columns: _Columns
     finder: PathFinder
@@ -132,10 +139,11 @@ class _Table:
     line_of_image: dict[Path | str, int] = field(default_factory=dict)
     line_of_label: dict[str, int] = field(default_factory=dict)
     first_missing: int = 0
+    beside: str = ""
 
     def add(self, cells: list[str], line: int) -> None:
         """Take in one line."""
-        where = f"{self.path}:{line}"
+        where = f"{self.name}:{line}"
         columns = self.columns
         image = self._image(cells[columns.path], where, line)
         first = self.line_of_image.setdefault(image, line)
@@ -160,6 +168,10 @@ class _Table:
         if is_address(address) and not os.path.lexists(os.path.join(self.finder.root, name)):
             require_address(address, where)
             return address
+        if self.beside:
+            return urljoin(f"{self.beside}/", quote(address))
+        if not self.finder.root:
+            raise _NotAloneError
         found = self.finder.find(name, western_path(name))
         if found is None:
             foreign = foreign_path(name.strip())
@@ -185,14 +197,14 @@ class _Table:
         """What there is to say about the lines."""
         yield from self.reader.notes
         for note in self.finder.notes():
-            yield f"{self.path}: {note}"
+            yield f"{self.name}: {note}"
         if self.finder.missing:
             place = self.finder.place(self.finder.first_missing)
             lacking = "1 of its files is" if self.finder.missing == 1 else f"{self.finder.missing:,} of its files are"
-            yield f"{self.path}:{self.first_missing}: there is no file {place}; {lacking} not there"
+            yield f"{self.name}:{self.first_missing}: there is no file {place}; {lacking} not there"
         if self.columns.together is not None:
-            yield f"{self.path}: images with one {self.columns.together!r} stay on one side of every split"
-        yield from label_notes(self.path, self.line_of_label, self.columns.labels)
+            yield f"{self.name}: images with one {self.columns.together!r} stay on one side of every split"
+        yield from label_notes(self.name, self.line_of_label, self.columns.labels)
 
 
 def _split(cell: str, where: str) -> Split | None:
@@ -227,30 +239,72 @@ def look_at_csv_manifest(parameters: CsvManifest, context: DatasetContext) -> li
     return list(table.notes())
 
 
+class _NotAloneError(Exception):
+    """A file of a store names images by their paths, so what lies beside it is needed, too."""
+
+
 def _read(parameters: CsvManifest, context: DatasetContext) -> _Table:
+    if is_address(parameters.path):
+        with contextlib.suppress(_NotAloneError):
+            return _read_alone(parameters, context)
     path = context.locate(parameters.path)
     if not path.is_file():
         raise DataError(f"{parameters.path!r} is not a file")
     root = path.parent if parameters.root is None else context.locate(parameters.root)
+    return _lines(path, parameters, str(path), root)
+
+
+def _read_alone(parameters: CsvManifest, context: DatasetContext) -> _Table:
+    """What the lines of a file of a store or of the web say, of which nothing else is fetched.
+
+    Raises:
+        _NotAloneError: it lies in a store, and has paths that are relative to its place.
+        DataError: as the others.
+    """
+    name = parameters.path
+    require_address(name, "the path of csv_manifest")
+    (file,) = context.fetch([name])
+    if file.path is None:
+        raise DataError(f"{name}: {file.reason}", hint="is the address right?")
+    if parameters.root is not None:
+        return _lines(file.path, parameters, name, context.locate(parameters.root))
+    is_web = name.lower().startswith(("http://", "https://"))
+    return _lines(file.path, parameters, name, None, name.partition("?")[0].rpartition("/")[0] if is_web else "")
+
+
+def _lines(path: Path, parameters: CsvManifest, name: str, root: Path | None, beside: str = "") -> _Table:
+    """Read the lines.
+
+    Args:
+        path: the file.
+        parameters: how it is read.
+        name: what it is called in messages.
+        root: the folder that paths are relative to; None where there is none.
+        beside: the address that they are relative to, if they are.
+
+    Raises:
+        _NotAloneError: there are paths, and nothing that they are relative to.
+        DataError: a line is not what it should be, or none names an image that is there.
+    """
     with _open(path) as file:
         reader = CsvReader(
-            path,
+            name,
             file,
             encoding=parameters.encoding,
             delimiter=parameters.delimiter,
             paths=PATH_COLUMNS if parameters.path_column is None else (parameters.path_column,),
             option="`encoding`",
         )
-        finder = PathFinder(os.fspath(root), IMAGE_EXTENSIONS)
-        table = _Table(path, reader, _find_columns(reader, parameters, path), finder)
+        finder = PathFinder("" if root is None else os.fspath(root), IMAGE_EXTENSIONS)
+        table = _Table(name, reader, _find_columns(reader, parameters, name), finder, beside=beside)
         for cells in reader:
             table.add(cells, reader.line)
     if not table.images:
-        raise DataError(f"{path} lists no images")
+        raise DataError(f"{name} lists no images")
     if finder.missing == len(table.images):
         place = finder.place(finder.first_missing)
         raise DataError(
-            f"{path}:{table.first_missing}: there is no file {place}{_nor_the_others(table)}",
+            f"{name}:{table.first_missing}: there is no file {place}{_nor_the_others(table)}",
             hint=table.hint(finder.first_missing) or "`root` names the folder that the paths are relative to",
         )
     return table
@@ -275,21 +329,21 @@ def _images(table: _Table, context: DatasetContext) -> tuple[Sequence[Path] | En
     if not lacking:
         return images, []
     first, file = lacking[0]
-    what = f"{table.path}:{table.line_of_image[first]}: {first} cannot be had: {file.reason}"
+    what = f"{table.name}:{table.line_of_image[first]}: {first} cannot be had: {file.reason}"
     if len(lacking) + table.finder.missing == len(table.images):
         raise DataError(f"{what}{_nor_the_others(table)}", hint="are the addresses right, and may you read them?")
     number = "1 of its addresses gives" if len(lacking) == 1 else f"{len(lacking):,} of its addresses give"
     return images, [f"{what}; {number} no photo"]
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path) -> BinaryIO:
     try:
         return path.open("rb")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _find_columns(reader: CsvReader, parameters: CsvManifest, path: Path) -> _Columns:
+def _find_columns(reader: CsvReader, parameters: CsvManifest, path: str) -> _Columns:
     names = [composed(name.strip()) for name in reader.header]
     if not names:
         raise DataError(f"{path} is empty")

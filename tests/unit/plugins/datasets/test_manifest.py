@@ -350,3 +350,60 @@ def test_nothing_is_fetched_to_look_at_the_lines(tmp_path: Path, monkeypatch: py
 def test_one_address_twice_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"items\.csv:3: 's3://bucket/a\.jpg' stands on line 2 already"):
         load_fetching(tmp_path, "path,label\ns3://bucket/a.jpg,x\ns3://bucket/a.jpg,y\n")
+
+
+class Remote(Fetching):
+    """A store that holds a table beside a folder that is fetched as a whole."""
+
+    def __init__(self, base: Path, content: str) -> None:
+        super().__init__(base)
+        (base / "alone").write_text(content)
+        (base / "items.csv").write_text(content)
+        (base / "a.jpg").touch()
+        self.located: list[str] = []
+
+    def fetch(self, images: Sequence[Path | str]) -> Sequence[ImageFile]:
+        if not self.asked and images[0] in {"s3://bucket/items.csv", "https://example.org/d/items.csv"}:
+            return [ImageFile(path=self._base / "alone", version="1", size=3)]
+        return super().fetch(images)
+
+    def locate(self, path: str) -> Path:
+        self.located.append(path)
+        return self._base / "items.csv"
+
+
+def test_a_table_of_a_store_that_names_addresses_alone_is_fetched_alone(tmp_path: Path) -> None:
+    context = Remote(tmp_path, "path,label\ns3://other/a.jpg,x\n")
+    samples = load_csv_manifest(CsvManifest(path="s3://bucket/items.csv"), context)
+    assert context.asked == ["s3://other/a.jpg"]
+    assert not context.located
+    assert samples.labels == [("x",)]
+
+
+def test_a_table_of_a_store_that_names_paths_comes_with_what_lies_beside_it(tmp_path: Path) -> None:
+    context = Remote(tmp_path, "path,label\ns3://other/a.jpg,x\na.jpg,x\n")
+    samples = load_csv_manifest(CsvManifest(path="s3://bucket/items.csv"), context)
+    assert context.located == ["s3://bucket/items.csv"]
+    assert context.asked == ["s3://other/a.jpg", tmp_path / "a.jpg"]
+    assert isinstance(samples.images, EncodedImages)
+    assert samples.images.names == ["s3://other/a.jpg", "a.jpg"]
+
+
+def test_paths_in_a_table_of_the_web_are_relative_to_its_address(tmp_path: Path) -> None:
+    context = Remote(tmp_path, "path,label\nsub/ü b.jpg,x\n../c.jpg,y\nhttps://other.org/c.jpg,y\n")
+    load_csv_manifest(CsvManifest(path="https://example.org/d/items.csv"), context)
+    assert context.asked == [
+        "https://example.org/d/sub/%C3%BC%20b.jpg",
+        "https://example.org/c.jpg",
+        "https://other.org/c.jpg",
+    ]
+
+
+def test_a_mistake_in_a_table_of_a_store_is_named_by_its_address(tmp_path: Path) -> None:
+    context = Remote(tmp_path, "path,label,split\ns3://other/a.jpg,x,tset\n")
+    with pytest.raises(DataError, match=r"^s3://bucket/items\.csv:2: split 'tset' is none of"):
+        load_csv_manifest(CsvManifest(path="s3://bucket/items.csv"), context)
+    with pytest.raises(DataError, match=r"^the path of csv_manifest: https://example\.org/items\.csv\?sig=\*\*\*: "):
+        load_csv_manifest(CsvManifest(path="https://example.org/items.csv?sig=SECRET"), context)
+    with pytest.raises(DataError, match=r"^s3://bucket/none\.csv: HTTPError: the store answered with status 403"):
+        load_csv_manifest(CsvManifest(path="s3://bucket/none.csv"), Fetching(tmp_path, ["s3://bucket/none.csv"]))
