@@ -107,7 +107,7 @@ def _lines(found: TableSummary) -> Iterator[str]:
         yield from _errors(found.errors, found.other_errors)
     for column in found.columns:
         yield ""
-        yield from _labels(column)
+        yield from _labels(column, has_status=bool(found.status))
     # One folder, or none, says nothing that the line of all rows does not say.
     if len(found.folders) > 1:
         yield ""
@@ -138,10 +138,12 @@ def _errors(errors: Mapping[str, int], others: int) -> Iterator[str]:
         yield f"and {counted(left, 'row')} with other messages"
 
 
-def _labels(column: ColumnSummary) -> Iterator[str]:
+def _labels(column: ColumnSummary, *, has_status: bool) -> Iterator[str]:
     from fashionbatch.pictures.drawing.words import told_apart
 
-    unlabeled = f", {column.unlabeled:,} below the threshold" if column.unlabeled else ""
+    # Who has made a table without statuses may have left a label out for other reasons.
+    why = "below the threshold" if has_status else "without one"
+    unlabeled = f", {column.unlabeled:,} {why}" if column.unlabeled else ""
     quantiles = "; quantiles of probability" if column.confidence is not None else ""
     yield f"{printable(column.column)}: {counted(column.labeled, 'row')} with a label{unlabeled}{quantiles}"
     shown = column.labels[:_SHOWN_LABELS]

@@ -361,3 +361,9 @@ def test_a_bar_for_all_further_labels_leaves_room_for_the_others(
     bars = drawn[0].axes[0]
     assert bars.get_xlim()[1] == pytest.approx(6.5)
     assert "466" in [text.get_text() for text in bars.texts]
+
+
+def test_an_empty_label_of_a_table_without_statuses_is_not_blamed_on_a_threshold(tmp_path: Path) -> None:
+    table = tmp_path / "own.csv"
+    table.write_text("filepath,label\na.jpg,x\nb.jpg,\n")
+    assert "label: 1 row with a label, 1 without one" in invoke(table)
