@@ -181,8 +181,10 @@ def _in_one_line(error: BaseException) -> str:
 
 
 def _failed(address: str | None, words: str) -> FashionBatchError:
-    what = "cannot start Ray" if address is None else f"cannot reach Ray at {address}"
-    return FashionBatchError(f"{what}: {words}", hint=GO_ON)
+    if address is None:
+        return FashionBatchError(f"cannot start Ray: {words}", hint=GO_ON)
+    hint = f"a cluster that wants a token gets it by RAY_AUTH_MODE=token and RAY_AUTH_TOKEN; {GO_ON}"
+    return FashionBatchError(f"cannot reach Ray at {address}: {words}", hint=hint)
 
 
 @contextlib.contextmanager
