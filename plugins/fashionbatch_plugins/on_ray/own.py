@@ -47,9 +47,10 @@ def settings(*, cores: int, shared_bytes: int) -> Iterator[dict[str, Any]]:
 def password() -> Mapping[str, str]:
     """Variables of the environment by which Ray lets in nobody who does not know a random token of this process.
 
-    Ray listens on the machine's network address, and does whatever it is told by whoever reaches it. It reads the first
-    of these variables when it is imported: where it was imported before, it is what it was then. What the user has
-    set stays, too.
+    Ray listens on the machine's network address, and does whatever it is told by whoever has its token. By itself it
+    would write one to the user's home, once and for all, where every user of the machine may read it. It reads the
+    first of these variables when it is imported: where it was imported before, it is what it was then. What the user
+    has set stays, too.
 
     See https://docs.ray.io/en/latest/ray-security/token-auth.html.
     """

@@ -181,10 +181,17 @@ def test_a_run_with_a_ray_of_its_own_is_quiet_private_and_leaves_nothing(tmp_pat
         "ray",
     ]
     given += ["--engine-set", "here=false"]
+    (tmp_path / "home").mkdir()
     before = set(Path("/tmp").glob("fb-ray-*"))
     done = subprocess.run(
         [sys.executable, "-m", "fashionbatch", *given],
-        env={**os.environ, "PYTHONPATH": str(tmp_path / "site"), "SEEN": str(seen), "ON_RAY": str(tmp_path)},
+        env={
+            **os.environ,
+            "HOME": str(tmp_path / "home"),
+            "PYTHONPATH": str(tmp_path / "site"),
+            "SEEN": str(seen),
+            "ON_RAY": str(tmp_path),
+        },
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -207,10 +214,11 @@ def test_a_run_with_a_ray_of_its_own_is_quiet_private_and_leaves_nothing(tmp_pat
     programs = {Path(word).name for told in of_ray for word in told if word.endswith(".py")}
     assert "default_worker.py" in programs
     assert not programs & {"monitor.py", "dashboard.py", "log_monitor.py"}
+    assert not (tmp_path / "home" / ".ray").exists()
     left = [path for path in Path("/proc").glob("[0-9]*/environ") if mark.encode() in readable(path)]
     assert not left
     assert set(Path("/tmp").glob("fb-ray-*")) <= before
-    made = {path.name for path in tmp_path.iterdir()} - {"photos", "site", "seen", "tiny"}
+    made = {path.name for path in tmp_path.iterdir()} - {"photos", "site", "seen", "tiny", "home"}
     assert made == {"labels.csv", "labels.csv.meta.json", "labels.csv.files"}
 
 
