@@ -11,7 +11,8 @@ from typing import Any
 
 from fashionbatch.testing.subject import require
 
-_SECONDS_TO_END = 1
+_SECONDS_TO_END = 10.0
+"""Seconds, on a machine that is busy with other things; nobody waits for a thread that ends by itself."""
 
 
 @contextlib.contextmanager

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,7 +20,9 @@ from fashionbatch.stores.remote import RemoteOpener
 from fashionbatch.stores.retrying import Patience, Retrying
 
 CONTENT = bytes(range(256)) * 40
-QUICK = Retrying(Patience(tries=4, first_pause_s=0.01, try_s=1.0))
+QUICK = Retrying(Patience(tries=4, first_pause_s=0.01))
+TOO_SLOW_S = 1.0
+"""Seconds that a try may take where the store takes twice as long."""
 
 
 @pytest.fixture
@@ -30,15 +34,23 @@ def objects(store: Any) -> Iterator[Objects]:
 
 
 def task_of(objects: Objects, path: str = "a.jpg") -> FileTask:
-    found = objects.look(path, 5.0)
+    found = objects.look(path, 60.0)
     return FileTask(0, path, found.size, found.mtime_ns, "", found.token)
+
+
+def in_a_hurry_twice() -> Retrying:
+    """The first two tries have not the time that a slow answer takes; the third has all that a busy machine needs."""
+    total_s = QUICK.patience.total_s
+    # It is looked at once for the end, and then before and after each try.
+    clock = itertools.chain([0.0, total_s - TOO_SLOW_S, 0.0, total_s - TOO_SLOW_S], itertools.repeat(0.0))
+    return replace(QUICK, clock=clock.__next__)
 
 
 @pytest.mark.parametrize("fault", ["429", "500", "503", "lost", "truncated", "slow"])
 def test_what_passes_is_asked_for_again(fault: str, objects: Objects, store: Any) -> None:
     task = task_of(objects)
     store.proxy.plan = lambda method, path, number: fault if method == "GET" and number <= 2 else None
-    assert RemoteOpener(objects, QUICK).read(task).content == CONTENT
+    assert RemoteOpener(objects, in_a_hurry_twice() if fault == "slow" else QUICK).read(task).content == CONTENT
     assert store.proxy.counts["GET", "/bucket/photos/a.jpg"] == 3
 
 
@@ -46,8 +58,9 @@ def test_what_passes_is_asked_for_again(fault: str, objects: Objects, store: Any
 def test_what_does_not_pass_ends(fault: str, objects: Objects, store: Any) -> None:
     task = task_of(objects)
     store.proxy.plan = lambda method, path, number: fault
+    patience = Patience(tries=2, first_pause_s=0.01, try_s=TOO_SLOW_S if fault == "slow" else 60.0)
     with pytest.raises(FileStatusError) as caught:
-        RemoteOpener(objects, Retrying(Patience(tries=2, first_pause_s=0.01, try_s=0.5))).read(task)
+        RemoteOpener(objects, Retrying(patience)).read(task)
     assert caught.value.status == "error"
     assert caught.value.error.endswith("(tried 2 times)")
     assert "PLANTED" not in caught.value.error
@@ -104,4 +117,4 @@ def test_any_name_is_listed_and_read(name: str, objects: Objects, store: Any) ->
     found = {each.path: each for page in objects.pages(QUICK) for each in page}
     assert set(found) == {"a.jpg", name}
     file = ScannedFile(name.encode(), 7, found[name].mtime_ns, token=found[name].token)
-    assert objects.get(file.path.decode(), file.token, None, 5.0) == b"content"
+    assert objects.get(file.path.decode(), file.token, None, 60.0) == b"content"

@@ -270,10 +270,10 @@ def test_a_plugin_that_is_slow_to_load_is_named(add_distribution):
 
 
 def test_a_plugin_is_not_called_slow_because_the_machine_is_busy(add_distribution, monkeypatch, tmp_path):
-    # The plugin takes 0.6 s, in which the thread waits for a core all the time, as Linux would tell it.
+    # The plugin takes 0.6 s or more, in which the thread waits for a core all the time, as Linux would tell it.
     told = tmp_path / "schedstat"
     told.write_text("5 0 1\n")
-    waiting = f"import pathlib, time\ntime.sleep(0.6)\npathlib.Path({str(told)!r}).write_text('5 600000000 2')\n"
+    waiting = f"import pathlib, time\ntime.sleep(0.6)\npathlib.Path({str(told)!r}).write_text('5 600000000000 2')\n"
     monkeypatch.setattr(load, "_SCHEDULED", str(told))
     add_distribution("slow-fb", {"slow_fb": waiting + WIDE}, {"slow": "slow_fb"})
 

@@ -39,6 +39,7 @@ MEMORY_LIMIT = 2 << 30
 """Bytes that one image may make a worker take: the largest that the decoder accepts need about 1.5 GB."""
 
 _START_LIMIT_S = 120.0
+_END_S = 1.0
 _STARTS, _KILLED_STARTS = 3, 12
 _TRIES = 3
 _REPORTED = ("ok", "error", "missing", "changed")
@@ -226,9 +227,9 @@ class WorkerPool:
 
     def _reap(self, worker: Worker) -> int | None:
         """The exit code of a worker that is ending; None where even SIGKILL has not ended it yet."""
-        for patience_s in (1.0, 1.0):
+        for _ in range(2):
             try:
-                return worker.process.wait(patience_s)
+                return worker.process.wait(_END_S)
             except subprocess.TimeoutExpired:
                 worker.process.kill()
         # In a read that the kernel cannot interrupt, as on a network drive that hangs. It goes when that returns.

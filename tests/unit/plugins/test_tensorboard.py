@@ -34,7 +34,8 @@ def scalars(folder):
     """Tag -> [(step, value)] of all event files of a folder, as they come."""
     loader = pytest.importorskip("tensorboard.backend.event_processing.event_file_loader")
     found: dict[str, list[tuple[int, float]]] = {}
-    for file in sorted(folder.glob("events.out.tfevents.*"), key=lambda path: path.stat().st_mtime_ns):
+    # A name ends with the number of the file within its process; several are written within one tick of the clock.
+    for file in sorted(folder.glob("events.out.tfevents.*"), key=lambda path: int(path.name.rpartition(".")[2])):
         for event in loader.EventFileLoader(str(file)).Load():
             for value in event.summary.value:
                 found.setdefault(value.tag, []).append((event.step, value.tensor.float_val[0]))

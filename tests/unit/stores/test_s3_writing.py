@@ -57,7 +57,7 @@ def ask(writer: S3Writer, operation: str, **asked: Any) -> Any:
     async def send() -> Any:
         return await getattr(await writer._client(), operation)(**asked)
 
-    return writer._wait(send(), 10)
+    return writer._wait(send(), 60)
 
 
 def begun(writer: S3Writer) -> int:
@@ -71,7 +71,7 @@ def upload_of(file: Path, *, replace: bool = False, goes_on: Callable[[], None] 
 
 
 def content(writer: S3Writer, name: str) -> bytes:
-    return writer.get(name, "", None, 10)
+    return writer.get(name, "", None, 60)
 
 
 def break_requests(

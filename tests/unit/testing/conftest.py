@@ -10,6 +10,7 @@ import pytest
 from fashionbatch.plugins import load_plugins
 from fashionbatch.registry import Entry, Provider, Registry
 from fashionbatch.specs import Spec
+from fashionbatch.testing import surroundings
 from fashionbatch.testing.checks import BY_KIND, EVERY_KIND
 from fashionbatch.testing.contract import Check
 from fashionbatch.testing.subject import ContractError, Subject
@@ -35,8 +36,10 @@ def check_of(registry) -> Callable[..., Check]:
 
 
 @pytest.fixture
-def failure(check_of) -> Failure:
+def failure(check_of, monkeypatch) -> Failure:
     """What a check says of a broken component: its first line and how to mend it."""
+    # A thread that is left on purpose does not end however long it is waited for.
+    monkeypatch.setattr(surroundings, "_SECONDS_TO_END", 1)
 
     def run(spec: Spec, name: str, example: Mapping[str, Any] | None = None) -> ContractError:
         check = check_of(spec, name, example)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import threading
 import time
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -225,11 +226,13 @@ class NoVersion(Right):
 
 
 class LeavesThreads(Right):
+    left: ClassVar[list[threading.Event]] = []
+
     def __init__(self, request):
         super().__init__(request)
         self.stop = threading.Event()
-        thread = threading.Thread(target=self.stop.wait, args=(2,), name="left")
-        thread.start()
+        self.left.append(self.stop)
+        threading.Thread(target=self.stop.wait, name="left", daemon=True).start()
 
 
 class FixedShape(Right):
@@ -333,7 +336,11 @@ BREAKS = {
 def test_a_broken_runtime_is_caught(name, failure):
     broken, check, phrase = BREAKS[name]
 
-    assert phrase in failure(broken, check).problem
+    try:
+        assert phrase in failure(broken, check).problem
+    finally:
+        while LeavesThreads.left:
+            LeavesThreads.left.pop().set()
 
 
 def test_a_collect_that_waits_for_ever_is_a_failure(check_of):

@@ -60,22 +60,26 @@ def _instead(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, code: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "time_limit_s", "told"),
     [
-        ("import os, signal; os.kill(os.getpid(), signal.SIGSEGV)", r"net\.onnx: crashed what converts it .SIGSEGV."),
-        ("import os, signal; os.abort()", r"crashed what converts it .SIGABRT."),
-        ("import time; time.sleep(600)", "was not converted within 1.5 s"),
-        ("import signal, os; os.kill(os.getpid(), signal.SIGSTOP)", "was not converted within 1.5 s"),
-        ("raise MemoryError", "GiB of memory to be converted"),
-        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "GiB of memory to be converted"),
+        (
+            "import os, signal; os.kill(os.getpid(), signal.SIGSEGV)",
+            120,
+            r"net\.onnx: crashed what converts it .SIGSEGV.",
+        ),
+        ("import os, signal; os.abort()", 120, r"crashed what converts it .SIGABRT."),
+        ("import time; time.sleep(600)", 1.5, "was not converted within 1.5 s"),
+        ("import signal, os; os.kill(os.getpid(), signal.SIGSTOP)", 1.5, "was not converted within 1.5 s"),
+        ("raise MemoryError", 120, "GiB of memory to be converted"),
+        ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", 120, "GiB of memory to be converted"),
     ],
 )
-def test_a_crash_or_an_endless_conversion_is_one_clear_error(
-    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, told: str
+def test_a_crash_or_an_endless_conversion_is_one_clear_error(  # noqa: PLR0917
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, time_limit_s: float, told: str
 ) -> None:
     _instead(monkeypatch, tmp_path, code)
     with pytest.raises(BundleError, match=told):
-        import_file(ModelFile(model, time_limit_s=1.5), tmp_path / "b", OPTIONS)
+        import_file(ModelFile(model, time_limit_s=time_limit_s), tmp_path / "b", OPTIONS)
     assert not (tmp_path / "b").exists()
 
 

@@ -154,9 +154,19 @@ def test_a_decoder_that_takes_all_memory_gets_the_status_crashed(make_pool: Make
     ]
 
 
-def test_a_worker_that_is_stopped_between_two_images_is_replaced(make_pool: MakePool) -> None:
-    harness = make_pool(timeout_s=1.0)
+def test_a_worker_that_is_stopped_between_two_images_is_replaced(
+    make_pool: MakePool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    harness = make_pool()
     assert harness.decode("paint 1") == [("ok", "")]
+    begin = harness.pool._start
+
+    def begin_patiently(number: int) -> None:
+        monkeypatch.setattr(harness.pool, "_timeout_s", 120.0)  # the second one gets the time that a slow machine needs
+        begin(number)
+
+    monkeypatch.setattr(harness.pool, "_timeout_s", 1.0)
+    monkeypatch.setattr(harness.pool, "_start", begin_patiently)
     [stopped] = harness.pool._workers.values()
     os.kill(stopped.process.pid, signal.SIGSTOP)
     assert harness.decode("paint 1", "paint 2") == [("ok", ""), ("ok", "")]
@@ -269,7 +279,8 @@ def test_workers_that_always_die_before_an_image_are_given_up(
         make_pool().decode("paint 1")
 
 
-def test_workers_end_when_their_parent_does(make_pool: MakePool) -> None:
+def test_workers_end_when_their_parent_does(make_pool: MakePool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_END_S", 120.0)  # before they are killed
     harness = make_pool()
     harness.decode("paint 1")
     [process] = [worker.process for worker in harness.pool._workers.values()]
