@@ -11,6 +11,8 @@ from typing import Any, BinaryIO
 from fashionbatch import images
 
 DEADLY = b"kill the actor"
+WAITS_FOR = b"waits for "
+"""In a photo before the path of a file, and a semicolon: it is decoded slowly when that file is there."""
 
 
 def decode_into(file: bytes | BinaryIO, spec: Any, out: Any) -> str | None:
@@ -23,7 +25,11 @@ def decode_into(file: bytes | BinaryIO, spec: Any, out: Any) -> str | None:
 
 def decode_slowly(file: bytes | BinaryIO, spec: Any, out: Any) -> str | None:
     time.sleep(0.05)
-    return images.decode_into(file, spec, out)
+    data = file if isinstance(file, bytes) else file.read()
+    path = data.partition(WAITS_FOR)[2].partition(b";")[0]
+    while path and not os.path.exists(path):
+        time.sleep(0.02)
+    return images.decode_into(data if isinstance(file, bytes) else io.BytesIO(data), spec, out)
 
 
 def decode_at_leisure(file: bytes | BinaryIO, spec: Any, out: Any) -> str | None:

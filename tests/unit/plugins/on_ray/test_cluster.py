@@ -12,11 +12,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling.job import shards
@@ -64,6 +66,21 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         Image.new("RGB", (8, 8), class_colour(number % 3, 3)).save(folder / f"{number:02}.png")
     (folder / "50.png").write_bytes(b"broken")
     return folder
+
+
+@pytest.fixture
+def gate(photos: Path, tmp_path: Path) -> Path:
+    """A file that is not there: until it is, the slow decoder waits at more than half of the photos.
+
+    However late a test does something to a run, no more was labeled before it.
+    """
+    gate, text = tmp_path / "gate", PngInfo()
+    text.add_text("decoder", f"waits for {gate};")
+    for path in sorted(photos.iterdir())[40:]:
+        if path.name != "50.png":
+            with Image.open(path) as photo:
+                photo.save(path, pnginfo=text)
+    return gate
 
 
 @pytest.fixture
@@ -129,10 +146,14 @@ def read(options: LabelOptions) -> tuple[bytes, bytes]:
 
 
 def test_a_node_that_is_killed_in_mid_run_costs_no_row(
-    cluster: Any, options: LabelOptions, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    cluster: Any, options: LabelOptions, gate: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    def kill() -> None:
+        cluster.remove_node(doomed, allow_graceful=False)
+        gate.touch()
+
     doomed = cluster.add_node(**NODE)
-    told = Told(lambda: cluster.remove_node(doomed, allow_graceful=False))
+    told = Told(kill)
     label(on_ray(options, cluster), reporter=told)
     assert capfd.readouterr() == ("", ""), "Ray itself says nothing"
     assert told.rows == PHOTOS
@@ -168,16 +189,23 @@ def test_a_file_that_kills_every_actor_is_a_row_of_its_own_and_costs_no_other(
 
 
 def test_a_run_that_is_stopped_goes_on_with_the_other_engine(
-    cluster: Any, options: LabelOptions, tmp_path: Path
+    cluster: Any, options: LabelOptions, gate: Path, tmp_path: Path
 ) -> None:
+    def stop_signal(began: Path) -> int:
+        if not any(began.glob("*.rows")):
+            return 0
+        gate.touch()
+        return signal.SIGTERM
+
     expected = here(options, tmp_path)
     other = on_ray(options, cluster)
     for begins, then in [(other, options), (options, other)]:
+        gate.unlink(missing_ok=True)
         table = tmp_path / f"{begins.work.engine}.csv"
         first = into(replace(begins, work=replace(begins.work, decoder=SLOW)), table)
         began = Path(f"{first.output.table}.job/shards")
         with pytest.raises(InterruptedRunError):
-            label(first, stop_signal=lambda: 15 if any(began.glob("*.rows")) else 0)  # noqa: B023
+            label(first, stop_signal=partial(stop_signal, began))
         done = len(list(began.glob("*.rows")))
         assert 0 < done < 8
         assert made(into(then, first.output.table)) == expected
