@@ -241,9 +241,28 @@ class _Handler(BaseHTTPRequestHandler):
         if reply.pieces is not None or reply.told is not None:
             self.close_connection = True
             self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(reply.content)
-        for piece in reply.pieces() if reply.pieces is not None else ():
-            self.wfile.write(piece)
-            self.wfile.flush()
-        self.server.web.whole.append((headers.get("host", ""), self.path))
+        with self._noted((headers.get("host", ""), self.path), ends_by_itself=reply.pieces is None):
+            self.end_headers()
+            self.wfile.write(reply.content)
+            for piece in reply.pieces() if reply.pieces is not None else ():
+                self.wfile.write(piece)
+                self.wfile.flush()
+
+    @contextlib.contextmanager
+    def _noted(self, place: tuple[str, str], *, ends_by_itself: bool) -> Iterator[None]:
+        """Note an answer that is sent whole within the block.
+
+        One that says how long it is, is noted before: whoever has its last byte may look at once. The end of any other
+        is seen when the connection is closed, which it is afterwards.
+        """
+        whole = self.server.web.whole
+        if ends_by_itself:
+            whole.append(place)
+        try:
+            yield
+        except OSError:
+            if ends_by_itself:
+                whole.remove(place)
+            raise
+        if not ends_by_itself:
+            whole.append(place)

@@ -378,9 +378,9 @@ def test_a_check_that_hangs_is_a_failure_that_says_where(check_of):
         while True:
             time.sleep(0.01)
 
-    check = check_of(spec(hang), "features_are_flat", time_limit=0.5)
+    check = check_of(spec(hang), "features_are_flat", time_limit=2)
 
-    with pytest.raises(AssertionError, match=r"did not end within 0.5 seconds; it stands at .*, in hang"):
+    with pytest.raises(AssertionError, match=r"did not end within 2 seconds; it stands at .*, in hang"):
         check()
     with pytest.raises(AssertionError, match="not run, since an earlier check of architecture/broken never ended"):
         check()
