@@ -114,7 +114,7 @@ def label_options(
         bundles=as_bundles(bundle),
         source=groups.SourceOptions(
             as_location(folder or ""),
-            files_from=as_path(asked["files_from"]),
+            files_from=None if asked["files_from"] is None else as_location(asked["files_from"]),
             keep=columns,
             include=as_texts(asked["include"]),
             exclude=as_texts(asked["exclude"]),
@@ -219,7 +219,7 @@ def classify(
     include: str | Iterable[str] = (),
     exclude: str | Iterable[str] = (),
     limit: int | None = None,
-    files_from: PathLike | None = None,
+    files_from: PathLike | Url | None = None,
     path_column: str | None = None,
     keep: str | Iterable[str] | None = None,
     encoding: str = "auto",
@@ -271,7 +271,7 @@ def classify(
         include: glob patterns; take only paths that match one.
         exclude: glob patterns; leave out paths that match one.
         limit: stop after so many files.
-        files_from: label the files that a list names, in its order.
+        files_from: label the files that a list names, in its order; it may lie in a store or on the web.
         path_column: the list is a CSV or Parquet file with the paths in this column.
         keep: columns of the list that the table takes over.
         encoding: of the list; `auto` finds out.

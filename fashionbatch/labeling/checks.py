@@ -19,7 +19,7 @@ from fashionbatch.labeling.job.record import read_job
 from fashionbatch.labeling.options import ComputeOptions, LabelOptions, OutputOptions, SourceOptions
 from fashionbatch.labeling.products.embeddings import format_of
 from fashionbatch.labeling.products.sorting import Way
-from fashionbatch.labeling.source.request import ListOptions, is_parquet_list
+from fashionbatch.labeling.source.request import ListOptions, is_parquet_list, text_of_list
 from fashionbatch.labels.parts import check_folder, own_parts
 from fashionbatch.names import path_alike
 from fashionbatch.stores.address import Url, archives_in
@@ -84,7 +84,9 @@ def _check_addresses(output: OutputOptions, table: Url, source: SourceOptions) -
 
 def _check_list(source: SourceOptions) -> None:
     """Look at what goes together with a list that is a table of its own kind."""
-    if source.files_from is not None and is_parquet_list(str(source.files_from)):
+    if isinstance(source.files_from, Url):
+        require_store(source.files_from)
+    if source.files_from is not None and is_parquet_list(source.files_from):
         if source.null or source.encoding != AUTO:
             raise FashionBatchError("--null and --encoding are for lists that are text, and Parquet is none")
         if find_spec("pyarrow") is None:
@@ -273,11 +275,11 @@ def are_files(source: SourceOptions) -> bool:
     """
     if source.files_from is None:
         return isinstance(source.folder, Path) and not archives_of(source.folder)
-    if not is_parquet_list(str(source.files_from)):
+    if not is_parquet_list(source.files_from):
         return True
     from fashionbatch.labeling.source.parquet_list import count_images
 
-    return count_images(ListOptions(str(source.files_from), source.path_column, source.keep)) is None
+    return count_images(ListOptions(text_of_list(source.files_from), source.path_column, source.keep)) is None
 
 
 def check_root(options: LabelOptions, into: Path, way: Way) -> None:

@@ -21,7 +21,7 @@ from fashionbatch.labeling.options import LabelOptions, ReuseOptions, SourceOpti
 from fashionbatch.labeling.run import LABELING, label
 from fashionbatch.labeling.source.left_out import left_out
 from fashionbatch.labeling.source.process import ScanProcess, request_of
-from fashionbatch.labeling.source.request import ListOptions, ScanSummary, is_parquet_list
+from fashionbatch.labeling.source.request import ListOptions, ScanSummary, is_parquet_list, text_of_list
 from fashionbatch.progress import Advance, Reporter, no_bar
 from fashionbatch.stores.address import archives_in, folder_of, resolved
 
@@ -145,11 +145,11 @@ def estimate(options: LabelOptions, *, reporter: Reporter, stop_signal: Callable
 def _counted(options: LabelOptions) -> ScanSummary | None:
     """The images that a Parquet list itself holds, counted without reading them; None for every other source."""
     source = options.source
-    if source.files_from is None or not is_parquet_list(str(source.files_from)):
+    if source.files_from is None or not is_parquet_list(source.files_from):
         return None
     from fashionbatch.labeling.source.parquet_list import count_images
 
-    found = count_images(ListOptions(str(source.files_from), source.path_column, source.keep))
+    found = count_images(ListOptions(text_of_list(source.files_from), source.path_column, source.keep))
     if found is None:
         return None
     rows, size = found

@@ -50,7 +50,8 @@ class SourceOptions:
     Attributes:
         folder: the folder to label, one file or archives, on this machine or in a store; what a list's paths are
             relative to.
-        files_from: a list of files that takes the place of the scan, in its order; `-` is standard input.
+        files_from: a list of files that takes the place of the scan, in its order, also in a store; `-` is standard
+            input.
         path_column: the list is a CSV file, and this column holds the paths; None for a plain list, one path a line.
         keep: columns of the list that the table takes over.
         null: paths in a plain list end with a NUL byte.
@@ -65,7 +66,7 @@ class SourceOptions:
     """
 
     folder: Location
-    files_from: Path | None = None
+    files_from: Location | None = None
     path_column: str | None = None
     keep: tuple[str, ...] = ()
     null: bool = False

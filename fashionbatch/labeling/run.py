@@ -14,6 +14,7 @@ from fashionbatch.errors import InterruptedRunError
 from fashionbatch.labeling import checks, describe, finish
 from fashionbatch.labeling.destination import Destination, destination_of
 from fashionbatch.labeling.engine import Tally, run_shards
+from fashionbatch.labeling.job.manifest import Manifest
 from fashionbatch.labeling.job.opening import home_of
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.job.record import differences
@@ -156,8 +157,16 @@ def sort_photos(  # noqa: PLR0917 - as `sort_files`
         FashionBatchError: as `sort_files`.
     """
     run = Run(options)
-    source = None if checks.are_files(options.source) else run.files_source
+    source = None if _are_files(run) else run.files_source
     return sort_files(run.paths, sidecar, into, way, source=source, stop_signal=stop_signal, bar=bar)
+
+
+def _are_files(run: Run) -> bool:
+    """As `checks.are_files`, of a table that is complete: what its list was, its list of files knows for good."""
+    if run.options.source.files_from is None:
+        return checks.are_files(run.options.source)
+    with contextlib.closing(Manifest(run.paths.files)) as manifest:
+        return not manifest.has_tokens
 
 
 def _destination(run: Run) -> Destination:

@@ -203,6 +203,20 @@ class DecodingRecord(Record):
     pillow: str
 
 
+class ListRecord(Record):
+    """What a list in a store was when it was read.
+
+    Attributes:
+        address: of the list, without credentials.
+        bytes: its size; -1 where the store does not say it.
+        tag: changes with its content, such as an ETag; empty where there is none.
+    """
+
+    address: Text
+    bytes: int
+    tag: Text
+
+
 class FilesRecord(Record):
     """What the scan of the folder, or the list that took its place, gave.
 
@@ -219,6 +233,7 @@ class FilesRecord(Record):
         unreadable: folders that could not be listed, each with the reason (the first ones).
         unreadable_count: how many such folders there were.
         limited: whether `limit` ended the scan.
+        lists: those in a store, as they were when they were read.
     """
 
     rows: Count
@@ -233,6 +248,7 @@ class FilesRecord(Record):
     unreadable: Sequence[Sequence[Text]] = ()
     unreadable_count: Count = 0
     limited: bool = False
+    lists: Sequence[ListRecord] = ()
 
 
 class ReuseCounts(Record):

@@ -54,13 +54,13 @@ def fetched(
         yield location
         return
     require_store(location)
-    place, name = _place_of(location)
+    place, name = place_of_object(location)
     with contextlib.closing(open_objects(place)) as objects, disk.scratch_folder() as folder:
         copy = folder / (location.name or "table")
-        with _said_of(location), disk.scratch_errors():
+        with said_of(location), disk.scratch_errors():
             here = _Copying(objects, bar, retrying or Retrying())
             if not name or location.text.endswith("/") or not here.fetch(name, copy):
-                parts = None if is_part is None or location.is_web else _parts(location, is_part, here.retrying)
+                parts = None if is_part is None or location.is_web else parts_below(location, is_part, here.retrying)
                 if not parts:
                     raise DataError(f"{location}: there is no such file")
                 _fetch_parts(location, parts, copy, bar, here.retrying)
@@ -113,7 +113,12 @@ def fetch_object(objects: Objects, name: str, path: Path, retrying: Retrying) ->
 
 
 @contextlib.contextmanager
-def _said_of(location: Url) -> Iterator[None]:
+def said_of(location: Url) -> Iterator[None]:
+    """Tell what goes wrong with an object that is read, once it was looked at or listed.
+
+    Raises:
+        DataError: the store failed for good, or it is another object by now.
+    """
     try:
         yield
     except StoreFaultError as fault:
@@ -123,7 +128,7 @@ def _said_of(location: Url) -> Iterator[None]:
         raise DataError(f"{location}: cannot be read: {fault.reason}", hint=refusal_hint(fault)) from fault
 
 
-def _place_of(location: Url) -> tuple[Url, str]:
+def place_of_object(location: Url) -> tuple[Url, str]:
     """What an object lies in, and its name there, which is empty for what is no object, such as a whole bucket.
 
     What stands behind the path of a web address belongs to the name.
@@ -139,8 +144,12 @@ def _that_can_be_asked_for(location: Url, beside: Sequence[str]) -> Sequence[str
     return () if location.is_web and "?" in location.rest else beside
 
 
-def _parts(url: Url, is_part: Callable[[str], bool], retrying: Retrying) -> list[StoredObject]:
-    """The parts of a folder, as they are listed now."""
+def parts_below(url: Url, is_part: Callable[[str], bool], retrying: Retrying) -> list[StoredObject]:
+    """The objects below an address whose paths there are wanted, as they are listed now; none where there are none.
+
+    Raises:
+        StoreFaultError: the store does not list them.
+    """
     try:
         with contextlib.closing(open_objects(url)) as objects:
             return [one for page in objects.pages(retrying) for one in page if one.path and is_part(one.path)]

@@ -123,10 +123,10 @@ class _Embeddings(click.ParamType[Location]):
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="Stop after N files.")
 @click.option(
     "--files-from",
-    type=_PATH,
+    type=LocationType(),
     metavar="FILE",
-    help="Label the files that this list names, by paths or addresses, or the images that it holds (.parquet); - is "
-    "standard input.",
+    help="Label the files that this list names, by paths or addresses, or the images that it holds (.parquet); it may "
+    "be one at an address, and - is standard input.",
 )
 @click.option("--path-column", metavar="NAME", help="The list is a CSV or Parquet file with the paths in this column.")
 @click.option("--keep", metavar="NAMES", help="Columns of the list that the table takes over, comma-separated.")
@@ -202,7 +202,7 @@ def command(
     folder: Location | None,
     output: Location | None,
     show: Path | None,
-    files_from: Path | None,
+    files_from: Location | None,
     part: tuple[int, int] | None,
     workers: int | None,
     sort_into: Path | None,

@@ -17,6 +17,7 @@ from fashionbatch.csvtext.streams import rewindable
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.cells import CellWriter
 from fashionbatch.labeling.job.manifest import ManifestWriter
+from fashionbatch.labeling.source.list_file import ListFile, ReadList
 from fashionbatch.labeling.source.listing import Finding, Listed, Listing
 from fashionbatch.labeling.source.request import ListOptions, ScanSummary, is_parquet_list
 from fashionbatch.names import suggestion
@@ -58,7 +59,7 @@ def list_files(
 
 @contextlib.contextmanager
 def _opened(folder: bytes, options: ListOptions, manifest: Path) -> Iterator[Listing]:
-    if is_parquet_list(options.file):
+    if is_parquet_list(options.place):
         # Imported here: most lists are text, and pyarrow takes its time.
         from fashionbatch.labeling.source.parquet_list import open_parquet_list
 
@@ -67,8 +68,9 @@ def _opened(folder: bytes, options: ListOptions, manifest: Path) -> Iterator[Lis
     elif options.file == STANDARD_INPUT:
         yield _TextListing(folder, sys.stdin.buffer, options)
     else:
-        with open(options.file, "rb") as file:
-            yield _TextListing(folder, file, options)
+        file = ListFile(options.place)
+        with file.opened() as opened:
+            yield _TextListing(folder, opened, options, file)
 
 
 def _write(
@@ -88,6 +90,7 @@ def _write(
                 report(writer.rows)
         summary.digest, summary.rows, summary.bytes = writer.finish(), writer.rows, writer.bytes
     summary.notes = listing.conclude(summary.rows)
+    summary.lists = [each._asdict() for each in listing.read]
     return summary
 
 
@@ -98,16 +101,23 @@ class _TextListing:
         folder: what relative paths are relative to.
         source: the list.
         options: how it is read.
+        file: the list, where it is no standard input.
     """
 
     has_images = False
 
-    def __init__(self, folder: bytes, source: BinaryIO, options: ListOptions) -> None:
+    def __init__(self, folder: bytes, source: BinaryIO, options: ListOptions, file: ListFile | None = None) -> None:
+        self._file = file
         self._source = source
         self._options = options
-        self._name = "standard input" if options.file == STANDARD_INPUT else options.file
+        self._name = "standard input" if file is None else str(file)
         self._finding = Finding(self._name, folder, options.endings)
         self._notes: list[str] = []
+
+    @property
+    def read(self) -> list[ReadList]:
+        """As `Listing` says."""
+        return [] if self._file is None else self._file.read
 
     def entries(self) -> Iterator[Listed]:
         """As `Listing` says."""
@@ -136,12 +146,14 @@ class _TextListing:
             if found is None:
                 raise DataError(f"{self._name}: there is no column {name!r}{suggestion(name, reader.header)}")
             columns.append(found)
-        for row in reader:
-            path = row[columns[0]]
-            if "\0" in path:
-                raise DataError(f"{self._name}: line {reader.line}: the path holds a NUL character")
-            there, seen = self._finding.look(os.fsencode(path))
-            yield Listed(there, *seen, [row[column] for column in columns[1:]])
+        # What decodes it is closed with it.
+        with contextlib.closing(self._source):
+            for row in reader:
+                path = row[columns[0]]
+                if "\0" in path:
+                    raise DataError(f"{self._name}: line {reader.line}: the path holds a NUL character")
+                there, seen = self._finding.look(os.fsencode(path))
+                yield Listed(there, *seen, [row[column] for column in columns[1:]])
 
     def _lines(self) -> Iterator[bytes]:
         """The paths of a plain list; blank lines are left out."""

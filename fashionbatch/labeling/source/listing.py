@@ -6,12 +6,13 @@ import os
 import re
 import shlex
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from fashionbatch.csvtext import PATH_COLUMNS, PathFinder, foreign_path, western_path
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.manifest import UNKNOWN
+from fashionbatch.labeling.source.list_file import ReadList
 from fashionbatch.stores.address import Url, as_location
 from fashionbatch.stores.reaching import require_store
 
@@ -40,6 +41,10 @@ class Listing(Protocol):
     @property
     def has_images(self) -> bool:
         """Whether images lie in the list itself."""
+
+    @property
+    def read(self) -> Sequence[ReadList]:
+        """What was read of lists in a store."""
 
     def entries(self) -> Iterator[Listed]:
         """Its rows, in its order.

@@ -17,8 +17,9 @@ from fashionbatch.csvtext import PATH_COLUMNS
 from fashionbatch.errors import DataError, FashionBatchError
 from fashionbatch.labeling.job.manifest import LONGEST_PATH, UNKNOWN
 from fashionbatch.labeling.job.paths import unpacked_beside
+from fashionbatch.labeling.source.list_file import ListFile, ReadList, parquet_files
 from fashionbatch.labeling.source.listing import Finding, Listed
-from fashionbatch.labeling.source.request import ListOptions, parquet_files
+from fashionbatch.labeling.source.request import ListOptions
 from fashionbatch.names import suggestion
 from fashionbatch.stores.archives.members import LARGEST_MEMBER, UNPACKED, Place, refusal_token
 from fashionbatch.stores.archives.unpacking import require_room, unpacked_name
@@ -63,13 +64,14 @@ def count_images(options: ListOptions) -> tuple[int, int] | None:
     Raises:
         DataError, FashionBatchError: as `open_parquet_list`.
     """
-    files = parquet_files(options.file)
+    files = parquet_files(options)
     columns = _Columns.of(files[0], options)
     if not columns.has_images:
         return None
     rows = size = 0
     for file in files:
-        told = _opened(file).metadata
+        with _opened(file) as opened:
+            told = opened.metadata
         rows += told.num_rows
         for group in map(told.row_group, range(told.num_row_groups)):
             chunks = map(group.column, range(group.num_columns))
@@ -91,8 +93,8 @@ class ParquetListing:
 
     def __init__(self, folder: bytes, options: ListOptions) -> None:
         self._options = options
-        self._files = parquet_files(options.file)
-        self._finding = Finding(options.file, folder, options.endings)
+        self._files = parquet_files(options)
+        self._finding = Finding(str(options.place), folder, options.endings)
         self._columns = _Columns.of(self._files[0], options)
         self.spool: _Spool | None = None
 
@@ -100,6 +102,11 @@ class ParquetListing:
     def has_images(self) -> bool:
         """As `Listing` says."""
         return self._columns.has_images
+
+    @property
+    def read(self) -> list[ReadList]:
+        """As `Listing` says."""
+        return [each for file in self._files for each in file.read]
 
     def entries(self) -> Iterator[Listed]:
         """As `Listing` says."""
@@ -118,7 +125,7 @@ class ParquetListing:
         """As `Listing` says."""
         return self._finding.notes(rows, has_columns=True)
 
-    def _listed(self, file: Path, number: int, cell: Any, name: str | None, cells: list[str]) -> Listed:
+    def _listed(self, file: ListFile, number: int, cell: Any, name: str | None, cells: list[str]) -> Listed:
         if isinstance(cell, dict):
             cell, name = cell[_BYTES], cell[_PATH]
             if cell is None and name:
@@ -136,7 +143,7 @@ class ParquetListing:
             return Listed(path, UNKNOWN, UNKNOWN, cells, refusal_token(problem))
         assert self.spool is not None
         place = Place(UNPACKED, 0, 0, 0, (self.spool.add(cell), 0))
-        return Listed(path, len(cell), file.stat().st_mtime_ns, cells, place.token())
+        return Listed(path, len(cell), file.mtime_ns, cells, place.token())
 
 
 class _Spool:
@@ -188,14 +195,15 @@ class _Columns:
         return f"{self.of_paths} ({self.type_})"
 
     @classmethod
-    def of(cls, file: Path, options: ListOptions) -> _Columns:
+    def of(cls, file: ListFile, options: ListOptions) -> _Columns:
         """What the options say of a file.
 
         Raises:
             DataError: it has no such columns, or they hold something else.
         """
         pa = _pyarrow(file)
-        schema = _opened(file).schema_arrow
+        with _opened(file) as opened:
+            schema = opened.schema_arrow
         wanted = options.path_column or _usual_column(file, schema)
         for name in (wanted, *options.keep):
             count = list(schema.names).count(name)
@@ -218,7 +226,7 @@ class _Columns:
             of_names = next((name for name in named if _is_text(pa, _plain_type(pa, fields[name]))), None)
         return cls(wanted, str(type_), has_images, of_names, options.keep)
 
-    def rows(self, file: Path, batch: Any) -> Iterator[tuple[Any, str | None, list[str]]]:
+    def rows(self, file: ListFile, batch: Any) -> Iterator[tuple[Any, str | None, list[str]]]:
         """Path or image, name and kept cells of each row of a batch.
 
         Raises:
@@ -233,7 +241,7 @@ class _Columns:
             yield column[row].as_py(), name, [cells[row] or "" for cells in kept]
 
 
-def _batches(file: Path, columns: _Columns) -> Iterator[Any]:
+def _batches(file: ListFile, columns: _Columns) -> Iterator[Any]:
     """A few rows at a time.
 
     Raises:
@@ -242,35 +250,43 @@ def _batches(file: Path, columns: _Columns) -> Iterator[Any]:
     pa = _pyarrow(file)
     wanted = [columns.of_paths, *([columns.of_names] if columns.of_names else []), *columns.keep]
     size = _IMAGES if columns.has_images else _ROWS
-    batches = _opened(file).iter_batches(size, columns=list(dict.fromkeys(wanted)), use_threads=False)
-    while True:
-        try:
-            batch = next(batches, None)
-        except (pa.ArrowException, OSError, ValueError) as error:
-            raise _damaged(file, error) from None
-        if batch is None:
-            return
-        yield batch
+    with _opened(file) as opened:
+        batches = opened.iter_batches(size, columns=list(dict.fromkeys(wanted)), use_threads=False)
+        while True:
+            try:
+                batch = next(batches, None)
+            except (pa.ArrowException, OSError, ValueError) as error:
+                raise _damaged(file, error) from None
+            if batch is None:
+                return
+            yield batch
 
 
-def _opened(file: Path) -> Any:
+@contextlib.contextmanager
+def _opened(file: ListFile) -> Iterator[Any]:
+    """A file as pyarrow reads it; one in a store in pieces."""
     pa = _pyarrow(file)
     from pyarrow import parquet as pq
 
-    try:
-        return pq.ParquetFile(str(file), buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        if isinstance(error, OSError) and error.errno is not None:
-            raise DataError(f"cannot read {file}: {error.strerror or error}") from None
-        raise _damaged(file, error) from None
+    asked: dict[str, Any] = {"buffer_size": _BUFFER_BYTES, "pre_buffer": False, "page_checksum_verification": True}
+    with contextlib.ExitStack() as stack:
+        is_here = isinstance(file.place, Path)
+        source = str(file.place) if is_here else stack.enter_context(file.opened())
+        try:
+            opened = pq.ParquetFile(source, **asked)
+        except (pa.ArrowException, OSError, ValueError) as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise DataError(f"cannot read {file}: {error.strerror or error}") from None
+            raise _damaged(file, error) from None
+        yield opened
 
 
-def _damaged(file: Path, error: Exception) -> DataError:
+def _damaged(file: ListFile, error: Exception) -> DataError:
     reason = str(error).partition("\n")[0]
     return DataError(f"{file}: is no Parquet file, or damaged or cut short: {reason}")
 
 
-def _pyarrow(file: Path) -> Any:
+def _pyarrow(file: ListFile) -> Any:
     try:
         import pyarrow as pa
     except ImportError as error:
@@ -281,7 +297,7 @@ def _pyarrow(file: Path) -> Any:
     return pa
 
 
-def _usual_column(file: Path, schema: Any) -> str:
+def _usual_column(file: ListFile, schema: Any) -> str:
     found = [name for name in PATH_COLUMNS if name in schema.names]
     if len(found) != 1:
         what = (
@@ -319,7 +335,7 @@ def _is_image(pa: Any, type_: Any) -> bool:
     return set(fields) == {_BYTES, _PATH} and _is_binary(pa, fields[_BYTES]) and _is_text(pa, fields[_PATH])
 
 
-def _as_text(pa: Any, file: Path, name: str, column: Any) -> Sequence[str | None]:
+def _as_text(pa: Any, file: ListFile, name: str, column: Any) -> Sequence[str | None]:
     """The cells of a kept column, as a CSV file would hold them."""
     try:
         if pa.types.is_dictionary(column.type):
@@ -335,7 +351,7 @@ def _as_text(pa: Any, file: Path, name: str, column: Any) -> Sequence[str | None
     return texts
 
 
-def _path_bytes(file: Path, number: int, name: object) -> bytes:
+def _path_bytes(file: ListFile, number: int, name: object) -> bytes:
     path = str(name).encode("utf-8", "surrogateescape")
     if b"\0" in path or len(path) > LONGEST_PATH:
         raise DataError(f"{file}: row {number:,}: the path holds a NUL character, or is longer than any file's")

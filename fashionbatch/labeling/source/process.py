@@ -18,7 +18,7 @@ from fashionbatch.images import EXTENSIONS
 from fashionbatch.labeling.job.paths import JobPaths
 from fashionbatch.labeling.options import LabelOptions
 from fashionbatch.labeling.source.left_out import left_out
-from fashionbatch.labeling.source.request import ListOptions, ScanOptions, ScanSummary
+from fashionbatch.labeling.source.request import ListOptions, ScanOptions, ScanSummary, text_of_list
 from fashionbatch.processes import start_python
 from fashionbatch.stores.address import Location, Url
 
@@ -36,7 +36,7 @@ def request_of(options: LabelOptions, folder: Location, paths: JobPaths) -> Scan
     source = options.source
     if source.files_from is not None:
         return ListOptions(
-            str(source.files_from),
+            text_of_list(source.files_from),
             source.path_column,
             source.keep,
             source.null,
@@ -155,7 +155,7 @@ class ScanProcess:
             if message["path"].startswith(str(self._paths.directory)):
                 with disk.output_errors(Path(message["path"])):
                     raise OSError(message["errno"], message["error"])
-            source = self._options.file if isinstance(self._options, ListOptions) else str(self._folder)
+            source = str(self._options.place if isinstance(self._options, ListOptions) else self._folder)
             raise DataError(f"cannot read {'standard input' if source == '-' else source}: {message['error']}")
         summary = ScanSummary(**message["summary"])
         if not summary.rows:
@@ -177,7 +177,7 @@ class ScanProcess:
 
 def _nothing_found(folder: Location, options: ScanOptions | ListOptions, summary: ScanSummary) -> DataError:
     if isinstance(options, ListOptions):
-        return DataError(f"{options.file}: the list names no files")
+        return DataError(f"{options.place}: the list names no files")
     seen = left_out(summary)
     if summary.unreadable_count:
         where, reason = summary.unreadable[0]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 from fashionbatch.csvtext import AUTO
-from fashionbatch.errors import DataError
-from fashionbatch.stores.archives.naming import names_of
+from fashionbatch.stores.address import Location, Url, as_location
 
 PARQUET: Final = ".parquet"
 
@@ -56,6 +54,7 @@ class ScanSummary:
         unreadable_count: how many there were.
         limited: whether `limit` ended the scan.
         notes: what the user should know about a list or an archive, each a sentence.
+        lists: those in a store, each as a `ListRecord` has it.
     """
 
     rows: int = 0
@@ -71,10 +70,11 @@ class ScanSummary:
     unreadable_count: int = 0
     limited: bool = False
     notes: list[str] = field(default_factory=list)
+    lists: list[dict[str, Any]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
-        """As JSON holds it. Links that there are none of are not told: tables of folders never told of them."""
-        return {name: value for name, value in asdict(self).items() if value or name != "links"}
+        """As JSON holds it. Links and lists that there are none of are not told: tables of folders never did so."""
+        return {name: value for name, value in asdict(self).items() if value or name not in {"links", "lists"}}
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,8 @@ class ListOptions:
     """How a list of files is read.
 
     Attributes:
-        file: the list; `-` is standard input. Of Parquet also a folder, or several files by braces.
+        file: the list, a path or an address; `-` is standard input. Of Parquet also a folder, or several files by
+            braces.
         path_column: the column of a CSV file that holds the paths; None for a plain list. In Parquet the column of
             paths or images; None for the one that is called as usual.
         keep: columns that the table takes over.
@@ -100,29 +101,19 @@ class ListOptions:
     encoding: str = AUTO
     endings: tuple[str, ...] = ()
 
+    @property
+    def place(self) -> Location:
+        """Where the list lies. As text it shows no credentials."""
+        return as_location(self.file)
 
-def is_parquet_list(file: str) -> bool:
+
+def text_of_list(location: Location) -> str:
+    """A list as `ListOptions` has it: an address with what is in it."""
+    return location.text if isinstance(location, Url) else str(location)
+
+
+def is_parquet_list(location: Location) -> bool:
     """Whether a list is Parquet: by its ending, or because it is a folder, as no other list can be."""
-    return file.lower().endswith(PARQUET) or Path(file).is_dir()
-
-
-def parquet_files(file: str) -> tuple[Path, ...]:
-    """The Parquet files that a list stands for, in its order: of a folder those in it, by their names.
-
-    Raises:
-        DataError: a folder has none, one that braces name is not there, or there are too many.
-    """
-    path = Path(file)
-    if path.is_dir():
-        names = sorted(each.name for each in path.iterdir() if each.name.lower().endswith(PARQUET))
-        found = tuple(path / name for name in names if not name.startswith((".", "_")))
-        if not found:
-            raise DataError(f"{file}: is a folder without Parquet files", hint="--files-from names a list of photos")
-        return found
-    if path.exists():
-        return (path,)
-    found = tuple(map(Path, names_of(file)))
-    for each in found:
-        if not each.is_file():
-            raise DataError(f"cannot read {each}: {'is no file' if each.exists() else 'No such file or directory'}")
-    return found
+    if location.suffix.lower() == PARQUET:
+        return True
+    return location.text.endswith("/") if isinstance(location, Url) else location.is_dir()
