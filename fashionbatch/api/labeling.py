@@ -104,7 +104,7 @@ def label_options(
     overwrite = asked["overwrite"]
     beside = None if embeddings is None else as_location(embeddings)
     jobs = None if job is None else as_location(job)
-    table, features, store = made_at(as_location(output or ""), beside, jobs)
+    table, features, store = made_at(as_location(output or ""), beside, jobs, is_folder=asked["partitioned"])
     if retry_errors and previous is None:
         # Of the output itself, which the new one replaces.
         previous, overwrite = store or table, True

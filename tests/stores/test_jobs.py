@@ -89,7 +89,7 @@ def test_a_folder_of_parts_is_filled_while_the_run_goes_on_though_the_store_misb
     here, table = tmp_path / "labels.parquet", "s3://bucket/out/labels.parquet"
     classify(tmp_path / "photos", tiny, here, partitioned=True, workers=1, progress=False)
     store.proxy.plan = lambda method, path, number: {1: "503", 2: "lost"}.get(number) if "/part-" in path else None
-    label_there = partial(classify, "s3://bucket/photos", tiny, table, job=JOBS, partitioned=True, workers=1)
+    label_there = partial(classify, "s3://bucket/photos", tiny, f"{table}/", job=JOBS, partitioned=True, workers=1)
     on_machine("one")
     label_there(shard=(1, 2), progress=False)
     assert pd.read_parquet(table).filepath.tolist() == [f"{number:02}.png" for number in range(16)]

@@ -49,7 +49,7 @@ def _name_of(url: Url) -> str:
 
 
 def made_at(
-    table: Location, embeddings: Location | None, jobs: Location | None
+    table: Location, embeddings: Location | None, jobs: Location | None, *, is_folder: bool = False
 ) -> tuple[Path, Path | None, Url | None]:
     """Where on this machine a table and its embeddings are made, and the address at which the table belongs.
 
@@ -57,6 +57,7 @@ def made_at(
         table: as the user names it.
         embeddings: likewise; None for none.
         jobs: a folder for what is made of a table in a store, or an address; None for one in the cache.
+        is_folder: whether the table is a folder of parts, whose address may end as that of a folder.
 
     Returns:
         The paths of both, and the address; None for a table of this machine.
@@ -75,6 +76,8 @@ def made_at(
                 else None,
             )
         return table, embeddings, None
+    if is_folder:
+        table = Url(table.text.rstrip("/"))
     made = staged_table(table, jobs)
     if embeddings is None:
         return made, None, table

@@ -164,10 +164,15 @@ class StoredParts:
         below = f"{self.url.name}/"
         if self.folder.has(self.url.name):
             raise not_a_folder(self.url)
-        found = {each.path: each for each in self.folder.listed(below)}
-        # Some programs write an empty object for the folder itself.
-        require_parts_alone(self.url, (path.removeprefix(below) for path in found if path != below))
-        return {path: each for path, each in found.items() if is_part(path.removeprefix(below))}
+        found = {}
+        for each in self.folder.listed(below):
+            name = each.path.removeprefix(below)
+            if is_part(name):
+                found[each.path] = each
+            elif name:
+                # At once: a folder of photos may have millions. One without a name stands for the folder itself.
+                require_parts_alone(self.url, [name])
+        return found
 
     def _remove_earlier(self, parts: Iterable[str]) -> None:
         """Remove parts, and first the sidecar: it would say of what is left that it is complete."""
