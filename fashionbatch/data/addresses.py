@@ -6,8 +6,11 @@ import contextlib
 import hashlib
 import os
 import shutil
+import threading
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +20,7 @@ from fashionbatch.errors import DataError
 from fashionbatch.progress import OpenBar, no_bar
 from fashionbatch.specs import IMAGE_EXTENSIONS, ImageFile
 from fashionbatch.stores.address import Url
+from fashionbatch.stores.faults import StoreFaultError
 from fashionbatch.stores.listed import AddressStores
 from fashionbatch.stores.objects import UNKNOWN, StoredObject
 from fashionbatch.stores.opening import FileStatusError, OpenFile, StoreOutError
@@ -25,6 +29,10 @@ from fashionbatch.stores.retrying import Retrying
 
 _AT_ONCE: Final = 16
 _PIECE: Final = 1 << 20
+_MISSING: Final = "FileNotFoundError: there is no such object"
+_IN_VAIN: Final = 16
+"""A store or host that gives none of so many photos is asked for no more of them."""
+
 _LOOKS: Final = 2
 """An object that is written to between the look at it and its reading is looked at once more."""
 
@@ -70,17 +78,25 @@ def _fetch(addresses: Sequence[str], bar: OpenBar, retrying: Retrying | None) ->
     folder = cache_directory() / "fetched" / "by-address"
     pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="fetch")
     found: dict[str, ImageFile] = {}
+    is_over = threading.Event()
+
+    def pause(seconds: float) -> None:
+        if is_over.wait(seconds):
+            raise StoreFaultError("failed", "Interrupted: nothing more is asked for")
+
     try:
         disk.make_directory(folder)
         disk.remove_leftovers_in(folder)
-        with contextlib.closing(AddressStores(retrying)) as stores:
-            fetching = _Fetching(stores, folder)
+        # What is fetched stays, so it is soon told that a store does not answer.
+        with contextlib.closing(AddressStores(replace(retrying or Retrying(), sleep=pause))) as stores:
+            fetching = _Fetching(stores, folder, is_over)
             try:
                 with bar("fetching photos", len(addresses), "photo") as advance:
                     for address, file in zip(addresses, pool.map(fetching.fetch, addresses), strict=True):
                         found[address] = file
                         advance(len(found))
             finally:
+                is_over.set()
                 pool.shutdown(cancel_futures=True)
     except StoreOutError as error:
         raise DataError(error.reason, hint=error.hint) from None
@@ -98,11 +114,16 @@ class _Fetching:
     Args:
         stores: where addresses lead.
         folder: where the files are kept.
+        is_over: is set once a store gives nothing at all, and by others: then nothing more is asked for.
     """
 
-    def __init__(self, stores: AddressStores, folder: Path) -> None:
+    def __init__(self, stores: AddressStores, folder: Path, is_over: threading.Event) -> None:
         self._stores = stores
         self._folder = folder
+        self._is_over = is_over
+        self._in_vain: Counter[str] = Counter()
+        self._giving: set[str] = set()
+        self._lock = threading.Lock()
 
     def fetch(self, address: str) -> ImageFile:
         """The file of an address.
@@ -111,18 +132,41 @@ class _Fetching:
             StoreOutError: its store gives nothing at all.
             OSError: the cache cannot be written.
         """
+        try:
+            file = self._fetched(address)
+            self._require_some(Url(address), file)
+            return file
+        except StoreOutError:
+            # Whoever waits for another file would wait until each of those under way has found it out, too.
+            self._is_over.set()
+            raise
+
+    def _require_some(self, url: Url, file: ImageFile) -> None:
+        """See that a store or host gives one photo of the first that it is asked for; one that is missing will do."""
+        root = f"{url.scheme}://{url.bucket}"
+        with self._lock:
+            if file.path is not None or file.reason == _MISSING:
+                self._giving.add(root)
+            self._in_vain[root] += 1
+            if root in self._giving or self._in_vain[root] < _IN_VAIN or self._is_over.is_set():
+                return
+        hint = "can its photos be had from here, by whoever asks for them? Then start the same command again"
+        raise StoreOutError(f"{root}: gives none of {_IN_VAIN} photos; of the last it says: {file.reason}", hint)
+
+    def _fetched(self, address: str) -> ImageFile:
         url = Url(address)
         opener = self._stores.opener_for(url)
         for look in range(1, _LOOKS + 1):
+            if self._is_over.is_set():
+                break
             try:
                 return self._brought(url, opener, _look(opener, url))
             except FileStatusError as error:
                 if error.status == "changed" and look < _LOOKS:
                     continue
-                is_missing = error.status == "missing"
-                reason = "FileNotFoundError: there is no such object" if is_missing else error.error
+                reason = _MISSING if error.status == "missing" else error.error
                 return ImageFile(path=None, version=f"{address}\0{error.status}", reason=reason)
-        raise AssertionError("the last look gives a file or a reason")
+        return ImageFile(path=None, version="", reason="Interrupted: nothing more is asked for")
 
     def _brought(self, url: Url, opener: RemoteOpener, seen: StoredObject) -> ImageFile:
         tag = seen.token or (str(seen.mtime_ns) if seen.mtime_ns != UNKNOWN else "")

@@ -109,7 +109,10 @@ def local_data(url: Url, *, bar: OpenBar = no_bar, retrying: Retrying | None = N
     is_table = url.suffix.lower() in _TABLES and not url.text.endswith("/")
     folder = url.parent if is_table else url
     if folder.is_web:
-        raise DataError(f"{url}: photos to train with come from a store that can be listed, such as s3://bucket/photos")
+        hint = "a recipe takes the address as the `path` of csv_manifest" if is_table else None
+        raise DataError(
+            f"{url}: photos to train with come from a store that can be listed, such as s3://bucket/photos", hint=hint
+        )
     objects = open_objects(folder)
     try:
         found = sorted(each for page in objects.pages(retrying) for each in page if _is_wanted(each.path))

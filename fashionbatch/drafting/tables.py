@@ -15,6 +15,7 @@ from fashionbatch import disk
 from fashionbatch.csvtext import PATH_COLUMNS, CsvReader, PathFinder
 from fashionbatch.drafting.asking import Ask, Question
 from fashionbatch.errors import DataError
+from fashionbatch.masking import mask_addresses
 from fashionbatch.names import composed
 from fashionbatch.specs import IMAGE_EXTENSIONS
 
@@ -138,10 +139,12 @@ def why_not(path: Path) -> DataError | None:
             continue
         if name.lower() != usual and not _is_image_name(cells[0]):
             continue
-        if _ADDRESS.match(cells[0]):
+        address = next(filter(_ADDRESS.match, cells), None)
+        if address is not None:
             return DataError(
-                f"{shown!r} names photos of the web in its column {name!r}, such as {cells[0]!r}",
-                hint="fetch them first; `fashionbatch data collect` does so",
+                f"{shown!r} names photos by addresses in its column {name!r}, such as {mask_addresses(address)!r}, and "
+                "those of this machine alone are looked at",
+                hint="`csv_manifest` reads them: write a recipe for it, or fetch them by `fashionbatch data collect`",
             )
         return DataError(
             f"{shown!r} names photos in its column {name!r} that are not here, such as {cells[0]!r}",

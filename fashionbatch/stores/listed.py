@@ -21,13 +21,14 @@ class AddressStores:
     """The stores of addresses that somebody has named, each opened when the first address in it is asked for.
 
     Args:
-        retrying: how long each request is tried.
+        retrying: how long each request is tried, and how long a store is asked whether it still gives anything; by
+            default the latter takes as long as a run that goes on for hours can wait.
     """
 
     def __init__(self, retrying: Retrying | None = None) -> None:
         self._retrying = retrying
         self._openers: dict[str, RemoteOpener] = {}
-        self._web = WebWatch()
+        self._web = WebWatch(retrying)
         self._lock = threading.Lock()
 
     def opener_for(self, url: Url) -> RemoteOpener:
@@ -36,7 +37,7 @@ class AddressStores:
         with self._lock:
             if root not in self._openers:
                 objects = open_objects(Url(root))
-                watch = self._web if url.is_web else StoreWatch(objects, root, is_listed=False)
+                watch = self._web if url.is_web else StoreWatch(objects, root, is_listed=False, retrying=self._retrying)
                 self._openers[root] = RemoteOpener(objects, self._retrying, watch=watch)
             return self._openers[root]
 

@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
+from fashionbatch.data import addresses
 from fashionbatch.data.prepare import prepare_data
 from fashionbatch.data.prepared import PreparedData
 from fashionbatch.errors import DataError
 from fashionbatch.plan import plan_from_text
 from fashionbatch.plugins import load_plugins
+from fashionbatch.stores.retrying import Patience, Retrying
+from fashionbatch.stores.s3 import S3Objects
 
 _RECIPE = """
 version: 1
@@ -90,3 +93,23 @@ def test_credentials_that_expire_midway_end_it_and_leave_no_photo_out(photos: Pa
         prepared(photos, lambda number: f"s3://bucket/photos/{number}.png")
     store.proxy.plan = lambda method, path, number: None
     assert not prepared(photos, lambda number: f"s3://bucket/photos/{number}.png").skipped
+
+
+def test_a_store_that_does_not_answer_is_asked_no_more_once_that_is_known(
+    photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+    look = S3Objects.look
+
+    def noted(self: S3Objects, path: str, seconds: float) -> Any:
+        asked.append(path)
+        return look(self, path, seconds)
+
+    monkeypatch.setattr(S3Objects, "look", noted)
+    monkeypatch.setattr(addresses, "Retrying", lambda: Retrying(Patience(tries=3, first_pause_s=0.1)))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(DataError, match=r"^s3://bucket: nothing can be read there any more: .*tried 3 times"):
+        prepared(photos, lambda number: f"s3://bucket/photos/{number}.png")
+    # Those that were under way, and none of the others.
+    assert len(set(asked)) <= 16
+    assert len(asked) <= 3 * 16

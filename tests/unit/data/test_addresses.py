@@ -168,3 +168,18 @@ def test_what_has_no_tag_is_fetched_each_time_and_goes_by_its_content(memory: An
 
 def _raise(error: Exception) -> Any:
     raise error
+
+
+def test_a_host_that_gives_none_of_sixteen_photos_ends_it(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = FileStatusError("error", "HTTPError: the store answered with status 403")
+    monkeypatch.setattr(RemoteOpener, "look", lambda *given: _raise(refused))
+    monkeypatch.setattr(RemoteOpener, "read", lambda *given: _raise(refused))
+    some = [f"memory://store/photos/{number}.jpg" for number in range(15)]
+    assert {file.reason for file in fetch_files(some)} == {refused.error}
+    with pytest.raises(DataError, match=r"^memory://store: gives none of 16 photos; of the last it says: HTTPError"):
+        fetch_files([*some, A, B])
+
+
+def test_a_host_on_which_photos_are_missing_is_no_such_host(memory: Any) -> None:
+    none = [f"memory://store/photos/{number}.jpg" for number in range(40)]
+    assert [file.path is None for file in fetch_files([*none, A])] == [*[True] * 40, False]

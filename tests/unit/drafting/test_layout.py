@@ -304,7 +304,7 @@ def test_numbers_of_classes_are_labels(put, photos, planned):
         (["images/0.png,cat", "images/1.png,dog"], r"begins with a photo, 'images/0.png', and not with the names"),
         (
             ["url,label", "https://x.org/0.png,cat"],
-            r"photos of the web in its column 'url', such as 'https://x.org/0.png'",
+            r"photos by addresses in its column 'url', such as 'https://x.org/0.png'",
         ),
         (["path,label", "C:\\me\\0.png,cat", "C:\\me\\1.png,dog"], r"in its column 'path' that are not here"),
         (["path,label"], r"has names of columns and no line below them"),
