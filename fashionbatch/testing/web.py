@@ -214,6 +214,7 @@ class FakeClock:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128
 
     def __init__(self, web: FakeWeb) -> None:
         self.web = web

@@ -116,7 +116,7 @@ def test_a_process_that_is_asked_to_end_leaves_a_whole_table_and_goes_on(tmp_pat
 
     def hanging() -> Iterator[bytes]:
         asked.set()
-        over.wait(60)
+        over.wait(250)
         yield b""
 
     (tmp_path / "list.csv").write_text(
@@ -130,10 +130,14 @@ def test_a_process_that_is_asked_to_end_leaves_a_whole_table_and_goes_on(tmp_pat
         web.put("photos.example/1.png", [Reply(pieces=hanging), Reply(drawn(1))])
         command_ = [sys.executable, str(WITH_WEB), str(web.port), "data", "collect", str(path), "-o", str(photos)]
         process = subprocess.Popen(command_, stderr=subprocess.PIPE, text=True)
-        assert asked.wait(60)
-        process.send_signal(number)
-        _, told = process.communicate(timeout=60)
-        over.set()
+        try:
+            assert asked.wait(120)
+            process.send_signal(number)
+            _, told = process.communicate(timeout=120)
+        finally:
+            over.set()
+            process.kill()
+            process.communicate()
         with (photos / "collected.csv").open(encoding="utf-8", newline="") as file:
             outcomes = [row["outcome"] for row in csv.DictReader(file)]
         again = subprocess.run(command_, check=True, capture_output=True, text=True)

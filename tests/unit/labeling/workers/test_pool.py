@@ -181,10 +181,13 @@ def test_a_worker_that_is_stopped_before_it_is_ready_is_replaced(
     begin = harness.pool._start
 
     def begin_patiently(number: int) -> None:
-        monkeypatch.setattr(pool, "_START_LIMIT_S", 120.0)  # the second one gets the time that a slow machine needs
+        # The second one gets the time that a slow machine needs.
+        monkeypatch.setattr(pool, "_START_LIMIT_S", 120.0)
+        monkeypatch.setattr(harness.pool, "_timeout_s", 120.0)
         begin(number)
 
     monkeypatch.setattr(pool, "_START_LIMIT_S", 1.0)
+    monkeypatch.setattr(harness.pool, "_timeout_s", 1.0)  # four times in which it is looked for it
     monkeypatch.setattr(harness.pool, "_start", begin_patiently)
     [stopped] = harness.pool._workers.values()
     os.kill(stopped.process.pid, signal.SIGSTOP)
