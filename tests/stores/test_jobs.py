@@ -15,6 +15,7 @@ from fashionbatch.api.tables import merge
 from fashionbatch.errors import OutputError
 from fashionbatch.labeling.job import shards
 from fashionbatch.labeling.job.status import read_status
+from fashionbatch.labeling.job.stored.folder import JobFolder
 from fashionbatch.stores.address import Url
 from fashionbatch.stores.retrying import Retrying
 from fashionbatch.stores.writable import open_writable
@@ -27,6 +28,13 @@ TABLE, JOBS = "s3://bucket/out/labels.csv", "s3://bucket/jobs"
 @pytest.fixture(autouse=True)
 def _small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shards, "SMALLEST", 8)
+
+
+@pytest.fixture(autouse=True)
+def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store that misbehaves is asked again as often as ever, but sooner."""
+    wait = JobFolder.wait
+    monkeypatch.setattr(JobFolder, "wait", lambda self, seconds: wait(self, seconds / 20))
 
 
 @pytest.fixture
