@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +78,8 @@ class Session:
         may read its arrays from disk as they are asked for: no more of them than the runtime has slots are held.
 
         Args:
-            images: uint8 `(n, height, width, channels)`, which may be memory-mapped, or arrays of such, of any length.
+            images: uint8 `(n, height, width, channels)`, which may be memory-mapped or be `TakenImages`, or arrays of
+                such, of any length.
             progress: called with the number of images that are done, after each batch.
 
         Returns:
@@ -87,7 +88,8 @@ class Session:
         Raises:
             ValueError: an array of another shape or dtype.
         """
-        source = [images] if isinstance(images, np.ndarray) else images
+        # Some images of an array, such as those of a fold, are no array, and are indexed as one.
+        source = cast("Iterable[NDArray[np.uint8]]", [images] if hasattr(images, "dtype") else images)
         found: list[NDArray[np.float32]] = []
         finished = 0
         for rows in in_order(self.runtime, self._batches(source)):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fashionbatch.bundle.graph.record import PrecisionRecord
 from fashionbatch.bundle.open import Bundle, open_bundle
+from fashionbatch.data.prepared import TakenImages
 from fashionbatch.errors import BundleError, RuntimeUnavailableError, UnknownNameError
 from fashionbatch.inference.session import Session, open_session, usable_cores
 from fashionbatch.registry import Registry
@@ -192,3 +193,13 @@ def test_a_process_that_has_labeled_can_convert_a_model(run_python: Callable[[st
         f"{labeling(bundle)}from openvino.tools.ovc import convert_model\nprint(convert_model.__name__)\n"
     )
     assert printed.strip() == "convert_model"
+
+
+def test_some_images_of_an_array_are_labeled_like_a_copy_of_them(session: Session) -> None:
+    rows = np.array([8, 1, 5, 5, 2, 7])
+    every = images(9)
+    taken = TakenImages(every, rows)
+    np.testing.assert_array_equal(
+        session.predict(taken),  # type: ignore[arg-type]  # indexed as an array is
+        session.predict(every[rows]),
+    )
