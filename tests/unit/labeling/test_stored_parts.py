@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fashionbatch.errors import OutputError
+from fashionbatch.errors import InterruptedRunError, OutputError
 from fashionbatch.labeling.engine import ShardFunction
 from fashionbatch.labeling.job.staging import made_at
 from fashionbatch.labeling.job.status import read_status
@@ -23,6 +23,7 @@ from fashionbatch.labeling.run import label, label_part
 from fashionbatch.labels.parts import digest_of_table
 from fashionbatch.labels.reader import read
 from fashionbatch.stores.address import Url
+from fashionbatch.stores.faults import StoreFaultError
 
 pytest.importorskip("fsspec", reason="needs fashionbatch[cloud]")
 pytest.importorskip("s3fs", reason="needs fashionbatch[cloud]")
@@ -357,6 +358,42 @@ def test_a_process_elsewhere_puts_its_parts_there_itself(
     assert stored.kept.objects[f"{PARTS}000001.jsonl"][0] == stored.whole[f"{PARTS}000001.jsonl"]
     merge_on(machine, "one", jobs)
     stored.require_complete()
+
+
+def test_a_store_that_takes_no_part_is_told_of_in_one_line_and_the_same_command_goes_on(
+    stored: Stored, on: MakeOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_parts(
+        stored, StoreFaultError("credentials", "ExpiredToken: the store answered with status 400"), monkeypatch
+    )
+    with pytest.raises(OutputError, match=r"^the table s3://bucket/out/labels\.jsonl: ExpiredToken: [^\n]*$"):
+        label(on("one"))
+    assert stored.seen() == {}
+    monkeypatch.setattr(type(stored.kept.open(TABLE)), "_require_in_order", lambda *given: None)
+    label(on("one"))
+    stored.require_complete()
+
+
+def test_a_signal_ends_the_waiting_for_a_store_that_takes_no_part(
+    stored: Stored, on: MakeOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refuse_parts(stored, StoreFaultError("passing", "SlowDown"), monkeypatch)
+    with pytest.raises(InterruptedRunError):
+        label(on("one"), stop_signal=lambda: 15 * any("/part-" in what for what in stored.kept.requests))
+    monkeypatch.setattr(type(stored.kept.open(TABLE)), "_require_in_order", lambda *given: None)
+    label(on("one"))
+    stored.require_complete()
+
+
+def refuse_parts(stored: Stored, fault: StoreFaultError, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store refuse what is written to the folder."""
+
+    def refuse(self: Any, path: str) -> None:
+        if "/part-" in path:
+            self.kept.requests.append(f"refused {path}")
+            raise fault
+
+    monkeypatch.setattr(type(stored.kept.open(TABLE)), "_require_in_order", refuse)
 
 
 def test_a_complete_table_is_there_for_whoever_sorts_the_photos(
