@@ -16,6 +16,8 @@ import pytest
 from fashionbatch.api.labeling import classify
 from fashionbatch.errors import DataError
 
+pytest.importorskip("fsspec", reason="needs fashionbatch[cloud]")
+pytest.importorskip("aiohttp", reason="needs fashionbatch[cloud]")
 pa = pytest.importorskip("pyarrow", reason="pyarrow is not installed: pip install 'fashionbatch[parquet]'")
 
 from pyarrow import parquet  # noqa: E402 - only where it is installed

@@ -22,6 +22,7 @@ from fashionbatch.stores.faults import StoreFaultError
 from fashionbatch.stores.fsspec_objects import FsspecObjects
 
 fsspec = pytest.importorskip("fsspec", reason="needs fashionbatch[cloud]")
+pytest.importorskip("s3fs", reason="needs fashionbatch[cloud]")
 pa = pytest.importorskip("pyarrow", reason="needs fashionbatch[parquet]")
 from pyarrow import parquet  # noqa: E402 - only where it is installed
 
