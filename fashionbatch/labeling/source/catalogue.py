@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from fashionbatch import disk
 from fashionbatch.csvtext import AUTO, CsvReader
@@ -17,10 +17,13 @@ from fashionbatch.csvtext.streams import rewindable
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.cells import CellWriter
 from fashionbatch.labeling.job.manifest import ManifestWriter
-from fashionbatch.labeling.source.list_file import ListFile, ReadList
 from fashionbatch.labeling.source.listing import Finding, Listed, Listing
 from fashionbatch.labeling.source.request import ListOptions, ScanSummary, is_parquet_list
 from fashionbatch.names import suggestion
+from fashionbatch.stores.address import Url
+
+if TYPE_CHECKING:
+    from fashionbatch.labeling.source.list_file import ListFile, ReadList
 
 STANDARD_INPUT = "-"
 _HEAD = 64
@@ -60,17 +63,22 @@ def list_files(
 @contextlib.contextmanager
 def _opened(folder: bytes, options: ListOptions, manifest: Path) -> Iterator[Listing]:
     if is_parquet_list(options.place):
-        # Imported here: most lists are text, and pyarrow takes its time.
+        # Imported here, as what opens stores is: most lists are text of this machine, and pyarrow takes its time.
         from fashionbatch.labeling.source.parquet_list import open_parquet_list
 
         with open_parquet_list(folder, options, manifest) as listing:
             yield listing
     elif options.file == STANDARD_INPUT:
         yield _TextListing(folder, sys.stdin.buffer, options)
-    else:
+    elif isinstance(options.place, Url):
+        from fashionbatch.labeling.source.list_file import ListFile
+
         file = ListFile(options.place)
         with file.opened() as opened:
             yield _TextListing(folder, opened, options, file)
+    else:
+        with open(options.place, "rb") as opened:
+            yield _TextListing(folder, opened, options)
 
 
 def _write(
@@ -101,7 +109,7 @@ class _TextListing:
         folder: what relative paths are relative to.
         source: the list.
         options: how it is read.
-        file: the list, where it is no standard input.
+        file: the list, where it lies in a store.
     """
 
     has_images = False
@@ -110,7 +118,7 @@ class _TextListing:
         self._file = file
         self._source = source
         self._options = options
-        self._name = "standard input" if file is None else str(file)
+        self._name = "standard input" if options.file == STANDARD_INPUT else str(options.place)
         self._finding = Finding(self._name, folder, options.endings)
         self._notes: list[str] = []
 

@@ -7,14 +7,16 @@ import re
 import shlex
 import stat
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from fashionbatch.csvtext import PATH_COLUMNS, PathFinder, foreign_path, western_path
 from fashionbatch.errors import DataError
 from fashionbatch.labeling.job.manifest import UNKNOWN
-from fashionbatch.labeling.source.list_file import ReadList
 from fashionbatch.stores.address import Url, as_location
 from fashionbatch.stores.reaching import require_store
+
+if TYPE_CHECKING:
+    from fashionbatch.labeling.source.list_file import ReadList
 
 
 class Listed(NamedTuple):
