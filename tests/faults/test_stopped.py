@@ -68,22 +68,15 @@ def table(case: Any, photos: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     return output.read_bytes()
 
 
-def held_command(case: Any, photos: Path, output: Path, *more: str) -> list[str]:
-    python, _, _, *arguments = command(case, photos, output, *more)
-    return [python, "-c", HELD, *arguments]
-
-
 @pytest.fixture
-def start(case: Any, photos: Path) -> Iterator[StartRun]:
-    """Start a run and wait until its first shard is on the disk; it stands still there until it gets SIGCONT."""
+def run_held(case: Any, photos: Path) -> Iterator[StartRun]:
+    """Start a run that stands still as soon as its first shard is on the disk, until it gets SIGCONT."""
     started: list[subprocess.Popen[str]] = []
 
     def begin(output: Path, *more: str) -> subprocess.Popen[str]:
-        process = subprocess.Popen(held_command(case, photos, output, *more), stderr=subprocess.PIPE, text=True)
+        python, _, _, *arguments = command(case, photos, output, *more)
+        process = subprocess.Popen([python, "-c", HELD, *arguments], stderr=subprocess.PIPE, text=True)
         started.append(process)
-        while not is_held(process):
-            assert process.poll() is None, process.communicate()[1]
-            time.sleep(0.01)
         return process
 
     yield begin
@@ -92,6 +85,20 @@ def start(case: Any, photos: Path) -> Iterator[StartRun]:
         process.wait()
         assert process.stderr is not None
         process.stderr.close()
+
+
+@pytest.fixture
+def start(run_held: StartRun) -> StartRun:
+    """The same, and wait until it stands still."""
+
+    def begin(output: Path, *more: str) -> subprocess.Popen[str]:
+        process = run_held(output, *more)
+        while not is_held(process):
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.01)
+        return process
+
+    return begin
 
 
 def is_held(process: subprocess.Popen[str]) -> bool:
@@ -193,11 +200,9 @@ def test_a_second_run_on_the_same_output_is_refused(
     assert output.read_bytes() == table
 
 
-def test_workers_that_are_killed_again_and_again_cost_nothing(
-    case: Any, photos: Path, table: bytes, tmp_path: Path
-) -> None:
+def test_workers_that_are_killed_again_and_again_cost_nothing(table: bytes, run_held: StartRun, tmp_path: Path) -> None:
     output = tmp_path / "labels.csv"
-    process = subprocess.Popen(held_command(case, photos, output, "-j", "2"), stderr=subprocess.PIPE, text=True)
+    process = run_held(output, "-j", "2")
     killed = 0
     while process.poll() is None:
         held = is_held(process)
