@@ -40,17 +40,6 @@ pytestmark = pytest.mark.usefixtures("small_shards")
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Be another machine, which has a cache of its own."""
-
-    def become(name: str) -> Path:
-        monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / name))
-        return tmp_path / name
-
-    return become
-
-
-@pytest.fixture
 def quick_leases(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leases that last no second."""
     monkeypatch.setattr(lease, "Times", lambda: Times(0.4, 0.1, 0.02, 0.01))

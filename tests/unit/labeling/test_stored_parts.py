@@ -39,17 +39,6 @@ pytestmark = pytest.mark.usefixtures("small_shards")
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Be another machine, which has a cache of its own."""
-
-    def become(name: str) -> Path:
-        monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / name))
-        return tmp_path / name
-
-    return become
-
-
-@pytest.fixture
 def on(options: MakeOptions, machine: Callable[[str], Path]) -> MakeOptions:
     """Options of a run on a machine: `on("one", jobs=JOBS, part=Part(1, 2))`."""
 
