@@ -12,7 +12,8 @@ _ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s\"'<>]+")
 _USER = re.compile(r"(?<=://)[^/?#@]*@")
 _VALUE = re.compile(r"([?&;])([^=&;#?]+)=([^&;#]*)")
 _SECRET_NAME = re.compile(
-    r"sig$|signature|credential|token|secret|password|passwd|pwd|auth|key|policy|session|expires|^se$|^sp$|^sr$|^sv$|^st$",
+    r"sig$|signature|credential|token|secret|password|passwd|pwd|auth|key|policy|session|expires|^se$|^sp$|^sr$|^sv$|^st$"
+    r"|^x-(amz|goog)-date$",
     re.IGNORECASE,
 )
 # Of Azure's connection strings, and of the headers that S3 and others are sent.
@@ -56,7 +57,8 @@ def mask_addresses(text: str) -> str:
     """The text with what could be a credential in its addresses replaced by `***`.
 
     That is a user's name and password before the host, and the values in the query whose names are those of signatures,
-    tokens and keys. Other values stay, since they may be all that tells two files apart.
+    tokens and keys, and of their times: an address that is signed anew gives the same text. Other values stay, since
+    they may be all that tells two files apart.
 
     Example:
         >>> mask_addresses("cannot read https://me:secret@example.org/a.jpg?size=2&X-Amz-Signature=9f0b")
