@@ -179,7 +179,9 @@ def opening_line(options: LabelOptions, files: FilesRecord, loaded: Loaded, sess
     """What a run does, as the first thing that a user reads of it."""
     source, rows = options.source, files.rows
     where = f"{source.folder}" if source.files_from is None else f"{source.files_from}"
-    parts = [f"Labeling {counted(rows, 'file')} ({human_size(files.bytes)}) of {where}"]
+    # Of addresses on the web nobody knows the sizes before they are read.
+    size = f" ({human_size(files.bytes)})" if files.bytes else ""
+    parts = [f"Labeling {counted(rows, 'file')}{size} of {where}"]
     for bundle, session in zip(loaded.bundles, sessions, strict=True):
         parts.append(
             f"with bundle {bundle.manifest.name} ({len(bundle.manifest.labels.class_names)} classes), "

@@ -68,6 +68,13 @@ def test_addresses_and_paths_stand_side_by_side(folder: Path, web: str, tiny: Pa
     ]
 
 
+def test_no_size_is_told_where_nobody_knows_it(web: str, tiny: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{web}/a.png\n")
+    told: list[str] = []
+    classify(None, tiny, tmp_path / "labels.csv", files_from=tmp_path / "list.txt", workers=1, progress=told.append)
+    assert told[0].startswith(f"Labeling 1 file of {tmp_path}/list.txt; ")
+
+
 @pytest.mark.parametrize(
     ("address", "said"),
     [

@@ -307,7 +307,8 @@ def _estimate(options: LabelOptions, reporter: LabelingReporter) -> None:
 
     with orderly_end("stopping") as stop_signal:
         found = estimate(options, reporter=reporter, stop_signal=stop_signal)
-    click.echo(f"{counted(found.files, 'file')}, {human_size(found.bytes)}")
+    size = f", {human_size(found.bytes)}" if found.bytes else ""
+    click.echo(f"{counted(found.files, 'file')}{size}")
     if found.left_out:
         click.echo(f"left out: {', '.join(map(printable, found.left_out))}")
     rate = rate_text(found.rate, "files")
