@@ -124,6 +124,7 @@ class _Fetching:
         self._in_vain: Counter[str] = Counter()
         self._giving: set[str] = set()
         self._lock = threading.Lock()
+        self._out: StoreOutError | None = None
 
     def fetch(self, address: str) -> ImageFile:
         """The file of an address.
@@ -136,10 +137,13 @@ class _Fetching:
             file = self._fetched(address)
             self._require_some(Url(address), file)
             return file
-        except StoreOutError:
-            # Whoever waits for another file would wait until each of those under way has found it out, too.
+        except StoreOutError as error:
+            with self._lock:
+                out = self._out = self._out or error
+            # Whoever waits for another file would wait until each of those under way has found it out, too. What those
+            # come to now is but that they were cut short.
             self._is_over.set()
-            raise
+            raise out from None
 
     def _require_some(self, url: Url, file: ImageFile) -> None:
         """See that a store or host gives one photo of the first that it is asked for; one that is missing will do."""

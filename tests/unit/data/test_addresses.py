@@ -114,6 +114,21 @@ def test_a_store_that_gives_nothing_ends_it(memory: Any, monkeypatch: pytest.Mon
         fetch_files([A, B])
 
 
+def test_what_is_told_is_what_the_store_said_first(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def look(self: RemoteOpener, path: str) -> StoredObject:
+        if path.endswith("b.png"):
+            raise StoreOutError("memory://store: is out of order", "")
+        try:
+            self._retrying.sleep(60.0)
+        except StoreFaultError as fault:
+            raise StoreOutError(f"memory://store: {fault.reason}", "") from None
+        raise AssertionError("it is not waited for once the other one has found it out")
+
+    monkeypatch.setattr(RemoteOpener, "look", look)
+    with pytest.raises(DataError, match="out of order"):
+        fetch_files([A, B])
+
+
 def test_a_refused_object_is_one_photo(memory: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     look = addresses.AddressStores.opener_for
 
