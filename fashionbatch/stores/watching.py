@@ -11,6 +11,7 @@ import time
 from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -77,8 +78,9 @@ class Watch(ABC):
                 return fault.kind in _MAY_COME_BACK
             began = self._clock()
             if self._gives_nothing(fault):
-                hint = self._hint(fault)
-                raise StoreOutError(f"{self._where}: nothing can be read there any more: {fault.reason}", hint)
+                told = self._in_words(fault)
+                reason = f"{self._where}: nothing can be read there any more: {told.reason}"
+                raise StoreOutError(reason, self._hint(told))
             self._answered = began
         return fault.kind in _MAY_COME_BACK
 
@@ -93,6 +95,10 @@ class Watch(ABC):
         except StoreFaultError as fault:
             return fault.kind
         return ""
+
+    def _in_words(self, fault: StoreFaultError) -> StoreFaultError:
+        """What the store says of a fault, once it is known that it gives nothing."""
+        return fault
 
     @abstractmethod
     def _keep(self, objects: Objects, path: str) -> None:
@@ -142,6 +148,17 @@ class StoreWatch(Watch):
         if self._is_listed:
             return bool(kind) and kind not in _ANSWERS
         return kind == "failed" or (kind == fault.kind == "credentials")
+
+    def _in_words(self, fault: StoreFaultError) -> StoreFaultError:
+        """With what it refuses of a mere look, such as one with expired credentials, a store sends no words."""
+        if fault.kind != "failed":
+            return fault
+        once = replace(self._retrying, patience=replace(self._retrying.patience, tries=1))
+        try:
+            once.call(self._objects.look_at_list)
+        except StoreFaultError as told:
+            return told if told.kind in _REFUSALS else fault
+        return fault
 
 
 class ArchiveWatch(StoreWatch):

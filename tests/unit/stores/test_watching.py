@@ -65,6 +65,20 @@ def refused(opener: RemoteOpener, path: str) -> str:
     return caught.value.status
 
 
+def test_what_a_store_says_of_a_mere_look_is_told_in_the_words_of_its_list() -> None:
+    objects = FakeObjects()
+    opener = opener_of(objects)
+    assert read(opener, "a") == b"content"
+    objects.failing = {"a": "failed", "b": "failed", LIST: "credentials"}
+    with pytest.raises(StoreOutError) as caught:
+        opener.look("b")
+    assert caught.value.hint.startswith("when the credentials are renewed")
+    objects.failing = {"everything": "failed"}
+    with pytest.raises(StoreOutError) as caught:
+        opener.look("b")
+    assert caught.value.hint.startswith("when it answers again")
+
+
 @pytest.mark.parametrize("kind", ["denied", "credentials", "failed"])
 @pytest.mark.parametrize("is_listed", [True, False])
 def test_one_file_that_cannot_be_had_is_a_row(kind: Kind, is_listed: bool) -> None:
