@@ -41,7 +41,7 @@ class LabelingActor:
         self._run_shard = run_shard
         self._bundles = bundles
         self._cores = cores
-        self._rows = self._failed = self._stop = 0
+        self._rows = self._failed = self._stop = self._turn = 0
 
     def prepare(self) -> Result:
         """Open the job."""
@@ -51,15 +51,17 @@ class LabelingActor:
             return Result(_portable(error))
         return Result()
 
-    def work(self, work: Work, ahead: int | None, stop: int) -> Result:
+    def work(self, work: Work, ahead: int | None, stop: int, turn: int) -> Result:
         """Label a shard, or try rows of it.
 
         Args:
             work: what to do.
             ahead: the shard to begin on meanwhile.
             stop: as of `look`.
+            turn: tells this call from others, for `look`.
         """
         self._rows = self._failed = 0
+        self._turn = turn
         self._stop = stop
         try:
             self._run_shard(
@@ -74,14 +76,16 @@ class LabelingActor:
             return Result(_portable(error), self._rows, self._failed)
         return Result(None, self._rows, self._failed)
 
-    def look(self, stop: int) -> Result:
+    def look(self, stop: int, turn: int) -> Result:
         """Give what is done of the work so far, and hear whether to stop.
 
         Args:
             stop: the number of the signal that asks for an end, 0 while there is none.
+            turn: of the work that is asked about. Nothing is done of one that is still to begin, though this call may
+                come before it.
         """
         self._stop = stop
-        return Result(None, self._rows, self._failed)
+        return Result(None, self._rows, self._failed) if turn == self._turn else Result()
 
     def _count(self, rows: int, failed: int) -> None:
         self._rows += rows

@@ -48,7 +48,8 @@ class RayCrew:
         self._actors: dict[int, Any] = {}
         self._calls: dict[Any, tuple[int, Callable[[int, Result], list[Event]]]] = {}
         self._looks: dict[Any, int] = {}
-        self._busy: set[int] = set()
+        self._turns = itertools.count(1)
+        self._busy: dict[int, int] = {}
         self._waiting_events: list[Event] = []
         self._last_death = 0.0
         self._stop = 0
@@ -106,14 +107,14 @@ class RayCrew:
         if self._here is not None and actor == self._here.number:
             self._here.give(work)
             return
-        self._busy.add(actor)
-        self._calls[self._actors[actor].work.remote(work, ahead, self._stop)] = (actor, _worked)
+        turn = self._busy[actor] = next(self._turns)
+        self._calls[self._actors[actor].work.remote(work, ahead, self._stop, turn)] = (actor, _worked)
 
     def events(self, timeout_s: float, stop: int) -> Sequence[Event]:
         """What has happened; waits for it, but no longer than told."""
         self._stop = stop
-        for number in self._busy - set(self._looks.values()):
-            self._looks[self._actors[number].look.remote(stop)] = number
+        for number in self._busy.keys() - set(self._looks.values()):
+            self._looks[self._actors[number].look.remote(stop, self._busy[number])] = number
         if self._here is not None:
             self._waiting_events += self._here.events(stop)
         if self._waiting_events:
@@ -147,7 +148,7 @@ class RayCrew:
         if call not in self._calls:
             return []
         number, events_of = self._calls.pop(call)
-        self._busy.discard(number)
+        self._busy.pop(number, None)
         self._looks = {look: actor for look, actor in self._looks.items() if actor != number}
         try:
             result = self._ray.get(call)
@@ -159,7 +160,7 @@ class RayCrew:
 
     def kill(self, actor: int) -> None:
         """End an actor at once; no event tells of it."""
-        self._busy.discard(actor)
+        self._busy.pop(actor, None)
         self._calls = {call: told for call, told in self._calls.items() if told[0] != actor}
         self._looks = {look: number for look, number in self._looks.items() if number != actor}
         self._ray.kill(self._actors.pop(actor), no_restart=True)
