@@ -27,6 +27,17 @@ AddDistribution = Callable[..., Path]
 
 
 @pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Be another machine, which has a cache of its own."""
+
+    def become(name: str) -> Path:
+        monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / name))
+        return tmp_path / name
+
+    return become
+
+
+@pytest.fixture
 def add_distribution(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[AddDistribution]:
     """Put a distribution on the path as an installer would: modules, metadata and entry points.
 

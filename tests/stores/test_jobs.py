@@ -38,17 +38,6 @@ def _short_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def on_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Be another machine: one with its own cache."""
-
-    def become(name: str) -> Path:
-        monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / name))
-        return tmp_path / name
-
-    return become
-
-
-@pytest.fixture
 def local(paint: Paint, store: Any, tiny: Path, tmp_path: Path) -> bytes:
     """The table that this machine makes of the photos, which are in the store, too."""
     folder = paint(MANY)
@@ -73,14 +62,14 @@ def label(bundle: Path, **asked: Any) -> None:
 
 
 def test_parts_on_machines_of_their_own_make_the_table_of_one_though_the_store_misbehaves(
-    local: bytes, store: Any, tiny: Path, on_machine: Callable[[str], Path], proxy_module: Any
+    local: bytes, store: Any, tiny: Path, machine: Callable[[str], Path], proxy_module: Any
 ) -> None:
     store.proxy.plan = proxy_module.seeded(11, "429", "500", "503", "lost", "truncated", share=0.2, most=1)
     for number in (1, 2):
-        cache = on_machine(f"machine{number}")
+        cache = machine(f"machine{number}")
         label(tiny, shard=(number, 2))
         assert not list((cache / "jobs").rglob("*"))
-    on_machine("another")
+    machine("another")
     merge(TABLE, job=JOBS, progress=False)
     assert get(store, "out/labels.csv") == local
     assert keys(store, "jobs") == []
@@ -90,7 +79,7 @@ def test_parts_on_machines_of_their_own_make_the_table_of_one_though_the_store_m
 
 
 def test_a_folder_of_parts_is_filled_while_the_run_goes_on_though_the_store_misbehaves(
-    local: bytes, store: Any, tiny: Path, tmp_path: Path, on_machine: Callable[[str], Path]
+    local: bytes, store: Any, tiny: Path, tmp_path: Path, machine: Callable[[str], Path]
 ) -> None:
     pd = pytest.importorskip("pandas")
     pytest.importorskip("pyarrow")
@@ -98,11 +87,11 @@ def test_a_folder_of_parts_is_filled_while_the_run_goes_on_though_the_store_misb
     classify(tmp_path / "photos", tiny, here, partitioned=True, workers=1, progress=False)
     store.proxy.plan = lambda method, path, number: {1: "503", 2: "lost"}.get(number) if "/part-" in path else None
     label_there = partial(classify, "s3://bucket/photos", tiny, f"{table}/", job=JOBS, partitioned=True, workers=1)
-    on_machine("one")
+    machine("one")
     label_there(shard=(1, 2), progress=False)
     assert pd.read_parquet(table).filepath.tolist() == [f"{number:02}.png" for number in range(16)]
     assert keys(store, "out/labels.parquet.") == []
-    on_machine("another")
+    machine("another")
     label_there(progress=False)
     parts = {f"out/labels.parquet/{path.name}": path.read_bytes() for path in here.iterdir()}
     assert len(parts) == 5
@@ -113,21 +102,21 @@ def test_a_folder_of_parts_is_filled_while_the_run_goes_on_though_the_store_misb
 
 
 def test_status_tells_from_any_machine_how_far_it_is(
-    local: bytes, store: Any, tiny: Path, on_machine: Callable[[str], Path]
+    local: bytes, store: Any, tiny: Path, machine: Callable[[str], Path]
 ) -> None:
-    on_machine("one")
+    machine("one")
     label(tiny, shard=(1, 2))
-    on_machine("another")
+    machine("another")
     status = read_status(Url(TABLE), jobs=Url(JOBS))
     assert (status.state, status.rows, status.done) == ("stopped", 41, 16)
     assert status.statuses == {"ok": 16}
 
 
 def test_a_store_that_refuses_to_write_is_told_of_in_one_line_and_nothing_is_left(
-    local: bytes, store: Any, tiny: Path, on_machine: Callable[[str], Path]
+    local: bytes, store: Any, tiny: Path, machine: Callable[[str], Path]
 ) -> None:
     store.proxy.plan = lambda method, path, number: "403" if method == "PUT" and "/jobs/" in path else None
-    cache = on_machine("one")
+    cache = machine("one")
     with pytest.raises(OutputError) as raised:
         label(tiny)
     assert re.fullmatch(r"the job in s3://bucket/jobs/\w+: AccessDenied: .* 403", raised.value.message)

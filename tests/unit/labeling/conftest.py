@@ -95,17 +95,6 @@ def many(paint: Paint) -> Path:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
-    """Be another machine, which has a cache of its own."""
-
-    def become(name: str) -> Path:
-        monkeypatch.setenv("FASHIONBATCH_CACHE_DIR", str(tmp_path / name))
-        return tmp_path / name
-
-    return become
-
-
-@pytest.fixture
 def kept(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The store of `kept_store`, in the place of every store that is written to."""
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
